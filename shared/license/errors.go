@@ -1,0 +1,77 @@
+package license
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Errors without further facts. They cross packages by errors.Is; only
+// shared/web turns them into answers.
+var (
+	// ErrOrganizationNotFound: no such organization.
+	ErrOrganizationNotFound = errors.New("organization not found")
+	// ErrLicenseNotFound: the caller's organization has no such license.
+	ErrLicenseNotFound = errors.New("license not found")
+	// ErrSessionNotFound: the caller has no such session.
+	ErrSessionNotFound = errors.New("session not found")
+	// ErrOrganizationInactive: the organization's status is not active.
+	ErrOrganizationInactive = errors.New("organization is not active")
+	// ErrLicenseInactive: the license's status is not active.
+	ErrLicenseInactive = errors.New("license is not active")
+	// ErrLicenseExpired: the license's expiry has passed.
+	ErrLicenseExpired = errors.New("license has expired")
+)
+
+// Limit names the cap that refused a seat.
+type Limit string
+
+// The two caps on seats.
+const (
+	LimitLicense      Limit = "license"
+	LimitOrganization Limit = "organization"
+)
+
+// NoSeatsError says that every seat was held by a living session.
+type NoSeatsError struct {
+	// Limit is the cap that was reached.
+	Limit Limit
+	// Used and Max are that cap's living sessions and size.
+	Used, Max int
+	// RetryAfter is how long until the earliest of those sessions could expire.
+	RetryAfter time.Duration
+}
+
+func (e *NoSeatsError) Error() string {
+	return fmt.Sprintf("no seats available: %d of %d of the %s are in use", e.Used, e.Max, e.Limit)
+}
+
+// AmbiguousError says that a request without a license id could mean several.
+type AmbiguousError struct {
+	// LicenseIDs are the active licenses to choose from, ascending; may be empty.
+	LicenseIDs []string
+}
+
+func (e *AmbiguousError) Error() string {
+	return fmt.Sprintf("%d licenses could be meant", len(e.LicenseIDs))
+}
+
+// SessionEndedError says that a session is over, for good.
+type SessionEndedError struct {
+	Reason EndReason
+}
+
+func (e *SessionEndedError) Error() string { return "session ended: " + string(e.Reason) }
+
+// UnavailableError wraps the failure of a backend. The same request can
+// succeed later without a change.
+type UnavailableError struct {
+	// Backend is the part that failed: redis, firestore, kms, identity.
+	Backend string
+	// RetryAfter is a hint to the client; zero leaves it to the HTTP layer.
+	RetryAfter time.Duration
+	Err        error
+}
+
+func (e *UnavailableError) Error() string { return e.Backend + " unavailable: " + e.Err.Error() }
+func (e *UnavailableError) Unwrap() error { return e.Err }
