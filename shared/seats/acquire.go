@@ -1,0 +1,160 @@
+package seats
+
+import (
+	"context"
+	"errors"
+
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/store"
+)
+
+// Request asks a [Pool] for a seat.
+type Request struct {
+	Organization license.Organization
+	License      license.License
+	// Holder.LicenseID is taken from License.
+	Holder license.Holder
+	Client license.Client
+}
+
+// Acquire takes a seat, or renews the one the holder has (Hold.Existing).
+//
+// issue is called with the hold once the record has it, to sign the token whose
+// life counts from Hold.Now; if it fails, a seat newly taken is given back
+// before the error is returned. Errors: *license.NoSeatsError, which is answered
+// only if living sessions really filled the cap at some moment of the call, and
+// *license.UnavailableError.
+func (p *Pool) Acquire(ctx context.Context, caller license.Caller, req Request, issue func(context.Context, Hold) error) (Hold, error) {
+	req.Holder.LicenseID = req.License.ID
+	if err := p.note(ctx, caller.OrganizationID); err != nil {
+		return Hold{}, err
+	}
+	var hold Hold
+	err := p.repeat(ctx, func() (err error) {
+		hold, err = p.grant(ctx, caller, req, issue)
+		return err
+	})
+	return hold, err
+}
+
+func (p *Pool) grant(ctx context.Context, caller license.Caller, req Request, issue func(context.Context, Hold) error) (Hold, error) {
+	hold, err := p.reserve(ctx, caller, req)
+	if err != nil {
+		return Hold{}, err
+	}
+	if err := p.step(ctx, StepReserved); err != nil {
+		return Hold{}, err
+	}
+	if err := p.recordGrant(ctx, caller, req, hold); err != nil {
+		return Hold{}, err
+	}
+	if err := p.step(ctx, StepRecorded); err != nil {
+		return Hold{}, err
+	}
+	if err := issue(ctx, hold); err != nil {
+		p.giveBack(ctx, caller, hold)
+		return Hold{}, err
+	}
+	return hold, p.step(ctx, StepSigned)
+}
+
+func (p *Pool) reserve(ctx context.Context, caller license.Caller, req Request) (Hold, error) {
+	id, err := newSessionID()
+	if err != nil {
+		return Hold{}, err
+	}
+	hold, err := p.ledger.Reserve(ctx, caller, Reservation{
+		SessionID: id, Holder: req.Holder, MaxLicense: req.License.MaxSeats,
+		MaxOrganization: req.Organization.MaxConcurrentSeats, LicenseEnds: req.License.ExpiresAt,
+	})
+	var stale *StaleError
+	if errors.As(err, &stale) {
+		if err := p.end(ctx, caller, stale.Holds); err != nil {
+			return Hold{}, err
+		}
+		return Hold{}, errAgain
+	}
+	return hold, p.rebuilt(ctx, caller, err)
+}
+
+// recordGrant makes the record durable before anything is told. A session found
+// in the ledger may be one whose first request is still at work, or died.
+func (p *Pool) recordGrant(ctx context.Context, caller license.Caller, req Request, hold Hold) error {
+	if epoch, ok := p.recorded.Get(hold.ID); hold.Recorded || ok && epoch == hold.Epoch {
+		return nil
+	}
+	session := hold.Session
+	session.Client, session.Status = req.Client, license.SessionActive
+	err := p.record.Create(ctx, caller, session)
+	switch {
+	case err == nil:
+		p.recorded.Add(hold.ID, hold.Epoch)
+		return nil
+	case errors.Is(err, store.ErrFenced):
+		return p.fenced(ctx, caller, hold.Epoch)
+	case errors.Is(err, store.ErrEnded):
+		return p.buried(ctx, caller, hold)
+	case hold.Existing:
+		return definite(err)
+	case errors.Is(err, store.ErrNotWritten):
+		p.withdraw(ctx, caller, hold)
+	case errors.Is(err, store.ErrRefused):
+		p.giveBack(ctx, caller, hold)
+	}
+	// Anything else may or may not be recorded: the seat is left to expire, and
+	// the same holder's next acquire finds it.
+	return definite(err)
+}
+
+// definite keeps a refused create from being taken for contention to wait out:
+// its seat has been given back, so the client is told.
+func definite(err error) error {
+	var down *license.UnavailableError
+	if errors.As(err, &down) {
+		return &license.UnavailableError{Backend: down.Backend, RetryAfter: down.RetryAfter, Err: errors.New(down.Err.Error())}
+	}
+	return err
+}
+
+// fenced handles a record whose epoch has moved: the ledger must be rebuilt
+// before anything else can be granted or ended.
+func (p *Pool) fenced(ctx context.Context, caller license.Caller, epoch int64) error {
+	if err := p.ledger.Forget(ctx, caller, epoch); err != nil {
+		return p.rebuilt(ctx, caller, err)
+	}
+	return errAgain
+}
+
+// buried clears a hold whose record has ended: its seat is free.
+func (p *Pool) buried(ctx context.Context, caller license.Caller, hold Hold) error {
+	if _, err := p.ledger.Remove(ctx, caller, BySession, hold); err != nil {
+		return p.rebuilt(ctx, caller, err)
+	}
+	return errAgain
+}
+
+// withdraw takes back a seat of which nothing was recorded nor ever will be,
+// unless another request of the same holder has come to rely on it.
+func (p *Pool) withdraw(ctx context.Context, caller license.Caller, hold Hold) {
+	ctx, cancel := p.detached(ctx)
+	defer cancel()
+	_, _ = p.ledger.Remove(ctx, caller, IfUntouched, hold) // failing that, it expires
+}
+
+// giveBack ends a new grant that cannot be completed. Each step may fail: what
+// is left is an expired seat that the next acquire or the reaper clears.
+func (p *Pool) giveBack(ctx context.Context, caller license.Caller, hold Hold) {
+	if hold.Existing {
+		return
+	}
+	ctx, cancel := p.detached(ctx)
+	defer cancel()
+	p.recorded.Remove(hold.ID)
+	marked, err := p.ledger.Mark(ctx, caller, Mark{
+		SessionID: hold.ID, UserID: hold.UserID, Own: license.EndFailed, Grant: hold.Grant,
+	})
+	if err != nil {
+		return
+	}
+	_ = p.end(ctx, caller, []Hold{marked})
+}

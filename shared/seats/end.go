@@ -1,0 +1,72 @@
+package seats
+
+import (
+	"context"
+	"errors"
+
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/store"
+)
+
+// end records expired holds of one epoch as ended, then takes them out of the
+// ledger if they still are expired. errAgain when the epoch had moved.
+func (p *Pool) end(ctx context.Context, caller license.Caller, holds []Hold) error {
+	_, err := p.endCounting(ctx, caller, holds)
+	return err
+}
+
+func (p *Pool) endCounting(ctx context.Context, caller license.Caller, holds []Hold) (removed int, err error) {
+	for len(holds) > 0 {
+		batch := holds[:min(store.MaxEnds, len(holds))]
+		holds = holds[len(batch):]
+		n, err := p.endBatch(ctx, caller, batch)
+		removed += n
+		if err != nil {
+			return removed, err
+		}
+	}
+	return removed, nil
+}
+
+func (p *Pool) endBatch(ctx context.Context, caller license.Caller, batch []Hold) (int, error) {
+	if err := p.step(ctx, StepEnding); err != nil {
+		return 0, err
+	}
+	epoch := batch[0].Epoch
+	err := p.record.End(ctx, caller, epoch, ends(batch))
+	if errors.Is(err, store.ErrFenced) {
+		return 0, p.fenced(ctx, caller, epoch)
+	}
+	if err != nil {
+		return 0, err
+	}
+	p.forget(batch)
+	if err := p.step(ctx, StepEnded); err != nil {
+		return 0, err
+	}
+	removed, err := p.ledger.Remove(ctx, caller, IfExpired, batch...)
+	if err != nil {
+		return removed, p.rebuilt(ctx, caller, err)
+	}
+	return removed, p.step(ctx, StepRemoved)
+}
+
+func (p *Pool) forget(holds []Hold) {
+	for _, h := range holds {
+		p.recorded.Remove(h.ID)
+	}
+}
+
+func ends(holds []Hold) []store.End {
+	out := make([]store.End, len(holds))
+	for i, h := range holds {
+		out[i] = ended(h)
+	}
+	return out
+}
+
+func ended(h Hold) store.End {
+	s := h.Session
+	s.Status = license.SessionEnded
+	return store.End{Session: s}
+}

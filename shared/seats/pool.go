@@ -1,0 +1,184 @@
+package seats
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/google/uuid"
+	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/store"
+)
+
+// Step names a boundary of the protocol: a point at which a process may die, or
+// pause for any time, and every promise must still hold.
+type Step string
+
+// The boundaries, in the order an operation passes them.
+const (
+	// StepReserved: the ledger has the seat, the record has nothing yet.
+	StepReserved Step = "reserved"
+	// StepRecorded: the record has the session, nothing is signed yet.
+	StepRecorded Step = "recorded"
+	// StepSigned: the token is signed, the answer is not sent yet.
+	StepSigned Step = "signed"
+	// StepMarked: an end was begun in the ledger, the record does not know.
+	StepMarked Step = "marked"
+	// StepEnding: it was decided to record ends, nothing is written.
+	StepEnding Step = "ending"
+	// StepEnded: ends are recorded, the ledger still has the sessions.
+	StepEnded Step = "ended"
+	// StepRemoved: the ledger no longer has the sessions.
+	StepRemoved Step = "removed"
+	// StepOpened: a rebuild has its epoch, nothing is staged.
+	StepOpened Step = "opened"
+	// StepStaged: all recorded sessions are staged, the ledger is not switched.
+	StepStaged Step = "staged"
+	// StepLoaded: the ledger is rebuilt.
+	StepLoaded Step = "loaded"
+)
+
+// Options configure a [Pool].
+type Options struct {
+	// SessionTTL is how long a session lives after its last heartbeat.
+	SessionTTL time.Duration
+	// RebuildDeadline bounds one rebuild of one organization; a minute when zero.
+	RebuildDeadline time.Duration
+	// CompensationDeadline bounds the giving back of a seat after a failure,
+	// which must be tried also when the request's own time is over; 2 s when zero.
+	CompensationDeadline time.Duration
+	// OnStep is called at every boundary and stops the operation there if it
+	// fails, as a crash would. Tests set it; nil in production.
+	OnStep func(context.Context, Step) error
+	// Wait pauses between attempts; a timer when nil.
+	Wait func(context.Context, time.Duration) error
+	// Now times this instance's own caches, nothing else; time.Now when nil.
+	Now func() time.Time
+}
+
+// Pool hands out seats: the protocol over a ledger and a record.
+//
+// Its one principle: a grant is recorded before it is announced, an end is
+// recorded before it is acted on. Its caches may vanish at any time.
+type Pool struct {
+	ledger Ledger
+	record store.Record
+	opts   Options
+	// noted is when this instance last put an organization into the reaper's index.
+	noted *lru.Cache[string, time.Time]
+	// recorded are sessions this instance knows to be in the record, and in
+	// which epoch: a rebuild may bring back one whose record has ended since.
+	recorded *lru.Cache[string, int64]
+	rebuilds singleflight.Group
+}
+
+// NewPool makes a pool.
+func NewPool(ledger Ledger, record store.Record, opts Options) (*Pool, error) {
+	if opts.SessionTTL <= 0 {
+		return nil, errors.New("seats: SessionTTL must be positive")
+	}
+	if opts.RebuildDeadline == 0 {
+		opts.RebuildDeadline = time.Minute
+	}
+	if opts.CompensationDeadline == 0 {
+		opts.CompensationDeadline = 2 * time.Second
+	}
+	if opts.Wait == nil {
+		opts.Wait = wait
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	noted, err := lru.New[string, time.Time](10_000)
+	if err != nil {
+		return nil, fmt.Errorf("seats: %w", err)
+	}
+	recorded, err := lru.New[string, int64](16_384)
+	if err != nil {
+		return nil, fmt.Errorf("seats: %w", err)
+	}
+	return &Pool{ledger: ledger, record: record, opts: opts, noted: noted, recorded: recorded}, nil
+}
+
+// maxAttempts bounds how often an operation begins anew after a rebuild, a
+// fence or an end: each repeat means that another request made progress.
+const maxAttempts = 12
+
+// errAgain says that an obstacle was removed: begin the operation anew.
+var errAgain = errors.New("begin anew")
+
+// repeat runs an attempt until it is through. Attempts that met contention wait
+// a little, at random, so that racers fall apart.
+func (p *Pool) repeat(ctx context.Context, attempt func() error) error {
+	pause := 5 * time.Millisecond
+	var obstacle error
+	for n := range maxAttempts {
+		err := attempt()
+		contended := errors.Is(err, store.ErrRefused)
+		if !errors.Is(err, errAgain) && !contended {
+			return err
+		}
+		obstacle = err
+		if !contended && n < 3 {
+			continue
+		}
+		if err := p.opts.Wait(ctx, pause/2+rand.N(pause)); err != nil { //nolint:gosec // jitter
+			break
+		}
+		pause = min(2*pause, 200*time.Millisecond)
+	}
+	return &license.UnavailableError{Backend: "seats", Err: fmt.Errorf("no attempt got through: %w", obstacle)}
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+func (p *Pool) step(ctx context.Context, s Step) error {
+	if p.opts.OnStep == nil {
+		return nil
+	}
+	return p.opts.OnStep(ctx, s)
+}
+
+// detached outlives the request it comes from: seats are given back also when
+// the client has gone or its time is over.
+func (p *Pool) detached(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), p.opts.CompensationDeadline)
+}
+
+// note puts the organization into the reaper's index before a seat of it is
+// taken, at most once per quarter TTL and instance.
+func (p *Pool) note(ctx context.Context, org string) error {
+	now := p.opts.Now()
+	// A quarter is well under the TTL after which an idle organization leaves the index.
+	if last, ok := p.noted.Get(org); ok && now.Sub(last) < p.opts.SessionTTL/4 {
+		return nil
+	}
+	if err := p.ledger.Note(ctx, false, org); err != nil {
+		return err
+	}
+	p.noted.Add(org, now)
+	return nil
+}
+
+// newSessionID is a UUIDv7 (RFC 9562): unique per grant, ordered by time.
+func newSessionID() (string, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return "", fmt.Errorf("make a session id: %w", err)
+	}
+	return id.String(), nil
+}

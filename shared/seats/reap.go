@@ -1,0 +1,128 @@
+package seats
+
+import (
+	"context"
+
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/store"
+)
+
+// Reaped is what one visit to an organization did.
+type Reaped struct {
+	// Sessions counts the expired sessions this visit ended and removed.
+	Sessions int
+	// Repaired counts the records this visit set right.
+	Repaired int
+	// Rebuilt says that the organization's ledger had to be rebuilt.
+	Rebuilt bool
+	// Left says that the organization had no session for a whole TTL and is no
+	// longer visited until it acquires again.
+	Left bool
+}
+
+// Reap ends everything of one organization whose time has run out and records
+// what is still owed. It is safe to overlap, to repeat and to die half way; a
+// context that ends leaves the rest for the next run.
+func (p *Pool) Reap(ctx context.Context, organizationID string) (Reaped, error) {
+	caller := license.Service(organizationID)
+	var done Reaped
+	err := p.repeat(ctx, func() error {
+		for {
+			v, err := p.ledger.Visit(ctx, caller, store.MaxEnds)
+			if err != nil {
+				err = p.rebuilt(ctx, caller, err)
+				done.Rebuilt = done.Rebuilt || isAgain(err)
+				return err
+			}
+			if len(v.Expired)+len(v.Owed)+len(v.Dead) == 0 {
+				done.Left, err = p.ledger.Settle(ctx, organizationID, v)
+				return err
+			}
+			if err := p.attend(ctx, caller, v, &done); err != nil {
+				return err
+			}
+		}
+	})
+	return done, err
+}
+
+func (p *Pool) attend(ctx context.Context, caller license.Caller, v Visit, done *Reaped) error {
+	n, err := p.endCounting(ctx, caller, v.Expired)
+	done.Sessions += n
+	if err != nil {
+		return err
+	}
+	if err := p.settleDebts(ctx, caller, v, done); err != nil {
+		return err
+	}
+	for _, g := range v.Dead {
+		if err := p.ledger.Clear(ctx, caller, g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settleDebts records the ends of seats given back while the record was away.
+func (p *Pool) settleDebts(ctx context.Context, caller license.Caller, v Visit, done *Reaped) error {
+	for _, h := range v.Owed {
+		if err := p.record.EndNow(ctx, caller, ended(h)); err != nil {
+			return definite(err)
+		}
+		if err := p.ledger.Repaid(ctx, caller, h.ID); err != nil {
+			return p.rebuilt(ctx, caller, err)
+		}
+		done.Repaired++
+	}
+	return nil
+}
+
+// Sweep ends records that are active although the ledger does not hold their
+// sessions: what a crash or a loss at an unlucky moment can leave behind. It
+// compares counts first, so that a sound organization costs two cheap calls.
+func (p *Pool) Sweep(ctx context.Context, organizationID string) (Reaped, error) {
+	caller := license.Service(organizationID)
+	var done Reaped
+	err := p.repeat(ctx, func() error {
+		h, err := p.ledger.Known(ctx, caller, nil)
+		if err != nil {
+			err = p.rebuilt(ctx, caller, err)
+			done.Rebuilt = done.Rebuilt || isAgain(err)
+			return err
+		}
+		active, err := p.record.CountActive(ctx, caller)
+		if err != nil || active <= h.Held {
+			return err
+		}
+		return p.record.ActiveSessions(ctx, caller, func(batch []license.Session) error {
+			n, err := p.endUnknown(ctx, caller, batch)
+			done.Repaired += n
+			return err
+		})
+	})
+	return done, err
+}
+
+func isAgain(err error) bool { return err == errAgain } //nolint:errorlint // internal sentinel, never wrapped
+
+func (p *Pool) endUnknown(ctx context.Context, caller license.Caller, batch []license.Session) (int, error) {
+	ids := make([]string, len(batch))
+	for i, s := range batch {
+		ids[i] = s.ID
+	}
+	h, err := p.ledger.Known(ctx, caller, ids)
+	if err != nil {
+		return 0, p.rebuilt(ctx, caller, err)
+	}
+	var lost []Hold
+	for i, s := range batch {
+		// A younger one may be a grant whose outcome is still on its way.
+		if h.Known[i] || s.AcquiredAt.Add(p.opts.SessionTTL).After(h.Now) {
+			continue
+		}
+		s.EndedAt, s.EndedReason, s.Epoch = h.Now, license.EndDisplaced, h.Epoch
+		lost = append(lost, Hold{Session: s})
+	}
+	_, err = p.endCounting(ctx, caller, lost)
+	return len(lost), err
+}

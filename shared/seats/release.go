@@ -1,0 +1,104 @@
+package seats
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+)
+
+// Revoke ends a living session whose license no longer allows it.
+func (p *Pool) Revoke(ctx context.Context, caller license.Caller, hold Hold) error {
+	return p.repeat(ctx, func() error {
+		return p.giveUp(ctx, caller, Mark{SessionID: hold.ID, UserID: caller.UserID, Own: license.EndRevoked})
+	})
+}
+
+// Release gives a seat back; of a session already ended it is a success that
+// changes nothing. Owners and admins release any session of their organization.
+// Errors: license.ErrSessionNotFound, license.ErrForbidden,
+// *license.UnavailableError.
+func (p *Pool) Release(ctx context.Context, caller license.Caller, sessionID string) error {
+	mark := Mark{SessionID: sessionID, UserID: caller.UserID, Own: license.EndReleased}
+	if caller.Administers() {
+		mark.Other = license.EndRevoked
+	}
+	return p.repeat(ctx, func() error { return p.giveUp(ctx, caller, mark) })
+}
+
+// giveUp ends a session on request: begun in the ledger (so that whoever meets
+// it completes it, should we die), recorded, then removed by its id.
+func (p *Pool) giveUp(ctx context.Context, caller license.Caller, mark Mark) error {
+	hold, err := p.ledger.Mark(ctx, caller, mark)
+	var owed *OwedError
+	var unknown *UnknownError
+	switch {
+	case errors.Is(err, ErrForeign):
+		return license.ErrForbidden
+	case errors.As(err, &owed):
+		return permitted(caller, owed.Hold.Session)
+	case errors.As(err, &unknown):
+		return p.giveUpUnknown(ctx, caller, mark, unknown.Now)
+	case err != nil:
+		return p.rebuilt(ctx, caller, err)
+	}
+	if err := p.step(ctx, StepMarked); err != nil {
+		return err
+	}
+	return p.conclude(ctx, caller, hold)
+}
+
+func (p *Pool) conclude(ctx context.Context, caller license.Caller, hold Hold) error {
+	how := BySession
+	if err := p.record.EndNow(ctx, caller, ended(hold)); err != nil {
+		how = Owing // the seat is given back all the same; the reaper records it
+	}
+	p.forget([]Hold{hold})
+	if err := p.step(ctx, StepEnded); err != nil {
+		return err
+	}
+	ctx, cancel := p.detached(ctx)
+	defer cancel()
+	for range maxAttempts {
+		_, err := p.ledger.Remove(ctx, caller, how, hold)
+		if err == nil {
+			return p.step(ctx, StepRemoved)
+		}
+		// A rebuild that read the record before it ended may have brought the
+		// session back: remove it from the new ledger too.
+		// What is owed is what was marked, so an owed end begins anew.
+		if err = p.rebuilt(ctx, caller, err); !errors.Is(err, errAgain) || how == Owing {
+			return err
+		}
+	}
+	return errAgain
+}
+
+// giveUpUnknown releases a session the ledger does not hold.
+func (p *Pool) giveUpUnknown(ctx context.Context, caller license.Caller, mark Mark, now time.Time) error {
+	s, err := p.record.Session(ctx, caller, mark.SessionID)
+	if err != nil {
+		return err
+	}
+	if err := permitted(caller, s); err != nil || s.Status == license.SessionEnded {
+		return err
+	}
+	s.EndedAt, s.EndedReason = now, mark.Own
+	if s.UserID != caller.UserID {
+		s.EndedReason = mark.Other
+	}
+	hold := Hold{Session: s}
+	if err := p.record.EndNow(ctx, caller, ended(hold)); err != nil {
+		return definite(err)
+	}
+	_, err = p.ledger.Remove(ctx, caller, BySession, hold)
+	return p.rebuilt(ctx, caller, err)
+}
+
+func permitted(caller license.Caller, s license.Session) error {
+	if caller.MayEnd(s.UserID) {
+		return nil
+	}
+	return license.ErrForbidden
+}
