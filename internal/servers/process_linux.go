@@ -1,0 +1,12 @@
+package servers
+
+import "syscall"
+
+// diesWithParent says whether [dieWithParent] keeps its promise here.
+const diesWithParent = true
+
+// dieWithParent asks the kernel to kill the child when the test process dies,
+// even of SIGKILL or of a test timeout, where no cleanup runs.
+func dieWithParent() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+}

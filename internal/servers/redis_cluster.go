@@ -1,0 +1,127 @@
+package servers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// masters is the smallest number of masters a Redis Cluster works with.
+const masters = 3
+
+// slots is the number of hash slots of every Redis Cluster
+// (https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/).
+const slots = 16384
+
+// RedisCluster returns the addresses of a Redis Cluster of three masters that
+// all tests of this process share, under the same terms as [SharedRedis].
+func RedisCluster(t testing.TB) []string {
+	t.Helper()
+	requireRedis(t)
+	addresses, err := shared.get("redis-cluster", startCluster)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.Clone(addresses)
+}
+
+func startCluster() ([]string, func() error, error) {
+	dir, err := os.MkdirTemp("", "redis-cluster-*")
+	if err != nil {
+		return nil, nil, err
+	}
+	var nodes []clusterNode
+	stop := func() error {
+		errs := []error{}
+		for _, node := range nodes {
+			errs = append(errs, node.proc.kill())
+		}
+		return errors.Join(append(errs, os.RemoveAll(dir))...)
+	}
+	for i := range masters {
+		node, err := newClusterNode(filepath.Join(dir, strconv.Itoa(i)))
+		if err != nil {
+			return nil, nil, errors.Join(err, stop())
+		}
+		nodes = append(nodes, node)
+	}
+	if err := formCluster(context.Background(), nodes); err != nil {
+		return nil, nil, errors.Join(err, stop())
+	}
+	addresses := make([]string, 0, masters)
+	for _, node := range nodes {
+		addresses = append(addresses, node.Addr())
+	}
+	return addresses, stop, nil
+}
+
+// clusterNode is a server with the port on which it talks to the others. By
+// default that is port + 10000; chosen freely it cannot collide unseen.
+type clusterNode struct {
+	*RedisServer
+	busPort int
+}
+
+func newClusterNode(dir string) (clusterNode, error) {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return clusterNode{}, err
+	}
+	busPort, err := freePort()
+	if err != nil {
+		return clusterNode{}, err
+	}
+	server, err := newRedis(dir, "--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(busPort))
+	return clusterNode{RedisServer: server, busPort: busPort}, err
+}
+
+// formCluster gives each node its share of the slots, introduces the others to
+// the first, and waits until each of them sees the whole cluster working.
+func formCluster(ctx context.Context, nodes []clusterNode) error {
+	for i, node := range nodes {
+		if err := joinCluster(ctx, node, i, nodes[0]); err != nil {
+			return fmt.Errorf("cluster node %s: %w", node.Addr(), err)
+		}
+	}
+	for _, node := range nodes {
+		if err := waitClustered(ctx, node); err != nil {
+			return fmt.Errorf("cluster node %s: %w; it wrote:\n%s", node.Addr(), err, node.proc.output())
+		}
+	}
+	return nil
+}
+
+func joinCluster(ctx context.Context, node clusterNode, i int, first clusterNode) error {
+	client := adminClient(node.Addr())
+	defer func() { _ = client.Close() }()
+	err := errors.Join(
+		client.ClusterAddSlotsRange(ctx, i*slots/masters, (i+1)*slots/masters-1).Err(),
+		// Equal epochs would make the nodes settle who wins, which takes time.
+		client.Do(ctx, "CLUSTER", "SET-CONFIG-EPOCH", i+1).Err(),
+	)
+	if i == 0 {
+		return err
+	}
+	return errors.Join(err, client.Do(ctx, "CLUSTER", "MEET", "127.0.0.1", first.port, first.busPort).Err())
+}
+
+func waitClustered(ctx context.Context, node clusterNode) error {
+	client := adminClient(node.Addr())
+	defer func() { _ = client.Close() }()
+	return waitFor(node.proc.exited, func() bool { return seesWholeCluster(ctx, client) })
+}
+
+func seesWholeCluster(ctx context.Context, client *redis.Client) bool {
+	info, err := client.ClusterInfo(ctx).Result()
+	return err == nil &&
+		strings.Contains(info, "cluster_state:ok") &&
+		strings.Contains(info, "cluster_slots_ok:"+strconv.Itoa(slots)) &&
+		strings.Contains(info, "cluster_size:"+strconv.Itoa(masters))
+}
