@@ -1,0 +1,45 @@
+# What a person or CI runs here. `make` alone lists the targets.
+#
+# Tools run by `go run tool@version`: pinned, nothing to install, and go.mod
+# stays free of them. The first lint compiles them, which takes minutes.
+
+GO            ?= go
+GOFUMPT       := mvdan.cc/gofumpt@v0.12.0
+STATICCHECK   := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+# Percent of the statements of functions/ and shared/ that the tests execute.
+MIN_COVERAGE  := 85
+COVERAGE_FILE := coverage.out
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-tools lint fmt bench
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## all four functions on http://127.0.0.1:8080, with nothing to set up
+	$(GO) run ./cmd/local
+
+test-tools: ## install the servers the tests need: redis-server, the Firestore emulator
+	./scripts/install-test-tools.sh
+
+test: test-tools ## every test under the race detector, and the coverage bound
+	$(GO) test -race -timeout 15m -coverprofile=$(COVERAGE_FILE) -coverpkg=./functions/...,./shared/... ./...
+	./scripts/check-coverage.sh $(COVERAGE_FILE) $(MIN_COVERAGE)
+
+lint: ## formatting, vet, staticcheck, golangci-lint, a tidy go.mod
+	@unformatted="$$($(GO) run $(GOFUMPT) -l .)" || exit 1; \
+	if [ -n "$$unformatted" ]; then \
+		printf 'not formatted (run make fmt):\n%s\n' "$$unformatted"; exit 1; \
+	fi
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+	$(GO) run $(GOLANGCI_LINT) run ./...
+	$(GO) mod tidy -diff
+
+fmt: ## format the Go files
+	$(GO) run $(GOFUMPT) -w .
+
+bench: ## measure the service under load (cmd/bench)
+	$(GO) run ./cmd/bench

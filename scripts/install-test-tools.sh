@@ -1,0 +1,138 @@
+#!/usr/bin/env bash
+# Installs the servers that the tests start: redis-server, and Google's
+# Firestore emulator with the Java it needs. Run again it does nothing.
+#
+# Without redis-server or the emulator their suites are skipped, with a warning
+# here; in CI (environment variable CI not empty) that is an error instead.
+set -euo pipefail
+
+readonly emulator_jar=platform/cloud-firestore-emulator/cloud-firestore-emulator.jar
+readonly oldest_java=17
+
+have() { command -v "$1" >/dev/null 2>&1; }
+say() { printf 'test tools: %s\n' "$*" >&2; }
+
+# as_root runs a command with the rights to install packages.
+as_root() {
+	if [ "$(id -u)" -eq 0 ]; then
+		"$@"
+	elif [ -n "${CI:-}" ]; then
+		sudo -n "$@" # CI has nobody to type a password
+	else
+		sudo "$@"
+	fi
+}
+
+apt_updated=
+apt_install() {
+	if [ -z "$apt_updated" ]; then
+		as_root apt-get update -q || say "apt-get update failed; trying with the lists there are"
+		apt_updated=yes
+	fi
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"
+}
+
+apt_knows() { [ -n "$(apt-cache madison "$1" 2>/dev/null)" ]; }
+
+# give_up says what is missing and how to get it: an error in CI, otherwise a
+# warning that cannot be overlooked.
+give_up() {
+	local what=$1 how=$2
+	{
+		printf '\n****************************************************************\n'
+		printf '  %s is missing, and could not be installed.\n' "$what"
+		printf '  %s\n' "$how"
+		[ -n "${CI:-}" ] || printf '  ITS TESTS ARE SKIPPED ON THIS MACHINE.\n'
+		printf '****************************************************************\n\n'
+	} >&2
+	[ -z "${CI:-}" ] || exit 1
+}
+
+install_redis() {
+	if have apt-get; then
+		apt_install redis-server || return
+		# The tests start servers of their own; the package's need not run.
+		if [ -d /run/systemd/system ]; then
+			as_root systemctl disable --now redis-server >/dev/null 2>&1 || true
+		fi
+	elif have brew; then
+		brew install redis
+	else
+		return 1
+	fi
+}
+
+java_is_good() {
+	local version
+	have java || return 1
+	version=$(java -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p' | head -n 1)
+	[ -n "$version" ] && [ "$version" -ge "$oldest_java" ]
+}
+
+install_java() {
+	local package
+	if have apt-get; then
+		for package in openjdk-21-jre-headless openjdk-17-jre-headless default-jre-headless; do
+			if apt_knows "$package" && apt_install "$package"; then
+				return
+			fi
+		done
+		return 1
+	elif have brew; then
+		brew install openjdk && say "follow Homebrew's advice to put java on the PATH"
+	else
+		return 1
+	fi
+}
+
+# emulator_is_there looks where the tests do: FIRESTORE_EMULATOR_JAR, beside
+# the gcloud on the path, or where gcloud says its root is.
+emulator_is_there() {
+	local gcloud root
+	if [ -n "${FIRESTORE_EMULATOR_JAR:-}" ]; then
+		[ -f "$FIRESTORE_EMULATOR_JAR" ]
+		return
+	fi
+	gcloud=$(command -v gcloud) || return 1
+	root=$(dirname "$(dirname "$(realpath "$gcloud")")")
+	[ -f "$root/$emulator_jar" ] && return
+	root=$(gcloud info --format='value(installation.sdk_root)' 2>/dev/null) && [ -f "$root/$emulator_jar" ]
+}
+
+# add_google_packages makes apt know the Google Cloud CLI
+# (https://docs.cloud.google.com/sdk/docs/install-sdk#deb). It changes what a
+# machine trusts, so it happens in CI only; elsewhere it is left to the owner.
+add_google_packages() {
+	local key=/usr/share/keyrings/cloud.google.gpg
+	[ -n "${CI:-}" ] && have curl && have gpg || return
+	curl -fsS --max-time 60 https://packages.cloud.google.com/apt/doc/apt-key.gpg | as_root gpg --batch --yes --dearmor -o "$key"
+	echo "deb [signed-by=$key] https://packages.cloud.google.com/apt cloud-sdk main" |
+		as_root tee /etc/apt/sources.list.d/google-cloud-sdk.list >/dev/null
+	apt_updated=
+	as_root apt-get update -q
+	apt_updated=yes
+}
+
+install_emulator() {
+	if have apt-get; then
+		if apt_knows google-cloud-cli-firestore-emulator || add_google_packages; then
+			apt_install google-cloud-cli google-cloud-cli-firestore-emulator && emulator_is_there && return
+		fi
+	elif have brew && ! have gcloud; then
+		brew install --cask google-cloud-sdk || return
+	fi
+	# A CLI installed from its archive brings its own component manager.
+	have gcloud && gcloud components install --quiet cloud-firestore-emulator
+}
+
+have redis-server || install_redis || true
+have redis-server || give_up redis-server \
+	"Install Redis 7 or Valkey's redis-server so that redis-server is on the PATH."
+
+java_is_good || install_java || true
+java_is_good || give_up "Java $oldest_java" \
+	"Install a Java runtime of version $oldest_java or later so that java is on the PATH."
+
+emulator_is_there || install_emulator || true
+emulator_is_there || give_up "the Firestore emulator" \
+	"Install it by apt (google-cloud-cli-firestore-emulator, from packages.cloud.google.com) or by 'gcloud components install cloud-firestore-emulator', or name its jar in FIRESTORE_EMULATOR_JAR."
