@@ -1,0 +1,183 @@
+package token
+
+import (
+	"context"
+	"crypto/rsa"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	kms "cloud.google.com/go/kms/apiv1"
+	"cloud.google.com/go/kms/apiv1/kmspb"
+	"github.com/go-jose/go-jose/v4"
+	"golang.org/x/sync/singleflight"
+	"google.golang.org/api/iterator"
+)
+
+const (
+	// KeySetLife is how long a process uses its list of key versions before it
+	// asks KMS again. A version's activation delay must exceed this plus the
+	// JWKS's max-age, or some verifier meets the version's signatures before its key.
+	KeySetLife = time.Minute
+	// failedReloadPause is how long a list that could not be renewed is used
+	// before the next attempt: not every request of an outage should wait for KMS.
+	failedReloadPause = 5 * time.Second
+)
+
+// keySet knows the usable versions of one key and their public keys. It is a
+// cache that may vanish: KMS is the truth.
+type keySet struct {
+	client *kms.KeyManagementClient
+	key    string
+	limit  time.Duration
+	now    func() time.Time
+	flight singleflight.Group
+
+	mu         sync.Mutex
+	snapshot   *snapshot
+	freshUntil time.Time
+}
+
+// snapshot is one consistent reading of the key; it never changes.
+type snapshot struct {
+	// versions are the usable ones, oldest first; may be empty.
+	versions []Version
+	// public has the key of each of versions, by resource name.
+	public map[string]*rsa.PublicKey
+	// jwks is the rendered key set of versions.
+	jwks []byte
+}
+
+// current returns the key's versions, at most [KeySetLife] old, or older while
+// KMS does not answer: a verifier is better served by yesterday's keys than by none.
+// It fails only if KMS never answered this process.
+func (k *keySet) current(ctx context.Context) (*snapshot, error) {
+	if s, fresh := k.known(); fresh {
+		return s, nil
+	}
+	loaded := k.flight.DoChan("", func() (any, error) {
+		// A flight may have landed between our look and our start.
+		if s, fresh := k.known(); fresh {
+			return s, nil
+		}
+		return k.reload(ctx)
+	})
+	select {
+	case r := <-loaded:
+		if r.Err != nil {
+			return nil, r.Err
+		}
+		return r.Val.(*snapshot), nil
+	case <-ctx.Done():
+		if s, _ := k.known(); s != nil {
+			return s, nil
+		}
+		return nil, unavailable(ctx.Err())
+	}
+}
+
+// renewed is current, but not from the cache if what is cached is still seen:
+// for a caller that has just learned that seen is out of date.
+func (k *keySet) renewed(ctx context.Context, seen *snapshot) (*snapshot, error) {
+	k.mu.Lock()
+	if k.snapshot == seen {
+		k.freshUntil = time.Time{}
+	}
+	k.mu.Unlock()
+	return k.current(ctx)
+}
+
+// known returns the cached snapshot, nil if there is none, and whether it may
+// be used without asking KMS.
+func (k *keySet) known() (s *snapshot, fresh bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.snapshot, k.snapshot != nil && k.now().Before(k.freshUntil)
+}
+
+// reload reads the key anew and falls back to what is known. It gets half of
+// the time a caller has, so that the caller can still sign with what it gets.
+func (k *keySet) reload(ctx context.Context) (*snapshot, error) {
+	ctx, cancel := detached(ctx, k.limit/2)
+	defer cancel()
+	previous, _ := k.known()
+	loaded, err := k.load(ctx, previous)
+	life := KeySetLife
+	if err != nil {
+		if previous == nil {
+			return nil, unavailable(err)
+		}
+		loaded, life = previous, failedReloadPause
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.snapshot, k.freshUntil = loaded, k.now().Add(life)
+	return loaded, nil
+}
+
+// load lists the versions and completes their public keys. Those known already
+// are not fetched again: the key of a version never changes. One version that
+// cannot be read fails the whole: a set that lacks a key would refuse its tokens.
+func (k *keySet) load(ctx context.Context, previous *snapshot) (*snapshot, error) {
+	all, err := k.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &snapshot{versions: usable(all), public: map[string]*rsa.PublicKey{}}
+	for _, v := range s.versions {
+		key := previous.key(v.Name)
+		if key == nil {
+			if key, err = fetchPublicKey(ctx, k.client, v); err != nil {
+				return nil, fmt.Errorf("public key of %s: %w", v.KeyID(), err)
+			}
+		}
+		s.public[v.Name] = key
+	}
+	s.jwks, err = renderJWKS(s)
+	return s, err
+}
+
+// list reads all versions, whatever their state. It does not let KMS filter:
+// a key gathers a few versions a year, and what is usable has one definition.
+func (k *keySet) list(ctx context.Context) ([]Version, error) {
+	var out []Version
+	versions := k.client.ListCryptoKeyVersions(ctx, &kmspb.ListCryptoKeyVersionsRequest{Parent: k.key}, fewRetries())
+	for {
+		v, err := versions.Next()
+		if errors.Is(err, iterator.Done) {
+			return out, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("list key versions: %w", err)
+		}
+		if !strings.HasPrefix(v.GetName(), k.key+"/cryptoKeyVersions/") {
+			return nil, damaged("the list names a version of another key")
+		}
+		out = append(out, versionOf(v))
+	}
+}
+
+// key is the public key of a version; nil if this snapshot has none, or is nil.
+func (s *snapshot) key(version string) *rsa.PublicKey {
+	if s == nil {
+		return nil
+	}
+	return s.public[version]
+}
+
+// renderJWKS writes the key set (RFC 7517, section 5), oldest version first.
+func renderJWKS(s *snapshot) ([]byte, error) {
+	set := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}
+	for _, v := range s.versions {
+		set.Keys = append(set.Keys, jose.JSONWebKey{
+			Key:       s.public[v.Name],
+			KeyID:     v.KeyID(),
+			Algorithm: string(jose.RS256),
+			Use:       "sig",
+		})
+	}
+	return json.Marshal(set)
+}
