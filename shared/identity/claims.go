@@ -1,0 +1,123 @@
+package identity
+
+import (
+	"time"
+	"unicode/utf8"
+
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+)
+
+// maxClockAhead is how far Google's clock may be ahead of ours. The Admin SDK
+// allows five minutes; synchronized machines need a second or two.
+const maxClockAhead = time.Minute
+
+// maxUserIDLength is Identity Platform's limit for a user id, in characters.
+const maxUserIDLength = 128
+
+// maxEmailLength is the longest address SMTP can carry (RFC 3696, erratum 1690).
+const maxEmailLength = 254
+
+// checkLifetime applies RFC 7519 section 4.1.4 without leeway at the end (the
+// token is refused at exp itself) and with maxClockAhead at the start. Times
+// are compared as whole seconds, so that no claim can overflow time.Time.
+func (c claimSet) checkLifetime(now time.Time) error {
+	exp, ok := c.seconds("exp")
+	if !ok || now.Unix() >= exp {
+		return refuse("expired")
+	}
+	latest := now.Add(maxClockAhead).Unix()
+	if iat, ok := c.seconds("iat"); !ok || iat <= 0 || iat > latest {
+		return refuse("not issued yet")
+	}
+	return nil
+}
+
+// checkSignIn requires a sign-in in the past: auth_time is in every ID token.
+// https://firebase.google.com/docs/auth/admin/verify-id-tokens
+func (c claimSet) checkSignIn(now time.Time) error {
+	at, ok := c.seconds("auth_time")
+	if !ok || at <= 0 || at > now.Add(maxClockAhead).Unix() {
+		return refuse("no sign-in in the past")
+	}
+	return nil
+}
+
+// endOfTrust is how long the verified token may be taken from memory: until it
+// expires, and no longer than ttl.
+func (c claimSet) endOfTrust(now time.Time, ttl time.Duration) time.Time {
+	end := now.Add(ttl)
+	if exp, _ := c.seconds("exp"); exp <= end.Unix() {
+		return time.Unix(exp, 0)
+	}
+	return end
+}
+
+// user is the token's subject, 1–128 characters.
+func (c claimSet) user() (string, error) {
+	id, _ := c.text("sub")
+	if n := utf8.RuneCountInString(id); n < 1 || n > maxUserIDLength {
+		return "", refuse("no usable subject")
+	}
+	return id, nil
+}
+
+// caller is who the claims speak of; ErrTenant without exactly one organization.
+func (c claimSet) caller(userID string) (license.Caller, error) {
+	organization, err := c.organization()
+	if err != nil {
+		return license.Caller{}, err
+	}
+	return license.Caller{OrganizationID: organization, UserID: userID, Email: c.email(), Role: c.role()}, nil
+}
+
+// organization is the tenant_id custom claim or Identity Platform's own
+// firebase.tenant. A claim that is present must be well formed, also when the
+// other one would do: a token that contradicts itself is nobody's.
+func (c claimSet) organization() (string, error) {
+	var found string
+	for _, set := range []struct {
+		claims claimSet
+		name   string
+	}{{c, "tenant_id"}, {c.firebase(), "tenant"}} {
+		if _, present := set.claims[set.name]; !present {
+			continue
+		}
+		id, ok := set.claims.text(set.name)
+		if !ok || !license.ValidID(id) || found != "" && found != id {
+			return "", ErrTenant
+		}
+		found = id
+	}
+	if found == "" {
+		return "", ErrTenant
+	}
+	return found, nil
+}
+
+// firebase is Identity Platform's own claim; empty when there is none.
+func (c claimSet) firebase() claimSet {
+	set, _ := parseObject(c["firebase"], "tenant")
+	return set
+}
+
+// role is owner or admin if the claim says exactly that. Everything else has a
+// member's rights, the least there are; in particular no token can name
+// [license.RoleService].
+func (c claimSet) role() license.Role {
+	name, _ := c.text("role")
+	switch role := license.Role(name); role {
+	case license.RoleOwner, license.RoleAdmin:
+		return role
+	}
+	return license.RoleMember
+}
+
+// email is for people who read the record and decides nothing, so an unusable
+// one is left out rather than refused.
+func (c claimSet) email() string {
+	address, _ := c.text("email")
+	if len(address) > maxEmailLength {
+		return ""
+	}
+	return address
+}

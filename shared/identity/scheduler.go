@@ -1,0 +1,112 @@
+package identity
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"cloud.google.com/go/auth/credentials/idtoken"
+)
+
+// SchedulerConfig says whose OIDC tokens may start the reaper. Audience and
+// ServiceAccount are required.
+type SchedulerConfig struct {
+	// Audience is compared exactly. Cloud Scheduler's default is the job's full
+	// target URI. https://cloud.google.com/scheduler/docs/http-target-auth
+	Audience string
+	// ServiceAccount is the email address of the job's service account.
+	ServiceAccount string
+	// KeyClient and Now are as in [Config].
+	KeyClient *http.Client
+	Now       func() time.Time
+}
+
+func (c SchedulerConfig) validate() error {
+	var faults []error
+	if c.Audience == "" {
+		faults = append(faults, errors.New("identity: no audience for the scheduler")) // the validator would accept any
+	}
+	if !strings.Contains(c.ServiceAccount, "@") {
+		faults = append(faults, errors.New("identity: the scheduler's service account is not an email address"))
+	}
+	return errors.Join(faults...)
+}
+
+// Scheduler verifies that a request comes from Cloud Scheduler's service
+// account. It is safe for concurrent use.
+type Scheduler struct {
+	audience, account string
+	now               func() time.Time
+	keys              *keyCache
+	validator         *idtoken.Validator
+}
+
+// NewScheduler builds a verifier and fetches nothing yet.
+func NewScheduler(cfg SchedulerConfig) (*Scheduler, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	if cfg.KeyClient == nil {
+		cfg.KeyClient = newKeyClient()
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	keys := newKeyCache(serviceKeysURL, cfg.KeyClient, checkKeySet, cfg.Now)
+	validator, err := idtoken.NewValidator(&idtoken.ValidatorOptions{
+		Client:        &http.Client{Transport: keys},
+		RS256CertsURL: serviceKeysURL,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("identity: %w", err)
+	}
+	return &Scheduler{audience: cfg.Audience, account: cfg.ServiceAccount, now: cfg.Now, keys: keys, validator: validator}, nil
+}
+
+// Close ends key fetches and waits for them.
+func (s *Scheduler) Close() { s.keys.close() }
+
+// Verify accepts a Google-signed token of the configured account for the
+// configured audience. Errors: [ErrUnauthenticated], [ErrForbidden] for a
+// genuine token of another account, [*license.UnavailableError] when Google's
+// keys cannot be had.
+//
+// The validator checks signature and audience. Issuer, account and a future iat
+// it leaves to its caller.
+func (s *Scheduler) Verify(ctx context.Context, bearer string) error {
+	claims, err := parseToken(bearer)
+	if err != nil {
+		return err
+	}
+	if err := claims.checkLifetime(s.now()); err != nil {
+		return err
+	}
+	if _, err := s.keys.get(ctx); err != nil {
+		return unavailable(err)
+	}
+	if _, err := s.validator.Validate(ctx, bearer, s.audience); err != nil {
+		if ctx.Err() != nil {
+			return unavailable(ctx.Err())
+		}
+		return refuse("not signed by Google for this audience")
+	}
+	return s.checkAccount(claims)
+}
+
+// checkAccount runs on verified claims. Google signs with both spellings of the
+// issuer. https://developers.google.com/identity/openid-connect/openid-connect#validatinganidtoken
+func (s *Scheduler) checkAccount(c claimSet) error {
+	if iss, _ := c.text("iss"); iss != "https://accounts.google.com" && iss != "accounts.google.com" {
+		return refuse("not issued by Google accounts")
+	}
+	email, _ := c.text("email")
+	var verified bool
+	if json.Unmarshal(c["email_verified"], &verified) != nil || !verified || email != s.account {
+		return ErrForbidden
+	}
+	return nil
+}
