@@ -1,0 +1,164 @@
+package servers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+const (
+	// emulatorJarVariable names a jar to use instead of the Google Cloud CLI's.
+	emulatorJarVariable = "FIRESTORE_EMULATOR_JAR"
+	// emulatorJar is where the CLI's component lies below the CLI's root.
+	emulatorJar = "platform/cloud-firestore-emulator/cloud-firestore-emulator.jar"
+	// emulatorMain is the jar's entry; started directly, without the CLI's
+	// wrappers, the emulator is one process whose id we know.
+	emulatorMain = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
+)
+
+const howToInstallFirestore = "install Java 17 and the emulator: `sudo apt-get install openjdk-17-jre-headless " +
+	"google-cloud-cli google-cloud-cli-firestore-emulator` (packages.cloud.google.com/apt) or " +
+	"`gcloud components install cloud-firestore-emulator`, or name its jar in " + emulatorJarVariable
+
+// errNotInstalled marks that a part of the emulator is not on this machine.
+var errNotInstalled = errors.New("not installed")
+
+// Firestore returns the address (host:port) of Google's official Firestore
+// emulator, which all tests of this process share: each takes a project id of
+// its own, and projects see nothing of each other. The first call starts it,
+// which takes some seconds; [Main] or [Stop] ends it.
+func Firestore(t testing.TB) (addr string) {
+	t.Helper()
+	addresses, err := shared.get("firestore", startFirestore)
+	if errors.Is(err, errNotInstalled) {
+		missing(t, "the Firestore emulator", err.Error()+"; "+howToInstallFirestore)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return addresses[0]
+}
+
+func startFirestore() ([]string, func() error, error) {
+	java, jar, err := findEmulator()
+	if err != nil {
+		return nil, nil, err
+	}
+	dir, err := os.MkdirTemp("", "firestore-shared-*")
+	if err != nil {
+		return nil, nil, err
+	}
+	proc, addr, err := runEmulator(dir, java, jar)
+	if err != nil {
+		return nil, nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	stop := func() error { return errors.Join(proc.kill(), os.RemoveAll(dir)) }
+	return []string{addr}, stop, nil
+}
+
+// runEmulator starts the emulator on a free port; when somebody else was
+// faster to listen there, on another.
+func runEmulator(dir, java, jar string) (*process, string, error) {
+	const attempts = 3
+	var errs []error
+	for range attempts {
+		port, err := freePort()
+		if err != nil {
+			return nil, "", err
+		}
+		proc, err := runEmulatorOn(port, dir, java, jar)
+		if err == nil {
+			return proc, loopback(port), nil
+		}
+		errs = append(errs, err)
+	}
+	return nil, "", errors.Join(errs...)
+}
+
+func runEmulatorOn(port int, dir, java, jar string) (*process, error) {
+	proc, err := startProcess(dir, java, "-Djava.awt.headless=true", "-Xmx512m", "-cp", jar,
+		emulatorMain, "start", "--host=127.0.0.1", "--port="+strconv.Itoa(port))
+	if err != nil {
+		return nil, err
+	}
+	if err := waitFor(proc.exited, func() bool { return emulatorAnswers(loopback(port)) }); err != nil {
+		return nil, errors.Join(fmt.Errorf("Firestore emulator %s: %w; it wrote:\n%s", loopback(port), err, proc.output()), proc.kill())
+	}
+	return proc, nil
+}
+
+// emulatorAnswers asks the emulator's own health page, which says "Ok".
+func emulatorAnswers(addr string) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/", nil)
+	if err != nil {
+		return false
+	}
+	// A transport of its own: a kept-alive connection would look like a leak.
+	response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(request)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, _ := io.ReadAll(io.LimitReader(response.Body, 16))
+	return response.StatusCode == http.StatusOK && strings.HasPrefix(string(body), "Ok")
+}
+
+// findEmulator returns the java program and the emulator's jar.
+func findEmulator() (java, jar string, err error) {
+	java, err = exec.LookPath("java")
+	if err != nil {
+		return "", "", fmt.Errorf("java: %w", errNotInstalled)
+	}
+	if jar = os.Getenv(emulatorJarVariable); jar != "" {
+		if !isFile(jar) {
+			return "", "", fmt.Errorf("no file %s, which %s names: %w", jar, emulatorJarVariable, errNotInstalled)
+		}
+		return java, jar, nil
+	}
+	for _, root := range []func() string{rootBesideGcloud, rootFromGcloud} {
+		if jar = filepath.Join(root(), emulatorJar); filepath.IsAbs(jar) && isFile(jar) {
+			return java, jar, nil
+		}
+	}
+	return "", "", fmt.Errorf("firestore-emulator component of the Google Cloud CLI: %w", errNotInstalled)
+}
+
+// rootBesideGcloud is the CLI's root if the gcloud on the path lies, links
+// followed, in its bin folder. It is asked first: running gcloud takes a second.
+func rootBesideGcloud() string {
+	gcloud, err := exec.LookPath("gcloud")
+	if err != nil {
+		return ""
+	}
+	if gcloud, err = filepath.EvalSymlinks(gcloud); err != nil {
+		return ""
+	}
+	return filepath.Dir(filepath.Dir(gcloud))
+}
+
+// rootFromGcloud asks gcloud itself, which may be a wrapper (snap, Homebrew).
+func rootFromGcloud() string {
+	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "gcloud", "info", "--format=value(installation.sdk_root)").Output()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(out))
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
