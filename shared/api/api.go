@@ -1,0 +1,52 @@
+// Package api is the HTTP contract as Go types: paths, bodies and problem
+// codes. The functions, the OpenAPI document and the client SDK share it, so it
+// imports the standard library alone.
+//
+// The struct tags beside `json` (doc, minLength, pattern, …) are read by
+// shared/web for validation and for the OpenAPI document.
+package api
+
+import "strings"
+
+// The paths of the service.
+const (
+	PathAcquire   = "/api/v1/licenses/acquire"
+	PathSession   = "/api/v1/licenses/sessions/{session_id}"
+	PathHeartbeat = "/api/v1/licenses/sessions/{session_id}/heartbeat"
+	PathJWKS      = "/.well-known/jwks.json"
+	PathOpenAPI   = "/openapi.json"
+	PathReap      = "/internal/v1/reap"
+	PathLive      = "/live"
+	PathReady     = "/ready"
+)
+
+// ParamSessionID stands for the session's id in [PathSession] and [PathHeartbeat].
+const ParamSessionID = "{session_id}"
+
+// QueryToken and QueryTokenRenew ask a heartbeat for a fresh license token:
+// ?token=renew.
+const (
+	QueryToken      = "token"
+	QueryTokenRenew = "renew"
+)
+
+// Media types of bodies.
+const (
+	ContentTypeJSON    = "application/json"
+	ContentTypeJWKS    = "application/jwk-set+json" // RFC 7517, section 8.5.2
+	ContentTypeProblem = "application/problem+json" // RFC 9457
+)
+
+// MaxBody is the largest request body, in bytes: far more than the longest
+// valid acquire, little enough to hold for every request in flight.
+const MaxBody = 16 << 10
+
+// SessionPath is the path of one session, for release and for Location.
+func SessionPath(sessionID string) string {
+	return strings.Replace(PathSession, ParamSessionID, sessionID, 1)
+}
+
+// HeartbeatPath is the path of one session's heartbeat.
+func HeartbeatPath(sessionID string) string {
+	return strings.Replace(PathHeartbeat, ParamSessionID, sessionID, 1)
+}

@@ -1,0 +1,97 @@
+package api
+
+import "encoding/json"
+
+// AcquireRequest asks for a seat. The same (license, user, hardware id,
+// instance id) gets the session it already has.
+type AcquireRequest struct {
+	HardwareID string     `json:"hardware_id" minLength:"1" maxLength:"128" pattern:"^[ -~]+$" patternDescription:"printable ASCII" example:"hw-1" doc:"The machine's fingerprint."`
+	InstanceID string     `json:"instance_id,omitempty" minLength:"1" maxLength:"128" pattern:"^[ -~]+$" patternDescription:"printable ASCII" example:"window-2" doc:"Tells several copies on one machine apart: each takes a seat of its own."`
+	LicenseID  string     `json:"license_id,omitempty" pattern:"^[a-z0-9][a-z0-9-]{0,62}$" patternDescription:"a license id: 1 to 63 of a-z, 0-9 and hyphen, not starting with a hyphen" example:"acme-pro" doc:"The license to take a seat of. Without it: the organization's only usable license, of product when that is given."`
+	Product    string     `json:"product,omitempty" minLength:"1" maxLength:"64" example:"studio" doc:"The product the seat is for."`
+	Client     ClientInfo `json:"client,omitzero" doc:"The program that asks. Kept in the record for support; decides nothing."`
+}
+
+// ClientInfo describes the program that holds a seat.
+type ClientInfo struct {
+	Name     string `json:"name,omitempty" maxLength:"128" example:"Studio" doc:"The program's name."`
+	Version  string `json:"version,omitempty" maxLength:"128" example:"4.2.0" doc:"The program's version."`
+	Hostname string `json:"hostname,omitempty" maxLength:"128" example:"drawing-room-3" doc:"The machine's name."`
+}
+
+// HeartbeatRequest has no members; an empty body says the same.
+type HeartbeatRequest struct{}
+
+// Session is the answer of acquire and of heartbeat: one held seat.
+type Session struct {
+	SessionID      string `json:"session_id" format:"uuid" example:"01993f5a-6c00-7000-8000-000000000001" doc:"The session; a UUIDv7 made by the service."`
+	LicenseID      string `json:"license_id" example:"acme-pro" doc:"The license whose seat is held."`
+	OrganizationID string `json:"organization_id" example:"acme" doc:"The organization that owns the license."`
+	UserID         string `json:"user_id" example:"u-1" doc:"The user who holds the seat."`
+	HardwareID     string `json:"hardware_id" example:"hw-1" doc:"The machine's fingerprint, as given at acquire."`
+	InstanceID     string `json:"instance_id" example:"" doc:"The instance id given at acquire; empty when none was."`
+	Product        string `json:"product" example:"studio" doc:"The license's product."`
+	Plan           string `json:"plan" example:"pro" doc:"The license's plan."`
+	Entitlements   List   `json:"entitlements" nullable:"false" example:"export" doc:"The features the license includes."`
+
+	AcquiredAt      Time `json:"acquired_at" format:"date-time" doc:"When the seat was taken. RFC 3339, UTC, milliseconds."`
+	LastHeartbeatAt Time `json:"last_heartbeat_at" format:"date-time" doc:"When the session was last renewed."`
+	ExpiresAt       Time `json:"expires_at" format:"date-time" doc:"When the session ends unless a heartbeat renews it."`
+
+	HeartbeatIntervalSeconds int `json:"heartbeat_interval_seconds" minimum:"1" example:"120" doc:"How often to send a heartbeat, in seconds."`
+
+	LicenseToken          string `json:"license_token,omitempty" example:"eyJ…" doc:"The license token, a JWS (RS256) that can be verified offline. A heartbeat carries it only when it was renewed."`
+	LicenseTokenExpiresAt Time   `json:"license_token_expires_at,omitzero" format:"date-time" doc:"When the license token ends; present with license_token."`
+
+	SeatsUsed  int  `json:"seats_used" minimum:"0" example:"3" doc:"Seats of the license held at server_time."`
+	SeatsMax   int  `json:"seats_max" minimum:"0" example:"10" doc:"Seats the license has."`
+	ServerTime Time `json:"server_time" format:"date-time" doc:"The service's clock, to measure the other times against."`
+}
+
+// ReapReport is what one run of the reaper did.
+type ReapReport struct {
+	OrganizationsVisited int   `json:"organizations_visited" minimum:"0" example:"2" doc:"Organizations with sessions that were due."`
+	SessionsReaped       int   `json:"sessions_reaped" minimum:"0" example:"3" doc:"Expired sessions ended."`
+	RecordsRepaired      int   `json:"records_repaired" minimum:"0" example:"0" doc:"Records that disagreed with the seat ledger and were put right."`
+	OrganizationsRebuilt int   `json:"organizations_rebuilt" minimum:"0" example:"0" doc:"Organizations whose seat ledger was rebuilt from the record."`
+	DurationMS           int64 `json:"duration_ms" minimum:"0" example:"41" doc:"How long the run took, in milliseconds."`
+	More                 bool  `json:"more" example:"false" doc:"The run's time was over before its work; the next one goes on."`
+}
+
+// The values of [Health] and of its checks.
+const (
+	HealthOK     = "ok"
+	HealthFailed = "failed"
+)
+
+// Health is the answer of the probes.
+type Health struct {
+	Status string            `json:"status" enum:"ok,failed" example:"ok" doc:"ok when every check is."`
+	Checks map[string]string `json:"checks,omitempty" doc:"ok or failed, by the part that was pinged."`
+}
+
+// JWKS is a set of public keys (RFC 7517).
+type JWKS struct {
+	Keys []JWK `json:"keys" nullable:"false" doc:"The keys that license tokens may be signed with."`
+}
+
+// JWK is one RSA public key (RFC 7517, RFC 7518 section 6.3).
+type JWK struct {
+	KeyType   string `json:"kty" enum:"RSA" example:"RSA" doc:"The key's type."`
+	Use       string `json:"use" enum:"sig" example:"sig" doc:"Signatures only."`
+	Algorithm string `json:"alg" enum:"RS256" example:"RS256" doc:"The only algorithm to accept with this key."`
+	KeyID     string `json:"kid" example:"1" doc:"The key id in the header of license tokens."`
+	Modulus   string `json:"n" example:"0vx7…" doc:"The modulus, base64url."`
+	Exponent  string `json:"e" example:"AQAB" doc:"The exponent, base64url."`
+}
+
+// List is a list of strings that is never null on the wire.
+type List []string
+
+// MarshalJSON writes nil as the empty list.
+func (l List) MarshalJSON() ([]byte, error) {
+	if l == nil {
+		return []byte("[]"), nil
+	}
+	return json.Marshal([]string(l))
+}

@@ -1,0 +1,151 @@
+// Package config is what the functions are told by their environment: one
+// struct, its defaults beside their meaning, checked as a whole at start.
+package config
+
+import (
+	"log/slog"
+	"time"
+)
+
+// The functions, as [Load] knows them.
+const (
+	Acquire   = "acquire"
+	Heartbeat = "heartbeat"
+	Release   = "release"
+	Reaper    = "reaper"
+)
+
+// Config is the configuration of one function. [Load] fills and checks it; what
+// a function does not need may stay empty.
+type Config struct {
+	// Function is which of the four this is; not a variable of its own.
+	Function string
+
+	// Project is the Google Cloud project of everything named without one:
+	// Firestore, traces, and Identity Platform unless IdentityProject says otherwise.
+	Project string `env:"GOOGLE_CLOUD_PROJECT"`
+
+	// FirestoreDatabase is the database of the record.
+	FirestoreDatabase string `env:"FIRESTORE_DATABASE" envDefault:"(default)"`
+
+	// RedisAddr is host:port of the seat ledger. Exactly one of it and
+	// MemorystoreInstance: two would leave open which of them counts.
+	RedisAddr string `env:"REDIS_ADDR"`
+	// MemorystoreInstance is projects/P/locations/L/instances/I of a Memorystore
+	// for Valkey; its endpoints are discovered at start.
+	MemorystoreInstance string `env:"MEMORYSTORE_INSTANCE"`
+	// RedisPassword is for RedisAddr; Memorystore uses IAM instead.
+	RedisPassword Secret `env:"REDIS_PASSWORD"`
+	// RedisTLS encrypts the connection to RedisAddr. Memorystore tells itself.
+	RedisTLS bool `env:"REDIS_TLS" envDefault:"false"`
+
+	// KMSKey is the key that signs license tokens, as
+	// projects/P/locations/L/keyRings/R/cryptoKeys/K. Without a version: which
+	// one signs is chosen anew as keys rotate.
+	KMSKey string `env:"KMS_KEY"`
+
+	// IdentityProject is the project whose Identity Platform issues the ID
+	// tokens; empty means Project.
+	IdentityProject string `env:"IDENTITY_PROJECT"`
+	// CheckRevoked asks Identity Platform at every acquire whether the user's
+	// tokens were revoked. Off: it is one RPC per call, and a token lives an hour.
+	CheckRevoked bool `env:"CHECK_REVOKED" envDefault:"false"`
+
+	// TokenIssuer is `iss` of license tokens; clients compare it exactly.
+	TokenIssuer string `env:"TOKEN_ISSUER" envDefault:"https://licenses.coditect.ai"`
+
+	// SessionTTL is how long a seat is kept without a heartbeat: long enough for
+	// a laptop's short loss of network, short enough that a crashed program does
+	// not cost its seat for long.
+	SessionTTL time.Duration `env:"SESSION_TTL" envDefault:"6m"`
+	// HeartbeatInterval is what clients are told. At most half of SessionTTL, so
+	// that one lost heartbeat costs nobody the seat; a third leaves room for two.
+	HeartbeatInterval time.Duration `env:"HEARTBEAT_INTERVAL" envDefault:"2m"`
+	// TokenTTL is how long a license token is good offline. Longer than SessionTTL
+	// is a choice for offline work: see [Config.Warnings].
+	TokenTTL time.Duration `env:"TOKEN_TTL" envDefault:"1h"`
+
+	// EntitlementCacheTTL is how long an organization's entitlements are served
+	// from memory: how late a change of a license is seen. 0 turns the cache off.
+	EntitlementCacheTTL time.Duration `env:"ENTITLEMENT_CACHE_TTL" envDefault:"30s"`
+	// KeyActivationDelay is how old a new key version must be before it signs.
+	// Above [JWKSMaxAge], so that every cached key set has it by then.
+	KeyActivationDelay time.Duration `env:"KEY_ACTIVATION_DELAY" envDefault:"10m"`
+
+	// RequestDeadline bounds a request of acquire, heartbeat and release as a
+	// whole: a client that waited this long has given up. The reaper's requests
+	// are bounded by ReapBudget.
+	RequestDeadline time.Duration `env:"REQUEST_DEADLINE" envDefault:"10s"`
+	// BackendDeadline bounds one call to Redis, Firestore or KMS. At most a
+	// quarter of SessionTTL: an end or a grant decided in one call must land
+	// while what it was decided on still holds.
+	BackendDeadline time.Duration `env:"BACKEND_DEADLINE" envDefault:"5s"`
+
+	// ReapBudget is how long one run of the reaper works before it leaves the rest
+	// to the next: below the schedule's minute.
+	ReapBudget time.Duration `env:"REAP_BUDGET" envDefault:"45s"`
+	// ReaperAudiences are the accepted `aud` of the scheduler's token, separated
+	// by commas: the address the schedule calls, and older ones during a move.
+	ReaperAudiences []string `env:"REAPER_AUDIENCE" envSeparator:","`
+	// ReaperServiceAccount is the one e-mail address the scheduler's token may be of.
+	ReaperServiceAccount string `env:"REAPER_SERVICE_ACCOUNT"`
+
+	// RateLimitPerUser is how many requests per second one user may send to one
+	// instance, and half of what it may send at once; 0 is no limit. Far above
+	// any sane client, far below what an instance can do.
+	RateLimitPerUser int `env:"RATE_LIMIT_PER_USER" envDefault:"50"`
+
+	// LogLevel is the least level that is logged: debug, info, warn or error.
+	LogLevel slog.Level `env:"LOG_LEVEL" envDefault:"info"`
+}
+
+// JWKSMaxAge is how long the published key set may be cached (Cache-Control of
+// GET /.well-known/jwks.json).
+const JWKSMaxAge = 300 * time.Second
+
+// Deadline bounds one request of this function, in all.
+func (c Config) Deadline() time.Duration {
+	if c.Function == Reaper {
+		// The budget ends the work; what it started may still finish.
+		return c.ReapBudget + c.BackendDeadline
+	}
+	return c.RequestDeadline
+}
+
+// Signs reports whether this function signs license tokens.
+func (c Config) Signs() bool { return c.Function == Acquire || c.Function == Heartbeat }
+
+// Warnings are choices that work and should be known. They belong in the log
+// at start.
+func (c Config) Warnings() []string {
+	var ws []string
+	if c.Signs() && c.TokenTTL >= c.SessionTTL {
+		ws = append(ws, "TOKEN_TTL ("+c.TokenTTL.String()+") is not below SESSION_TTL ("+c.SessionTTL.String()+
+			"): a license token can outlive its seat, so more programs may run offline than there are seats. "+
+			"For tokens that never oversell, set TOKEN_TTL below SESSION_TTL by more than the clients' clocks are off (5m with 6m).")
+	}
+	return ws
+}
+
+// Secret is a value that must not be printed.
+type Secret string
+
+// String hides the secret from fmt.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return "[redacted]"
+}
+
+// GoString hides the secret from %#v.
+func (s Secret) GoString() string { return s.String() }
+
+// MarshalText hides the secret from encoding/json and slog.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// LogValue hides the secret from slog.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// Reveal is the secret itself.
+func (s Secret) Reveal() string { return string(s) }

@@ -1,0 +1,234 @@
+package config_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coditect-ai/coditect-licenses/shared/config"
+)
+
+const key = "projects/p/locations/l/keyRings/r/cryptoKeys/k"
+
+// environ is all a function needs, changed as told: "" takes a variable away.
+func environ(changes ...string) map[string]string {
+	m := map[string]string{
+		"GOOGLE_CLOUD_PROJECT": "p", "REDIS_ADDR": "redis:6379", "KMS_KEY": key,
+		"REAPER_AUDIENCE": "https://reaper.example", "REAPER_SERVICE_ACCOUNT": "scheduler@p.iam.gserviceaccount.com",
+		"PATH": "/bin", "K_SERVICE": "acquire",
+	}
+	for i := 0; i < len(changes); i += 2 {
+		m[changes[i]] = changes[i+1]
+	}
+	return m
+}
+
+func TestDefaults(t *testing.T) {
+	got, err := config.Load("Acquire", environ("REAPER_AUDIENCE", "", "REAPER_SERVICE_ACCOUNT", " "))
+	want := config.Config{
+		Function: config.Acquire, Project: "p", FirestoreDatabase: "(default)", RedisAddr: "redis:6379", KMSKey: key,
+		IdentityProject: "p", TokenIssuer: "https://licenses.coditect.ai",
+		SessionTTL: 6 * time.Minute, HeartbeatInterval: 2 * time.Minute, TokenTTL: time.Hour,
+		EntitlementCacheTTL: 30 * time.Second, KeyActivationDelay: 10 * time.Minute,
+		RequestDeadline: 10 * time.Second, BackendDeadline: 5 * time.Second, ReapBudget: 45 * time.Second,
+		RateLimitPerUser: 50, LogLevel: slog.LevelInfo,
+	}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, %v\nwant %+v", got, err, want)
+	}
+}
+
+func TestEverythingSet(t *testing.T) {
+	got, err := config.Load("reaper", environ(
+		"FIRESTORE_DATABASE", "records", "REDIS_ADDR", "", "MEMORYSTORE_INSTANCE", "projects/p/locations/l/instances/i",
+		"IDENTITY_PROJECT", "people", "CHECK_REVOKED", "true", "TOKEN_ISSUER", "https://example.com/x",
+		"SESSION_TTL", "8m", "HEARTBEAT_INTERVAL", "4m", "TOKEN_TTL", "5m", "ENTITLEMENT_CACHE_TTL", "0s", "KEY_ACTIVATION_DELAY", "301s",
+		"REQUEST_DEADLINE", "5s", "BACKEND_DEADLINE", "5s", "REAP_BUDGET", "50s",
+		"REAPER_AUDIENCE", " https://a , https://b ,", "RATE_LIMIT_PER_USER", "0", "LOG_LEVEL", "DEBUG"))
+	want := config.Config{
+		Function: config.Reaper, Project: "p", FirestoreDatabase: "records", MemorystoreInstance: "projects/p/locations/l/instances/i", KMSKey: key,
+		IdentityProject: "people", CheckRevoked: true, TokenIssuer: "https://example.com/x",
+		SessionTTL: 8 * time.Minute, HeartbeatInterval: 4 * time.Minute, TokenTTL: 5 * time.Minute, KeyActivationDelay: 301 * time.Second,
+		RequestDeadline: 5 * time.Second, BackendDeadline: 5 * time.Second, ReapBudget: 50 * time.Second,
+		ReaperAudiences: []string{"https://a", "https://b"}, ReaperServiceAccount: "scheduler@p.iam.gserviceaccount.com",
+		LogLevel: slog.LevelDebug,
+	}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, %v\nwant %+v", got, err, want)
+	}
+}
+
+// TestFaults: each names its variable, and is the only one.
+func TestFaults(t *testing.T) {
+	for _, tt := range []struct {
+		function string
+		changes  []string
+		variable string
+	}{
+		{"nobody", nil, "FUNCTION_TARGET"},
+		{"", nil, "FUNCTION_TARGET"},
+		{"acquire", []string{"GOOGLE_CLOUD_PROJECT", ""}, "GOOGLE_CLOUD_PROJECT"},
+		{"acquire", []string{"REDIS_ADDR", ""}, "REDIS_ADDR"},
+		{"acquire", []string{"MEMORYSTORE_INSTANCE", "projects/p/locations/l/instances/i"}, "REDIS_ADDR"},
+		{"acquire", []string{"REDIS_ADDR", "redis"}, "REDIS_ADDR"},
+		{"acquire", []string{"REDIS_ADDR", ":6379"}, "REDIS_ADDR"},
+		{"acquire", []string{"REDIS_ADDR", "redis:0"}, "REDIS_ADDR"},
+		{"acquire", []string{"REDIS_ADDR", "redis:65536"}, "REDIS_ADDR"},
+		{"acquire", []string{"REDIS_ADDR", "redis://redis:6379"}, "REDIS_ADDR"},
+		{"acquire", []string{"REDIS_ADDR", "", "MEMORYSTORE_INSTANCE", "my-instance"}, "MEMORYSTORE_INSTANCE"},
+		{"acquire", []string{"REDIS_ADDR", "", "MEMORYSTORE_INSTANCE", "projects/p/locations/l/instances/i", "REDIS_PASSWORD", "x"}, "REDIS_PASSWORD"},
+		{"acquire", []string{"REDIS_ADDR", "", "MEMORYSTORE_INSTANCE", "projects/p/locations/l/instances/i", "REDIS_TLS", "true"}, "REDIS_TLS"},
+		{"acquire", []string{"REDIS_TLS", "perhaps"}, "REDIS_TLS"},
+		{"acquire", []string{"KMS_KEY", ""}, "KMS_KEY"},
+		{"heartbeat", []string{"KMS_KEY", ""}, "KMS_KEY"},
+		{"acquire", []string{"KMS_KEY", key + "/cryptoKeyVersions/1"}, "KMS_KEY"},
+		{"release", []string{"KMS_KEY", "k"}, "KMS_KEY"},
+		{"acquire", []string{"TOKEN_ISSUER", "http://licenses.coditect.ai"}, "TOKEN_ISSUER"},
+		{"acquire", []string{"TOKEN_ISSUER", "https://"}, "TOKEN_ISSUER"},
+		{"acquire", []string{"SESSION_TTL", "6"}, "SESSION_TTL"},
+		{"acquire", []string{"SESSION_TTL", "six"}, "SESSION_TTL"},
+		{"acquire", []string{"SESSION_TTL", "25h"}, "SESSION_TTL"},
+		{"acquire", []string{"HEARTBEAT_INTERVAL", "3m1s"}, "HEARTBEAT_INTERVAL"},
+		{"acquire", []string{"HEARTBEAT_INTERVAL", "-1s"}, "HEARTBEAT_INTERVAL"},
+		{"acquire", []string{"HEARTBEAT_INTERVAL", "0"}, "HEARTBEAT_INTERVAL"},
+		{"acquire", []string{"TOKEN_TTL", "0s"}, "TOKEN_TTL"},
+		{"acquire", []string{"TOKEN_TTL", "10000h"}, "TOKEN_TTL"},
+		{"acquire", []string{"ENTITLEMENT_CACHE_TTL", "-1s"}, "ENTITLEMENT_CACHE_TTL"},
+		{"acquire", []string{"KEY_ACTIVATION_DELAY", "300s"}, "KEY_ACTIVATION_DELAY"},
+		{"acquire", []string{"REQUEST_DEADLINE", "6m"}, "REQUEST_DEADLINE"},
+		{"acquire", []string{"REQUEST_DEADLINE", "4s"}, "BACKEND_DEADLINE"},
+		{"acquire", []string{"SESSION_TTL", "19s", "HEARTBEAT_INTERVAL", "5s"}, "BACKEND_DEADLINE"},
+		{"acquire", []string{"BACKEND_DEADLINE", "0s"}, "BACKEND_DEADLINE"},
+		{"reaper", []string{"REAP_BUDGET", "1h"}, "REAP_BUDGET"},
+		{"reaper", []string{"REAPER_AUDIENCE", " , "}, "REAPER_AUDIENCE"},
+		{"reaper", []string{"REAPER_AUDIENCE", "https://a https://b"}, "REAPER_AUDIENCE"},
+		{"reaper", []string{"REAPER_SERVICE_ACCOUNT", ""}, "REAPER_SERVICE_ACCOUNT"},
+		{"reaper", []string{"REAPER_SERVICE_ACCOUNT", "scheduler"}, "REAPER_SERVICE_ACCOUNT"},
+		{"reaper", []string{"REAPER_SERVICE_ACCOUNT", "S <s@example.com>"}, "REAPER_SERVICE_ACCOUNT"},
+		{"acquire", []string{"RATE_LIMIT_PER_USER", "-1"}, "RATE_LIMIT_PER_USER"},
+		{"acquire", []string{"RATE_LIMIT_PER_USER", "1e3"}, "RATE_LIMIT_PER_USER"},
+		{"acquire", []string{"LOG_LEVEL", "loud"}, "LOG_LEVEL"},
+		{"acquire", []string{"FIREBASE_AUTH_EMULATOR_HOST", "localhost:9099"}, "FIREBASE_AUTH_EMULATOR_HOST"},
+		{"acquire", []string{"FIREBASE_AUTH_EMULATOR_HOST", "localhost:9099", "K_SERVICE", ""}, "FIREBASE_AUTH_EMULATOR_HOST"},
+		{"acquire", []string{"FIRESTORE_EMULATOR_HOST", "localhost:8080"}, "FIRESTORE_EMULATOR_HOST"},
+	} {
+		t.Run(tt.function+" "+strings.Join(tt.changes, " "), func(t *testing.T) {
+			got, err := config.Load(tt.function, environ(tt.changes...))
+			if err == nil {
+				t.Fatal("it was taken")
+			}
+			lines := strings.Split(err.Error(), "\n")
+			if len(lines) != 2 || !strings.HasPrefix(lines[1], tt.variable+" ") || !strings.Contains(lines[1], ": ") {
+				t.Errorf("faults: %v", err)
+			}
+			if !reflect.DeepEqual(got, config.Config{}) {
+				t.Error("a configuration came with the error")
+			}
+		})
+	}
+}
+
+func TestNotNeededMayBeMissing(t *testing.T) {
+	for _, tt := range []struct {
+		function string
+		changes  []string
+	}{
+		{"release", []string{"KMS_KEY", "", "REAPER_AUDIENCE", "", "REAPER_SERVICE_ACCOUNT", ""}},
+		{"reaper", []string{"KMS_KEY", ""}},
+		{"heartbeat", []string{"REAPER_AUDIENCE", "", "REAPER_SERVICE_ACCOUNT", ""}},
+		{"acquire", []string{"FIRESTORE_EMULATOR_HOST", "localhost:8080", "K_SERVICE", ""}},
+		{"acquire", []string{"SESSION_TTL", "", "REDIS_TLS", "", "LOG_LEVEL", ""}},
+	} {
+		if _, err := config.Load(tt.function, environ(tt.changes...)); err != nil {
+			t.Errorf("%s %v: %v", tt.function, tt.changes, err)
+		}
+	}
+}
+
+// TestAllFaultsAtOnce: one failed start is enough to see them all.
+func TestAllFaultsAtOnce(t *testing.T) {
+	env := map[string]string{
+		"REDIS_PASSWORD": "hunter2", "KMS_KEY": "k", "TOKEN_ISSUER": "x", "SESSION_TTL": "later", "HEARTBEAT_INTERVAL": "-1s",
+		"TOKEN_TTL": "x", "KEY_ACTIVATION_DELAY": "1s", "BACKEND_DEADLINE": "1h", "REQUEST_DEADLINE": "0s", "REAP_BUDGET": "0s",
+		"ENTITLEMENT_CACHE_TTL": "1000h", "CHECK_REVOKED": "maybe", "RATE_LIMIT_PER_USER": "many", "LOG_LEVEL": "x",
+		"FIREBASE_AUTH_EMULATOR_HOST": "x", "FIRESTORE_EMULATOR_HOST": "x", "K_SERVICE": "reaper",
+	}
+	_, err := config.Load("reaper", env)
+	if err == nil {
+		t.Fatal("it was taken")
+	}
+	missing := []string{"GOOGLE_CLOUD_PROJECT", "REDIS_ADDR", "REAPER_AUDIENCE", "REAPER_SERVICE_ACCOUNT"}
+	for _, variable := range append(slices.Sorted(maps.Keys(env)), missing...) {
+		if variable == "K_SERVICE" || variable == "REDIS_PASSWORD" {
+			continue
+		}
+		if !strings.Contains(err.Error(), "\n"+variable+" ") {
+			t.Errorf("%s is not named in\n%v", variable, err)
+		}
+	}
+	if strings.Contains(err.Error(), "hunter2") {
+		t.Error("the error has the password")
+	}
+}
+
+// TestSecretsAreNotPrinted, however the configuration is.
+func TestSecretsAreNotPrinted(t *testing.T) {
+	c, err := config.Load("acquire", environ("REDIS_PASSWORD", "hunter2"))
+	if err != nil || c.RedisPassword.Reveal() != "hunter2" {
+		t.Fatalf("%v, %v", c.RedisPassword.Reveal(), err)
+	}
+	asJSON, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	slog.New(slog.NewTextHandler(&log, nil)).Info("start", "config", c, "password", c.RedisPassword)
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("start", "config", c, "password", c.RedisPassword)
+	printed := fmt.Sprintf("%v %+v %#v %s %q", c, c, c, c.RedisPassword, c.RedisPassword) + string(asJSON) + log.String()
+	if strings.Contains(printed, "hunter2") {
+		t.Errorf("the password is in\n%s", printed)
+	}
+	if config.Secret("").String() != "" {
+		t.Error("a missing secret looks like one")
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	for _, tt := range []struct {
+		function, tokenTTL string
+		want               int
+	}{{"acquire", "1h", 1}, {"heartbeat", "6m", 1}, {"acquire", "5m", 0}, {"release", "1h", 0}} {
+		c, err := config.Load(tt.function, environ("TOKEN_TTL", tt.tokenTTL))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.Warnings(); len(got) != tt.want {
+			t.Errorf("%s %s: %v", tt.function, tt.tokenTTL, got)
+		}
+	}
+}
+
+func TestDeadline(t *testing.T) {
+	for function, want := range map[string]time.Duration{"acquire": 10 * time.Second, "release": 10 * time.Second, "reaper": 50 * time.Second} {
+		c, err := config.Load(function, environ())
+		if err != nil || c.Deadline() != want {
+			t.Errorf("%s: %v, %v", function, c.Deadline(), err)
+		}
+	}
+}
+
+func TestValidateOfAHandMadeConfig(t *testing.T) {
+	if err := (config.Config{}).Validate(); err == nil {
+		t.Error("the zero configuration is taken")
+	}
+	c, err := config.Load("acquire", environ())
+	if err != nil || c.Validate() != nil {
+		t.Errorf("%v, %v", err, c.Validate())
+	}
+}

@@ -1,0 +1,179 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/coditect-ai/coditect-licenses/shared/api"
+)
+
+// Options is what an [App] needs beside its routes. The zero value works: it
+// logs nothing, limits nobody and knows no deadline.
+type Options struct {
+	// Name is the function's name in the log.
+	Name string
+	// Logger gets one line per request.
+	Logger *slog.Logger
+	// ProjectID is the Google Cloud project that traces belong to; without it
+	// log lines name no trace.
+	ProjectID string
+	// Deadline bounds a whole request, identity and body included; zero is none.
+	Deadline time.Duration
+	// Limiter bounds what one user may ask; nil is no limit.
+	Limiter *Limiter
+	// Checks are what GET /ready pings, by name.
+	Checks map[string]Check
+	// Now is the clock of latencies; nil is [time.Now].
+	Now func() time.Time
+}
+
+// App is one function: its routes in the funnel. It is an [http.Handler],
+// safe for concurrent use.
+type App struct {
+	name        string
+	log         *slog.Logger
+	tracePrefix string
+	deadline    time.Duration
+	limiter     *Limiter
+	now         func() time.Time
+	routes      []Route
+	tracer      trace.Tracer
+	gate        gate
+	buffers     sync.Pool
+	// Header values that never change, made once; net/http only reads them.
+	noStore, noSniff, jsonType []string
+}
+
+// NewApp is the function with these routes, and GET /live and GET /ready.
+func NewApp(opts Options, routes ...Route) *App {
+	a := &App{
+		name: opts.Name, log: opts.Logger, deadline: opts.Deadline, limiter: opts.Limiter, now: opts.Now,
+		tracer:  otel.Tracer("github.com/coditect-ai/coditect-licenses/shared/web"),
+		buffers: sync.Pool{New: func() any { return new(bytes.Buffer) }},
+		noStore: []string{"no-store"}, noSniff: []string{"nosniff"}, jsonType: []string{api.ContentTypeJSON},
+	}
+	if a.log == nil {
+		a.log = slog.New(slog.DiscardHandler)
+	}
+	if a.now == nil {
+		a.now = time.Now
+	}
+	if opts.ProjectID != "" {
+		a.tracePrefix = "projects/" + opts.ProjectID + "/traces/"
+	}
+	a.routes = append(append(a.routes, routes...), a.probes(opts.Checks)...)
+	return a
+}
+
+// exchange is one request on its way through the funnel.
+type exchange struct {
+	app   *App
+	w     http.ResponseWriter
+	r     *http.Request
+	start time.Time
+	id    string
+	span  trace.Span
+	notes notes
+	route *Route // nil until one is found
+	call  Call
+	path  string // as the log may say it
+	// hangUp closes the connection after the answer.
+	hangUp bool
+}
+
+// ServeHTTP passes one request through the funnel. Nothing is written before
+// the whole answer is known, so a failure at any step is a whole problem document.
+func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{app: a, w: w, r: r, start: a.now()}
+	entered := a.gate.enter()
+	if entered {
+		defer a.gate.leave()
+	}
+	ctx := x.identify()
+	buf := a.buffer()
+	defer a.recycle(buf)
+
+	answer, err := x.run(ctx, entered, buf)
+	o := outcome{err: err}
+	if err != nil {
+		answer, o = x.refuse(err, buf)
+	}
+	o.size = buf.Len()
+	if sent := x.send(answer, buf.Bytes()); o.status == 0 {
+		o.status = sent
+	}
+	x.trace(o)
+	x.record(ctx, o)
+}
+
+// identify gives the request its id. A W3C traceparent is honoured: its trace
+// id is the request id (Cloud Run sends one with every request), so one id
+// finds the answer, the log lines and the trace. Without one it is a UUID.
+func (x *exchange) identify() context.Context {
+	ctx := context.WithValue(x.r.Context(), notesKey{}, &x.notes)
+	ctx = propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(x.r.Header))
+	ctx, x.span = x.app.tracer.Start(ctx, "request", trace.WithSpanKind(trace.SpanKindServer))
+	if sc := x.span.SpanContext(); sc.HasTraceID() {
+		x.id = sc.TraceID().String()
+	} else {
+		x.id = uuid.NewString()
+	}
+	return ctx
+}
+
+// run takes the request to its handler and the answer into buf.
+func (x *exchange) run(ctx context.Context, entered bool, buf *bytes.Buffer) (answer Answer, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = newPanic(v)
+		}
+	}()
+	if !entered {
+		x.hangUp = true
+		return Answer{}, &fault{code: api.Unavailable, cause: errors.New("the instance is shutting down")}
+	}
+	if x.app.deadline > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, x.app.deadline)
+		defer cancel()
+	}
+	answer, err = x.handle(ctx, buf)
+	if err == nil {
+		err = encode(&answer, buf)
+	}
+	if err != nil && ctx.Err() != nil {
+		// Whatever a call cut short reports, being cut short is why it failed.
+		err = &interrupted{err: err, cause: ctx.Err()}
+	}
+	return answer, err
+}
+
+// handle is the funnel: route, identity, limit, body, call.
+func (x *exchange) handle(ctx context.Context, buf *bytes.Buffer) (Answer, error) {
+	x.hurry(ctx)
+	route, err := x.match(x.app.routes)
+	if err != nil {
+		return Answer{}, err
+	}
+	x.route = route
+	if route.auth != nil {
+		if err := x.authenticate(ctx, route.auth); err != nil {
+			return Answer{}, err
+		}
+	}
+	body, err := x.body(route.op.Body, buf)
+	if err != nil {
+		return Answer{}, err
+	}
+	return route.call(ctx, x.call, body)
+}

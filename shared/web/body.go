@@ -1,0 +1,125 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/coditect-ai/coditect-licenses/shared/api"
+)
+
+// BodyRule says what body an operation takes.
+type BodyRule int
+
+// The rules. A body where none is taken is refused, not ignored: its sender
+// believes that it does something.
+const (
+	BodyNone BodyRule = iota
+	BodyOptional
+	BodyRequired
+)
+
+// body reads the request's body into buf, as the operation allows.
+func (x *exchange) body(rule BodyRule, buf *bytes.Buffer) ([]byte, error) {
+	if x.r.ContentLength != 0 {
+		if err := x.readBody(rule, buf); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case buf.Len() == 0 && rule == BodyRequired:
+		return nil, invalid("", "is required: send a JSON object")
+	case buf.Len() > 0 && rule == BodyNone:
+		return nil, invalid("", "must be empty: this request takes no body")
+	}
+	return buf.Bytes(), nil
+}
+
+// readBody reads a body that is, or (its length not being declared) may be there.
+func (x *exchange) readBody(rule BodyRule, buf *bytes.Buffer) error {
+	declared := x.r.ContentLength
+	if declared > 0 {
+		if err := acceptable(x.r.Header, rule); err != nil {
+			return err
+		}
+	}
+	if declared > api.MaxBody {
+		return x.tooLarge()
+	}
+	if err := x.receive(buf); err != nil {
+		return err
+	}
+	if declared < 0 && buf.Len() > 0 {
+		if err := acceptable(x.r.Header, rule); err != nil {
+			return err
+		}
+	}
+	if buf.Len() > api.MaxBody {
+		return x.tooLarge()
+	}
+	return nil
+}
+
+// tooLarge refuses the body, and does not wait for the rest of it.
+func (x *exchange) tooLarge() error {
+	x.hangUp = true
+	return &fault{code: api.PayloadTooLarge}
+}
+
+// hurry gives the client until the request's deadline to send its body; the
+// server itself would wait for ever, also for a body that nobody reads. net/http
+// lifts the limit before the connection's next request.
+func (x *exchange) hurry(ctx context.Context) {
+	if deadline, ok := ctx.Deadline(); ok && x.r.ContentLength != 0 {
+		// Not every writer can; then its server's own timeouts hold.
+		_ = http.NewResponseController(x.w).SetReadDeadline(deadline)
+	}
+}
+
+// receive reads one byte more than the limit at most. Once the body is whole the
+// connection's deadline is taken back: net/http would take its passing for the
+// client's leaving, and cancel the request.
+func (x *exchange) receive(buf *bytes.Buffer) error {
+	_, err := buf.ReadFrom(io.LimitReader(x.r.Body, api.MaxBody+1))
+	if err == nil {
+		if buf.Len() <= api.MaxBody {
+			_ = http.NewResponseController(x.w).SetReadDeadline(time.Time{})
+		}
+		return nil
+	}
+	x.hangUp = true
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return &fault{code: api.Unavailable, detail: "The request's body did not arrive in time. Send it again.", cause: err}
+	}
+	return &fault{code: api.InvalidRequest, fields: oneField("", "could not be read to its end"), cause: err}
+}
+
+// acceptable checks the headers of a body: JSON in UTF-8, not compressed.
+func acceptable(h http.Header, rule BodyRule) error {
+	if rule == BodyNone {
+		return nil // refused for another reason, whatever its type
+	}
+	types := h["Content-Type"]
+	if len(types) != 1 || !isJSON(types[0]) || h.Get("Content-Encoding") != "" {
+		return &fault{code: api.UnsupportedMediaType}
+	}
+	return nil
+}
+
+func isJSON(contentType string) bool {
+	if contentType == api.ContentTypeJSON {
+		return true
+	}
+	media, params, err := mime.ParseMediaType(contentType)
+	if err != nil || media != api.ContentTypeJSON {
+		return false
+	}
+	charset, given := params["charset"]
+	return !given || strings.EqualFold(charset, "utf-8")
+}

@@ -1,0 +1,224 @@
+package web_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/coditect-ai/coditect-licenses/shared/api"
+)
+
+func acquire(b *bench, body string) (int, api.Problem) {
+	w := b.do(http.MethodPost, api.PathAcquire, body)
+	var p api.Problem
+	if w.Code != http.StatusOK {
+		_ = json.Unmarshal(w.Body.Bytes(), &p)
+	}
+	return w.Code, p
+}
+
+// valid are bodies that must be taken, with what they mean.
+func valid() map[string]api.AcquireRequest {
+	return map[string]api.AcquireRequest{
+		`{"hardware_id":"hw-1"}`:                                    {HardwareID: "hw-1"},
+		" \n{ \"hardware_id\" : \"~ !\" }\t":                        {HardwareID: "~ !"},
+		`{"hardware_id":"\u0061"}`:                                  {HardwareID: "a"},
+		`{"h\u0061rdware_id":"a"}`:                                  {HardwareID: "a"},
+		`{"hardware_id":"a","client":{}}`:                           {HardwareID: "a"},
+		`{"hardware_id":"a","client":{"name":""}}`:                  {HardwareID: "a"},
+		`{"hardware_id":"a","client":{"name":"\ud83d\ude00"}}`:      {HardwareID: "a", Client: api.ClientInfo{Name: "😀"}},
+		`{"hardware_id":"a","client":{"name":"\\ud83d"}}`:           {HardwareID: "a", Client: api.ClientInfo{Name: `\ud83d`}},
+		`{"hardware_id":"a","client":{"name":"� \ufffd \ud7ff"}}`:   {HardwareID: "a", Client: api.ClientInfo{Name: "� � \ud7ff"}},
+		`{"hardware_id":"a","client":{"name":"` + many("é") + `"}}`: {HardwareID: "a", Client: api.ClientInfo{Name: many("é")}},
+		`{"hardware_id":"` + many("x") + `","instance_id":"` + many("y") + `","license_id":"acme-pro","product":"studio","client":{"name":"n","version":"v","hostname":"h"}}`: {
+			HardwareID: many("x"), InstanceID: many("y"), LicenseID: "acme-pro", Product: "studio",
+			Client: api.ClientInfo{Name: "n", Version: "v", Hostname: "h"},
+		},
+	}
+}
+
+func many(s string) string { return strings.Repeat(s, 128) }
+
+func TestValidBodies(t *testing.T) {
+	for body, want := range valid() {
+		b := newBench(t, nil)
+		if status, p := acquire(b, body); status != 200 || b.acquire.in != want {
+			t.Errorf("%s: %d %+v, decoded %+v", body, status, p.Errors, b.acquire.in)
+		}
+	}
+}
+
+// invalid are bodies that must be refused, with the fields that are at fault.
+func invalid() map[string][]string {
+	return map[string][]string{
+		`x`: {""}, `{`: {""}, `{"hardware_id":"a"`: {""}, `{"hardware_id":"a",}`: {""}, `{'hardware_id':'a'}`: {""},
+		`{"hardware_id":"a"}{}`: {""}, `{"hardware_id":"a"} {"hardware_id":"a"}`: {""}, `{"hardware_id":"a"}]`: {""}, `{"hardware_id":"a"}//`: {""},
+		"\ufeff" + `{"hardware_id":"a"}`: {""}, "{\"hardware_id\":\"a\x00\"}": {""}, `{"hardware_id":"a"} x`: {""},
+		`null`: {""}, `true`: {""}, `"a"`: {""}, `1`: {""}, `[]`: {""}, `[{"hardware_id":"a"}]`: {""},
+		strings.Repeat("[", 16000): {""}, strings.Repeat("[", 8000) + strings.Repeat("]", 8000): {""},
+		"{\"hardware_id\":\"a\xff\"}": {""}, "{\"hardware_id\":\"a\",\"client\":{\"name\":\"\xed\xa0\x80\"}}": {""},
+		`{"hardware_id":"a","client":{"name":"\ud83d"}}`:       {""},
+		`{"hardware_id":"a","client":{"name":"\ude00"}}`:       {""},
+		`{"hardware_id":"a","client":{"name":"\ude00\ud83d"}}`: {""},
+		`{"hardware_id":"a","client":{"name":"\ud83dx"}}`:      {""},
+		`{"hardware_id":"a","client":{"name":"\uD83D\n"}}`:     {""},
+		`{"hardware_id":"a","client":{"name":"\ud83d\ud83d"}}`: {""},
+		`{}`:                                                            {"hardware_id"},
+		`{"hardware_id":""}`:                                            {"hardware_id", "hardware_id"},
+		`{"hardware_id":null}`:                                          {"hardware_id"},
+		`{"hardware_id":1}`:                                             {"hardware_id"},
+		`{"hardware_id":1e999}`:                                         {"hardware_id", "hardware_id"},
+		`{"hardware_id":true}`:                                          {"hardware_id"},
+		`{"hardware_id":["a"]}`:                                         {"hardware_id"},
+		`{"hardware_id":{"a":1}}`:                                       {"hardware_id"},
+		`{"hardware_id":"` + many("x") + `x"}`:                          {"hardware_id"},
+		`{"hardware_id":"é"}`:                                           {"hardware_id"},
+		`{"hardware_id":"a\n"}`:                                         {"hardware_id"},
+		`{"hardware_id":"a\u007f"}`:                                     {"hardware_id"},
+		`{"hardware_id":"\u0000"}`:                                      {"hardware_id"},
+		`{"hardware_id":"a","hardware_id":"b"}`:                         {"hardware_id"},
+		`{"hardware_id":"a","h\u0061rdware_id":"b"}`:                    {"hardware_id"},
+		`{"hardware_id":"a","Hardware_ID":"b"}`:                         {"Hardware_ID"},
+		`{"hardware_id":"a","hardware_İd":"b"}`:                         {"hardware_İd"},
+		`{"HARDWARE_ID":"a"}`:                                           {"hardware_id", "HARDWARE_ID"},
+		`{"hardware_id":"a","licenſe_id":"b"}`:                          {"licenſe_id"},
+		`{"hardware_id":"a","x":1}`:                                     {"x"},
+		`{"hardware_id":"a","x":null}`:                                  {"x"},
+		`{"hardware_id":"a","":1}`:                                      {""},
+		`{"hardware_id":"a","client.name":"n"}`:                         {"client.name"},
+		`{"hardware_id":"a","user_id":"root"}`:                          {"user_id"},
+		`{"hardware_id":"a","organization_id":"globex"}`:                {"organization_id"},
+		`{"hardware_id":"a","instance_id":""}`:                          {"instance_id", "instance_id"},
+		`{"hardware_id":"a","instance_id":null}`:                        {"instance_id"},
+		`{"hardware_id":"a","license_id":"A"}`:                          {"license_id"},
+		`{"hardware_id":"a","license_id":""}`:                           {"license_id"},
+		`{"hardware_id":"a","license_id":"-a"}`:                         {"license_id"},
+		`{"hardware_id":"a","license_id":"a/b"}`:                        {"license_id"},
+		`{"hardware_id":"a","license_id":"` + many("a")[:64] + `"}`:     {"license_id"},
+		`{"hardware_id":"a","product":""}`:                              {"product"},
+		`{"hardware_id":"a","product":"` + many("p")[:65] + `"}`:        {"product"},
+		`{"hardware_id":"a","client":null}`:                             {"client"},
+		`{"hardware_id":"a","client":"x"}`:                              {"client"},
+		`{"hardware_id":"a","client":[]}`:                               {"client"},
+		`{"hardware_id":"a","client":{"version":1}}`:                    {"client.version"},
+		`{"hardware_id":"a","client":{"version":null}}`:                 {"client.version"},
+		`{"hardware_id":"a","client":{"version":"` + many("é") + `x"}}`: {"client.version"},
+		`{"hardware_id":"a","client":{"os":"x"}}`:                       {"client.os"},
+		`{"hardware_id":"a","client":{"Name":"x"}}`:                     {"client.Name"},
+		`{"hardware_id":"a","client":{"name":"x","name":"y"}}`:          {"client.name"},
+		`{"client":{"a.b":1,"name":2},"product":3}`:                     {"client.name", "client.a.b", "hardware_id", "product"},
+	}
+}
+
+func TestInvalidBodies(t *testing.T) {
+	for body, want := range invalid() {
+		b := newBench(t, nil)
+		status, p := acquire(b, body)
+		var got []string
+		for _, e := range p.Errors {
+			got = append(got, e.Field)
+			if e.Message == "" {
+				t.Errorf("%.60s: nothing is said about %q", body, e.Field)
+			}
+		}
+		if status != 400 || !reflect.DeepEqual(got, want) {
+			t.Errorf("%.60s: %d, faults %+v, want of %q", body, status, p.Errors, want)
+		}
+		if b.acquire.calls != 0 {
+			t.Errorf("%.60s: the handler was called", body)
+		}
+	}
+}
+
+// TestFaultsAreBounded: a bad request is not sent back in full.
+func TestFaultsAreBounded(t *testing.T) {
+	var members []string
+	for i := range 500 {
+		members = append(members, fmt.Sprintf(`"%s%d":1`, strings.Repeat("é", 8), i))
+	}
+	b := newBench(t, nil)
+	_, p := acquire(b, "{"+strings.Join(members, ",")+"}")
+	if len(p.Errors) != 20 {
+		t.Errorf("%d faults are listed, want 20", len(p.Errors))
+	}
+	_, p = acquire(b, `{"hardware_id":"a","x`+strings.Repeat("é", 4000)+`":1}`)
+	if field := p.Errors[0].Field; len(field) > 70 || !utf8.ValidString(field) || !strings.HasSuffix(field, "…") {
+		t.Errorf("the field is told as %q", field)
+	}
+}
+
+// TestFaultsTellNoValues, neither in the answer nor in the log: a token pasted
+// into the wrong member must not spread.
+func TestFaultsTellNoValues(t *testing.T) {
+	b := newBench(t, nil)
+	w := b.do("POST", api.PathAcquire, `{"hardware_id":"é-s3cret","license_id":"S3cret","s3cret":1,"client":{"name":["s3cret"]}}`)
+	answer := strings.ReplaceAll(w.Body.String(), `"field":"s3cret"`, "")
+	if strings.Contains(strings.ToLower(answer), "s3cret") || strings.Contains(strings.ToLower(b.log.String()), "s3cret") {
+		t.Errorf("answer %s\nlog %s", answer, b.log)
+	}
+}
+
+// FuzzBody: what is accepted means the same to every reader. It is UTF-8,
+// fits the contract, has no name twice and, written again, says what the body said.
+func FuzzBody(f *testing.F) {
+	for body := range valid() {
+		f.Add(body)
+	}
+	for body := range invalid() {
+		f.Add(body)
+	}
+	printable := regexp.MustCompile(`^[ -~]{1,128}$`)
+	f.Fuzz(func(t *testing.T, body string) {
+		b := newBench(t, nil)
+		status, p := acquire(b, body)
+		switch status {
+		case 200:
+		case 400:
+			if len(p.Errors) == 0 || b.acquire.calls != 0 {
+				t.Fatalf("%q: refused without a reason, or handled", body)
+			}
+			return
+		case 413:
+			if len(body) <= api.MaxBody {
+				t.Fatalf("%d bytes are too many", len(body))
+			}
+			return
+		default:
+			t.Fatalf("%q: %d", body, status)
+		}
+		in := b.acquire.in
+		if !utf8.ValidString(body) || !printable.MatchString(in.HardwareID) ||
+			in.InstanceID != "" && !printable.MatchString(in.InstanceID) || utf8.RuneCountInString(in.Client.Name) > 128 {
+			t.Fatalf("%q was taken as %+v", body, in)
+		}
+		var said, meant any
+		again, err := json.Marshal(in)
+		if err != nil || json.Unmarshal(again, &meant) != nil || json.Unmarshal([]byte(body), &said) != nil {
+			t.Fatalf("%q: %v", body, err)
+		}
+		if said, meant := prune(said), prune(meant); !reflect.DeepEqual(said, meant) {
+			t.Fatalf("%q says %v and was taken as %v", body, said, meant)
+		}
+	})
+}
+
+// prune drops what is the same as nothing: empty strings and empty objects.
+func prune(v any) any {
+	m, ok := v.(map[string]any)
+	if !ok {
+		return v
+	}
+	for k, v := range m {
+		if v = prune(v); v == "" || reflect.DeepEqual(v, map[string]any{}) {
+			delete(m, k)
+		} else {
+			m[k] = v
+		}
+	}
+	return m
+}

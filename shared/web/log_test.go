@@ -1,0 +1,263 @@
+package web_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coditect-ai/coditect-licenses/shared/api"
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/telemetry"
+	"github.com/coditect-ai/coditect-licenses/shared/web"
+)
+
+// TestLogLine has one whole line: the form Cloud Logging reads.
+func TestLogLine(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	b := newBench(t, func(o *web.Options) { o.Now = func() time.Time { return now } })
+	b.heartbeat.answer.Body = "ok"
+	b.heartbeat.do = func(ctx context.Context) {
+		now = now.Add(3 * time.Millisecond)
+		web.Annotate(ctx, slog.Int64("epoch", 7))
+	}
+	b.heartbeatNow(func(r *http.Request) {
+		r.URL.RawQuery = "token=renew&secret=in-the-query"
+		r.Header.Set("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+	})
+	line := b.lines(t)[0]
+	delete(line, "time")
+	want := map[string]any{
+		"severity": "INFO", "message": "heartbeat 200",
+		"httpRequest": map[string]any{
+			"requestMethod": "PATCH", "requestUrl": api.HeartbeatPath(sessionID), "status": 200.0,
+			"responseSize": "5", "latency": "0.003000s",
+		},
+		"function": "acquire", "request_id": "4bf92f3577b34da6a3ce929d0e0e4736", "organization_id": "acme", "epoch": 7.0,
+		"logging.googleapis.com/trace":         "projects/p-1/traces/4bf92f3577b34da6a3ce929d0e0e4736",
+		"logging.googleapis.com/spanId":        "00f067aa0ba902b7",
+		"logging.googleapis.com/trace_sampled": true,
+	}
+	if !reflect.DeepEqual(line, want) {
+		t.Errorf("line = %v\nwant   %v", line, want)
+	}
+}
+
+func TestSeverity(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		want string
+	}{
+		{nil, "INFO"},
+		{license.ErrSessionNotFound, "INFO"},
+		{&license.NoSeatsError{}, "INFO"},
+		{license.ErrUnauthenticated, "WARNING"},
+		{license.ErrForbidden, "WARNING"},
+		{&license.UnavailableError{Backend: "redis", Err: errors.New("down")}, "ERROR"},
+		{errors.New("bug"), "ERROR"},
+	} {
+		b := newBench(t, nil)
+		b.heartbeat.err = tt.err
+		b.heartbeatNow()
+		if lines := b.lines(t); len(lines) != 1 || lines[0]["severity"] != tt.want {
+			t.Errorf("%v: %v, want one line of %s", tt.err, lines, tt.want)
+		}
+	}
+}
+
+func TestProbesAreQuiet(t *testing.T) {
+	healthy := true
+	check := func(context.Context) error {
+		if healthy {
+			return nil
+		}
+		return errors.New("redis: connection refused")
+	}
+	b := newBench(t, func(o *web.Options) { o.Checks = map[string]web.Check{"redis": check} })
+	b.do("GET", "/live", "")
+	b.do("GET", "/ready", "")
+	healthy = false
+	b.do("GET", "/ready", "")
+	lines := b.lines(t)
+	if lines[0]["severity"] != "DEBUG" || lines[1]["severity"] != "DEBUG" || lines[2]["severity"] != "ERROR" {
+		t.Errorf("lines = %v", lines)
+	}
+	if lines[2]["check_redis"] != "redis: connection refused" {
+		t.Errorf("the log does not tell why: %v", lines[2])
+	}
+}
+
+// TestLogHasNothingSecret sends secrets everywhere a client can put them.
+func TestLogHasNothingSecret(t *testing.T) {
+	b := newBench(t, nil)
+	hide := func(r *http.Request) {
+		r.Header.Set("User-Agent", token)
+		r.Header.Set("Cookie", token)
+		r.RemoteAddr = "198.51.100.7:1"
+		r.URL.RawQuery = "q=" + token
+	}
+	b.do("POST", api.PathAcquire, `{"hardware_id":"hw-secret","client":{"hostname":"alices-laptop"}}`, hide)
+	b.do("POST", api.PathAcquire, `{"hardware_id":"hw-secret","hw-secret":1}`, hide)
+	b.do("PATCH", api.HeartbeatPath("hw-secret"), "", hide)
+	b.heartbeatNow(hide, func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token+"!") })
+	b.heartbeatNow(hide, func(r *http.Request) { r.Header.Set("Authorization", "Bearer hw-secret") })
+	log := b.log.String()
+	for _, secret := range []string{token, "hw-secret", "alice", "198.51.100.7", "u-1"} {
+		if strings.Contains(log, secret) {
+			t.Errorf("the log has %q:\n%s", secret, log)
+		}
+	}
+	if n := len(b.lines(t)); n != 5 {
+		t.Errorf("%d lines for 5 requests", n)
+	}
+}
+
+// TestLogIsNotWrittenByClients: one line each, whatever a path or method holds.
+func TestLogIsNotWrittenByClients(t *testing.T) {
+	b := newBench(t, nil)
+	b.do("GET", "/"+strings.Repeat("long", 1000)+"%0a%7b%22severity%22%3a%22ERROR%22%7d", "")
+	b.do(strings.Repeat("M", 5000), api.PathAcquire, "")
+	for _, line := range b.lines(t) {
+		if request, _ := line["httpRequest"].(map[string]any); len(request["requestUrl"].(string)) > 140 || len(request["requestMethod"].(string)) > 30 {
+			t.Errorf("line = %v", line)
+		}
+	}
+	if n := strings.Count(b.log.String(), "\n"); n != 2 {
+		t.Errorf("%d lines for 2 requests", n)
+	}
+}
+
+func TestAnnotateElsewhere(t *testing.T) {
+	web.Annotate(t.Context(), slog.String("a", "b")) // does nothing, and does not panic
+}
+
+func TestAnnotateFromManyGoroutines(t *testing.T) {
+	b := newBench(t, nil)
+	b.heartbeat.do = func(ctx context.Context) {
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() { web.Annotate(ctx, slog.Bool("seen", true)) })
+		}
+		wg.Wait()
+	}
+	b.heartbeatNow()
+	if n := strings.Count(b.log.String(), `"seen":true`); n != 8 {
+		t.Errorf("%d annotations arrived", n)
+	}
+}
+
+func TestConcurrentRequestsDoNotMix(t *testing.T) {
+	echo := func(_ context.Context, c web.Call, in api.AcquireRequest) (web.Answer, error) {
+		return web.Answer{Body: in}, nil
+	}
+	app := web.NewApp(web.Options{Logger: telemetry.NewLogger(&strings.Builder{}, slog.LevelError)}, web.Handle(web.Acquire(), signIn, echo))
+	var wg sync.WaitGroup
+	for _, id := range strings.Split("a b c d e f g h", " ") {
+		wg.Go(func() {
+			for range 50 {
+				b := &bench{app: app}
+				body := `{"hardware_id":"` + strings.Repeat(id, 100) + `"}`
+				if w := b.do("POST", api.PathAcquire, body); w.Body.String() != body+"\n" {
+					t.Errorf("%s got %s", body, w.Body)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestReadiness(t *testing.T) {
+	ok := func(context.Context) error { return nil }
+	for _, tt := range []struct {
+		name   string
+		checks map[string]web.Check
+		status int
+		body   string
+	}{
+		{"nothing to check", nil, 200, `{"status":"ok"}`},
+		{"all well", map[string]web.Check{"redis": ok, "firestore": ok}, 200, `{"status":"ok","checks":{"firestore":"ok","redis":"ok"}}`},
+		{"one down", map[string]web.Check{"redis": func(context.Context) error { return errors.New("10.0.0.7 refused") }, "firestore": ok}, 503, `{"status":"failed","checks":{"firestore":"ok","redis":"failed"}}`},
+		{"panic", map[string]web.Check{"redis": func(context.Context) error { panic("boom") }}, 503, `{"status":"failed","checks":{"redis":"failed"}}`},
+		{"forgotten", map[string]web.Check{"redis": nil}, 503, `{"status":"failed","checks":{"redis":"failed"}}`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newBench(t, func(o *web.Options) { o.Checks = tt.checks })
+			w := b.do("GET", "/ready", "")
+			if w.Code != tt.status || strings.TrimSpace(w.Body.String()) != tt.body || w.Header().Get("Content-Type") != "application/json" {
+				t.Errorf("%d %s", w.Code, w.Body)
+			}
+			usualHeaders(t, w)
+			if w := b.do("GET", "/live", ""); w.Code != 200 || strings.TrimSpace(w.Body.String()) != `{"status":"ok"}` {
+				t.Errorf("live: %d %s", w.Code, w.Body)
+			}
+		})
+	}
+}
+
+// TestReadinessDoesNotHang: a check that never answers has failed, and the
+// others are told as they are.
+func TestReadinessDoesNotHang(t *testing.T) {
+	letGo := make(chan struct{})
+	defer close(letGo)
+	b := newBench(t, func(o *web.Options) {
+		o.Deadline = 50 * time.Millisecond
+		o.Checks = map[string]web.Check{
+			"redis":     func(context.Context) error { <-letGo; return nil },
+			"firestore": func(context.Context) error { return nil },
+		}
+	})
+	w := b.do("GET", "/ready", "")
+	if w.Code != 503 || !strings.Contains(w.Body.String(), `"firestore":"ok"`) || !strings.Contains(w.Body.String(), `"redis":"failed"`) {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+func BenchmarkNetHTTP(b *testing.B) {
+	benchmark(b, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte("{}\n"))
+	}))
+}
+
+func BenchmarkFunnel(b *testing.B) {
+	benchmark(b, newFunnel(web.Options{}))
+}
+
+func BenchmarkFunnelLoggedLimited(b *testing.B) {
+	benchmark(b, newFunnel(web.Options{
+		Name: "heartbeat", ProjectID: "p-1", Deadline: 10 * time.Second,
+		Logger: telemetry.NewLogger(discard{}, slog.LevelInfo), Limiter: web.NewLimiter(1_000_000_000, time.Now),
+	}))
+}
+
+type discard struct{}
+
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
+
+func newFunnel(opts web.Options) http.Handler {
+	h := stub[api.HeartbeatRequest]{answer: web.Answer{Body: struct{}{}}}
+	return web.NewApp(opts, web.Handle(web.Heartbeat(), signIn, h.handle))
+}
+
+// benchmark calls a handler without a network, on a writer that costs nothing.
+func benchmark(b *testing.B, h http.Handler) {
+	r := httptest.NewRequest("PATCH", api.HeartbeatPath(sessionID), nil)
+	r.Header.Set("Authorization", "Bearer "+token)
+	b.ReportAllocs()
+	for b.Loop() {
+		h.ServeHTTP(&nullWriter{header: http.Header{}}, r)
+	}
+}
+
+type nullWriter struct{ header http.Header }
+
+func (w *nullWriter) Header() http.Header         { return w.header }
+func (w *nullWriter) Write(p []byte) (int, error) { return len(p), nil }
+func (w *nullWriter) WriteHeader(int)             {}
+func (w *nullWriter) Flush()                      {}

@@ -1,0 +1,198 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/coditect-ai/coditect-licenses/shared/api"
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+)
+
+// InvalidRequestError says what is wrong with a request. Handlers return it
+// for what no schema can say; the messages are shown to the client.
+type InvalidRequestError struct{ Errors []api.FieldError }
+
+// Error counts the faults. It does not quote them: they may hold what the
+// client sent.
+func (e *InvalidRequestError) Error() string {
+	return fmt.Sprintf("invalid request: %d faults", len(e.Errors))
+}
+
+func invalid(field, message string) error {
+	return &InvalidRequestError{Errors: oneField(field, message)}
+}
+
+func oneField(field, message string) []api.FieldError {
+	return []api.FieldError{{Field: field, Message: message}}
+}
+
+// fault is a refusal on its way to a problem document. It is also the error
+// of the funnel itself.
+type fault struct {
+	code api.Code
+	// detail replaces the code's own text.
+	detail string
+	// retryAfter becomes Retry-After; zero sends none.
+	retryAfter time.Duration
+	allow      string           // Allow
+	challenge  string           // WWW-Authenticate
+	fields     []api.FieldError // errors
+	// members fills in what only this code has.
+	members func(*api.Problem)
+	// cause goes to the log, never to the client.
+	cause error
+}
+
+func (f *fault) Error() string {
+	if f.cause == nil {
+		return string(f.code)
+	}
+	return string(f.code) + ": " + f.cause.Error()
+}
+
+func (f *fault) Unwrap() error { return f.cause }
+
+// translate is the one table from errors to problems. A failed backend comes
+// first: together with anything else it only means that the answer is not
+// known, and what is not known must stay retryable. An error that is not here
+// is internal, and nothing is said about it.
+func translate(err error) *fault {
+	if u, ok := errors.AsType[*license.UnavailableError](err); ok {
+		return &fault{code: api.Unavailable, retryAfter: u.RetryAfter}
+	}
+	if f, ok := errors.AsType[*fault](err); ok {
+		c := *f
+		return &c
+	}
+	if e, ok := errors.AsType[*InvalidRequestError](err); ok {
+		return &fault{code: api.InvalidRequest, fields: e.Errors}
+	}
+	if e, ok := errors.AsType[*license.NoSeatsError](err); ok {
+		return noSeats(e)
+	}
+	if e, ok := errors.AsType[*license.AmbiguousError](err); ok {
+		return ambiguous(e)
+	}
+	if e, ok := errors.AsType[*license.SessionEndedError](err); ok {
+		return ended(e)
+	}
+	return sentinel(err)
+}
+
+// sentinel translates errors that carry no facts.
+func sentinel(err error) *fault {
+	for _, known := range [...]struct {
+		err  error
+		code api.Code
+	}{
+		{license.ErrUnauthenticated, api.Unauthenticated},
+		{license.ErrTenant, api.TenantMissing},
+		{license.ErrForbidden, api.Forbidden},
+		{license.ErrOrganizationInactive, api.OrganizationInactive},
+		{license.ErrLicenseInactive, api.LicenseInactive},
+		{license.ErrLicenseExpired, api.LicenseExpired},
+		{license.ErrOrganizationNotFound, api.OrganizationNotFound},
+		{license.ErrLicenseNotFound, api.LicenseNotFound},
+		{license.ErrSessionNotFound, api.SessionNotFound},
+		{context.DeadlineExceeded, api.Unavailable},
+	} {
+		if errors.Is(err, known.err) {
+			return &fault{code: known.code}
+		}
+	}
+	return &fault{code: api.Internal}
+}
+
+func noSeats(e *license.NoSeatsError) *fault {
+	return &fault{
+		code:       api.NoSeatsAvailable,
+		detail:     noSeatsDetail(e),
+		retryAfter: max(e.RetryAfter, 1),
+		members: func(p *api.Problem) {
+			limit := string(e.Limit)
+			p.SeatsUsed, p.SeatsMax, p.Limit = &e.Used, &e.Max, &limit
+		},
+	}
+}
+
+func ambiguous(e *license.AmbiguousError) *fault {
+	return &fault{
+		code:    api.LicenseAmbiguous,
+		members: func(p *api.Problem) { p.Licenses = append(api.List{}, e.LicenseIDs...) },
+	}
+}
+
+// ended tells the reason. A failed grant's id was never told to anyone, so for
+// whoever guessed it there is no such session.
+func ended(e *license.SessionEndedError) *fault {
+	if e.Reason == license.EndFailed {
+		return &fault{code: api.SessionNotFound}
+	}
+	return &fault{
+		code:   api.SessionEnded,
+		detail: endedDetail(e.Reason),
+		members: func(p *api.Problem) {
+			reason := string(e.Reason)
+			p.Reason = &reason
+		},
+	}
+}
+
+// problem is the document, for the request of the given id.
+func (f *fault) problem(requestID string) api.Problem {
+	detail := f.detail
+	if detail == "" {
+		detail = describe(f.code)
+	}
+	p := api.NewProblem(f.code, detail, requestID)
+	p.Errors = f.fields
+	if f.members != nil {
+		f.members(&p)
+	}
+	return p
+}
+
+// header is what the document's answer carries beside it.
+func (f *fault) header() http.Header {
+	h := http.Header{"Content-Type": {api.ContentTypeProblem}}
+	if f.allow != "" {
+		h.Set("Allow", f.allow)
+	}
+	if f.code == api.Unauthenticated {
+		h.Set("WWW-Authenticate", f.challengeOrInvalid())
+	}
+	if wait := f.wait(); wait > 0 {
+		h.Set("Retry-After", strconv.Itoa(wait))
+	}
+	return h
+}
+
+// challengeOrInvalid: a refusal by the authenticator means that a token was given.
+func (f *fault) challengeOrInvalid() string {
+	if f.challenge != "" {
+		return f.challenge
+	}
+	return challengeInvalid
+}
+
+// wait is Retry-After in whole seconds, rounded up so that nobody is told to
+// come too early. Without a hint an unavailable backend gets 1–5 seconds at
+// random: clients that failed together must not come back together.
+func (f *fault) wait() int {
+	if f.retryAfter > 0 {
+		whole := int(f.retryAfter / time.Second)
+		if f.retryAfter%time.Second > 0 {
+			whole++
+		}
+		return whole
+	}
+	if f.code == api.Unavailable {
+		return 1 + rand.IntN(5) //nolint:gosec // spreads load, hides nothing
+	}
+	return 0
+}
