@@ -28,7 +28,8 @@ type Config struct {
 	// FirestoreDatabase is the database of the record.
 	FirestoreDatabase string `env:"FIRESTORE_DATABASE" envDefault:"(default)"`
 
-	// RedisAddr is host:port of the seat ledger. Exactly one of it and
+	// RedisAddr is host:port of the seat ledger, or several, separated by
+	// commas, of a cluster. Exactly one of it and
 	// MemorystoreInstance: two would leave open which of them counts.
 	RedisAddr string `env:"REDIS_ADDR"`
 	// MemorystoreInstance is projects/P/locations/L/instances/I of a Memorystore
@@ -69,7 +70,7 @@ type Config struct {
 	// from memory: how late a change of a license is seen. 0 turns the cache off.
 	EntitlementCacheTTL time.Duration `env:"ENTITLEMENT_CACHE_TTL" envDefault:"30s"`
 	// KeyActivationDelay is how old a new key version must be before it signs.
-	// Above [JWKSMaxAge], so that every cached key set has it by then.
+	// Above [KeySetMaxAge], so that every cached key set has it by then.
 	KeyActivationDelay time.Duration `env:"KEY_ACTIVATION_DELAY" envDefault:"10m"`
 
 	// RequestDeadline bounds a request of acquire, heartbeat and release as a
@@ -99,9 +100,9 @@ type Config struct {
 	LogLevel slog.Level `env:"LOG_LEVEL" envDefault:"info"`
 }
 
-// JWKSMaxAge is how long the published key set may be cached (Cache-Control of
-// GET /.well-known/jwks.json).
-const JWKSMaxAge = 300 * time.Second
+// KeySetMaxAge is how old a key set in use may be: 300 s in caches (Cache-Control
+// of GET /.well-known/jwks.json) of a list that an instance reads once a minute.
+const KeySetMaxAge = 300*time.Second + time.Minute
 
 // Deadline bounds one request of this function, in all.
 func (c Config) Deadline() time.Duration {

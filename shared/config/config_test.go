@@ -48,13 +48,13 @@ func TestEverythingSet(t *testing.T) {
 	got, err := config.Load("reaper", environ(
 		"FIRESTORE_DATABASE", "records", "REDIS_ADDR", "", "MEMORYSTORE_INSTANCE", "projects/p/locations/l/instances/i",
 		"IDENTITY_PROJECT", "people", "CHECK_REVOKED", "true", "TOKEN_ISSUER", "https://example.com/x",
-		"SESSION_TTL", "8m", "HEARTBEAT_INTERVAL", "4m", "TOKEN_TTL", "5m", "ENTITLEMENT_CACHE_TTL", "0s", "KEY_ACTIVATION_DELAY", "301s",
+		"SESSION_TTL", "8m", "HEARTBEAT_INTERVAL", "4m", "TOKEN_TTL", "5m", "ENTITLEMENT_CACHE_TTL", "0s", "KEY_ACTIVATION_DELAY", "361s",
 		"REQUEST_DEADLINE", "5s", "BACKEND_DEADLINE", "5s", "REAP_BUDGET", "50s",
 		"REAPER_AUDIENCE", " https://a , https://b ,", "RATE_LIMIT_PER_USER", "0", "LOG_LEVEL", "DEBUG"))
 	want := config.Config{
 		Function: config.Reaper, Project: "p", FirestoreDatabase: "records", MemorystoreInstance: "projects/p/locations/l/instances/i", KMSKey: key,
 		IdentityProject: "people", CheckRevoked: true, TokenIssuer: "https://example.com/x",
-		SessionTTL: 8 * time.Minute, HeartbeatInterval: 4 * time.Minute, TokenTTL: 5 * time.Minute, KeyActivationDelay: 301 * time.Second,
+		SessionTTL: 8 * time.Minute, HeartbeatInterval: 4 * time.Minute, TokenTTL: 5 * time.Minute, KeyActivationDelay: 361 * time.Second,
 		RequestDeadline: 5 * time.Second, BackendDeadline: 5 * time.Second, ReapBudget: 50 * time.Second,
 		ReaperAudiences: []string{"https://a", "https://b"}, ReaperServiceAccount: "scheduler@p.iam.gserviceaccount.com",
 		LogLevel: slog.LevelDebug,
@@ -79,6 +79,7 @@ func TestFaults(t *testing.T) {
 		{"acquire", []string{"REDIS_ADDR", "redis"}, "REDIS_ADDR"},
 		{"acquire", []string{"REDIS_ADDR", ":6379"}, "REDIS_ADDR"},
 		{"acquire", []string{"REDIS_ADDR", "redis:0"}, "REDIS_ADDR"},
+		{"acquire", []string{"REDIS_ADDR", "redis-1:6379,redis-2"}, "REDIS_ADDR"},
 		{"acquire", []string{"REDIS_ADDR", "redis:65536"}, "REDIS_ADDR"},
 		{"acquire", []string{"REDIS_ADDR", "redis://redis:6379"}, "REDIS_ADDR"},
 		{"acquire", []string{"REDIS_ADDR", "", "MEMORYSTORE_INSTANCE", "my-instance"}, "MEMORYSTORE_INSTANCE"},
@@ -100,7 +101,7 @@ func TestFaults(t *testing.T) {
 		{"acquire", []string{"TOKEN_TTL", "0s"}, "TOKEN_TTL"},
 		{"acquire", []string{"TOKEN_TTL", "10000h"}, "TOKEN_TTL"},
 		{"acquire", []string{"ENTITLEMENT_CACHE_TTL", "-1s"}, "ENTITLEMENT_CACHE_TTL"},
-		{"acquire", []string{"KEY_ACTIVATION_DELAY", "300s"}, "KEY_ACTIVATION_DELAY"},
+		{"acquire", []string{"KEY_ACTIVATION_DELAY", "360s"}, "KEY_ACTIVATION_DELAY"},
 		{"acquire", []string{"REQUEST_DEADLINE", "6m"}, "REQUEST_DEADLINE"},
 		{"acquire", []string{"REQUEST_DEADLINE", "4s"}, "BACKEND_DEADLINE"},
 		{"acquire", []string{"SESSION_TTL", "19s", "HEARTBEAT_INTERVAL", "5s"}, "BACKEND_DEADLINE"},
@@ -131,6 +132,16 @@ func TestFaults(t *testing.T) {
 				t.Error("a configuration came with the error")
 			}
 		})
+	}
+}
+
+func TestClusterAddresses(t *testing.T) {
+	env := map[string]string{
+		"GOOGLE_CLOUD_PROJECT": "p", "KMS_KEY": "projects/p/locations/l/keyRings/r/cryptoKeys/k",
+		"REDIS_ADDR": "redis-1:6379, redis-2:6379,redis-3:6379",
+	}
+	if _, err := config.Load(config.Acquire, env); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -78,8 +78,8 @@ func (v *validator) redis(c Config) {
 	case c.RedisAddr != "" && c.MemorystoreInstance != "":
 		v.add("REDIS_ADDR", "and MEMORYSTORE_INSTANCE are both set", "unset one of them: there is one seat ledger")
 	}
-	if c.RedisAddr != "" && !isHostPort(c.RedisAddr) {
-		v.add("REDIS_ADDR", "is not host:port", "write it like redis.internal:6379")
+	if c.RedisAddr != "" && !areHostPorts(c.RedisAddr) {
+		v.add("REDIS_ADDR", "is not host:port", "write it like redis.internal:6379; a cluster's addresses are separated by commas")
 	}
 	if c.MemorystoreInstance == "" {
 		return
@@ -93,6 +93,15 @@ func (v *validator) redis(c Config) {
 	if c.RedisTLS {
 		v.add("REDIS_TLS", "is set together with MEMORYSTORE_INSTANCE", "unset it: the instance tells whether it encrypts")
 	}
+}
+
+func areHostPorts(addrs string) bool {
+	for addr := range strings.SplitSeq(addrs, ",") {
+		if !isHostPort(strings.TrimSpace(addr)) {
+			return false
+		}
+	}
+	return true
 }
 
 func isHostPort(addr string) bool {
@@ -137,8 +146,8 @@ func (v *validator) relations(c Config) {
 	if c.BackendDeadline > c.RequestDeadline {
 		v.relate("BACKEND_DEADLINE", "REQUEST_DEADLINE", "is longer than REQUEST_DEADLINE", "lower it: the request would end first")
 	}
-	if c.KeyActivationDelay <= JWKSMaxAge {
-		v.add("KEY_ACTIVATION_DELAY", "is not above "+JWKSMaxAge.String()+", the time key sets may be cached", "raise it: clients must know a key before it signs")
+	if c.KeyActivationDelay <= KeySetMaxAge {
+		v.add("KEY_ACTIVATION_DELAY", "is not above "+KeySetMaxAge.String()+", the age a key set in use may have", "raise it: clients must know a key before it signs")
 	}
 }
 
