@@ -1,0 +1,20 @@
+// Package licenses is the manifest of the deployment: the four Cloud Run
+// functions of one image, which FUNCTION_TARGET tells apart.
+//
+// It must stay the only .go file at the root, without tests or a main: the Go
+// buildpack looks for functions here alone and builds its own main around it.
+package licenses
+
+import (
+	framework "github.com/GoogleCloudPlatform/functions-framework-go/functions"
+
+	"github.com/coditect-ai/coditect-licenses/functions"
+	"github.com/coditect-ai/coditect-licenses/shared/boot"
+)
+
+func init() {
+	framework.HTTP("Acquire", boot.Function("Acquire", functions.Acquire))
+	framework.HTTP("Heartbeat", boot.Function("Heartbeat", functions.Heartbeat))
+	framework.HTTP("Release", boot.Function("Release", functions.Release))
+	framework.HTTP("Reaper", boot.Function("Reaper", functions.Reaper))
+}

@@ -1,0 +1,88 @@
+// Package acquire is the function that hands out seats. It also publishes what
+// needs no caller: the keys of license tokens and the API's description.
+package acquire
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/coditect-ai/coditect-licenses/shared/api"
+	"github.com/coditect-ai/coditect-licenses/shared/grant"
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/seats"
+	"github.com/coditect-ai/coditect-licenses/shared/store"
+	"github.com/coditect-ai/coditect-licenses/shared/token"
+	"github.com/coditect-ai/coditect-licenses/shared/web"
+)
+
+// Deps is what the function works with.
+type Deps struct {
+	Authenticate web.Authenticator
+	Entitlements *store.Cache
+	Pool         *seats.Pool
+	Desk         *grant.Desk
+	// Now judges the expiry of licenses; the seats' own times are the ledger's.
+	Now func() time.Time
+}
+
+// New makes the function.
+func New(opts web.Options, deps Deps) (*web.App, error) {
+	document, err := web.OpenAPIJSON()
+	if err != nil {
+		return nil, fmt.Errorf("acquire: %w", err)
+	}
+	f := &function{Deps: deps, document: document}
+	return web.NewApp(opts,
+		web.Handle(web.Acquire(), deps.Authenticate, f.acquire),
+		web.Handle(web.KeySet(), nil, f.jwks),
+		web.Handle(web.Document(), nil, f.openAPI),
+	), nil
+}
+
+type function struct {
+	Deps
+	document []byte
+}
+
+func (f *function) acquire(ctx context.Context, c web.Call, in api.AcquireRequest) (web.Answer, error) {
+	bought, err := f.Entitlements.Entitlements(ctx, c.Caller)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	lic, err := license.Choose(bought, in.LicenseID, in.Product, f.Now())
+	if err != nil {
+		return web.Answer{}, err
+	}
+	var signed token.Token
+	hold, err := f.Pool.Acquire(ctx, c.Caller, request(c.Caller, bought.Organization, lic, in), func(ctx context.Context, h seats.Hold) error {
+		signed, err = f.Desk.Token(ctx, h, lic)
+		return err
+	})
+	if err != nil {
+		return web.Answer{}, err
+	}
+	annotate(ctx, hold)
+	return answer(hold, f.Desk.Answer(hold, lic, signed)), nil
+}
+
+func request(caller license.Caller, org license.Organization, lic license.License, in api.AcquireRequest) seats.Request {
+	return seats.Request{
+		Organization: org,
+		License:      lic,
+		Holder:       license.Holder{UserID: caller.UserID, HardwareID: in.HardwareID, InstanceID: in.InstanceID},
+		Client:       license.Client{Name: in.Client.Name, Version: in.Client.Version, Hostname: in.Client.Hostname},
+	}
+}
+
+func answer(hold seats.Hold, body api.Session) web.Answer {
+	if hold.Existing {
+		return web.Answer{Status: http.StatusOK, Body: body}
+	}
+	return web.Answer{
+		Status: http.StatusCreated,
+		Header: http.Header{"Location": {api.SessionPath(hold.ID)}},
+		Body:   body,
+	}
+}

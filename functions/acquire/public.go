@@ -1,0 +1,37 @@
+package acquire
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"github.com/coditect-ai/coditect-licenses/shared/api"
+	"github.com/coditect-ai/coditect-licenses/shared/seats"
+	"github.com/coditect-ai/coditect-licenses/shared/web"
+)
+
+// jwksCaching is shorter than KEY_ACTIVATION_DELAY: when a new key begins to
+// sign, every cached key set has it.
+const jwksCaching = "public, max-age=300"
+
+func (f *function) jwks(ctx context.Context, _ web.Call, _ struct{}) (web.Answer, error) {
+	keys, err := f.Desk.JWKS(ctx)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	return web.Answer{Body: keys, Header: http.Header{
+		"Content-Type":  {api.ContentTypeJWKS},
+		"Cache-Control": {jwksCaching},
+	}}, nil
+}
+
+func (f *function) openAPI(context.Context, web.Call, struct{}) (web.Answer, error) {
+	return web.Answer{Body: f.document, Header: http.Header{"Content-Type": {api.ContentTypeJSON}}}, nil
+}
+
+// annotate tells the request's log line which seat it was about.
+func annotate(ctx context.Context, h seats.Hold) {
+	web.Annotate(ctx,
+		slog.String("license_id", h.LicenseID), slog.String("session_id", h.ID),
+		slog.Bool("existing", h.Existing), slog.Int("seats_used", h.Used))
+}

@@ -1,0 +1,39 @@
+// Package functions wires each function from a service's parts. The manifest
+// at the module's root deploys them; the local stack serves them together.
+package functions
+
+import (
+	"github.com/coditect-ai/coditect-licenses/functions/acquire"
+	"github.com/coditect-ai/coditect-licenses/functions/heartbeat"
+	"github.com/coditect-ai/coditect-licenses/functions/reaper"
+	"github.com/coditect-ai/coditect-licenses/functions/release"
+	"github.com/coditect-ai/coditect-licenses/shared/boot"
+	"github.com/coditect-ai/coditect-licenses/shared/web"
+)
+
+// Acquire hands out seats.
+func Acquire(s *boot.Service) (*web.App, error) {
+	return acquire.New(s.Web("acquire"), acquire.Deps{
+		Authenticate: s.Authenticate(true), Entitlements: s.Entitlements, Pool: s.Pool, Desk: s.Desk, Now: s.Now,
+	})
+}
+
+// Heartbeat keeps them.
+func Heartbeat(s *boot.Service) (*web.App, error) {
+	return heartbeat.New(s.Web("heartbeat"), heartbeat.Deps{
+		Authenticate: s.Authenticate(false), Entitlements: s.Entitlements, Pool: s.Pool, Desk: s.Desk, Now: s.Now,
+	}), nil
+}
+
+// Release takes them back.
+func Release(s *boot.Service) (*web.App, error) {
+	return release.New(s.Web("release"), s.Authenticate(false), s.Pool), nil
+}
+
+// Reaper clears what was abandoned.
+func Reaper(s *boot.Service) (*web.App, error) {
+	return reaper.New(s.Web("reaper"), reaper.Deps{
+		Authenticate: s.AuthenticateScheduler, Ledger: s.Ledger, Record: s.Record, Pool: s.Pool,
+		Budget: s.Config.ReapBudget, Now: s.Now,
+	}), nil
+}

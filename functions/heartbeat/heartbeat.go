@@ -1,0 +1,116 @@
+// Package heartbeat is the function that keeps seats: one Redis round trip
+// while all is well.
+package heartbeat
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/coditect-ai/coditect-licenses/shared/api"
+	"github.com/coditect-ai/coditect-licenses/shared/grant"
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/seats"
+	"github.com/coditect-ai/coditect-licenses/shared/store"
+	"github.com/coditect-ai/coditect-licenses/shared/token"
+	"github.com/coditect-ai/coditect-licenses/shared/web"
+)
+
+// Deps is what the function works with.
+type Deps struct {
+	Authenticate web.Authenticator
+	Entitlements *store.Cache
+	Pool         *seats.Pool
+	Desk         *grant.Desk
+	// Now judges the expiry of licenses; the seats' own times are the ledger's.
+	Now func() time.Time
+}
+
+// New makes the function.
+func New(opts web.Options, deps Deps) *web.App {
+	f := &function{deps}
+	return web.NewApp(opts, web.Handle(web.Heartbeat(), deps.Authenticate, f.heartbeat))
+}
+
+type function struct{ Deps }
+
+func (f *function) heartbeat(ctx context.Context, c web.Call, _ api.HeartbeatRequest) (web.Answer, error) {
+	bought, err := f.Entitlements.Entitlements(ctx, c.Caller)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	renew := c.Query.Get(api.QueryToken) == api.QueryTokenRenew
+	hold, err := f.Pool.Heartbeat(ctx, c.Caller, c.SessionID, candidates(bought), renew)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	web.Annotate(ctx, slog.String("license_id", hold.LicenseID), slog.Bool("renewed", hold.Renewed))
+	lic, err := f.allowed(ctx, c.Caller, bought, hold)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	signed, err := f.sign(ctx, c.Caller, hold, lic, renew)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	return web.Answer{Body: f.Desk.Answer(hold, lic, signed)}, nil
+}
+
+// sign makes the renewed token, if there is one due. A renewal nobody asked for
+// that cannot be signed costs the holder nothing: its seat is extended, its
+// token is good for half its life yet, and the next heartbeat tries again.
+func (f *function) sign(ctx context.Context, caller license.Caller, hold seats.Hold, lic license.License, asked bool) (token.Token, error) {
+	if !hold.Renewed {
+		return token.Token{}, nil
+	}
+	signed, err := f.Desk.Sign(ctx, hold, lic)
+	if err == nil {
+		return signed, nil
+	}
+	f.Pool.Unsigned(ctx, caller, hold)
+	if asked {
+		return token.Token{}, err
+	}
+	web.Annotate(ctx, slog.String("unsigned", err.Error()))
+	return token.Token{}, nil
+}
+
+// allowed is the session's license if it may still be used. What the cache
+// refuses is looked up anew before anyone loses a seat: this instance may not
+// yet have heard of a license that was made, extended or reactivated.
+func (f *function) allowed(ctx context.Context, caller license.Caller, bought license.Entitlements, hold seats.Hold) (license.License, error) {
+	if lic, err := f.usable(bought, hold); err == nil {
+		return lic, nil
+	}
+	f.Entitlements.Forget(caller.OrganizationID)
+	bought, err := f.Entitlements.Entitlements(ctx, caller)
+	if err != nil {
+		return license.License{}, err
+	}
+	lic, refusal := f.usable(bought, hold)
+	if refusal == nil {
+		return lic, nil
+	}
+	if err := f.Pool.Revoke(ctx, caller, hold); err != nil {
+		return license.License{}, err
+	}
+	return license.License{}, refusal
+}
+
+// usable treats a license that was deleted as one that was switched off: its
+// holders lose their seats at the next heartbeat.
+func (f *function) usable(bought license.Entitlements, hold seats.Hold) (license.License, error) {
+	lic, ok := bought.License(hold.LicenseID)
+	if !ok {
+		return license.License{}, license.ErrLicenseInactive
+	}
+	return lic, license.Usable(bought.Organization, lic, f.Now())
+}
+
+func candidates(bought license.Entitlements) []seats.LicenseEnd {
+	out := make([]seats.LicenseEnd, len(bought.Licenses))
+	for i, l := range bought.Licenses {
+		out[i] = seats.LicenseEnd{LicenseID: l.ID, Ends: l.ExpiresAt}
+	}
+	return out
+}

@@ -1,0 +1,59 @@
+// Package reaper is the function that clears what was abandoned. Cloud
+// Scheduler calls it every minute; runs may overlap, repeat and die half way.
+// No seat waits for it: an acquire that needs an expired seat ends it itself.
+package reaper
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/coditect-ai/coditect-licenses/shared/seats"
+	"github.com/coditect-ai/coditect-licenses/shared/store"
+	"github.com/coditect-ai/coditect-licenses/shared/web"
+)
+
+// Deps is what the function works with.
+type Deps struct {
+	Authenticate web.Authenticator
+	Ledger       seats.Ledger
+	Record       store.Record
+	Pool         *seats.Pool
+	// Budget is how long one run may take before it leaves the rest to the next.
+	Budget time.Duration
+	Now    func() time.Time
+}
+
+// New makes the function.
+func New(opts web.Options, deps Deps) *web.App {
+	f := &function{deps}
+	return web.NewApp(opts, web.Handle(web.Reap(), deps.Authenticate, f.reap))
+}
+
+type function struct{ Deps }
+
+func (f *function) reap(ctx context.Context, _ web.Call, _ struct{}) (web.Answer, error) {
+	start := f.Now()
+	ctx, cancel := context.WithTimeout(ctx, f.Budget)
+	defer cancel()
+	r := &run{function: f}
+	if err := r.all(ctx, start); err != nil {
+		return web.Answer{}, err
+	}
+	r.report.DurationMS = f.Now().Sub(start).Milliseconds()
+	annotate(ctx, r)
+	return web.Answer{Body: r.report}, nil
+}
+
+func annotate(ctx context.Context, r *run) {
+	web.Annotate(ctx,
+		slog.Int("organizations_visited", r.report.OrganizationsVisited),
+		slog.Int("sessions_reaped", r.report.SessionsReaped),
+		slog.Int("records_repaired", r.report.RecordsRepaired),
+		slog.Int("organizations_rebuilt", r.report.OrganizationsRebuilt),
+		slog.Bool("more", r.report.More),
+		slog.Int("organizations_failed", r.failed))
+	if r.firstErr != nil {
+		web.Annotate(ctx, slog.String("first_failure", r.firstErr.Error()))
+	}
+}

@@ -1,0 +1,121 @@
+package boot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	kms "cloud.google.com/go/kms/apiv1"
+	"github.com/redis/go-redis/extra/redisotel/v9"
+
+	"github.com/coditect-ai/coditect-licenses/shared/config"
+	"github.com/coditect-ai/coditect-licenses/shared/identity"
+	"github.com/coditect-ai/coditect-licenses/shared/redisconn"
+	"github.com/coditect-ai/coditect-licenses/shared/store"
+)
+
+// dial makes the cloud's clients. All but Memorystore's discovery connect at
+// their first call, so a backend that is down does not keep an instance from
+// starting; its readiness tells.
+func dial(ctx context.Context, cfg config.Config, emulator string) (Clients, func() error, error) {
+	d := &dialer{cfg: cfg, emulator: emulator}
+	err := errors.Join(d.redis(ctx), d.record(ctx), d.kms(ctx), d.identity(ctx))
+	if err != nil {
+		return Clients{}, nil, errors.Join(err, d.close())
+	}
+	return d.clients, d.close, nil
+}
+
+type dialer struct {
+	cfg      config.Config
+	emulator string
+	clients  Clients
+	closers  []func() error
+}
+
+func (d *dialer) close() error {
+	var errs []error
+	for _, c := range d.closers {
+		errs = append(errs, c())
+	}
+	return errors.Join(errs...)
+}
+
+func (d *dialer) redis(ctx context.Context) error {
+	client, err := redisconn.Dial(ctx, redisconn.Config{
+		Addr: d.cfg.RedisAddr, Password: d.cfg.RedisPassword.Reveal(), TLS: d.cfg.RedisTLS,
+		Instance: d.cfg.MemorystoreInstance,
+	})
+	if err != nil {
+		return fmt.Errorf("redis: %w", err)
+	}
+	d.clients.Redis = client
+	d.closers = append(d.closers, client.Close)
+	// Statements would put hardware ids into traces.
+	return redisotel.InstrumentTracing(client, redisotel.WithDBStatement(false))
+}
+
+func (d *dialer) record(ctx context.Context) error {
+	client, err := store.Dial(ctx, store.Target{
+		ProjectID: d.cfg.Project, DatabaseID: d.cfg.FirestoreDatabase, Emulator: d.emulator,
+	})
+	if err != nil {
+		return err
+	}
+	d.clients.Record = store.NewFirestore(client, store.FirestoreOptions{Deadline: d.cfg.BackendDeadline})
+	d.closers = append(d.closers, client.Close)
+	return nil
+}
+
+func (d *dialer) kms(ctx context.Context) error {
+	if !d.cfg.Signs() {
+		return nil
+	}
+	client, err := kms.NewKeyManagementClient(ctx)
+	if err != nil {
+		return fmt.Errorf("kms client: %w", err)
+	}
+	d.clients.KMS = client
+	d.closers = append(d.closers, client.Close)
+	return nil
+}
+
+func (d *dialer) identity(ctx context.Context) error {
+	if d.cfg.Function == config.Reaper {
+		return d.schedulers()
+	}
+	users, err := identity.New(ctx, identity.Config{ProjectID: d.cfg.IdentityProject, CheckRevoked: d.cfg.CheckRevoked})
+	if err != nil {
+		return err
+	}
+	d.clients.Users = users
+	d.closers = append(d.closers, func() error { users.Close(); return nil })
+	return nil
+}
+
+func (d *dialer) schedulers() error {
+	for _, audience := range d.cfg.ReaperAudiences {
+		s, err := identity.NewScheduler(identity.SchedulerConfig{Audience: audience, ServiceAccount: d.cfg.ReaperServiceAccount})
+		if err != nil {
+			return err
+		}
+		d.clients.Schedulers = append(d.clients.Schedulers, s)
+		d.closers = append(d.closers, func() error { s.Close(); return nil })
+	}
+	return nil
+}
+
+// open assembles the service a configuration describes.
+func open(ctx context.Context, cfg config.Config, emulator string, log *slog.Logger) (*Service, func() error, error) {
+	clients, closeAll, err := dial(ctx, cfg, emulator)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := Assemble(cfg, clients, log, time.Now)
+	if err != nil {
+		return nil, nil, errors.Join(err, closeAll())
+	}
+	return s, closeAll, nil
+}

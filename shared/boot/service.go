@@ -1,0 +1,132 @@
+// Package boot puts a process together: configuration and clients in, a
+// [Service] out. The functions take their parts from it; the local stack builds
+// the same Service over stand-ins for the clients, so that what runs locally is
+// what is deployed.
+package boot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	kms "cloud.google.com/go/kms/apiv1"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/coditect-ai/coditect-licenses/shared/config"
+	"github.com/coditect-ai/coditect-licenses/shared/grant"
+	"github.com/coditect-ai/coditect-licenses/shared/identity"
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/redisconn"
+	"github.com/coditect-ai/coditect-licenses/shared/seats"
+	"github.com/coditect-ai/coditect-licenses/shared/store"
+	"github.com/coditect-ai/coditect-licenses/shared/token"
+	"github.com/coditect-ai/coditect-licenses/shared/web"
+)
+
+// Clients reach the backends. KMS is nil where nothing is signed, Schedulers
+// are empty where no reaper runs.
+type Clients struct {
+	Redis  redis.UniversalClient
+	Record store.Record
+	KMS    *kms.KeyManagementClient
+	Users  *identity.Verifier
+	// Schedulers verify the reaper's caller, one per accepted audience.
+	Schedulers []*identity.Scheduler
+}
+
+// Service is the parts of a process, ready for the functions.
+type Service struct {
+	Config       config.Config
+	Log          *slog.Logger
+	Now          func() time.Time
+	Record       store.Record
+	Entitlements *store.Cache
+	Ledger       seats.Ledger
+	Pool         *seats.Pool
+	// Desk is nil where nothing is signed.
+	Desk *grant.Desk
+
+	clients Clients
+	issuer  *token.Issuer
+	limiter *web.Limiter
+}
+
+// Assemble makes a service of clients, which the caller keeps and closes.
+func Assemble(cfg config.Config, clients Clients, log *slog.Logger, now func() time.Time) (*Service, error) {
+	s := &Service{Config: cfg, Log: log, Now: now, Record: clients.Record, clients: clients}
+	s.Entitlements = store.NewCache(clients.Record, cfg.EntitlementCacheTTL, now)
+	s.limiter = web.NewLimiter(cfg.RateLimitPerUser, now)
+	ledger, err := seats.NewRedis(clients.Redis, seats.RedisOptions{
+		SessionTTL: cfg.SessionTTL, TokenTTL: cfg.TokenTTL, Deadline: cfg.BackendDeadline,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("boot: %w", err)
+	}
+	s.Ledger = ledger
+	if s.Pool, err = seats.NewPool(ledger, clients.Record, seats.Options{SessionTTL: cfg.SessionTTL}); err != nil {
+		return nil, fmt.Errorf("boot: %w", err)
+	}
+	if err := s.openDesk(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Service) openDesk() error {
+	if s.clients.KMS == nil {
+		return nil
+	}
+	issuer, err := token.NewIssuer(token.Config{
+		Key: s.Config.KMSKey, ActivationDelay: s.Config.KeyActivationDelay, Deadline: s.Config.BackendDeadline, Now: s.Now,
+	}, s.clients.KMS)
+	if err != nil {
+		return fmt.Errorf("boot: %w", err)
+	}
+	s.issuer = issuer
+	s.Desk = grant.NewDesk(issuer, grant.Terms{
+		TokenIssuer: s.Config.TokenIssuer, TokenTTL: s.Config.TokenTTL, HeartbeatInterval: s.Config.HeartbeatInterval,
+	})
+	return nil
+}
+
+// Web is what the funnel of the function with this name needs. Its readiness
+// pings what the process was given.
+func (s *Service) Web(name string) web.Options {
+	checks := map[string]web.Check{
+		"redis":     func(ctx context.Context) error { return redisconn.Ping(ctx, s.clients.Redis) },
+		"firestore": s.Record.Ping,
+	}
+	if s.issuer != nil {
+		checks["kms"] = s.issuer.Ping
+	}
+	return web.Options{
+		Name: name, Logger: s.Log, ProjectID: s.Config.Project, Deadline: s.Config.Deadline(),
+		Limiter: s.limiter, Checks: checks, Now: s.Now,
+	}
+}
+
+// Authenticate verifies users, and asks about revocation where that is wanted
+// (fresh; only if CHECK_REVOKED is on).
+func (s *Service) Authenticate(fresh bool) web.Authenticator {
+	if fresh {
+		return s.clients.Users.VerifyFresh
+	}
+	return s.clients.Users.Verify
+}
+
+// AuthenticateScheduler verifies the reaper's caller.
+func (s *Service) AuthenticateScheduler(ctx context.Context, bearer string) (license.Caller, error) {
+	refusal := fmt.Errorf("no scheduler is configured: %w", license.ErrUnauthenticated)
+	for _, scheduler := range s.clients.Schedulers {
+		err := scheduler.Verify(ctx, bearer)
+		if err == nil {
+			return license.Caller{Role: license.RoleService}, nil
+		}
+		if refusal = err; !errors.Is(err, license.ErrUnauthenticated) {
+			break
+		}
+	}
+	return license.Caller{}, refusal
+}

@@ -1,0 +1,229 @@
+package devstack
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"time"
+
+	"github.com/coditect-ai/coditect-licenses/shared/api"
+	"github.com/coditect-ai/coditect-licenses/shared/devstack/fakeidp"
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+)
+
+// Local is the functions together with the development helpers under /dev/,
+// which make tokens for anyone and change any organization, and therefore
+// answer on loopback addresses alone.
+func (s *Stack) Local() http.Handler {
+	dev := http.NewServeMux()
+	dev.HandleFunc("POST /dev/token", helper(s.devToken))
+	dev.HandleFunc("PUT /dev/organizations/{org}", helper(s.devOrganization))
+	dev.HandleFunc("PUT /dev/organizations/{org}/licenses/{license}", helper(s.devLicense))
+	dev.HandleFunc("POST /dev/scheduler", s.devScheduler)
+	mux := http.NewServeMux()
+	mux.Handle("/dev/", loopbackOnly(dev))
+	mux.Handle("/", s.Handler())
+	return mux
+}
+
+// loopbackOnly lets in who is on this machine and is not a web page: a page a
+// developer visits could otherwise call 127.0.0.1, also by a name of its own
+// that resolves there.
+func loopbackOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, _, err := net.SplitHostPort(r.Host)
+		if err != nil {
+			host = r.Host
+		}
+		if !isLoopback(r.RemoteAddr) || !isLoopbackHost(host) || r.Header.Get("Origin") != "" {
+			http.NotFound(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func isLoopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	return err == nil && isLoopbackHost(host)
+}
+
+func isLoopbackHost(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// helper is a development endpoint: strict JSON in, JSON out, and an error's
+// text, since it is for the developer at this machine.
+func helper[In any](h func(r *http.Request, in In) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var in In
+		if err := decode(http.MaxBytesReader(w, r.Body, api.MaxBody), &in); err != nil {
+			answer(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
+			return
+		}
+		out, err := h(r, in)
+		switch {
+		case errors.Is(err, license.ErrOrganizationNotFound), errors.Is(err, errBadID):
+			answer(w, http.StatusNotFound, map[string]string{"error": err.Error()})
+		case err != nil:
+			answer(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
+		default:
+			answer(w, http.StatusOK, out)
+		}
+	}
+}
+
+func decode(body io.Reader, into any) error {
+	d := json.NewDecoder(body)
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return fmt.Errorf("the body is not the JSON object this takes: %w", err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("the body goes on after the JSON object")
+	}
+	return nil
+}
+
+func answer(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", api.ContentTypeJSON)
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // the client has gone
+}
+
+type tokenRequest struct {
+	UserID         string `json:"user_id"`
+	OrganizationID string `json:"organization_id"`
+	Email          string `json:"email"`
+	Role           string `json:"role"`
+	TTLSeconds     *int   `json:"ttl_seconds"`
+}
+
+// devToken signs an ID token such as Identity Platform would. A ttl_seconds
+// below zero gives one that has expired.
+func (s *Stack) devToken(_ *http.Request, in tokenRequest) (any, error) {
+	if in.UserID == "" {
+		return nil, errors.New("user_id is missing")
+	}
+	ttl := time.Hour
+	if in.TTLSeconds != nil {
+		ttl = time.Duration(*in.TTLSeconds) * time.Second
+	}
+	now := s.opts.Now()
+	claims := fakeidp.Claims{
+		UserID: in.UserID, TenantID: in.OrganizationID, Email: in.Email, Role: in.Role,
+		IssuedAt: now, ExpiresAt: now.Add(ttl),
+	}
+	if ttl <= 0 {
+		claims.IssuedAt = claims.ExpiresAt.Add(-time.Hour)
+	}
+	return map[string]string{"id_token": s.IDP.IDToken(claims)}, nil
+}
+
+var errBadID = errors.New("an id is 1-63 of a-z, 0-9 and hyphen, not starting with a hyphen")
+
+type organizationRequest struct {
+	Name               string         `json:"name"`
+	Slug               string         `json:"slug"`
+	SubscriptionTier   string         `json:"subscription_tier"`
+	Status             license.Status `json:"status"`
+	MaxConcurrentSeats *int           `json:"max_concurrent_seats"`
+}
+
+// defaultCap is the organization cap where a development request names none.
+const defaultCap = 100
+
+func (s *Stack) devOrganization(r *http.Request, in organizationRequest) (any, error) {
+	id := r.PathValue("org")
+	if !license.ValidID(id) {
+		return nil, errBadID
+	}
+	org := license.Organization{
+		ID: id, Name: or(in.Name, id), Slug: or(in.Slug, id), SubscriptionTier: or(in.SubscriptionTier, "team"),
+		Status: or(in.Status, license.StatusActive), MaxConcurrentSeats: defaultCap,
+	}
+	if in.MaxConcurrentSeats != nil {
+		org.MaxConcurrentSeats = *in.MaxConcurrentSeats
+	}
+	if org.MaxConcurrentSeats < 0 {
+		return nil, errors.New("max_concurrent_seats is below zero")
+	}
+	if err := s.clients.Record.PutOrganization(r.Context(), license.Service(id), org); err != nil {
+		return nil, err
+	}
+	s.Service.Entitlements.Forget(id)
+	return map[string]any{
+		"id": org.ID, "name": org.Name, "slug": org.Slug, "subscription_tier": org.SubscriptionTier,
+		"status": org.Status, "max_concurrent_seats": org.MaxConcurrentSeats,
+	}, nil
+}
+
+type licenseRequest struct {
+	Product      string         `json:"product"`
+	Plan         string         `json:"plan"`
+	MaxSeats     *int           `json:"max_seats"`
+	Status       license.Status `json:"status"`
+	ExpiresAt    *time.Time     `json:"expires_at"`
+	Entitlements []string       `json:"entitlements"`
+}
+
+func (s *Stack) devLicense(r *http.Request, in licenseRequest) (any, error) {
+	org, id := r.PathValue("org"), r.PathValue("license")
+	if !license.ValidID(org) || !license.ValidID(id) {
+		return nil, errBadID
+	}
+	lic := license.License{
+		ID: id, OrganizationID: org, Product: or(in.Product, "studio"), Plan: or(in.Plan, "team"),
+		Status: or(in.Status, license.StatusActive), Entitlements: in.Entitlements, MaxSeats: 1,
+	}
+	if in.MaxSeats != nil {
+		lic.MaxSeats = *in.MaxSeats
+	}
+	if lic.MaxSeats < 0 {
+		return nil, errors.New("max_seats is below zero")
+	}
+	if in.ExpiresAt != nil {
+		lic.ExpiresAt = in.ExpiresAt.UTC()
+	}
+	if err := s.clients.Record.PutLicense(r.Context(), license.Service(org), lic); err != nil {
+		return nil, err
+	}
+	s.Service.Entitlements.Forget(org)
+	return map[string]any{
+		"id": lic.ID, "organization_id": org, "product": lic.Product, "plan": lic.Plan, "max_seats": lic.MaxSeats,
+		"status": lic.Status, "expires_at": in.ExpiresAt, "entitlements": api.List(lic.Entitlements),
+	}, nil
+}
+
+func or[T ~string](v, fallback T) T {
+	if v == "" {
+		return fallback
+	}
+	return v
+}
+
+// devScheduler calls the reaper as Cloud Scheduler does, with a signed token.
+func (s *Stack) devScheduler(w http.ResponseWriter, r *http.Request) {
+	s.RunReaper(w, r)
+}
+
+// RunReaper serves one run of the reaper, called as Cloud Scheduler calls it.
+func (s *Stack) RunReaper(w http.ResponseWriter, r *http.Request) {
+	call := httptest.NewRequestWithContext(r.Context(), http.MethodPost, api.PathReap, http.NoBody)
+	call.Header.Set("Authorization", "Bearer "+s.SchedulerToken())
+	s.Reaper.ServeHTTP(w, call)
+}
+
+// SchedulerToken is an OIDC token as Cloud Scheduler sends it.
+func (s *Stack) SchedulerToken() string {
+	return s.IDP.SchedulerToken(fakeidp.SchedulerClaims{Audience: schedulerAudience, Email: schedulerAccount})
+}

@@ -1,0 +1,247 @@
+// Package devstack is the whole service in one process, for local runs and
+// tests: the real functions and the real client libraries over stand-ins for
+// what only the cloud has. Nothing in it relaxes a check: ID tokens and license
+// tokens are really signed and really verified. It is never linked into the
+// deployed binary.
+package devstack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	kms "cloud.google.com/go/kms/apiv1"
+	"google.golang.org/api/option"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/coditect-ai/coditect-licenses/functions"
+	"github.com/coditect-ai/coditect-licenses/shared/boot"
+	"github.com/coditect-ai/coditect-licenses/shared/config"
+	"github.com/coditect-ai/coditect-licenses/shared/devstack/fakeidp"
+	"github.com/coditect-ai/coditect-licenses/shared/devstack/fakekms"
+	"github.com/coditect-ai/coditect-licenses/shared/devstack/fakeredis"
+	"github.com/coditect-ai/coditect-licenses/shared/identity"
+	"github.com/coditect-ai/coditect-licenses/shared/redisconn"
+	"github.com/coditect-ai/coditect-licenses/shared/store"
+	"github.com/coditect-ai/coditect-licenses/shared/web"
+)
+
+// Options say what the stack is made of and how it is paced. Zero durations
+// mean zero; see [Defaults].
+type Options struct {
+	// Redis is a real server's host:port, or several of a cluster separated by
+	// commas; empty embeds one.
+	Redis string
+	// Firestore is the official emulator's host:port; empty keeps the record in memory.
+	Firestore string
+	// KMS is the host:port of a [fakekms.Server] in another process, so that
+	// its signing does not count as this one's work; empty embeds one.
+	KMS string
+	// SessionTTL, HeartbeatInterval, TokenTTL and EntitlementCacheTTL are as in
+	// [config.Config], without its bounds: a local run may be quick.
+	SessionTTL, HeartbeatInterval, TokenTTL, EntitlementCacheTTL time.Duration
+	// RateLimitPerUser is as in [config.Config]; 0 is no limit.
+	RateLimitPerUser int
+	// Log gets one line per request; nil logs nothing.
+	Log *slog.Logger
+	// Now is the clock of ID tokens and licenses; nil is time.Now. The seats'
+	// times are the Redis server's.
+	Now func() time.Time
+	// Record, when set, takes the place of Firestore and of the record in memory.
+	Record store.Record
+}
+
+// Defaults are the service's own pace.
+func Defaults() Options {
+	return Options{
+		SessionTTL: 6 * time.Minute, HeartbeatInterval: 2 * time.Minute, TokenTTL: time.Hour,
+		EntitlementCacheTTL: 30 * time.Second,
+	}
+}
+
+// Project is the project of everything local.
+const Project = "local"
+
+const (
+	schedulerAccount  = "scheduler@local.iam.gserviceaccount.com"
+	schedulerAudience = "http://localhost/"
+)
+
+// Stack is a running service.
+type Stack struct {
+	// Service is the parts the functions were made of.
+	Service *boot.Service
+	// IDP issues ID tokens, KMS signs license tokens; KMS is nil with another process's.
+	IDP *fakeidp.IDP
+	KMS *fakekms.Server
+	// Redis is the embedded server; nil with a real one.
+	Redis *fakeredis.Server
+	// Acquire, Heartbeat, Release and Reaper are the functions.
+	Acquire, Heartbeat, Release, Reaper *web.App
+
+	opts    Options
+	clients boot.Clients
+	closers []func() error
+}
+
+// Start makes a stack with the organizations every local run has. Close it.
+func Start(ctx context.Context, opts Options) (*Stack, error) {
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	s := &Stack{opts: opts}
+	for _, part := range []func(context.Context) error{s.issuers, s.signer, s.ledger, s.record, s.assemble, s.seed} {
+		if err := part(ctx); err != nil {
+			return nil, errors.Join(fmt.Errorf("local stack: %w", err), s.Close())
+		}
+	}
+	return s, nil
+}
+
+// Close stops everything Start started.
+func (s *Stack) Close() error {
+	var errs []error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		errs = append(errs, s.closers[i]())
+	}
+	s.closers = nil
+	return errors.Join(errs...)
+}
+
+func (s *Stack) onClose(f func() error) { s.closers = append(s.closers, f) }
+
+func (s *Stack) config() config.Config {
+	return config.Config{
+		Project: Project, IdentityProject: Project,
+		KMSKey:      fakekms.DefaultKey,
+		TokenIssuer: "https://licenses.coditect.ai",
+		SessionTTL:  s.opts.SessionTTL, HeartbeatInterval: s.opts.HeartbeatInterval, TokenTTL: s.opts.TokenTTL,
+		EntitlementCacheTTL: s.opts.EntitlementCacheTTL,
+		KeyActivationDelay:  10 * time.Minute,
+		RequestDeadline:     10 * time.Second, BackendDeadline: 5 * time.Second, ReapBudget: 45 * time.Second,
+		RateLimitPerUser: s.opts.RateLimitPerUser,
+	}
+}
+
+func (s *Stack) issuers(ctx context.Context) (err error) {
+	if s.IDP, err = fakeidp.New(fakeidp.Config{ProjectID: Project, Now: s.opts.Now}); err != nil {
+		return err
+	}
+	s.clients.Users, err = identity.New(ctx, identity.Config{ProjectID: Project, KeyClient: s.IDP.Client(), Now: s.opts.Now})
+	if err != nil {
+		return err
+	}
+	s.onClose(func() error { s.clients.Users.Close(); return nil })
+	scheduler, err := identity.NewScheduler(identity.SchedulerConfig{
+		Audience: schedulerAudience, ServiceAccount: schedulerAccount, KeyClient: s.IDP.Client(), Now: s.opts.Now,
+	})
+	if err != nil {
+		return err
+	}
+	s.onClose(func() error { scheduler.Close(); return nil })
+	s.clients.Schedulers = []*identity.Scheduler{scheduler}
+	return nil
+}
+
+func (s *Stack) signer(ctx context.Context) error {
+	options, err := s.signerOptions()
+	if err != nil {
+		return err
+	}
+	s.clients.KMS, err = kms.NewKeyManagementClient(ctx, options...)
+	if err == nil {
+		s.onClose(s.clients.KMS.Close)
+	}
+	return err
+}
+
+func (s *Stack) signerOptions() (options []option.ClientOption, err error) {
+	if s.opts.KMS != "" {
+		return []option.ClientOption{
+			option.WithEndpoint(s.opts.KMS),
+			option.WithoutAuthentication(),
+			option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials())),
+		}, nil
+	}
+	if s.KMS, err = fakekms.New(fakekms.Config{}); err != nil {
+		return nil, err
+	}
+	s.onClose(func() error { s.KMS.Close(); return nil })
+	return s.KMS.ClientOptions(), nil
+}
+
+func (s *Stack) ledger(ctx context.Context) (err error) {
+	addr := s.opts.Redis
+	if addr == "" {
+		if s.Redis, err = fakeredis.Start(); err != nil {
+			return err
+		}
+		s.onClose(func() error { s.Redis.Close(); return nil })
+		addr = s.Redis.Addr()
+	}
+	s.clients.Redis, err = redisconn.Dial(ctx, redisconn.Config{Addr: addr, PoolSize: 64})
+	if err != nil {
+		return err
+	}
+	s.onClose(s.clients.Redis.Close)
+	if err := redisconn.Ping(ctx, s.clients.Redis); err != nil {
+		return fmt.Errorf("redis at %s does not answer: %w", addr, err)
+	}
+	return nil
+}
+
+func (s *Stack) record(ctx context.Context) error {
+	switch {
+	case s.opts.Record != nil:
+		s.clients.Record = s.opts.Record
+		return nil
+	case s.opts.Firestore == "":
+		s.clients.Record = store.NewMemory()
+		return nil
+	}
+	client, err := store.Dial(ctx, store.Target{ProjectID: Project, Emulator: s.opts.Firestore})
+	if err != nil {
+		return err
+	}
+	s.onClose(client.Close)
+	s.clients.Record = store.NewFirestore(client, store.FirestoreOptions{})
+	if err := s.clients.Record.Ping(ctx); err != nil {
+		return fmt.Errorf("the Firestore emulator at %s does not answer: %w", s.opts.Firestore, err)
+	}
+	return nil
+}
+
+func (s *Stack) assemble(context.Context) (err error) {
+	if s.Service, err = boot.Assemble(s.config(), s.clients, s.opts.Log, s.opts.Now); err != nil {
+		return err
+	}
+	for _, f := range []struct {
+		app  **web.App
+		wire boot.Wire
+		name string
+	}{
+		{&s.Acquire, functions.Acquire, config.Acquire},
+		{&s.Heartbeat, functions.Heartbeat, config.Heartbeat},
+		{&s.Release, functions.Release, config.Release},
+		{&s.Reaper, functions.Reaper, config.Reaper},
+	} {
+		service := *s.Service
+		service.Config.Function = f.name
+		if *f.app, err = f.wire(&service); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Handler is all functions at one address, as the load balancer serves them.
+func (s *Stack) Handler() http.Handler {
+	return web.Join(s.Acquire, s.Heartbeat, s.Release, s.Reaper)
+}

@@ -1,0 +1,52 @@
+package devstack
+
+import (
+	"context"
+
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+)
+
+// seed makes the organizations that every local run begins with.
+func (s *Stack) seed(ctx context.Context) error {
+	for _, tenant := range seeds() {
+		caller := license.Service(tenant.Organization.ID)
+		if err := s.clients.Record.PutOrganization(ctx, caller, tenant.Organization); err != nil {
+			return err
+		}
+		for _, lic := range tenant.Licenses {
+			if err := s.clients.Record.PutLicense(ctx, caller, lic); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func seeds() []license.Entitlements {
+	return []license.Entitlements{
+		{
+			Organization: organization("acme", "Acme", 100),
+			Licenses:     []license.License{perpetual("acme", "acme-pro", "studio", "pro", 3, "export", "render")},
+		},
+		{
+			Organization: organization("globex", "Globex", 4),
+			Licenses: []license.License{
+				perpetual("globex", "globex-lab", "lab", "team", 5),
+				perpetual("globex", "globex-team", "studio", "team", 5),
+			},
+		},
+	}
+}
+
+func organization(id, name string, seats int) license.Organization {
+	return license.Organization{
+		ID: id, Name: name, Slug: id, SubscriptionTier: "team", MaxConcurrentSeats: seats, Status: license.StatusActive,
+	}
+}
+
+func perpetual(org, id, product, plan string, seats int, entitlements ...string) license.License {
+	return license.License{
+		ID: id, OrganizationID: org, Product: product, Plan: plan, MaxSeats: seats,
+		Status: license.StatusActive, Entitlements: entitlements,
+	}
+}
