@@ -124,7 +124,7 @@ func (r *reply) reserved(caller license.Caller, q Reservation) Hold {
 		Existing:       r.code == codeHeld,
 	}
 	h.Session = license.Session{
-		ID: r.str(0), OrganizationID: caller.OrganizationID, Holder: q.Holder,
+		ID: unpackID(r.str(0)), OrganizationID: caller.OrganizationID, Holder: q.Holder,
 		AcquiredAt: r.time(8), LastHeartbeatAt: h.Now, ExpiresAt: r.time(2), Epoch: r.epoch,
 	}
 	return h
@@ -172,15 +172,16 @@ func (r *reply) sessionErr(caller license.Caller, sessionID string) error {
 			return orErr(*r, r.unexpected("session"))
 		}
 		return &ExpiredError{Hold: holds[0]}
+	default:
+		return r.unexpected("session")
 	}
-	return r.unexpected("session")
 }
 
 // holds reads triples of session, expiry and data from value i on.
 func (r *reply) holds(caller license.Caller, i int, now time.Time) []Hold {
 	var out []Hold
 	for ; i+2 < len(r.values); i += 3 {
-		h, err := parseHold(caller, r.str(i), r.str(i+2))
+		h, err := parseHold(caller, unpackID(r.str(i)), r.str(i+2))
 		if err != nil {
 			r.err = unavailable(err)
 			return nil

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
 
@@ -65,6 +67,23 @@ func shardOf(organizationID string) int {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(organizationID))
 	return int(h.Sum32() % dueShards)
+}
+
+// packID is a session id as Redis keeps it: four times per session, so a UUID
+// takes its 16 bytes there and not 36. Any other id stays what it is; none of
+// 16 bytes comes from the service, whose ids all are UUIDs.
+func packID(id string) string {
+	if parsed, err := uuid.Parse(id); err == nil && parsed.String() == id {
+		return string(parsed[:])
+	}
+	return id
+}
+
+func unpackID(raw string) string {
+	if id, err := uuid.FromBytes([]byte(raw)); err == nil {
+		return id.String()
+	}
+	return raw
 }
 
 // digest names a holder within its license: 128 bits of SHA-256, so that no

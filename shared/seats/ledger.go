@@ -77,7 +77,7 @@ var (
 )
 
 // GrantsPerEpoch is far more requests than share one grant in one epoch.
-const GrantsPerEpoch = 1_000_000
+const GrantsPerEpoch = 1000
 
 // Hold is a session as the ledger knows it.
 type Hold struct {

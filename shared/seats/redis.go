@@ -178,7 +178,7 @@ func (r *Redis) Reserve(ctx context.Context, caller license.Caller, q Reservatio
 			}
 		},
 		args: []any{
-			q.SessionID, digest(q.Holder), who(q.Holder), lic, q.MaxLicense, q.MaxOrganization,
+			packID(q.SessionID), digest(q.Holder), who(q.Holder), lic, q.MaxLicense, q.MaxOrganization,
 			r.opts.SessionTTL.Milliseconds(), r.opts.TokenTTL.Milliseconds(), unixMilli(q.LicenseEnds), staleLimit,
 		},
 	})
@@ -193,8 +193,9 @@ func (r *Redis) Reserve(ctx context.Context, caller license.Caller, q Reservatio
 		return Hold{}, orErr(answer, &StaleError{Holds: holds})
 	case codeFull:
 		return Hold{}, orErr(answer, answer.full())
+	default:
+		return Hold{}, answer.unexpected("reserve")
 	}
-	return Hold{}, answer.unexpected("reserve")
 }
 
 // staleLimit is how many expired sessions one Reserve names: what one
@@ -217,9 +218,9 @@ func (r *Redis) Beat(ctx context.Context, caller license.Caller, sessionID strin
 			return answer.beaten(caller, sessionID), answer.err
 		case codeLicense:
 			candidates = []LicenseEnd{licenseEnd(known, answer.str(0))}
-			continue
+		default:
+			return Hold{}, answer.sessionErr(caller, sessionID)
 		}
-		return Hold{}, answer.sessionErr(caller, sessionID)
 	}
 	return Hold{}, unavailable(errors.New("the session's license kept changing"))
 }
@@ -240,7 +241,7 @@ func licenseEnd(known []LicenseEnd, licenseID string) LicenseEnd {
 func (r *Redis) beatCall(caller license.Caller, sessionID string, candidates []LicenseEnd, renew bool) call {
 	org := caller.OrganizationID
 	args := []any{
-		sessionID, escapeUser(caller.UserID), r.opts.SessionTTL.Milliseconds(), r.opts.TokenTTL.Milliseconds(), flag(renew),
+		packID(sessionID), escapeUser(caller.UserID), r.opts.SessionTTL.Milliseconds(), r.opts.TokenTTL.Milliseconds(), flag(renew),
 	}
 	for _, c := range candidates {
 		args = append(args, c.LicenseID, unixMilli(c.Ends))
@@ -259,7 +260,7 @@ func (r *Redis) Retoken(ctx context.Context, caller license.Caller, sessionID st
 	_, err := r.run(ctx, caller, call{
 		script: r.scripts.retoken,
 		keys:   func(g string) []string { return []string{r.keys.data(caller.OrganizationID, g)} },
-		args:   []any{sessionID, unixMilli(ends)},
+		args:   []any{packID(sessionID), unixMilli(ends)},
 	})
 	return err
 }
@@ -272,7 +273,7 @@ func (r *Redis) Mark(ctx context.Context, caller license.Caller, m Mark) (Hold, 
 		keys: func(g string) []string {
 			return []string{r.keys.all(org, g), r.keys.data(org, g), r.keys.owed(org)}
 		},
-		args: []any{m.SessionID, escapeUser(m.UserID), string(m.Own), string(m.Other), m.Grant},
+		args: []any{packID(m.SessionID), escapeUser(m.UserID), string(m.Own), string(m.Other), m.Grant},
 	})
 	if err != nil {
 		return Hold{}, err
@@ -306,7 +307,7 @@ func (r *Redis) Remove(ctx context.Context, caller license.Caller, how Removal, 
 func (r *Redis) removeCall(org string, how Removal, holds []Hold) call {
 	args := []any{string(how)}
 	for _, h := range holds {
-		args = append(args, h.ID, digest(h.Holder), h.Grant)
+		args = append(args, packID(h.ID), digest(h.Holder), h.Grant)
 	}
 	return call{script: r.scripts.remove, args: args, keys: func(g string) []string {
 		ks := []string{r.keys.all(org, g), r.keys.data(org, g), r.keys.owed(org)}

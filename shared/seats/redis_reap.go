@@ -30,7 +30,7 @@ func (r *Redis) Visit(ctx context.Context, caller license.Caller, limit int) (Vi
 	v.Expired = expired.holds(caller, 0, v.Now)
 	owed := reply{values: answer.list(3)}
 	for i := 0; i+1 < len(owed.values); i += 2 {
-		h, err := parseOwed(caller, owed.str(i), owed.str(i+1))
+		h, err := parseOwed(caller, unpackID(owed.str(i)), owed.str(i+1))
 		if err != nil {
 			return Visit{}, unavailable(err)
 		}
@@ -47,7 +47,7 @@ func (r *Redis) Visit(ctx context.Context, caller license.Caller, limit int) (Vi
 // Repaid implements [Ledger].
 func (r *Redis) Repaid(ctx context.Context, caller license.Caller, sessionIDs ...string) error {
 	_, err := r.run(ctx, caller, call{
-		script: r.scripts.repaid, args: anys(sessionIDs),
+		script: r.scripts.repaid, args: packIDs(sessionIDs),
 		keys: func(string) []string { return []string{r.keys.owed(caller.OrganizationID)} },
 	})
 	return err

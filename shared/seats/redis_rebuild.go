@@ -27,7 +27,7 @@ func (r *Redis) Stage(ctx context.Context, caller license.Caller, nonce string, 
 func (r *Redis) stage(ctx context.Context, org, nonce string, epoch int64, sessions []license.Session) error {
 	args := []any{nonce, r.opts.SessionTTL.Milliseconds()}
 	for _, s := range sessions {
-		args = append(args, s.ID, digest(s.Holder), s.LicenseID, formatSession(s, epoch), r.tokenLife(s.ID).Milliseconds())
+		args = append(args, packID(s.ID), digest(s.Holder), s.LicenseID, formatSession(s, epoch), r.tokenLife(s.ID).Milliseconds())
 	}
 	answer, err := r.eval(ctx, org, generationOf(epoch, nonce), call{script: r.scripts.stage, args: args, keys: func(g string) []string {
 		ks := []string{r.keys.all(org, g), r.keys.data(org, g), r.keys.licenses(org, g), r.keys.owed(org)}
@@ -114,7 +114,7 @@ func (r *Redis) Clear(ctx context.Context, caller license.Caller, generation str
 func (r *Redis) Known(ctx context.Context, caller license.Caller, sessionIDs []string) (Holdings, error) {
 	org := caller.OrganizationID
 	answer, err := r.run(ctx, caller, call{
-		script: r.scripts.known, args: anys(sessionIDs),
+		script: r.scripts.known, args: packIDs(sessionIDs),
 		keys: func(g string) []string { return []string{r.keys.all(org, g), r.keys.owed(org)} },
 	})
 	if err != nil {
@@ -127,10 +127,10 @@ func (r *Redis) Known(ctx context.Context, caller license.Caller, sessionIDs []s
 	return h, answer.err
 }
 
-func anys(ids []string) []any {
+func packIDs(ids []string) []any {
 	out := make([]any, len(ids))
 	for i, id := range ids {
-		out[i] = id
+		out[i] = packID(id)
 	}
 	return out
 }

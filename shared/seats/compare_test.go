@@ -1,0 +1,93 @@
+package seats_test
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/seats"
+)
+
+// compareErr says whether the call succeeded.
+func compareErr(w *twins, org string, call func(seats.Ledger) error) bool {
+	w.Helper()
+	var first error
+	compare(w, org, func(l seats.Ledger) (struct{}, error) {
+		err := call(l)
+		if l == w.redis {
+			first = err
+		}
+		return struct{}{}, err
+	})
+	return first == nil
+}
+
+// compare makes a call on both and fails unless they answer the same. It hands
+// on the redis ledger's answer.
+func compare[A any](w *twins, org string, call func(seats.Ledger) (A, error)) A {
+	w.Helper()
+	want, wantErr := call(w.model)
+	got, err := call(w.redis)
+	var a, b *seats.RebuildError
+	if errors.As(wantErr, &a) && errors.As(err, &b) {
+		w.nonces[org] = nonces{model: a.Nonce, redis: b.Nonce}
+		return got
+	}
+	wantText, wantTimes := w.flatten(want, wantErr)
+	text, times := w.flatten(got, err)
+	same := text == wantText && len(times) == len(wantTimes)
+	for i := range times {
+		same = same && times[i].Sub(wantTimes[i]).Abs() <= w.tolerance
+	}
+	if !same {
+		w.Fatalf("redis and the model differ:\nredis %+v, %v\nmodel %+v, %v\n%s\n%s", got, err, want, wantErr, text, wantText)
+	}
+	return got
+}
+
+// flatten is an answer as text without its times, and the times in order.
+func (w *twins) flatten(answer any, err error) (string, []time.Time) {
+	var text strings.Builder
+	var times []time.Time
+	w.walk(reflect.ValueOf(answer), &text, &times)
+	var full *license.NoSeatsError
+	switch {
+	case errors.As(err, &full):
+		fmt.Fprintf(&text, "full %s %d %d", full.Limit, full.Used, full.Max)
+		times = append(times, time.Time{}.Add(full.RetryAfter))
+	case err != nil:
+		fmt.Fprintf(&text, "%T %v", err, err)
+		w.walk(reflect.ValueOf(err), &text, &times)
+	}
+	return text.String(), times
+}
+
+func (w *twins) walk(v reflect.Value, text *strings.Builder, times *[]time.Time) {
+	if v.Kind() == reflect.Pointer {
+		v = v.Elem()
+	}
+	if t, ok := v.Interface().(time.Time); ok {
+		fmt.Fprintf(text, "time(%t) ", t.IsZero())
+		*times = append(*times, t)
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			// Of one marked a moment ago Used promises nothing.
+			if f := v.Type().Field(i); f.IsExported() && (f.Name != "Used" || len(w.marked) == 0) {
+				fmt.Fprintf(text, "%s:", f.Name)
+				w.walk(v.Field(i), text, times)
+			}
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			w.walk(v.Index(i), text, times)
+		}
+	default:
+		fmt.Fprintf(text, "%v ", v.Interface())
+	}
+}

@@ -1,0 +1,339 @@
+package seats_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/seats"
+	"github.com/coditect-ai/coditect-licenses/shared/store"
+	"github.com/coditect-ai/coditect-licenses/shared/store/storetest"
+)
+
+// Each test here stops one operation between two steps while others go on, and
+// fails without the guard it is named after: most are too rare for random runs.
+
+func TestGuardCreateFencedByEpoch(t *testing.T) {
+	w := newWorld(t)
+	w.pool(nil).reap() // rebuilt in epoch 1
+	g := newGate(seats.StepReserved)
+	finish := stopped(t, g, func() (seats.Hold, error) { return w.pool(g.onStep).acquire("slow", 1) })
+	w.model.Lose()
+	quick := w.pool(nil).take("quick", 1)
+	var full *license.NoSeatsError
+	if o := finish(); !errors.As(o.err, &full) {
+		t.Errorf("reserved in the lost ledger: %+v, %v, want no seats", o.hold.Session, o.err)
+	}
+	w.pool(nil).alive(quick)
+	w.sound(1)
+}
+
+func TestGuardTombstone(t *testing.T) {
+	w := newWorld(t)
+	w.pool(nil).reap()
+	g := newGate(seats.StepReserved)
+	finish := stopped(t, g, func() (seats.Hold, error) { return w.pool(g.onStep).acquire("slow", 1) })
+	w.model.Advance(sessionTTL)
+	quick := w.pool(nil).take("quick", 1)
+	var full *license.NoSeatsError
+	if o := finish(); !errors.As(o.err, &full) {
+		t.Errorf("created after its end: %+v, %v, want no seats", o.hold.Session, o.err)
+	}
+	w.model.Lose()
+	w.pool(nil).alive(quick)
+	w.sound(1)
+}
+
+func TestGuardEndsFencedByEpoch(t *testing.T) {
+	w := newWorld(t)
+	p := w.pool(nil)
+	ann := p.take("ann", 1)
+	w.model.Advance(sessionTTL)
+	g := newGate(seats.StepEnding)
+	finish := stopped(t, g, func() (seats.Hold, error) {
+		_, err := w.pool(g.onStep).Reap(t.Context(), acme)
+		return seats.Hold{}, err
+	})
+	w.model.Lose()
+	p.alive(ann) // the rebuild gave the session back
+	if o := finish(); o.err != nil {
+		t.Fatal(o.err)
+	}
+	w.recorded(ann, license.SessionActive, "")
+	w.model.Lose()
+	p.refused("bob", 1)
+	p.alive(ann)
+	w.sound(1)
+}
+
+// TestGuardForgetOnAMovedEpoch: a rebuild died after it had opened its epoch, on
+// a server that is gone again.
+func TestGuardForgetOnAMovedEpoch(t *testing.T) {
+	w := newWorld(t)
+	p := w.pool(nil)
+	ann := p.take("ann", 2)
+	if _, err := w.record.OpenEpoch(t.Context(), license.Service(acme), "a rebuild that died"); err != nil {
+		t.Fatal(err)
+	}
+	p.take("bob", 2)
+	p.alive(ann)
+	w.sound(2)
+}
+
+func TestGuardEndsForgetAMovedEpoch(t *testing.T) {
+	w := newWorld(t)
+	p := w.pool(nil)
+	ann := p.take("ann", 1)
+	w.model.Advance(sessionTTL)
+	if _, err := w.record.OpenEpoch(t.Context(), license.Service(acme), "a rebuild that died"); err != nil {
+		t.Fatal(err)
+	}
+	if done := p.reap(); done.Sessions != 0 {
+		t.Errorf("ended %d under a passed epoch", done.Sessions)
+	}
+	p.alive(ann) // decided again, by the new ledger
+}
+
+func TestGuardReleaseBySession(t *testing.T) {
+	for _, step := range []seats.Step{seats.StepMarked, seats.StepEnded} {
+		t.Run(string(step), func(t *testing.T) {
+			w := newWorld(t)
+			p := w.pool(nil)
+			old := p.take("ann", 1)
+			g := newGate(step)
+			finish := stopped(t, g, func() (seats.Hold, error) {
+				return seats.Hold{}, w.pool(g.onStep).Release(t.Context(), user("ann"), old.ID)
+			})
+			next := p.take("ann", 1) // completes the end itself
+			if next.ID == old.ID {
+				t.Fatal("granted the session that was being released")
+			}
+			if o := finish(); o.err != nil {
+				t.Fatal(o.err)
+			}
+			p.alive(next)
+			w.recorded(old, license.SessionEnded, license.EndReleased)
+			w.sound(1)
+		})
+	}
+}
+
+// TestGuardLateRebuild: a rebuild of an incarnation that is gone must not bring
+// back what was released since.
+func TestGuardLateRebuild(t *testing.T) {
+	w := newWorld(t)
+	p := w.pool(nil)
+	ann := p.take("ann", 1)
+	w.model.Promote()
+	g := newGate(seats.StepStaged)
+	finish := stopped(t, g, func() (seats.Hold, error) { return w.pool(g.onStep).acquire("bob", 1) })
+	w.model.Promote()
+	p.release(ann)
+	cid := p.take("cid", 1)
+	var full *license.NoSeatsError
+	if o := finish(); !errors.As(o.err, &full) {
+		t.Errorf("after a late rebuild: %+v, %v", o.hold.Session, o.err)
+	}
+	p.gone(ann, license.EndReleased)
+	p.alive(cid)
+	w.sound(1)
+}
+
+// TestGuardReleaseDuringARebuild: the rebuild read the session before its end
+// was recorded and brought it back after; the release takes it out again.
+func TestGuardReleaseDuringARebuild(t *testing.T) {
+	w := newWorld(t)
+	p := w.pool(nil)
+	ann := p.take("ann", 1)
+	marked, staged := newGate(seats.StepMarked), newGate(seats.StepStaged)
+	release := stopped(t, marked, func() (seats.Hold, error) {
+		return seats.Hold{}, w.pool(marked.onStep).Release(t.Context(), user("ann"), ann.ID)
+	})
+	w.model.Lose()
+	rebuild := stopped(t, staged, func() (seats.Hold, error) { return w.pool(staged.onStep).acquire("bob", 2) })
+	recorded, once := make(chan struct{}), sync.Once{}
+	w.losing(func(method string) error {
+		if method == "EndNow" {
+			once.Do(func() { close(recorded) })
+		}
+		return nil
+	})
+	done := make(chan outcome, 2)
+	go func() { done <- release() }()
+	<-recorded // between staging and loading
+	go func() { done <- rebuild() }()
+	for range 2 {
+		if o := <-done; o.err != nil {
+			t.Fatal(o.err)
+		}
+	}
+	p.gone(ann, license.EndReleased)
+	w.sound(1)
+}
+
+// TestGuardRecordedIsPerEpoch: a rebuild brought back a session whose record has
+// ended (its release died half way). An instance that once recorded it must
+// look again before it answers with it.
+func TestGuardRecordedIsPerEpoch(t *testing.T) {
+	w := newWorld(t)
+	p := w.pool(nil)
+	ann := p.take("ann", 1)
+	marked, staged := newGate(seats.StepMarked), newGate(seats.StepStaged)
+	crash := crashAt(seats.StepEnded)
+	release := stopped(t, marked, func() (seats.Hold, error) {
+		dying := w.pool(func(s seats.Step) error { return errors.Join(marked.onStep(s), crash(s)) })
+		return seats.Hold{}, dying.Release(t.Context(), user("ann"), ann.ID)
+	})
+	w.model.Lose()
+	rebuild := stopped(t, staged, func() (seats.Hold, error) { return w.pool(staged.onStep).acquire("bob", 2) })
+	if o := release(); !errors.Is(o.err, errCrash) {
+		t.Fatal(o.err)
+	}
+	if o := rebuild(); o.err != nil {
+		t.Fatal(o.err)
+	}
+	w.recorded(ann, license.SessionEnded, license.EndReleased)
+	again := p.take("ann", 2)
+	if again.ID == ann.ID {
+		t.Fatal("answered with a session whose record has ended")
+	}
+	w.recorded(again, license.SessionActive, "")
+	w.sound(2)
+}
+
+func TestASecondRequestRecordsForItself(t *testing.T) {
+	w := newWorld(t)
+	w.pool(nil).reap()
+	g := newGate(seats.StepReserved)
+	finish := stopped(t, g, func() (seats.Hold, error) { return w.pool(g.onStep).acquire("ann", 1) })
+	second, err := w.pool(nil).Acquire(t.Context(), user("ann"), request("ann", 1), func(_ context.Context, h seats.Hold) error {
+		w.recorded(h, license.SessionActive, "") //nolint:contextcheck // looks in the test's own time
+		return nil
+	})
+	if err != nil || !second.Existing {
+		t.Fatalf("second: %+v, %v", second, err)
+	}
+	o := finish()
+	if o.err != nil || o.hold.ID != second.ID || o.hold.Existing {
+		t.Errorf("first: %+v, %v", o.hold, o.err)
+	}
+	w.sound(1)
+}
+
+// TestRebuildersAgreeOnOneEpoch: all requests after a loss, in many instances.
+func TestRebuildersAgreeOnOneEpoch(t *testing.T) {
+	w := newWorld(t)
+	ann := w.pool(nil).take("ann", 100)
+	w.model.Lose()
+	done := make(chan error, 32)
+	for range 8 {
+		p := w.pool(nil)
+		for range 4 {
+			go func() { done <- p.heartbeat(ann) }()
+		}
+	}
+	for range cap(done) {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	h := w.pool(nil).take("bob", 100)
+	if h.Epoch != 2 {
+		t.Errorf("epoch = %d after one loss, want 2", h.Epoch)
+	}
+	w.sound(2)
+}
+
+// TestWaitersOfARebuildHaveTheirOwnDeadlines: the work goes on without them.
+func TestWaitersOfARebuildHaveTheirOwnDeadlines(t *testing.T) {
+	w := newWorld(t)
+	ann := w.pool(nil).take("ann", 2)
+	w.model.Lose()
+	g := newGate(seats.StepOpened)
+	p := w.pool(g.onStep)
+	ctx, cancel := context.WithCancel(t.Context())
+	finish := stopped(t, g, func() (seats.Hold, error) {
+		return p.Heartbeat(ctx, user("ann"), ann.ID, nil, false)
+	})
+	cancel()
+	waiting, end := context.WithCancel(t.Context())
+	w.failing(func(string) error {
+		end() // once it has begun
+		return nil
+	})
+	_, err := p.Heartbeat(waiting, user("ann"), ann.ID, nil, false)
+	w.failing(nil)
+	var down *license.UnavailableError
+	if !errors.As(err, &down) {
+		t.Errorf("a waiter without time: %v", err)
+	}
+	if o := finish(); !errors.As(o.err, &down) {
+		t.Errorf("the first, canceled: %v", o.err)
+	}
+	w.pool(nil).alive(ann)
+}
+
+func TestOwedReleaseStaysReleased(t *testing.T) {
+	for name, after := range map[string]func(*world){
+		"ledger kept": func(*world) {}, "ledger rebuilt": func(w *world) { w.model.Promote() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			p := w.pool(nil)
+			ann := p.take("ann", 1)
+			w.failing(only("EndNow", storetest.Outage(store.ErrNotWritten)))
+			p.release(ann)
+			after(w)
+			w.model.Advance(time.Second)
+			p.gone(ann, license.EndReleased)
+			if _, err := p.Heartbeat(t.Context(), user("bob"), ann.ID, nil, false); !errors.Is(err, license.ErrSessionNotFound) {
+				t.Errorf("another user's heartbeat: %v", err)
+			}
+			p.release(ann)
+			if err := p.Release(t.Context(), user("bob"), ann.ID); !errors.Is(err, license.ErrForbidden) {
+				t.Errorf("another member's release: %v", err)
+			}
+			bob := p.take("bob", 1)
+			var down *license.UnavailableError
+			if _, err := p.Reap(t.Context(), acme); !errors.As(err, &down) {
+				t.Errorf("reaped while the record is down: %v", err)
+			}
+			w.failing(nil)
+			if done := p.reap(); done.Repaired != 1 {
+				t.Errorf("reaped %+v", done)
+			}
+			w.recorded(ann, license.SessionEnded, license.EndReleased)
+			p.gone(ann, license.EndReleased)
+			p.alive(bob)
+			w.sound(1)
+		})
+	}
+}
+
+// TestOwedReleaseAcrossARebuild: the ledger is lost between the failed record
+// and the removal, so that the mark is lost too and must be made again.
+func TestOwedReleaseAcrossARebuild(t *testing.T) {
+	w := newWorld(t)
+	p := w.pool(nil)
+	ann := p.take("ann", 1)
+	w.model.Advance(time.Minute)
+	g := newGate(seats.StepEnded)
+	w.failing(only("EndNow", storetest.Outage(nil)))
+	finish := stopped(t, g, func() (seats.Hold, error) {
+		return seats.Hold{}, w.pool(g.onStep).Release(t.Context(), user("ann"), ann.ID)
+	})
+	w.model.Lose()
+	if o := finish(); o.err != nil {
+		t.Fatal(o.err)
+	}
+	p.gone(ann, license.EndReleased)
+	w.failing(nil)
+	if done := p.reap(); done.Repaired != 1 {
+		t.Errorf("reaped %+v", done)
+	}
+	w.recorded(ann, license.SessionEnded, license.EndReleased)
+	w.sound(0)
+}

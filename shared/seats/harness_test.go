@@ -1,0 +1,381 @@
+package seats_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/seats"
+	"github.com/coditect-ai/coditect-licenses/shared/seats/seatstest"
+)
+
+var (
+	seedCount = flag.Int("seeds", 25, "how many random fault runs")
+	firstSeed = flag.Uint64("seed", 1, "the first run's seed")
+)
+
+// TestFaultHarness runs the protocol under random faults on the model, whose
+// failovers lose any suffix of the writes.
+func TestFaultHarness(t *testing.T) {
+	for i := range *seedCount {
+		seed := *firstSeed + uint64(i)
+		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
+			m := seatstest.NewModel(time.UnixMilli(1_800_000_000_000), sessionTTL, tokenTTL)
+			harness(t, seed, 4000, backend{
+				ledger: m, now: m.Now, advance: m.Advance, living: m.Living,
+				faults:      map[string]func(){"lose": m.Lose, "promote": m.Promote, "replicate": m.Replicate, "failover": m.Failover},
+				losesWrites: map[string]bool{"lose": true, "failover": true},
+			})
+		})
+	}
+}
+
+// TestFaultHarnessOnScripts does the same with the scripts on the embedded Redis.
+func TestFaultHarnessOnScripts(t *testing.T) {
+	for i := range max(1, *seedCount/25) {
+		seed := *firstSeed + uint64(i)
+		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
+			f := fake(t)
+			now := time.UnixMilli(1_800_000_000_000)
+			harness(t, seed, 2000, backend{
+				ledger: newRedis(t, client(t, f.Addr()), "", sessionTTL, tokenTTL),
+				now:    func() time.Time { return now },
+				advance: func(d time.Duration) {
+					f.Advance(d)
+					now = now.Add(d)
+				},
+				faults:      map[string]func(){"lose": f.Lose, "promote": f.Promote},
+				losesWrites: map[string]bool{"lose": true},
+			})
+		})
+	}
+}
+
+// Two organizations with two licenses each; the caps are tight.
+const (
+	capLicense      = 2
+	capOrganization = 3
+	usersPerLicense = 3
+)
+
+// customers is what the clients know, and what they were promised.
+type customers struct {
+	clients []*holder
+	owed    map[string]bool // releases the record missed
+	// finished are sessions whose end was announced: a 410, or a release acknowledged.
+	finished map[string]bool
+	// undoable are releases that the record missed and the ledger lost: the stated
+	// bound is that such a session may live for one more TTL.
+	undoable map[string]bool
+	// givenUp are sessions somebody asked to end.
+	givenUp map[string]bool
+	told    map[string]string // every session ever told, with its organization
+}
+
+// holder is one holder: a program on a machine.
+type holder struct {
+	org, license, user string
+	// session is what it holds until the time it was told last; empty: nothing.
+	session string
+	until   time.Time
+}
+
+func newCustomers() *customers {
+	c := &customers{owed: map[string]bool{}, finished: map[string]bool{}, undoable: map[string]bool{}, givenUp: map[string]bool{}, told: map[string]string{}}
+	for _, org := range orgs {
+		for _, lic := range []string{"pro", "lab"} {
+			for u := range usersPerLicense {
+				c.clients = append(c.clients, &holder{org: org, license: lic, user: fmt.Sprint("u", u)})
+			}
+		}
+	}
+	return c
+}
+
+func (c *holder) caller() license.Caller {
+	return license.Caller{OrganizationID: c.org, UserID: c.user, Role: license.RoleMember}
+}
+
+func (c *holder) request() seats.Request {
+	return seats.Request{
+		Organization: license.Organization{ID: c.org, MaxConcurrentSeats: capOrganization},
+		License:      license.License{ID: c.license, MaxSeats: capLicense},
+		Holder:       license.Holder{UserID: c.user, HardwareID: "hw"},
+	}
+}
+
+func (c *holder) String() string { return c.org + "/" + c.license + "/" + c.user }
+
+// certain says that the client holds this session for sure: told so, in time,
+// and nobody asked to end it.
+func (s *sim) certain(c *holder, session string) bool {
+	return session != "" && c.session == session && s.backend.now().Before(c.until) && !s.givenUp[session]
+}
+
+func harness(t *testing.T, seed uint64, moves int, b backend) {
+	s := newSim(t, seed, b)
+	for range moves {
+		s.move()
+		s.check()
+	}
+	s.drain()
+	s.settle()
+}
+
+// move is one thing that happens in the world.
+func (s *sim) move() {
+	switch n := s.IntN(1000); {
+	case n < 850:
+		s.resume()
+	case n < 980:
+		s.someOperation()
+	case n < 995:
+		d := time.Duration(s.Int64N(int64(sessionTTL / 4)))
+		if s.IntN(8) == 0 {
+			d = sessionTTL + time.Duration(s.IntN(2))
+		}
+		s.note("time passes: %s", d)
+		s.backend.advance(d)
+	default:
+		s.fault()
+	}
+}
+
+func (s *sim) fault() {
+	var names []string
+	for name := range s.backend.faults {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	name := names[s.IntN(len(names))]
+	s.note("FAULT: %s", name)
+	s.backend.faults[name]()
+	if !s.backend.losesWrites[name] {
+		return
+	}
+	maps.Copy(s.undoable, s.owed)
+}
+
+func (s *sim) someOperation() {
+	c := s.clients[s.IntN(len(s.clients))]
+	switch n := s.IntN(100); {
+	case n < 35:
+		s.acquire(c)
+	case n < 75 && c.session != "":
+		s.beat(c)
+	case n < 88 && c.session != "":
+		s.release(c)
+	case n < 97:
+		s.operate("reap "+c.org, func(ctx context.Context, p *simPool) error {
+			_, err := p.Reap(ctx, c.org)
+			return s.expected(err)
+		})
+	default:
+		s.operate("sweep "+c.org, func(ctx context.Context, p *simPool) error {
+			_, err := p.Sweep(ctx, c.org)
+			return s.expected(err)
+		})
+	}
+}
+
+// expected passes the errors that faults explain.
+func (s *sim) expected(err error) error {
+	var down *license.UnavailableError
+	if err != nil && !errors.As(err, &down) && !errors.Is(err, errCrash) && !errors.Is(err, errUnsigned) {
+		s.broken("unexpected: %v", err)
+	}
+	return err
+}
+
+func (s *sim) acquire(c *holder) {
+	before := c.session
+	finished := maps.Clone(s.finished)
+	s.operate("acquire "+c.String(), func(ctx context.Context, p *simPool) error {
+		h, err := p.Acquire(ctx, c.caller(), c.request(), s.sign(c))
+		held := s.certain(c, before)
+		var full *license.NoSeatsError
+		switch {
+		case errors.As(err, &full):
+			if held {
+				s.broken("%s was refused the seat it holds", c)
+			}
+			return err
+		case err != nil:
+			return s.expected(err)
+		case finished[h.ID] && !s.undoable[h.ID]:
+			s.broken("%s was granted %s, whose end had been announced", c, h.ID)
+		case held && h.ID != before:
+			s.broken("%s holds %s and was granted %s", c, before, h.ID)
+		}
+		s.told[h.ID] = c.org
+		s.hold(c, h)
+		return nil
+	})
+}
+
+// sign stands in the place of the token: nothing may come here unrecorded.
+func (s *sim) sign(c *holder) func(context.Context, seats.Hold) error {
+	return func(ctx context.Context, h seats.Hold) error {
+		if _, err := s.look(ctx, c.org, h.ID); err != nil {
+			s.broken("a token for %s of %s, which is not recorded: %v", h.ID, c, err)
+		}
+		s.yield(ctx)
+		if s.chance(5, 100) {
+			return errUnsigned
+		}
+		return nil
+	}
+}
+
+// look reads the record past all faults.
+func (s *sim) look(ctx context.Context, org, id string) (license.Session, error) {
+	return s.memory.Session(ctx, license.Service(org), id)
+}
+
+// hold notes what a client was told.
+func (s *sim) hold(c *holder, h seats.Hold) {
+	if s.givenUp[h.ID] || !s.backend.now().Before(h.ExpiresAt) {
+		return
+	}
+	if c.session != h.ID {
+		c.session, c.until = h.ID, h.ExpiresAt
+	} else if h.ExpiresAt.After(c.until) {
+		c.until = h.ExpiresAt
+	}
+}
+
+func (s *sim) beat(c *holder) {
+	id, finished := c.session, maps.Clone(s.finished)
+	s.operate("beat "+c.String()+" "+id, func(ctx context.Context, p *simPool) error {
+		h, err := p.Heartbeat(ctx, c.caller(), id, []seats.LicenseEnd{{LicenseID: c.license}}, false)
+		var ended *license.SessionEndedError
+		switch {
+		case errors.As(err, &ended) || errors.Is(err, license.ErrSessionNotFound):
+			if s.certain(c, id) {
+				s.broken("%s holds %s and was told %v", c, id, err)
+			}
+			if r, lookErr := s.look(ctx, c.org, id); ended != nil && !s.owed[id] && r.Status != license.SessionEnded {
+				s.broken("%s was told %v, its record is %q (%v)", c, err, r.Status, lookErr)
+			}
+			s.finish(c, id)
+			return err
+		case err != nil:
+			return s.expected(err)
+		case finished[id] && !s.undoable[id]:
+			s.broken("%s of %s lives after its end was announced", id, c)
+		}
+		if c.session == id {
+			s.hold(c, h)
+		}
+		return nil
+	})
+}
+
+func (s *sim) finish(c *holder, id string) {
+	s.finished[id] = true
+	if c.session == id {
+		c.session = ""
+	}
+}
+
+func (s *sim) release(c *holder) {
+	id, caller := c.session, c.caller()
+	if s.IntN(4) == 0 {
+		caller.UserID, caller.Role = "boss", license.RoleAdmin
+	}
+	s.givenUp[id] = true
+	s.operate("release "+c.String()+" "+id, func(ctx context.Context, p *simPool) error {
+		err := p.Release(ctx, caller, id)
+		if err == nil {
+			s.finish(c, id)
+		}
+		return s.expected(err)
+	})
+}
+
+// check is what must hold at every moment.
+func (s *sim) check() {
+	held := map[string]map[string]bool{}
+	add := func(key, session string) {
+		if held[key] == nil {
+			held[key] = map[string]bool{}
+		}
+		held[key][session] = true
+	}
+	for _, c := range s.clients {
+		if s.certain(c, c.session) {
+			add(c.org, c.session)
+			add(c.org+"/"+c.license, c.session)
+		}
+	}
+	for _, org := range orgs {
+		s.within(capOrganization, len(held[org]), org, "")
+		for _, lic := range []string{"pro", "lab"} {
+			s.within(capLicense, len(held[org+"/"+lic]), org, lic)
+		}
+	}
+}
+
+func (s *sim) within(limit, held int, org, lic string) {
+	if held > limit {
+		s.broken("%d clients hold %d seats of %s/%s", held, limit, org, lic)
+	}
+	if s.backend.living == nil {
+		return
+	}
+	// A release the record missed may come back with a loss, for a TTL.
+	living := slices.DeleteFunc(s.backend.living(org, lic), func(id string) bool { return s.owed[id] })
+	if len(living) > limit {
+		s.broken("%d sessions live in %d seats of %s/%s: %v", len(living), limit, org, lic, living)
+	}
+}
+
+// settle lets everything expire and wants nothing left over: no active record,
+// every session ever told recorded as ended, every seat free again.
+func (s *sim) settle() {
+	p, ctx := s.pools[0], context.Background()
+	for range 3 {
+		for _, org := range orgs {
+			_, reapErr := p.Reap(ctx, org)
+			_, sweepErr := p.Sweep(ctx, org)
+			if err := errors.Join(reapErr, sweepErr); err != nil {
+				s.broken("settling %s: %v", org, err)
+			}
+		}
+		s.backend.advance(sessionTTL)
+	}
+	for _, org := range orgs {
+		active, err := s.record.CountActive(ctx, license.Service(org))
+		h, ledgerErr := s.backend.ledger.Known(ctx, license.Service(org), nil)
+		v, visitErr := s.backend.ledger.Visit(ctx, license.Service(org), 10)
+		if err := errors.Join(err, ledgerErr, visitErr); err != nil || active != 0 || h.Held != 0 || len(v.Owed) != 0 {
+			s.broken("%s is left with %d active records, %d sessions, %d owed ends, %v", org, active, h.Held, len(v.Owed), err)
+		}
+	}
+	for id, org := range s.told {
+		if r, err := s.look(s.Context(), org, id); err != nil || r.Status != license.SessionEnded || r.EndedReason == "" {
+			s.broken("%s of %s is recorded as %q %q: %v", id, org, r.Status, r.EndedReason, err)
+		}
+	}
+	s.fillUp(ctx, p)
+}
+
+func (s *sim) fillUp(ctx context.Context, p *simPool) {
+	granted := map[string]int{}
+	for _, c := range s.clients {
+		if _, err := p.Acquire(ctx, c.caller(), c.request(), signed); err == nil {
+			granted[c.org]++
+		}
+	}
+	for _, org := range orgs {
+		if granted[org] != capOrganization {
+			s.broken("%s fills %d of its %d seats", org, granted[org], capOrganization)
+		}
+	}
+}

@@ -1,0 +1,88 @@
+package seats_test
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/coditect-ai/coditect-licenses/internal/servers"
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+)
+
+func replicaOf(t *testing.T, c redis.UniversalClient, host, port string) {
+	t.Helper()
+	if err := c.Do(t.Context(), "REPLICAOF", host, port).Err(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// bytesPerSession is what capacity plans count with.
+const bytesPerSession = 600
+
+// TestMemoryPerSession stages 100,000 sessions of one organization, with ids as
+// long as they usually are, and asks the server what they take.
+func TestMemoryPerSession(t *testing.T) {
+	const sessions, licenses = 100_000, 10
+	c := client(t, servers.Redis(t).Addr())
+	l := newRedis(t, c, "", sessionTTL, tokenTTL)
+	nonce := rebuildNonce(t, l)
+	before := usedMemory(t, c)
+	now := time.Now()
+	batch := make([]license.Session, 0, 1000)
+	for i := range sessions {
+		id, err := uuid.NewV7()
+		if err != nil {
+			t.Fatal(err)
+		}
+		batch = append(batch, license.Session{
+			ID: id.String(), AcquiredAt: now, LastHeartbeatAt: now, Holder: license.Holder{
+				LicenseID:  fmt.Sprint("license-", i%licenses),
+				UserID:     fmt.Sprintf("%028d", i),
+				HardwareID: strings.ReplaceAll(uuid.NewString(), "-", ""),
+			},
+		})
+		if len(batch) == cap(batch) {
+			if err := l.Stage(t.Context(), license.Service(acme), nonce, 1, batch); err != nil {
+				t.Fatal(err)
+			}
+			batch = batch[:0]
+		}
+	}
+	if err := l.Load(t.Context(), license.Service(acme), nonce, 1); err != nil {
+		t.Fatal(err)
+	}
+	h, err := l.Known(t.Context(), license.Service(acme), nil)
+	if err != nil || h.Held != sessions {
+		t.Fatalf("%d sessions, %v", h.Held, err)
+	}
+	per := (usedMemory(t, c) - before) / sessions
+	t.Logf("%d bytes of Redis per session", per)
+	if per > bytesPerSession {
+		t.Errorf("%d bytes of Redis per session, want at most %d", per, bytesPerSession)
+	}
+}
+
+var usedMemoryPattern = regexp.MustCompile(`(?m)^used_memory:(\d+)`)
+
+func usedMemory(t *testing.T, c redis.UniversalClient) int {
+	t.Helper()
+	info, err := c.Info(t.Context(), "memory").Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := usedMemoryPattern.FindStringSubmatch(info)
+	if found == nil {
+		t.Fatal("INFO has no used_memory")
+	}
+	n, err := strconv.Atoi(found[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}

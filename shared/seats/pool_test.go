@@ -1,0 +1,379 @@
+package seats_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/seats"
+	"github.com/coditect-ai/coditect-licenses/shared/store"
+	"github.com/coditect-ai/coditect-licenses/shared/store/storetest"
+)
+
+func TestNeverOversold(t *testing.T) {
+	w := newWorld(t)
+	p := w.pool(nil)
+	for i := range 3 {
+		p.take(fmt.Sprint(i), 3)
+	}
+	p.refused("late", 3)
+	w.sound(3)
+}
+
+func TestOneHolderOneSession(t *testing.T) {
+	w := newWorld(t)
+	first := w.pool(nil).take("ann", 1)
+	var wg sync.WaitGroup
+	for range 16 {
+		p := w.pool(nil)
+		wg.Go(func() {
+			if h, err := p.acquire("ann", 1); err != nil || h.ID != first.ID || !h.Existing {
+				t.Errorf("again: %+v, %v", h.Session, err)
+			}
+		})
+	}
+	wg.Wait()
+	w.sound(1)
+}
+
+func TestNoResurrection(t *testing.T) {
+	w := newWorld(t)
+	p := w.pool(nil)
+	released, expired := p.take("ann", 9), p.take("bob", 9)
+	p.release(released)
+	w.recorded(released, license.SessionEnded, license.EndReleased)
+	w.model.Advance(sessionTTL)
+	for range 2 {
+		p.gone(released, license.EndReleased)
+		p.gone(expired, license.EndExpired)
+		w.recorded(expired, license.SessionEnded, license.EndExpired)
+	}
+	w.model.Lose()
+	p.gone(released, license.EndReleased)
+	p.gone(expired, license.EndExpired)
+	w.sound(0)
+}
+
+func TestReleaseFreesOnce(t *testing.T) {
+	w := newWorld(t)
+	p := w.pool(nil)
+	old := p.take("ann", 1)
+	p.release(old)
+	next := p.take("ann", 1)
+	for range 2 {
+		p.release(old)
+	}
+	p.alive(next)
+	if again := p.take("ann", 1); again.ID != next.ID {
+		t.Error("a late release took the holder's next session")
+	}
+	w.sound(1)
+}
+
+func TestNothingCrossesOrganizations(t *testing.T) {
+	w := newWorld(t)
+	p := w.pool(nil)
+	h := p.take("ann", 1)
+	stranger := license.Caller{OrganizationID: "globex", UserID: "ann", Role: license.RoleOwner}
+	for _, id := range []string{h.ID, "01890000-0000-7000-8000-000000000000"} {
+		_, err := p.Heartbeat(t.Context(), stranger, id, nil, false)
+		if !errors.Is(err, license.ErrSessionNotFound) {
+			t.Errorf("heartbeat: %v", err)
+		}
+		if err := p.Release(t.Context(), stranger, id); !errors.Is(err, license.ErrSessionNotFound) {
+			t.Errorf("release: %v", err)
+		}
+	}
+	if _, err := p.Acquire(t.Context(), stranger, request("ann", 1), signed); err != nil {
+		t.Errorf("globex's own seat: %v", err)
+	}
+	p.alive(h)
+	w.sound(1)
+}
+
+func TestRecordedBeforeSignedAndEndedAfter(t *testing.T) {
+	w := newWorld(t)
+	p := w.pool(nil)
+	h, err := p.Acquire(t.Context(), user("ann"), request("ann", 1), func(_ context.Context, h seats.Hold) error {
+		w.recorded(h, license.SessionActive, "") //nolint:contextcheck // looks in the test's own time
+		//nolint:contextcheck // as above
+		if s := w.session(h.ID); s.Client.Name != "studio" || s.Holder != h.Holder || s.Epoch != h.Epoch || !s.ExpiresAt.Equal(h.ExpiresAt) {
+			t.Errorf("record = %+v of %+v", s, h.Session)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.model.Advance(sessionTTL)
+	if done := p.reap(); done.Sessions != 1 {
+		t.Errorf("reaped %+v", done)
+	}
+	w.recorded(h, license.SessionEnded, license.EndExpired)
+	w.sound(0)
+}
+
+func TestLossThrowsNobodyOut(t *testing.T) {
+	w := newWorld(t)
+	p, q := w.pool(nil), w.pool(nil)
+	for _, fail := range []func(){w.model.Lose, w.model.Promote, w.model.Failover} {
+		ann := p.take("ann", 2)
+		w.model.Advance(sessionTTL - time.Second)
+		fail()
+		q.take("bob", 2) // rebuilds
+		w.model.Advance(2 * time.Second)
+		p.alive(ann)
+		q.refused("late", 2)
+		w.sound(2)
+	}
+}
+
+func TestAFreedSeatIsGrantedAtOnce(t *testing.T) {
+	w := newWorld(t)
+	p := w.pool(nil)
+	p.release(p.take("ann", 1))
+	bob := p.take("bob", 1)
+	w.model.Advance(sessionTTL - time.Millisecond)
+	p.refused("cid", 1)
+	w.model.Advance(time.Millisecond)
+	p.take("cid", 1)
+	w.recorded(bob, license.SessionEnded, license.EndExpired)
+	w.sound(1)
+}
+
+func TestLoweredLimitEndsNobody(t *testing.T) {
+	w := newWorld(t)
+	p := w.pool(nil)
+	a, b := p.take("a", 2), p.take("b", 2)
+	p.refused("c", 1)
+	p.alive(a)
+	p.alive(b)
+	if again := p.take("a", 1); again.ID != a.ID {
+		t.Error("a lost its session")
+	}
+	p.release(b)
+	p.refused("c", 1)
+	w.sound(1)
+}
+
+func TestOrganizationCap(t *testing.T) {
+	w := newWorld(t)
+	p := w.pool(nil)
+	req := request("a", 9)
+	req.Organization.MaxConcurrentSeats = 1
+	if _, err := p.Acquire(t.Context(), user("a"), req, signed); err != nil {
+		t.Fatal(err)
+	}
+	req.Holder.UserID, req.License.ID = "b", "lab"
+	_, err := p.Acquire(t.Context(), user("b"), req, signed)
+	var full *license.NoSeatsError
+	if !errors.As(err, &full) || full.Limit != license.LimitOrganization {
+		t.Errorf("error = %v", err)
+	}
+}
+
+func TestWhoMayRelease(t *testing.T) {
+	w := newWorld(t)
+	p := w.pool(nil)
+	h := p.take("ann", 1)
+	if err := p.Release(t.Context(), user("bob"), h.ID); !errors.Is(err, license.ErrForbidden) {
+		t.Fatalf("another member: %v", err)
+	}
+	p.alive(h)
+	if err := p.Release(t.Context(), admin("boss"), h.ID); err != nil {
+		t.Fatal(err)
+	}
+	p.gone(h, license.EndRevoked)
+	for caller, want := range map[license.Caller]error{user("bob"): license.ErrForbidden, user("ann"): nil, admin("boss"): nil} {
+		if err := p.Release(t.Context(), caller, h.ID); !errors.Is(err, want) {
+			t.Errorf("%s of an ended session: %v, want %v", caller.UserID, err, want)
+		}
+	}
+	own := p.take("boss", 1)
+	if err := p.Release(t.Context(), admin("boss"), own.ID); err != nil {
+		t.Fatal(err)
+	}
+	w.recorded(own, license.SessionEnded, license.EndReleased)
+}
+
+func TestRevokeEndsTheSession(t *testing.T) {
+	w := newWorld(t)
+	p := w.pool(nil)
+	h := p.take("ann", 1)
+	if err := p.Revoke(t.Context(), user("ann"), h); err != nil {
+		t.Fatal(err)
+	}
+	p.gone(h, license.EndRevoked)
+	w.recorded(h, license.SessionEnded, license.EndRevoked)
+}
+
+func TestHeartbeatOfOthersSessions(t *testing.T) {
+	w := newWorld(t)
+	p := w.pool(nil)
+	h := p.take("ann", 1)
+	as := func(userID string) error {
+		_, err := p.Heartbeat(t.Context(), user(userID), h.ID, nil, false)
+		return err
+	}
+	states := map[string]func(){
+		"living": func() {}, "marked and gone": func() { p.release(h) }, "lost": w.model.Lose,
+	}
+	for _, state := range []string{"living", "marked and gone", "lost"} {
+		states[state]()
+		if err := as("bob"); !errors.Is(err, license.ErrSessionNotFound) {
+			t.Errorf("%s: %v, want %v", state, err, license.ErrSessionNotFound)
+		}
+	}
+}
+
+func TestCostInTheSteadyState(t *testing.T) {
+	w := newWorld(t)
+	p := w.pool(nil)
+	p.take("first", 9) // rebuilds and notes
+	var h seats.Hold
+	for _, c := range []struct {
+		name string
+		do   func()
+		want []string
+	}{
+		{"acquire", func() { h = p.take("ann", 9) }, []string{"Reserve", "Create"}},
+		{"acquire again", func() { p.take("ann", 9) }, []string{"Reserve"}},
+		{"acquire again elsewhere", func() { w.pool(nil).take("ann", 9) }, []string{"Note", "Reserve", "Create"}},
+		{"heartbeat", func() { p.alive(h) }, []string{"Beat"}},
+		{"acquire a beaten one", func() { p.take("ann", 9) }, []string{"Reserve"}},
+		{"release", func() { p.release(h) }, []string{"Mark", "EndNow", "Remove"}},
+		{"idle reap", func() { p.reap() }, []string{"Visit", "Settle"}},
+	} {
+		if got := w.cost(c.do); !slices.Equal(got, c.want) {
+			t.Errorf("%s costs %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+func TestNotedEveryQuarterTTL(t *testing.T) {
+	w := newWorld(t)
+	p := w.pool(nil)
+	p.take("ann", 9)
+	notes := func() (n int) {
+		for _, call := range w.cost(func() { p.take("ann", 9) }) {
+			if call == "Note" {
+				n++
+			}
+		}
+		return n
+	}
+	w.model.Advance(sessionTTL/4 - time.Millisecond)
+	if n := notes(); n != 0 {
+		t.Errorf("noted %d times within a quarter TTL", n)
+	}
+	w.model.Advance(time.Millisecond)
+	if n := notes(); n != 1 {
+		t.Errorf("noted %d times after a quarter TTL, want 1", n)
+	}
+}
+
+// TestALossPutsTheOrganizationBackIntoTheIndex: the instance that rebuilds has
+// noted it lately, on the server that is gone.
+func TestALossPutsTheOrganizationBackIntoTheIndex(t *testing.T) {
+	w := newWorld(t)
+	p := w.pool(nil)
+	ann := p.take("ann", 1)
+	w.model.Lose()
+	p.alive(ann)
+	shard := w.model.Shard(acme)
+	d, err := w.model.Due(t.Context(), shard, 1)
+	if err != nil || !d.Fresh {
+		t.Fatalf("due: %+v, %v", d, err)
+	}
+	if err := w.model.Seeded(t.Context(), shard, d.Identity); err != nil {
+		t.Fatal(err)
+	}
+	w.model.Advance(sessionTTL)
+	if d, err = w.model.Due(t.Context(), shard, 1); err != nil || len(d.Organizations) != 1 {
+		t.Errorf("due: %+v, %v, want %s", d, err, acme)
+	}
+}
+
+func TestUnsignedRenewalIsTriedAgain(t *testing.T) {
+	w := newWorld(t)
+	p := w.pool(nil)
+	h := p.take("ann", 1)
+	w.model.Advance(tokenTTL/2 + time.Second)
+	for range 2 {
+		got, err := p.Heartbeat(t.Context(), user("ann"), h.ID, nil, false)
+		if err != nil || !got.Renewed {
+			t.Fatalf("heartbeat: %+v, %v", got, err)
+		}
+		p.Unsigned(t.Context(), user("ann"), got)
+	}
+}
+
+func TestBackendsThatAreDown(t *testing.T) {
+	w := newWorld(t)
+	p := w.pool(nil)
+	h := p.take("ann", 9)
+	operations := map[string]func() error{
+		"acquire":   func() error { _, err := w.pool(nil).acquire("bob", 9); return err },
+		"heartbeat": func() error { return p.heartbeat(h) },
+		"release":   func() error { return p.Release(t.Context(), user("ann"), h.ID) },
+		"reap":      func() error { _, err := p.Reap(t.Context(), acme); return err },
+		"sweep":     func() error { _, err := p.Sweep(t.Context(), acme); return err },
+	}
+	ledger := map[string]bool{"Reserve": true, "Beat": true, "Mark": true, "Visit": true, "Known": true, "Note": true}
+	w.failing(func(method string) error {
+		if ledger[method] {
+			return (&license.UnavailableError{Backend: "redis", Err: errUnsigned})
+		}
+		return nil
+	})
+	for name, operation := range operations {
+		var down *license.UnavailableError
+		if err := operation(); !errors.As(err, &down) || down.Backend != "redis" {
+			t.Errorf("%s: %v, want redis unavailable", name, err)
+		}
+	}
+	w.failing(nil)
+	p.alive(h)
+	w.sound(1)
+}
+
+// TestContentionIsWaitedOut: the record refuses ends again and again.
+func TestContentionIsWaitedOut(t *testing.T) {
+	w := newWorld(t)
+	p := w.pool(nil)
+	h := p.take("ann", 1)
+	w.model.Advance(sessionTTL)
+	refusals := 5
+	w.failing(func(method string) error {
+		if method != "End" || refusals == 0 {
+			return nil
+		}
+		refusals--
+		return storetest.Outage(store.ErrRefused)
+	})
+	p.take("bob", 1)
+	w.recorded(h, license.SessionEnded, license.EndExpired)
+	refusals = 1000
+	w.model.Advance(sessionTTL)
+	var down *license.UnavailableError
+	if _, err := p.acquire("cid", 1); !errors.As(err, &down) {
+		t.Errorf("refused for good: %v", err)
+	}
+}
+
+func TestPoolOptions(t *testing.T) {
+	w := newWorld(t)
+	if _, err := seats.NewPool(w.ledger, w.record, seats.Options{}); err == nil {
+		t.Error("a pool without a session TTL")
+	}
+	for _, o := range []seats.RedisOptions{{SessionTTL: time.Minute}, {TokenTTL: time.Minute}, {SessionTTL: 1, TokenTTL: time.Hour}} {
+		if _, err := seats.NewRedis(client(t, "127.0.0.1:1"), o); err == nil {
+			t.Errorf("a ledger with %+v", o)
+		}
+	}
+}

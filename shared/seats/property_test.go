@@ -1,0 +1,365 @@
+package seats_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/coditect-ai/coditect-licenses/internal/servers"
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/seats"
+	"github.com/coditect-ai/coditect-licenses/shared/seats/seatstest"
+)
+
+// twins does the same to a model and to a Redis ledger and compares every answer.
+type twins struct {
+	*rapid.T
+	model *seatstest.Model
+	redis seats.Ledger
+	// move advances both clocks; lose and promote do that to both servers.
+	move, lose, promote func(time.Duration)
+	// settled is asked after each call whether it came at the time it was meant to.
+	settled   func() bool
+	tolerance time.Duration
+
+	sessions []license.Session // every one there was, to name again
+	nonces   map[string]nonces // by organization, as last asked for
+	epochs   map[string]int64
+	marked   map[string]bool
+}
+
+// nonces are the two ledgers' names for one rebuild.
+type nonces struct{ model, redis string }
+
+func TestEmbeddedRedisEqualsTheModel(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		const sessionTTL, tokenTTL = time.Minute, 2 * time.Minute
+		f := fake(t)
+		defer f.Close()
+		c := client(t, f.Addr())
+		defer func() { _ = c.Close() }()
+		now, err := c.Time(t.Context()).Result()
+		if err != nil {
+			rt.Fatal(err)
+		}
+		r := newRedis(t, c, "", sessionTTL, tokenTTL)
+		m := seatstest.NewModel(now, sessionTTL, tokenTTL)
+		m.TokenLife = r.TokenLife
+		newTwins(rt, m, r, twins{
+			move:    func(d time.Duration) { m.Advance(d); f.Advance(d) },
+			lose:    func(time.Duration) { m.Lose(); f.Lose() },
+			promote: func(time.Duration) { m.Promote(); f.Promote() },
+			settled: func() bool { return true },
+		}).run([]time.Duration{0, 0, 0, time.Millisecond, 10 * time.Second, 30 * time.Second, sessionTTL})
+	})
+}
+
+// TestRedisServerEqualsTheModel runs on a clock that cannot stand still: every
+// call is made at a whole second, no bound ever is, and a call that came late
+// (the machine stalled) makes the case void.
+func TestRedisServerEqualsTheModel(t *testing.T) {
+	addr := servers.SharedRedis(t)
+	rapid.Check(t, func(rt *rapid.T) {
+		const sessionTTL, tokenTTL = 60*time.Second + 500*time.Millisecond, 181 * time.Second
+		const late = 400 * time.Millisecond
+		s, r := openShifted(t, sessionTTL, tokenTTL, addr)
+		defer s.Lose()
+		now := s.Now()
+		m := seatstest.NewModel(now, sessionTTL, tokenTTL)
+		m.TokenLife = r.TokenLife
+		newTwins(rt, m, s, twins{
+			tolerance: late,
+			move: func(d time.Duration) {
+				m.Advance(d + time.Second)
+				s.SetNow(m.Now())
+			},
+			lose:    func(time.Duration) { m.Lose(); s.Lose() },
+			promote: func(time.Duration) { m.Promote(); s.Promote() },
+			settled: func() bool { return s.Now().Sub(m.Now()) < late },
+		}).run([]time.Duration{0, 0, 0, 10 * time.Second, 30 * time.Second, 60 * time.Second})
+	})
+}
+
+func newTwins(t *rapid.T, m *seatstest.Model, r seats.Ledger, w twins) *twins {
+	w.T, w.model, w.redis = t, m, r
+	w.nonces, w.epochs, w.marked = map[string]nonces{}, map[string]int64{}, map[string]bool{}
+	return &w
+}
+
+func (w *twins) run(moves []time.Duration) {
+	actions := []struct {
+		weight int
+		do     func()
+	}{
+		{8, w.reserve},
+		{5, w.beat},
+		{2, w.mark},
+		{4, w.remove},
+		{3, w.visit},
+		{1, w.known},
+		{1, w.repaid},
+		{1, w.retoken},
+		{3, w.rebuild},
+		{1, w.stage},
+		{1, w.forget},
+		{1, w.clear},
+		{1, w.note},
+		{1, w.settle},
+		{1, w.due},
+		{1, func() { w.fault(moves) }},
+	}
+	var weighted []int
+	for i, a := range actions {
+		weighted = append(weighted, slices.Repeat([]int{i}, a.weight)...)
+	}
+	for _, org := range orgs {
+		w.rebuildOf(org)
+	}
+	for range rapid.IntRange(5, 60).Draw(w.T, "calls") {
+		w.move(pick(w, "pause", moves...))
+		actions[pick(w, "call", weighted...)].do()
+		if !w.settled() {
+			w.Skip("the machine stalled")
+		}
+	}
+}
+
+var orgs = []string{"acme", "globex"}
+
+func pick[V any](w *twins, label string, values ...V) V {
+	return rapid.SampledFrom(values).Draw(w.T, label)
+}
+
+func (w *twins) caller() license.Caller {
+	return license.Caller{OrganizationID: pick(w, "org", orgs...), UserID: pick(w, "user", "ann", "bob", "c,\t字")}
+}
+
+// id names a session there was, of any organization, or none.
+func (w *twins) id() string {
+	if len(w.sessions) == 0 || rapid.IntRange(0, 15).Draw(w.T, "unknown") == 0 {
+		return "s-unknown"
+	}
+	return pick(w, "session", w.sessions...).ID
+}
+
+// ends is a license's end, half way between two seconds.
+func (w *twins) ends() time.Time {
+	after := pick(w, "ends", 0, 0, 5, 70, 100, 1000)
+	if after == 0 {
+		return time.Time{}
+	}
+	return w.model.Now().Add(time.Duration(after)*time.Second + 500*time.Millisecond)
+}
+
+// sessionID is like the service's own, or, every fifth, like none.
+func sessionID(n int) string {
+	if n%5 == 4 {
+		return fmt.Sprintf("s-%03d", n)
+	}
+	return fmt.Sprintf("0199abcd-0000-7000-8000-%012d", n)
+}
+
+func (w *twins) reserve() {
+	c := w.caller()
+	r := seats.Reservation{
+		SessionID:  sessionID(len(w.sessions)),
+		MaxLicense: rapid.IntRange(0, 3).Draw(w.T, "max"), MaxOrganization: rapid.IntRange(1, 4).Draw(w.T, "max of all"),
+		LicenseEnds: w.ends(),
+		Holder: license.Holder{
+			LicenseID: pick(w, "license", "pro", "lab"), UserID: c.UserID, HardwareID: pick(w, "hardware", "hw", "a,b;c d%"),
+		},
+	}
+	if len(w.sessions) > 0 && rapid.IntRange(0, 9).Draw(w.T, "repeat") == 0 {
+		last := w.sessions[len(w.sessions)-1]
+		r.SessionID, r.Holder, c = last.ID, last.Holder, license.Caller{OrganizationID: last.OrganizationID, UserID: last.UserID}
+	}
+	h := compare(w, c.OrganizationID, func(l seats.Ledger) (seats.Hold, error) { return l.Reserve(w.Context(), c, r) })
+	if h.ID == sessionID(len(w.sessions)) {
+		w.sessions = append(w.sessions, h.Session)
+	}
+}
+
+func (w *twins) beat() {
+	c, id, ends, renew := w.caller(), w.id(), w.ends(), rapid.Bool().Draw(w.T, "renew")
+	candidates := []seats.LicenseEnd{{LicenseID: "pro", Ends: ends}, {LicenseID: "lab", Ends: ends}}[:rapid.IntRange(0, 2).Draw(w.T, "candidates")]
+	compare(w, c.OrganizationID, func(l seats.Ledger) (seats.Hold, error) { return l.Beat(w.Context(), c, id, candidates, renew) })
+}
+
+func (w *twins) mark() {
+	c := w.caller()
+	m := seats.Mark{
+		SessionID: w.id(), UserID: c.UserID, Own: license.EndReleased,
+		Other: pick(w, "other", "", license.EndRevoked), Grant: pick[int64](w, "grant", 0, 0, 1, 2),
+	}
+	compare(w, c.OrganizationID, func(l seats.Ledger) (seats.Hold, error) {
+		h, err := l.Mark(w.Context(), c, m)
+		w.marked[h.ID] = w.marked[h.ID] || err == nil
+		return h, err
+	})
+}
+
+func (w *twins) remove() {
+	org, how := pick(w, "org", orgs...), pick(w, "how", seats.IfExpired, seats.IfExpired, seats.BySession, seats.IfUntouched, seats.Owing)
+	var holds []seats.Hold
+	for range rapid.IntRange(0, min(4, len(w.sessions))).Draw(w.T, "holds") {
+		h := seats.Hold{Session: pick(w, "session", w.sessions...), Grant: pick[int64](w, "grant", 1, 2)}
+		if h.OrganizationID == org {
+			holds = append(holds, h)
+		}
+	}
+	if len(holds) == 0 {
+		return // asks no server
+	}
+	compare(w, org, func(l seats.Ledger) (int, error) { return l.Remove(w.Context(), license.Service(org), how, holds...) })
+}
+
+func (w *twins) visit() {
+	org, limit := pick(w, "org", orgs...), rapid.IntRange(1, 5).Draw(w.T, "limit")
+	w.visitOf(org, limit)
+}
+
+func (w *twins) visitOf(org string, limit int) seats.Visit {
+	return compare(w, org, func(l seats.Ledger) (seats.Visit, error) {
+		v, err := l.Visit(w.Context(), license.Service(org), limit)
+		if len(v.Owed) >= limit {
+			v.Owed = v.Owed[:0:0] // which of too many is not promised
+		}
+		slices.SortFunc(v.Owed, func(a, b seats.Hold) int { return strings.Compare(a.ID, b.ID) })
+		v.Dead = slices.Repeat([]string{"dead"}, len(v.Dead)) // each has its own names
+		return v, err
+	})
+}
+
+func (w *twins) known() {
+	org, list := pick(w, "org", orgs...), []string{w.id(), w.id()}
+	compare(w, org, func(l seats.Ledger) (seats.Holdings, error) { return l.Known(w.Context(), license.Service(org), list) })
+}
+
+func (w *twins) repaid() {
+	org, id := pick(w, "org", orgs...), w.id()
+	compareErr(w, org, func(l seats.Ledger) error { return l.Repaid(w.Context(), license.Service(org), id) })
+}
+
+func (w *twins) retoken() {
+	c, id := w.caller(), w.id()
+	ends := w.model.Now().Add(time.Duration(rapid.IntRange(1, 300).Draw(w.T, "ends"))*time.Second + 250*time.Millisecond)
+	compareErr(w, c.OrganizationID, func(l seats.Ledger) error { return l.Retoken(w.Context(), c, id, ends) })
+}
+
+func (w *twins) rebuild() { w.rebuildOf(pick(w, "org", orgs...)) }
+
+// rebuildOf loads some of the sessions there were, if a rebuild is called for.
+func (w *twins) rebuildOf(org string) {
+	delete(w.nonces, org)
+	w.visitOf(org, 1)
+	if _, asked := w.nonces[org]; !asked {
+		return
+	}
+	w.stageOf(org)
+	w.load(org)
+}
+
+func (w *twins) stage() {
+	org := pick(w, "org", orgs...)
+	w.stageOf(org)
+	if rapid.Bool().Draw(w.T, "load") {
+		w.load(org)
+	}
+}
+
+// stageOf stages under the nonce last asked for, which may be out of date.
+func (w *twins) stageOf(org string) {
+	var some []license.Session
+	for _, s := range w.sessions {
+		if s.OrganizationID == org && rapid.Bool().Draw(w.T, "staged") {
+			some = append(some, s)
+		}
+	}
+	if len(some) == 0 {
+		return // asks no server
+	}
+	compareErr(w, org, func(l seats.Ledger) error {
+		return l.Stage(w.Context(), license.Service(org), w.nonce(l, org), w.epochs[org]+1, some)
+	})
+}
+
+func (w *twins) load(org string) {
+	loaded := compareErr(w, org, func(l seats.Ledger) error {
+		return l.Load(w.Context(), license.Service(org), w.nonce(l, org), w.epochs[org]+1)
+	})
+	if loaded {
+		w.epochs[org]++
+	}
+}
+
+func (w *twins) nonce(l seats.Ledger, org string) string {
+	if l == w.redis {
+		return w.nonces[org].redis
+	}
+	return w.nonces[org].model
+}
+
+func (w *twins) forget() {
+	org := pick(w, "org", orgs...)
+	epoch := w.epochs[org] + pick[int64](w, "epoch", 0, 0, 1, -1)
+	compareErr(w, org, func(l seats.Ledger) error { return l.Forget(w.Context(), license.Service(org), epoch) })
+}
+
+func (w *twins) clear() {
+	org := pick(w, "org", orgs...)
+	compareErr(w, org, func(l seats.Ledger) error {
+		v, err := l.Visit(w.Context(), license.Service(org), 1)
+		for _, g := range v.Dead {
+			err = errors.Join(err, l.Clear(w.Context(), license.Service(org), g))
+		}
+		return err
+	})
+}
+
+func (w *twins) note() {
+	now, org := rapid.Bool().Draw(w.T, "now"), pick(w, "org", orgs...)
+	compareErr(w, org, func(l seats.Ledger) error { return l.Note(w.Context(), now, org) })
+}
+
+func (w *twins) settle() {
+	org := pick(w, "org", orgs...)
+	v := w.visitOf(org, 1)
+	if v.Now.IsZero() {
+		return
+	}
+	compare(w, org, func(l seats.Ledger) (bool, error) { return l.Settle(w.Context(), org, v) })
+}
+
+func (w *twins) due() {
+	seed := rapid.Bool().Draw(w.T, "seed")
+	compare(w, orgs[0], func(l seats.Ledger) (seats.Due, error) {
+		var all seats.Due
+		for shard := range l.DueShards() {
+			d, err := l.Due(w.Context(), shard, 10)
+			if err == nil && seed {
+				err = l.Seeded(w.Context(), shard, d.Identity)
+			}
+			if err != nil {
+				return all, err
+			}
+			all.Fresh = all.Fresh || d.Fresh
+			all.Organizations = append(all.Organizations, d.Organizations...)
+		}
+		slices.Sort(all.Organizations)
+		return all, nil
+	})
+}
+
+func (w *twins) fault(moves []time.Duration) {
+	if rapid.Bool().Draw(w.T, "lose") {
+		w.lose(0)
+	} else {
+		w.promote(0)
+	}
+	w.move(moves[0])
+}

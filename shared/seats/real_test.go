@@ -1,0 +1,163 @@
+package seats_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coditect-ai/coditect-licenses/internal/servers"
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/seats"
+	"github.com/coditect-ai/coditect-licenses/shared/store"
+)
+
+// TestKilledRedisThrowsNobodyOut kills redis-server under heartbeating holders
+// and starts it empty: everybody keeps the seat, nobody gets another one's.
+func TestKilledRedisThrowsNobodyOut(t *testing.T) {
+	server, record := servers.Redis(t), store.NewMemory()
+	const holders = 20
+	pools := make([]*seats.Pool, 4)
+	for i := range pools {
+		pools[i] = realPool(t, newRedis(t, client(t, server.Addr()), "", sessionTTL, tokenTTL), record)
+	}
+	holds := make([]seats.Hold, holders)
+	for i := range holds {
+		var err error
+		holds[i], err = pools[0].Acquire(t.Context(), user(fmt.Sprint(i)), request(fmt.Sprint(i), holders), signed)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for round := range 2 {
+		server.Kill()
+		server.Start()
+		var wg sync.WaitGroup
+		for i, h := range holds {
+			wg.Go(func() {
+				if err := beatUntilAnswered(t.Context(), pools[i%len(pools)], h); err != nil {
+					t.Errorf("round %d: heartbeat %d: %v", round, i, err)
+				}
+			})
+		}
+		wg.Wait()
+		if got := tryAcquire(t.Context(), pools[0], "late", holders); got.refused != 1 {
+			t.Errorf("round %d: one more: %+v, want refused", round, got)
+		}
+	}
+}
+
+// beatUntilAnswered repeats a heartbeat that a backend failed, as clients do.
+func beatUntilAnswered(ctx context.Context, p *seats.Pool, h seats.Hold) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
+		_, err := p.Heartbeat(ctx, user(h.UserID), h.ID, []seats.LicenseEnd{{LicenseID: "pro"}}, false)
+		var down *license.UnavailableError
+		if !errors.As(err, &down) || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// TestFailoverOfARealReplica loses the master's last writes: the replica was
+// cut off before them, and is promoted.
+func TestFailoverOfARealReplica(t *testing.T) {
+	master, record := servers.Redis(t), store.NewMemory()
+	before := realPool(t, newRedis(t, client(t, master.Addr()), "", sessionTTL, tokenTTL), record)
+	acquire := func(p *seats.Pool, userID string) seats.Hold {
+		t.Helper()
+		h, err := p.Acquire(t.Context(), user(userID), request(userID, 2), signed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	released, kept := acquire(before, "released"), acquire(before, "kept")
+	replica := servers.RedisReplica(t, master)
+	replica.Promote() // as a network partition would have it: two masters for a moment
+	if err := before.Release(t.Context(), user("released"), released.ID); err != nil {
+		t.Fatal(err)
+	}
+	lost := acquire(before, "lost")
+	master.Kill()
+	after := realPool(t, newRedis(t, client(t, replica.Addr()), "", sessionTTL, tokenTTL), record)
+	for _, h := range []seats.Hold{kept, lost} {
+		if err := beatUntilAnswered(t.Context(), after, h); err != nil {
+			t.Errorf("%s: %v", h.UserID, err)
+		}
+	}
+	var ended *license.SessionEndedError
+	if err := beatUntilAnswered(t.Context(), after, released); !errors.As(err, &ended) || ended.Reason != license.EndReleased {
+		t.Errorf("released: %v", err)
+	}
+	if got := tryAcquire(t.Context(), after, "late", 2); got.refused != 1 {
+		t.Errorf("one more: %+v, want refused", got)
+	}
+}
+
+// TestFailOverAndBack is the same process with another replication id: writes
+// were lost in between, so its data cannot be trusted.
+func TestFailOverAndBack(t *testing.T) {
+	server, record := servers.Redis(t), store.NewMemory()
+	c := client(t, server.Addr())
+	p := realPool(t, newRedis(t, c, "", sessionTTL, tokenTTL), record)
+	h, err := p.Acquire(t.Context(), user("ann"), request("ann", 1), signed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	replicaOf(t, c, "127.0.0.1", "1") // of nobody who answers
+	replicaOf(t, c, "NO", "ONE")
+	if _, err := newRedis(t, c, "", sessionTTL, tokenTTL).Visit(t.Context(), license.Service(acme), 1); !errors.As(err, new(*seats.RebuildError)) {
+		t.Errorf("after fail over and back: %v, want a call for a rebuild", err)
+	}
+	if err := beatUntilAnswered(t.Context(), p, h); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestPausedRedis answers nothing: callers get a retryable error in time, and
+// nothing is lost.
+func TestPausedRedis(t *testing.T) {
+	server, record := servers.Redis(t), store.NewMemory()
+	l, err := seats.NewRedis(client(t, server.Addr()), seats.RedisOptions{
+		SessionTTL: sessionTTL, TokenTTL: tokenTTL, Deadline: 300 * time.Millisecond,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := realPool(t, l, record)
+	h, err := p.Acquire(t.Context(), user("ann"), request("ann", 1), signed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Pause()
+	var down *license.UnavailableError
+	for name, err := range map[string]error{
+		"heartbeat": func() error { _, err := p.Heartbeat(t.Context(), user("ann"), h.ID, nil, false); return err }(),
+		"release":   p.Release(t.Context(), user("ann"), h.ID),
+		"ping":      l.Ping(t.Context()),
+		"clear":     l.Clear(t.Context(), license.Service(acme), "1.x"),
+		"due":       func() error { _, err := l.Due(t.Context(), 0, 1); return err }(),
+	} {
+		if !errors.As(err, &down) || down.Backend != "redis" {
+			t.Errorf("%s: %v, want redis unavailable", name, err)
+		}
+	}
+	server.Resume()
+	if got := tryAcquire(t.Context(), p, "ann", 1); got.granted != 1 {
+		t.Errorf("after the pause: %+v", got)
+	}
+}
+
+func rebuildNonce(t *testing.T, l seats.Ledger) string {
+	t.Helper()
+	_, err := l.Visit(t.Context(), license.Service(acme), 1)
+	var fresh *seats.RebuildError
+	if !errors.As(err, &fresh) {
+		t.Fatalf("error = %v, want a call for a rebuild", err)
+	}
+	return fresh.Nonce
+}

@@ -1,0 +1,233 @@
+// Package seatstest holds what judges a seat ledger: the contract suite [Run],
+// and [Model], the contract once more in plain Go, to compare others with and
+// to play losses that a real server would take minutes to suffer.
+package seatstest
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/seats"
+)
+
+// Model is a [seats.Ledger] in maps, written from the contract and from nothing
+// else. Its clock stands still unless it is moved; its server can be lost,
+// promoted and replaced by an older copy. It is safe for concurrent use.
+type Model struct {
+	sessionTTL, tokenTTL time.Duration
+	// TokenLife is what is taken for the rest of a rebuilt session's token; half
+	// a token's life when nil. Set it before the first use.
+	TokenLife func(sessionID string) time.Duration
+
+	mu      sync.Mutex
+	now     time.Time
+	names   int // makes identities and nonces unlike each other
+	server  *server
+	replica *server
+}
+
+var _ seats.Ledger = (*Model)(nil)
+
+// server is all that is lost with a server.
+type server struct {
+	identity string
+	tenants  map[string]*tenant
+	due      map[string]time.Time
+	idle     map[string]time.Time
+	seeded   map[int]string
+}
+
+// tenant is one organization's part of a server.
+type tenant struct {
+	loadedOn   string // identity of the server that loaded the generation
+	generation string
+	epoch      int64
+	nonce      string
+	nonceOf    string // identity of the server that made the nonce
+	ledgers    map[string]*ledger
+	owed       map[string]entry
+	dead       map[string]bool
+}
+
+// ledger is one generation.
+type ledger struct {
+	sessions map[string]entry
+	holders  map[license.Holder]string
+}
+
+// entry is one session; its ExpiresAt is the time by which it is living or not.
+type entry struct {
+	license.Session
+	token    time.Time
+	grant    int64
+	recorded bool
+}
+
+// NewModel makes a ledger on an empty server whose clock shows start.
+func NewModel(start time.Time, sessionTTL, tokenTTL time.Duration) *Model {
+	m := &Model{sessionTTL: sessionTTL, tokenTTL: tokenTTL, now: milli(start)}
+	m.server = newServer(m.name("server"))
+	return m
+}
+
+func newServer(identity string) *server {
+	return &server{
+		identity: identity, tenants: map[string]*tenant{},
+		due: map[string]time.Time{}, idle: map[string]time.Time{}, seeded: map[int]string{},
+	}
+}
+
+// Advance moves the clock forward.
+func (m *Model) Advance(d time.Duration) { m.SetNow(m.Now().Add(d)) }
+
+// SetNow sets the clock.
+func (m *Model) SetNow(now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.now = milli(now)
+}
+
+// Now is what the clock shows.
+func (m *Model) Now() time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.now
+}
+
+// Lose replaces the server by an empty one.
+func (m *Model) Lose() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.server = newServer(m.name("server"))
+}
+
+// Promote plays a failover to a replica that had everything.
+func (m *Model) Promote() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.server.identity = m.name("server")
+}
+
+// Replicate brings the replica up to date.
+func (m *Model) Replicate() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.replica = m.server.clone()
+}
+
+// Failover plays a failover to the replica as it last was: every write since
+// the last Replicate is lost.
+func (m *Model) Failover() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.replica == nil {
+		m.replica = newServer("")
+	}
+	m.server = m.replica.clone()
+	m.server.identity = m.name("server")
+}
+
+// Living names a license's living sessions as the ledger has them at this
+// moment, or the organization's when licenseID is empty; none before a rebuild.
+func (m *Model) Living(organizationID, licenseID string) []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t := m.tenant(organizationID)
+	if t.loadedOn != m.server.identity {
+		return nil
+	}
+	var ids []string
+	for _, e := range t.ledgers[t.generation].pick(m.living) {
+		if licenseID == "" || e.LicenseID == licenseID {
+			ids = append(ids, e.ID)
+		}
+	}
+	return ids
+}
+
+func (m *Model) name(kind string) string {
+	m.names++
+	return fmt.Sprintf("%s-%d", kind, m.names)
+}
+
+func (m *Model) living(e entry) bool { return e.ExpiresAt.After(m.now) }
+
+func (m *Model) tenant(organizationID string) *tenant {
+	t, ok := m.server.tenants[organizationID]
+	if !ok {
+		t = &tenant{ledgers: map[string]*ledger{}, owed: map[string]entry{}, dead: map[string]bool{}}
+		m.server.tenants[organizationID] = t
+	}
+	return t
+}
+
+// open locks the model for one call and finds the caller's loaded ledger.
+func (m *Model) open(ctx context.Context, caller license.Caller) (t *tenant, l *ledger, unlock func(), err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, nil, nil, unavailable(err)
+	}
+	m.mu.Lock()
+	t = m.tenant(caller.OrganizationID)
+	if t.loadedOn == m.server.identity {
+		return t, t.ledgers[t.generation], m.mu.Unlock, nil
+	}
+	defer m.mu.Unlock()
+	if t.nonceOf != m.server.identity {
+		t.nonceOf, t.nonce = m.server.identity, m.name("nonce")
+	}
+	return nil, nil, nil, &seats.RebuildError{Nonce: t.nonce}
+}
+
+func unavailable(err error) error {
+	return &license.UnavailableError{Backend: "redis", Err: err}
+}
+
+func (s *server) clone() *server {
+	c := &server{
+		identity: s.identity, tenants: map[string]*tenant{},
+		due: maps.Clone(s.due), idle: maps.Clone(s.idle), seeded: maps.Clone(s.seeded),
+	}
+	for org, t := range s.tenants {
+		copied := *t
+		copied.ledgers = map[string]*ledger{}
+		for g, l := range t.ledgers {
+			copied.ledgers[g] = &ledger{sessions: maps.Clone(l.sessions), holders: maps.Clone(l.holders)}
+		}
+		copied.owed, copied.dead = maps.Clone(t.owed), maps.Clone(t.dead)
+		c.tenants[org] = &copied
+	}
+	return c
+}
+
+func milli(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.UTC().Truncate(time.Millisecond)
+}
+
+// modelShards is any number of shards: nothing may depend on it.
+const modelShards = 4
+
+// DueShards implements [seats.Ledger].
+func (m *Model) DueShards() int { return modelShards }
+
+// Shard implements [seats.Ledger].
+func (m *Model) Shard(organizationID string) int {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(organizationID))
+	return int(h.Sum32() % modelShards)
+}
+
+// Ping implements [seats.Ledger].
+func (m *Model) Ping(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return unavailable(err)
+	}
+	return nil
+}

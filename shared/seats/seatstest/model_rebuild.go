@@ -1,0 +1,245 @@
+package seatstest
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/seats"
+)
+
+// Visit implements [seats.Ledger].
+func (m *Model) Visit(ctx context.Context, caller license.Caller, limit int) (seats.Visit, error) {
+	t, l, unlock, err := m.open(ctx, caller)
+	if err != nil {
+		return seats.Visit{}, err
+	}
+	defer unlock()
+	v := seats.Visit{Epoch: t.epoch, Now: m.now, Dead: slices.Sorted(maps.Keys(t.dead))}
+	all := l.pick(func(entry) bool { return true })
+	if len(all) > 0 {
+		v.Earliest = all[0].ExpiresAt
+	}
+	for _, e := range all {
+		if !m.living(e) && len(v.Expired) < limit {
+			v.Expired = append(v.Expired, m.ended(t.epoch, e, m.now))
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(t.owed)) {
+		if len(v.Owed) < limit {
+			v.Owed = append(v.Owed, m.ended(0, t.owed[id], time.Time{}))
+		}
+	}
+	return v, nil
+}
+
+// Known implements [seats.Ledger].
+func (m *Model) Known(ctx context.Context, caller license.Caller, sessionIDs []string) (seats.Holdings, error) {
+	t, l, unlock, err := m.open(ctx, caller)
+	if err != nil {
+		return seats.Holdings{}, err
+	}
+	defer unlock()
+	h := seats.Holdings{Epoch: t.epoch, Now: m.now, Held: len(l.sessions), Known: make([]bool, len(sessionIDs))}
+	for i, id := range sessionIDs {
+		_, held := l.sessions[id]
+		_, owed := t.owed[id]
+		h.Known[i] = held || owed
+	}
+	return h, nil
+}
+
+// Repaid implements [seats.Ledger].
+func (m *Model) Repaid(ctx context.Context, caller license.Caller, sessionIDs ...string) error {
+	t, _, unlock, err := m.open(ctx, caller)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	for _, id := range sessionIDs {
+		delete(t.owed, id)
+	}
+	return nil
+}
+
+// rebuilding locks the model for one step of the rebuild that nonce names.
+func (m *Model) rebuilding(ctx context.Context, caller license.Caller, nonce string) (*tenant, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, unavailable(err)
+	}
+	m.mu.Lock()
+	t := m.tenant(caller.OrganizationID)
+	if nonce == "" || t.nonce != nonce || t.nonceOf != m.server.identity {
+		m.mu.Unlock()
+		return nil, seats.ErrLost
+	}
+	return t, nil
+}
+
+func generation(epoch int64, nonce string) string { return fmt.Sprintf("%d of %s", epoch, nonce) }
+
+// staged is the generation a rebuild fills.
+func (t *tenant) staged(name string) *ledger {
+	l, ok := t.ledgers[name]
+	if !ok {
+		l = &ledger{sessions: map[string]entry{}, holders: map[license.Holder]string{}}
+		t.ledgers[name] = l
+	}
+	return l
+}
+
+// Stage implements [seats.Ledger].
+func (m *Model) Stage(ctx context.Context, caller license.Caller, nonce string, epoch int64, sessions []license.Session) error {
+	t, err := m.rebuilding(ctx, caller, nonce)
+	if err != nil {
+		return err
+	}
+	defer m.mu.Unlock()
+	l := t.staged(generation(epoch, nonce))
+	for _, s := range sessions {
+		if _, owed := t.owed[s.ID]; owed {
+			continue
+		}
+		life := m.tokenTTL / 2
+		if m.TokenLife != nil {
+			life = m.TokenLife(s.ID)
+		}
+		l.sessions[s.ID] = entry{
+			grant: epoch * seats.GrantsPerEpoch, token: milli(m.now.Add(life)),
+			Session: license.Session{
+				ID: s.ID, OrganizationID: caller.OrganizationID, Holder: s.Holder,
+				AcquiredAt: milli(s.AcquiredAt), LastHeartbeatAt: milli(s.LastHeartbeatAt), ExpiresAt: m.now.Add(m.sessionTTL),
+			},
+		}
+		l.holders[s.Holder] = s.ID
+	}
+	return nil
+}
+
+// Load implements [seats.Ledger].
+func (m *Model) Load(ctx context.Context, caller license.Caller, nonce string, epoch int64) error {
+	t, err := m.rebuilding(ctx, caller, nonce)
+	if err != nil {
+		return err
+	}
+	defer m.mu.Unlock()
+	name := generation(epoch, nonce)
+	t.staged(name)
+	if t.generation != "" && t.generation != name {
+		t.dead[t.generation] = true
+	}
+	t.loadedOn, t.generation, t.epoch = m.server.identity, name, epoch
+	t.nonce, t.nonceOf = "", ""
+	return nil
+}
+
+// Forget implements [seats.Ledger].
+func (m *Model) Forget(ctx context.Context, caller license.Caller, epoch int64) error {
+	if err := ctx.Err(); err != nil {
+		return unavailable(err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if t := m.tenant(caller.OrganizationID); t.loadedOn == m.server.identity && t.epoch == epoch {
+		t.loadedOn = ""
+	}
+	return nil
+}
+
+// Clear implements [seats.Ledger].
+func (m *Model) Clear(ctx context.Context, caller license.Caller, generation string) error {
+	if err := ctx.Err(); err != nil {
+		return unavailable(err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t := m.tenant(caller.OrganizationID)
+	delete(t.ledgers, generation)
+	delete(t.dead, generation)
+	return nil
+}
+
+// Note implements [seats.Ledger].
+func (m *Model) Note(ctx context.Context, now bool, organizationIDs ...string) error {
+	if err := ctx.Err(); err != nil {
+		return unavailable(err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	at := m.now
+	if !now {
+		at = at.Add(m.sessionTTL)
+	}
+	for _, org := range organizationIDs {
+		delete(m.server.idle, org)
+		if due, ok := m.server.due[org]; !ok || at.Before(due) {
+			m.server.due[org] = at
+		}
+	}
+	return nil
+}
+
+// Due implements [seats.Ledger].
+func (m *Model) Due(ctx context.Context, shard, limit int) (seats.Due, error) {
+	if err := ctx.Err(); err != nil {
+		return seats.Due{}, unavailable(err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	d := seats.Due{Identity: m.server.identity, Fresh: m.server.seeded[shard] != m.server.identity}
+	if d.Fresh {
+		return d, nil
+	}
+	for org, at := range m.server.due {
+		if m.Shard(org) == shard && !at.After(m.now) {
+			d.Organizations = append(d.Organizations, org)
+		}
+	}
+	slices.SortFunc(d.Organizations, func(a, b string) int {
+		return cmp.Or(m.server.due[a].Compare(m.server.due[b]), cmp.Compare(a, b))
+	})
+	d.Organizations = d.Organizations[:min(limit, len(d.Organizations))]
+	return d, nil
+}
+
+// Seeded implements [seats.Ledger].
+func (m *Model) Seeded(ctx context.Context, shard int, identity string) error {
+	if err := ctx.Err(); err != nil {
+		return unavailable(err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if identity == m.server.identity {
+		m.server.seeded[shard] = identity
+	}
+	return nil
+}
+
+// Settle implements [seats.Ledger].
+func (m *Model) Settle(ctx context.Context, organizationID string, v seats.Visit) (left bool, err error) {
+	if err := ctx.Err(); err != nil {
+		return false, unavailable(err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := m.server
+	since, idle := s.idle[organizationID]
+	switch {
+	case !v.Earliest.IsZero():
+		delete(s.idle, organizationID)
+		s.due[organizationID] = v.Earliest
+		return false, nil
+	case idle && !since.Add(m.sessionTTL).After(v.Now):
+		delete(s.idle, organizationID)
+		delete(s.due, organizationID)
+		return true, nil
+	case !idle:
+		s.idle[organizationID] = v.Now
+	}
+	s.due[organizationID] = v.Now.Add(m.sessionTTL)
+	return false, nil
+}

@@ -1,0 +1,278 @@
+package seatstest
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/seats"
+)
+
+// Reserve implements [seats.Ledger].
+func (m *Model) Reserve(ctx context.Context, caller license.Caller, r seats.Reservation) (seats.Hold, error) {
+	t, l, unlock, err := m.open(ctx, caller)
+	if err != nil {
+		return seats.Hold{}, err
+	}
+	defer unlock()
+	own, has := l.sessions[l.holders[r.Holder]]
+	if has && m.living(own) {
+		return m.renew(t, l, own, r), nil
+	}
+	if err := m.refusal(l, r); err != nil {
+		return seats.Hold{}, err
+	}
+	if stale := m.stale(l, r); len(stale) > 0 {
+		holds := make([]seats.Hold, len(stale))
+		for i, e := range stale {
+			holds[i] = m.ended(t.epoch, e, m.now)
+		}
+		return seats.Hold{}, &seats.StaleError{Holds: holds}
+	}
+	e := entry{grant: 1, token: m.freshToken(r.LicenseEnds), Session: license.Session{
+		ID: r.SessionID, OrganizationID: caller.OrganizationID, Holder: r.Holder,
+		AcquiredAt: m.now, LastHeartbeatAt: m.now, ExpiresAt: m.now.Add(m.sessionTTL),
+	}}
+	l.sessions[e.ID], l.holders[e.Holder] = e, e.ID
+	h := m.hold(t, l, e)
+	h.Renewed = true
+	return h, nil
+}
+
+// renew answers a holder that already has a living session.
+func (m *Model) renew(t *tenant, l *ledger, e entry, r seats.Reservation) seats.Hold {
+	var renewed bool
+	e.token, renewed = m.renewToken(e.token, r.LicenseEnds)
+	e.LastHeartbeatAt, e.ExpiresAt = m.now, m.now.Add(m.sessionTTL)
+	if e.ID != r.SessionID && !e.recorded {
+		e.grant++
+	}
+	l.sessions[e.ID] = e
+	h := m.hold(t, l, e)
+	h.Renewed, h.Existing = renewed, e.ID != r.SessionID
+	return h
+}
+
+// refusal is that of the cap which living sessions fill, the license's first.
+func (m *Model) refusal(l *ledger, r seats.Reservation) error {
+	for _, c := range []struct {
+		limit license.Limit
+		max   int
+		in    func(entry) bool
+	}{
+		{license.LimitLicense, r.MaxLicense, func(e entry) bool { return e.LicenseID == r.Holder.LicenseID }},
+		{license.LimitOrganization, r.MaxOrganization, func(entry) bool { return true }},
+	} {
+		living := l.pick(func(e entry) bool { return c.in(e) && m.living(e) })
+		if len(living) < c.max {
+			continue
+		}
+		after := m.sessionTTL
+		if len(living) > 0 {
+			after = living[0].ExpiresAt.Sub(m.now)
+		}
+		return &license.NoSeatsError{Limit: c.limit, Used: len(living), Max: c.max, RetryAfter: after}
+	}
+	return nil
+}
+
+// stale is the holder's own expired session, then the earliest of the license's
+// and of the organization's until one more session fits both caps.
+func (m *Model) stale(l *ledger, r seats.Reservation) []entry {
+	var out []entry
+	chosen := map[string]bool{}
+	if own, has := l.sessions[l.holders[r.Holder]]; has {
+		out, chosen[own.ID] = append(out, own), true
+	}
+	room := func(limit int, in func(entry) bool) {
+		excess := 1 - limit
+		for id, e := range l.sessions {
+			if in(e) && !chosen[id] {
+				excess++
+			}
+		}
+		gone := l.pick(func(e entry) bool { return in(e) && !chosen[e.ID] && !m.living(e) })
+		for _, e := range gone[:min(max(excess, 0), len(gone))] {
+			out, chosen[e.ID] = append(out, e), true
+		}
+	}
+	room(r.MaxLicense, func(e entry) bool { return e.LicenseID == r.Holder.LicenseID })
+	room(r.MaxOrganization, func(entry) bool { return true })
+	return out
+}
+
+// pick lists sessions, those that expire first first.
+func (l *ledger) pick(which func(entry) bool) []entry {
+	var out []entry
+	for _, e := range l.sessions {
+		if which(e) {
+			out = append(out, e)
+		}
+	}
+	slices.SortFunc(out, func(a, b entry) int {
+		return cmp.Or(a.ExpiresAt.Compare(b.ExpiresAt), cmp.Compare(a.ID, b.ID))
+	})
+	return out
+}
+
+// Beat implements [seats.Ledger].
+func (m *Model) Beat(ctx context.Context, caller license.Caller, sessionID string, candidates []seats.LicenseEnd, renew bool) (seats.Hold, error) {
+	t, l, unlock, err := m.open(ctx, caller)
+	if err != nil {
+		return seats.Hold{}, err
+	}
+	defer unlock()
+	e, err := m.find(t, l, sessionID)
+	switch {
+	case err != nil:
+		return seats.Hold{}, err
+	case e.UserID != caller.UserID:
+		return seats.Hold{}, seats.ErrForeign
+	case !m.living(e):
+		return seats.Hold{}, &seats.ExpiredError{Hold: m.ended(t.epoch, e, time.Time{})}
+	}
+	var ends time.Time
+	for _, c := range candidates {
+		if c.LicenseID == e.LicenseID {
+			ends = c.Ends
+		}
+	}
+	previous := e.token
+	var renewed bool
+	if e.token, renewed = m.renewToken(previous, ends); renew {
+		e.token, renewed = m.freshToken(ends), true
+	}
+	e.LastHeartbeatAt, e.ExpiresAt, e.recorded = m.now, m.now.Add(m.sessionTTL), true
+	l.sessions[e.ID] = e
+	h := m.hold(t, l, e)
+	h.Renewed, h.PreviousTokenExpiry, h.Existing = renewed, previous, true
+	return h, nil
+}
+
+// find is the session, or why the ledger does not hold it.
+func (m *Model) find(t *tenant, l *ledger, sessionID string) (entry, error) {
+	if e, ok := l.sessions[sessionID]; ok {
+		return e, nil
+	}
+	if e, ok := t.owed[sessionID]; ok {
+		return entry{}, &seats.OwedError{Hold: m.ended(0, e, time.Time{})}
+	}
+	return entry{}, &seats.UnknownError{Epoch: t.epoch, Now: m.now}
+}
+
+// Retoken implements [seats.Ledger].
+func (m *Model) Retoken(ctx context.Context, caller license.Caller, sessionID string, ends time.Time) error {
+	_, l, unlock, err := m.open(ctx, caller)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if e, ok := l.sessions[sessionID]; ok {
+		e.token = milli(ends)
+		l.sessions[sessionID] = e
+	}
+	return nil
+}
+
+// Mark implements [seats.Ledger].
+func (m *Model) Mark(ctx context.Context, caller license.Caller, mark seats.Mark) (seats.Hold, error) {
+	t, l, unlock, err := m.open(ctx, caller)
+	if err != nil {
+		return seats.Hold{}, err
+	}
+	defer unlock()
+	e, err := m.find(t, l, mark.SessionID)
+	if err != nil {
+		return seats.Hold{}, err
+	}
+	reason := mark.Other
+	if mark.UserID != "" && e.UserID == mark.UserID {
+		reason = mark.Own
+	}
+	switch {
+	case reason == "":
+		return seats.Hold{}, seats.ErrForeign
+	case mark.Grant != 0 && mark.Grant != e.grant:
+		return seats.Hold{}, seats.ErrTouched
+	case m.living(e):
+		e.EndedReason, e.ExpiresAt = reason, m.now
+		l.sessions[e.ID] = e
+	}
+	return m.ended(t.epoch, e, time.Time{}), nil
+}
+
+// Remove implements [seats.Ledger].
+func (m *Model) Remove(ctx context.Context, caller license.Caller, how seats.Removal, holds ...seats.Hold) (int, error) {
+	t, l, unlock, err := m.open(ctx, caller)
+	if err != nil {
+		return 0, err
+	}
+	defer unlock()
+	removed := 0
+	for _, h := range holds {
+		e, ok := l.sessions[h.ID]
+		if !ok || !m.mayGo(how, e, h.Grant) {
+			continue
+		}
+		removed++
+		delete(l.sessions, e.ID)
+		if l.holders[e.Holder] == e.ID {
+			delete(l.holders, e.Holder)
+		}
+		if how == seats.Owing {
+			t.owed[e.ID] = e
+		}
+	}
+	return removed, nil
+}
+
+func (m *Model) mayGo(how seats.Removal, e entry, grant int64) bool {
+	switch how {
+	case seats.IfExpired:
+		return !m.living(e)
+	case seats.IfUntouched:
+		return e.grant == grant && !e.recorded && e.EndedReason == ""
+	default:
+		return true
+	}
+}
+
+// freshToken is when a token signed for now ends: never after its license.
+func (m *Model) freshToken(licenseEnds time.Time) time.Time {
+	ends := m.now.Add(m.tokenTTL)
+	if limit := milli(licenseEnds); !limit.IsZero() && limit.Before(ends) {
+		return limit
+	}
+	return ends
+}
+
+// renewToken decides at half life, and only for a token that lives longer.
+func (m *Model) renewToken(token, licenseEnds time.Time) (time.Time, bool) {
+	fresh := m.freshToken(licenseEnds)
+	if token.Sub(m.now) < m.tokenTTL/2 && fresh.After(token) {
+		return fresh, true
+	}
+	return token, false
+}
+
+// hold is a living session as an answer tells it.
+func (m *Model) hold(t *tenant, l *ledger, e entry) seats.Hold {
+	h := seats.Hold{Session: e.Session, Now: m.now, TokenExpiresAt: e.token, Grant: e.grant, Recorded: e.recorded}
+	for _, o := range l.sessions {
+		if o.LicenseID == e.LicenseID && m.living(o) {
+			h.Used++
+		}
+	}
+	h.Epoch = t.epoch
+	return h
+}
+
+// ended is a session as an answer tells its end.
+func (m *Model) ended(epoch int64, e entry, now time.Time) seats.Hold {
+	h := seats.Hold{Session: e.Session, Now: now, TokenExpiresAt: e.token, Grant: e.grant, Recorded: e.recorded}
+	h.Epoch, h.EndedAt = epoch, e.ExpiresAt
+	h.EndedReason = cmp.Or(e.EndedReason, license.EndExpired)
+	return h
+}

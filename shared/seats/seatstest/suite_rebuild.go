@@ -1,0 +1,370 @@
+package seatstest
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/seats"
+)
+
+func rebuildTests() map[string]func(*bench) {
+	return map[string]func(*bench){
+		"every call asks for it":              everyCallAsks,
+		"one nonce per incarnation":           oneNonce,
+		"a promotion is noticed":              promotionNoticed,
+		"exactly the staged, with a full TTL": exactlyTheStaged,
+		"of several chunks":                   manyChunks,
+		"overtaken":                           overtaken,
+		"a nonce of another incarnation":      lateRebuild,
+		"an owed end stays out":               owedStaysOut,
+		"forgotten by epoch":                  forgottenByEpoch,
+		"a dead generation is cleared":        deadCleared,
+		"tokens are not all due at once":      rebuiltTokens,
+		"no count of requests from before":    grantsFromBefore,
+		"odd ids":                             rebuiltOddIDs,
+		"idempotent staging":                  stagedTwice,
+		"two recorded sessions of one holder": twoOfOneHolder,
+	}
+}
+
+// recorded is a session as the record has it.
+func recorded(id, user string, acquired time.Time) license.Session {
+	return license.Session{
+		ID: id, OrganizationID: acme, Status: license.SessionActive, AcquiredAt: acquired, LastHeartbeatAt: acquired,
+		ExpiresAt: acquired.Add(sessionTTL), Epoch: 1, Holder: license.Holder{LicenseID: "pro", UserID: user, HardwareID: "hw"},
+	}
+}
+
+func everyCallAsks(b *bench) {
+	h := b.take(want{})
+	b.Lose()
+	ctx, ann := b.Context(), caller(acme, "ann")
+	_, r := b.fill(want{})
+	calls := map[string]func() error{
+		"Reserve": func() error { _, err := b.Ledger.Reserve(ctx, ann, r); return err },
+		"Beat":    func() error { _, err := b.Ledger.Beat(ctx, ann, h.ID, nil, false); return err },
+		"Retoken": func() error { return b.Ledger.Retoken(ctx, ann, h.ID, h.Now) },
+		"Mark": func() error {
+			_, err := b.Ledger.Mark(ctx, ann, seats.Mark{SessionID: h.ID, UserID: "ann", Own: license.EndReleased})
+			return err
+		},
+		"Remove": func() error { _, err := b.Ledger.Remove(ctx, ann, seats.BySession, h); return err },
+		"Visit":  func() error { _, err := b.Ledger.Visit(ctx, ann, 1); return err },
+		"Known":  func() error { _, err := b.Ledger.Known(ctx, ann, nil); return err },
+		"Repaid": func() error { return b.Ledger.Repaid(ctx, ann, h.ID) },
+	}
+	nonce := b.nonce(acme)
+	for name, call := range calls {
+		var fresh *seats.RebuildError
+		if err := call(); !errors.As(err, &fresh) || fresh.Nonce != nonce {
+			b.Errorf("%s: %v, want a call for the rebuild %s", name, err, nonce)
+		}
+	}
+	b.rebuild(acme, 2)
+	b.same("sessions after refused calls", b.held(acme), 0)
+}
+
+func oneNonce(b *bench) {
+	b.Lose()
+	first := b.nonce(acme)
+	b.same("asked again", b.nonce(acme), first)
+	if other := b.nonce(globex); other == first {
+		b.Error("two organizations share a nonce")
+	}
+	b.Lose()
+	if b.nonce(acme) == first {
+		b.Error("two incarnations share a nonce")
+	}
+}
+
+func promotionNoticed(b *bench) {
+	h := b.take(want{})
+	b.Promote()
+	first := b.nonce(acme)
+	b.Promote()
+	if b.nonce(acme) == first {
+		b.Error("two promotions share a nonce")
+	}
+	b.rebuild(acme, 2, recorded(h.ID, "ann", h.AcquiredAt))
+	_, err := b.beat(h)
+	b.ok(err)
+}
+
+func exactlyTheStaged(b *bench) {
+	lost := b.take(want{user: "lost"})
+	kept := b.take(want{user: "kept"})
+	b.Advance(sessionTTL - time.Minute)
+	b.Promote()
+	b.rebuild(acme, 7, recorded(kept.ID, "kept", kept.AcquiredAt))
+	b.same("sessions", b.held(acme), 1)
+	_, err := b.beat(lost)
+	b.same("epoch", is[*seats.UnknownError](b, err).Epoch, 7)
+	b.Advance(sessionTTL - time.Minute) // long past the first expiry
+	got, err := b.beat(kept)
+	b.ok(err)
+	b.same("rebuilt", []any{got.ID, got.Holder, got.AcquiredAt, got.Epoch}, []any{kept.ID, kept.Holder, kept.AcquiredAt, 7})
+	again := b.take(want{user: "kept", max: 1})
+	b.same("its holder finds it", again.ID, kept.ID)
+	b.same("refusal", b.full(want{user: "late", max: 1}).Used, 1)
+}
+
+func manyChunks(b *bench) {
+	b.Lose()
+	sessions := make([]license.Session, 250)
+	for i := range sessions {
+		sessions[i] = recorded(fmt.Sprintf("r-%03d", i), strconv.Itoa(i), time.UnixMilli(1_800_000_000_000))
+	}
+	b.rebuild(acme, 2, sessions...)
+	b.same("sessions", b.held(acme), 250)
+	b.same("used", b.full(want{user: "late", max: 250}).Used, 250)
+}
+
+func overtaken(b *bench) {
+	b.Lose()
+	nonce := b.nonce(acme)
+	b.rebuild(acme, 2)
+	h := b.take(want{})
+	late := []license.Session{recorded("s-late", "late", h.Now)}
+	for name, err := range map[string]error{
+		"Load again":  b.Ledger.Load(b.Context(), license.Service(acme), nonce, 2),
+		"Stage again": b.Ledger.Stage(b.Context(), license.Service(acme), nonce, 2, late),
+		"Load":        b.Ledger.Load(b.Context(), license.Service(acme), "made-up", 3),
+		"Stage":       b.Ledger.Stage(b.Context(), license.Service(acme), "made-up", 3, late),
+		"no nonce":    b.Ledger.Load(b.Context(), license.Service(acme), "", 3),
+	} {
+		if !errors.Is(err, seats.ErrLost) {
+			b.Errorf("%s: %v, want %v", name, err, seats.ErrLost)
+		}
+	}
+	b.same("sessions", b.held(acme), 1)
+	_, err := b.beat(h)
+	b.ok(err)
+}
+
+func lateRebuild(b *bench) {
+	b.Promote()
+	nonce := b.nonce(acme)
+	released := recorded("s-released", "ann", time.UnixMilli(1_800_000_000_000))
+	b.ok(b.Ledger.Stage(b.Context(), license.Service(acme), nonce, 2, []license.Session{released}))
+	b.Promote()
+	if err := b.Ledger.Load(b.Context(), license.Service(acme), nonce, 2); !errors.Is(err, seats.ErrLost) {
+		b.Fatalf("a rebuild of the incarnation before: %v, want %v", err, seats.ErrLost)
+	}
+	if err := b.Ledger.Stage(b.Context(), license.Service(acme), nonce, 2, []license.Session{released}); !errors.Is(err, seats.ErrLost) {
+		b.Fatalf("staging of the incarnation before: %v, want %v", err, seats.ErrLost)
+	}
+	b.rebuild(acme, 3)
+	b.same("sessions", b.held(acme), 0)
+}
+
+func owedStaysOut(b *bench) {
+	h := b.take(want{})
+	b.remove(seats.Owing, 1, b.mark(h, license.EndReleased))
+	b.Promote()
+	b.rebuild(acme, 2, recorded(h.ID, "ann", h.AcquiredAt))
+	b.same("sessions", b.held(acme), 0)
+	_, err := b.beat(h)
+	wants[*seats.OwedError](b, err)
+	if again := b.take(want{}); again.ID == h.ID {
+		b.Error("a released session came back")
+	}
+}
+
+func forgottenByEpoch(b *bench) {
+	h := b.take(want{})
+	for _, epoch := range []int64{0, 2, 11} {
+		b.ok(b.Ledger.Forget(b.Context(), license.Service(acme), epoch))
+	}
+	_, err := b.beat(h)
+	b.ok(err)
+	b.ok(b.Ledger.Forget(b.Context(), license.Service(acme), 1))
+	b.ok(b.Ledger.Forget(b.Context(), license.Service(acme), 1))
+	nonce := b.nonce(acme)
+	b.ok(b.Ledger.Forget(b.Context(), license.Service(acme), 1))
+	b.same("nonce", b.nonce(acme), nonce)
+	b.rebuild(acme, 2)
+	_, err = b.beat(h)
+	wants[*seats.UnknownError](b, err)
+}
+
+func deadCleared(b *bench) {
+	h := b.take(want{})
+	b.Promote()
+	b.rebuild(acme, 2, recorded(h.ID, "ann", h.AcquiredAt))
+	dead := b.visit(acme, 10).Dead
+	if len(dead) != 1 {
+		b.Fatalf("dead generations = %v, want one", dead)
+	}
+	for range 2 {
+		b.ok(b.Ledger.Clear(b.Context(), license.Service(acme), dead[0]))
+	}
+	b.same("dead", len(b.visit(acme, 10).Dead), 0)
+	_, err := b.beat(h)
+	b.ok(err)
+	b.ok(b.Ledger.Forget(b.Context(), license.Service(acme), 2))
+	b.rebuild(acme, 3)
+	b.same("dead after a forgotten one", len(b.visit(acme, 10).Dead), 1)
+	wants[*license.UnavailableError](b, b.Ledger.Clear(canceled(b.T), license.Service(acme), dead[0]))
+}
+
+func rebuiltTokens(b *bench) {
+	b.Lose()
+	sessions := make([]license.Session, 50)
+	for i := range sessions {
+		sessions[i] = recorded(fmt.Sprintf("r-%03d", i), strconv.Itoa(i), time.UnixMilli(1_800_000_000_000))
+	}
+	b.rebuild(acme, 2, sessions...)
+	for _, s := range sessions {
+		got, err := b.Ledger.Beat(b.Context(), caller(acme, s.UserID), s.ID, pro(time.Time{}), true)
+		b.ok(err)
+		left := got.PreviousTokenExpiry.Sub(got.Now)
+		if left < tokenTTL/2-slack || left > tokenTTL*3/4 {
+			b.Errorf("%s: %s are taken for the rest of its token", s.ID, left)
+		}
+	}
+}
+
+// grantsFromBefore: the record holds a session two requests were given; the
+// rebuilt ledger must not let the first, failing late, take it back.
+func grantsFromBefore(b *bench) {
+	first := b.take(want{})
+	second := b.take(want{})
+	b.Promote()
+	b.rebuild(acme, 2, recorded(first.ID, "ann", first.AcquiredAt))
+	for range 2 {
+		for _, h := range []seats.Hold{first, second} {
+			b.remove(seats.IfUntouched, 0, h)
+			_, err := b.Ledger.Mark(b.Context(), caller(acme, "ann"),
+				seats.Mark{SessionID: h.ID, UserID: "ann", Own: license.EndFailed, Grant: h.Grant})
+			if !errors.Is(err, seats.ErrTouched) {
+				b.Errorf("mark with a count from before: %v, want %v", err, seats.ErrTouched)
+			}
+		}
+		b.take(want{}) // one more request of the holder
+	}
+	again := b.take(want{})
+	if again.ID != first.ID || again.Recorded {
+		b.Errorf("again = %+v, want the session, to be looked up in the record", again)
+	}
+}
+
+func rebuiltOddIDs(b *bench) {
+	b.Lose()
+	var sessions []license.Session
+	for i, odd := range oddities() {
+		s := recorded(fmt.Sprintf("r-%03d", i), odd, time.UnixMilli(1_800_000_000_000))
+		s.HardwareID, s.InstanceID = odd, odd
+		sessions = append(sessions, s)
+	}
+	b.rebuild(acme, 2, sessions...)
+	for _, s := range sessions {
+		got, err := b.Ledger.Beat(b.Context(), caller(acme, s.UserID), s.ID, pro(time.Time{}), false)
+		if err != nil {
+			b.Errorf("%q: %v", s.UserID, err)
+		}
+		b.same("holder", got.Holder, s.Holder)
+		again := b.take(want{user: s.UserID, hardware: s.HardwareID, instance: s.InstanceID})
+		b.same("its holder finds it", again.ID, s.ID)
+	}
+}
+
+func stagedTwice(b *bench) {
+	b.Lose()
+	nonce := b.nonce(acme)
+	s := []license.Session{recorded("r-1", "ann", time.UnixMilli(1_800_000_000_000))}
+	for range 2 {
+		b.ok(b.Ledger.Stage(b.Context(), license.Service(acme), nonce, 2, s))
+	}
+	b.Advance(sessionTTL / 2)
+	b.ok(b.Ledger.Load(b.Context(), license.Service(acme), nonce, 2))
+	b.same("sessions", b.held(acme), 1)
+	v := b.visit(acme, 10)
+	b.near("a TTL from its staging", v.Earliest, v.Now.Add(sessionTTL/2))
+	wants[*license.UnavailableError](b, b.Ledger.Stage(canceled(b.T), license.Service(acme), nonce, 2, s))
+}
+
+// twoOfOneHolder cannot come about; if it does, the end of one spares the other.
+func twoOfOneHolder(b *bench) {
+	b.Lose()
+	at := time.UnixMilli(1_800_000_000_000)
+	b.rebuild(acme, 2, recorded("r-1", "ann", at), recorded("r-2", "ann", at))
+	first := b.take(want{user: "ann"})
+	for _, id := range []string{"r-1", "r-2"} {
+		if id != first.ID {
+			other := first
+			other.ID = id
+			b.remove(seats.BySession, 1, other)
+		}
+	}
+	b.same("its holder finds it", b.take(want{user: "ann"}).ID, first.ID)
+}
+
+func tenancyTests() map[string]func(*bench) {
+	return map[string]func(*bench){
+		"equal ids of two organizations": equalIDs,
+		"odd ids":                        oddIDs,
+	}
+}
+
+// equalIDs does everything to acme's session; globex's, alike in all, stays.
+func equalIDs(b *bench) {
+	ctx := b.Context()
+	mine, theirs := b.take(want{org: acme, session: "s-1"}), b.take(want{org: globex, session: "s-1"})
+	b.take(want{org: globex, user: "bob", session: "s-2"})
+	check := func(after string) {
+		b.Helper()
+		if _, err := b.beat(theirs); err != nil {
+			b.Errorf("globex's heartbeat after acme's %s: %v", after, err)
+		}
+		if n := b.held(globex); n != 2 {
+			b.Errorf("globex has %d sessions after acme's %s, want 2", n, after)
+		}
+		if v := b.visit(globex, 10); len(v.Expired)+len(v.Owed)+len(v.Dead) != 0 {
+			b.Errorf("globex's visit after acme's %s: %+v", after, v)
+		}
+	}
+	if mine.Used != 1 || theirs.Used != 1 || theirs.Existing {
+		b.Errorf("holds = %+v and %+v", mine, theirs)
+	}
+	_, err := b.Ledger.Beat(ctx, caller(acme, "bob"), "s-2", pro(time.Time{}), false)
+	wants[*seats.UnknownError](b, err)
+	_, err = b.Ledger.Mark(ctx, caller(acme, "bob"), seats.Mark{SessionID: "s-2", UserID: "bob", Own: license.EndReleased, Other: license.EndRevoked})
+	wants[*seats.UnknownError](b, err)
+	b.ok(b.Ledger.Retoken(ctx, caller(acme, "bob"), "s-2", time.UnixMilli(1)))
+	check("guesses")
+	marked := b.mark(mine, license.EndReleased)
+	check("mark")
+	b.remove(seats.Owing, 1, marked)
+	check("release")
+	b.ok(b.Ledger.Forget(ctx, license.Service(acme), 1))
+	check("forget")
+	b.rebuild(acme, 2)
+	for _, g := range b.visit(acme, 10).Dead {
+		b.ok(b.Ledger.Clear(ctx, license.Service(acme), g))
+	}
+	check("rebuild")
+	b.same("acme's own", b.full(want{org: acme, max: -1}).Used, 0)
+}
+
+func oddIDs(b *bench) {
+	seen := map[string]bool{}
+	for _, user := range oddities() {
+		for _, hardware := range oddities() {
+			h := b.take(want{user: user, hardware: hardware, instance: hardware})
+			if h.Existing || seen[h.ID] {
+				b.Errorf("user %q on %q found another one's session", user, hardware)
+			}
+			seen[h.ID] = true
+			got, err := b.Ledger.Beat(b.Context(), caller(acme, user), h.ID, pro(time.Time{}), false)
+			if err != nil {
+				b.Fatalf("user %q on %q: %v", user, hardware, err)
+			}
+			b.same("holder", got.Holder, h.Holder)
+			b.same("same holder", b.take(want{user: user, hardware: hardware, instance: hardware}).ID, h.ID)
+		}
+	}
+	b.same("sessions", b.held(acme), len(seen))
+}

@@ -1,0 +1,292 @@
+package seatstest
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/seats"
+)
+
+func reserveTests() map[string]func(*bench) {
+	return map[string]func(*bench){
+		"a new seat":                            newSeat,
+		"the same holder has one seat":          sameHolder,
+		"the same holder when full":             sameHolderWhenFull,
+		"a repeat with the same session id":     sameSessionID,
+		"one field makes another holder":        anotherHolder,
+		"the license's cap":                     licenseCap,
+		"the organization's cap":                organizationCap,
+		"the license's cap is told first":       bothCaps,
+		"no seats sold":                         noSeatsSold,
+		"lowered caps refuse and end nobody":    loweredCaps,
+		"retry after the earliest of the cap":   retryAfter,
+		"a removed seat is free at once":        removedIsFree,
+		"a heartbeat makes it known as written": recordedByBeat,
+	}
+}
+
+func newSeat(b *bench) {
+	h := b.take(want{session: "s-1", user: "ann", hardware: "hw", instance: "i"})
+	if h.Existing || h.Recorded || !h.Renewed || h.Grant != 1 || h.Used != 1 || h.Epoch != 1 {
+		b.Errorf("hold = %+v", h)
+	}
+	b.same("holder", h.Holder, license.Holder{LicenseID: "pro", UserID: "ann", HardwareID: "hw", InstanceID: "i"})
+	b.same("id and organization", []string{h.ID, h.OrganizationID}, []string{"s-1", acme})
+	b.same("times", []time.Time{h.AcquiredAt, h.LastHeartbeatAt, h.ExpiresAt, h.TokenExpiresAt},
+		[]time.Time{h.Now, h.Now, h.Now.Add(sessionTTL), h.Now.Add(tokenTTL)})
+	if h.Now.Location() != time.UTC || h.Now.Nanosecond()%int(time.Millisecond) != 0 {
+		b.Errorf("now = %s, want UTC and whole milliseconds", h.Now)
+	}
+}
+
+func sameHolder(b *bench) {
+	first := b.take(want{})
+	b.Advance(sessionTTL / 2)
+	again := b.take(want{})
+	if again.ID != first.ID || !again.Existing || again.Renewed || again.Used != 1 || again.Grant != 2 {
+		b.Errorf("again = %+v", again)
+	}
+	b.same("acquired", again.AcquiredAt, first.AcquiredAt)
+	b.same("expiry", again.ExpiresAt, again.Now.Add(sessionTTL))
+	b.near("expiry", again.ExpiresAt, first.ExpiresAt.Add(sessionTTL/2))
+	b.Advance(sessionTTL * 3 / 4) // past the first expiry
+	if _, err := b.beat(first); err != nil {
+		b.Errorf("the renewed session: %v", err)
+	}
+	b.same("sessions", b.held(acme), 1)
+}
+
+func sameHolderWhenFull(b *bench) {
+	first := b.take(want{max: 1, maxOrg: 1})
+	again := b.take(want{max: 1, maxOrg: 1})
+	b.same("session", again.ID, first.ID)
+	b.same("used", b.full(want{user: "bob", max: 1}).Used, 1)
+}
+
+func sameSessionID(b *bench) {
+	first := b.take(want{session: "s-1", max: 1})
+	again := b.take(want{session: "s-1", max: 1})
+	if again.Existing || again.ID != "s-1" || again.Grant != first.Grant || again.Used != 1 {
+		b.Errorf("the repeat found %+v", again)
+	}
+	b.same("token", again.TokenExpiresAt, first.TokenExpiresAt)
+	b.same("sessions", b.held(acme), 1)
+}
+
+func anotherHolder(b *bench) {
+	for i, w := range []want{{}, {user: "u"}, {hardware: "h"}, {instance: "i"}, {license: "lab"}, {hardware: "i", instance: "hw"}} {
+		if h := b.take(w); h.Existing {
+			b.Errorf("holder %d got another one's session", i)
+		}
+	}
+	b.same("sessions", b.held(acme), 6)
+}
+
+func licenseCap(b *bench) {
+	for i := range 3 {
+		h := b.take(want{user: strconv.Itoa(i), max: 3})
+		b.same("used", h.Used, i+1)
+	}
+	b.take(want{license: "lab"})
+	full := b.full(want{user: "late", max: 3})
+	b.same("refusal", []any{full.Limit, full.Used, full.Max}, []any{license.LimitLicense, 3, 3})
+	b.take(want{user: "late", max: 4})
+}
+
+func organizationCap(b *bench) {
+	b.take(want{license: "pro", maxOrg: 2})
+	h := b.take(want{license: "lab", maxOrg: 2})
+	b.same("used counts the license alone", h.Used, 1)
+	full := b.full(want{license: "new", maxOrg: 2})
+	b.same("refusal", []any{full.Limit, full.Used, full.Max}, []any{license.LimitOrganization, 2, 2})
+}
+
+func bothCaps(b *bench) {
+	b.take(want{})
+	b.same("limit", b.full(want{user: "bob", max: 1, maxOrg: 1}).Limit, license.LimitLicense)
+}
+
+func noSeatsSold(b *bench) {
+	for _, limit := range []int{-1, -5} {
+		full := b.full(want{max: limit})
+		b.same("used", full.Used, 0)
+		if full.RetryAfter <= 0 {
+			b.Errorf("retry after %s", full.RetryAfter)
+		}
+	}
+	_, r := b.fill(want{})
+	r.MaxLicense = 0
+	_, err := b.Ledger.Reserve(b.Context(), caller(acme, "ann"), r)
+	wants[*license.NoSeatsError](b, err)
+	b.same("sessions", b.held(acme), 0)
+}
+
+func loweredCaps(b *bench) {
+	var holds []seats.Hold
+	for i := range 5 {
+		holds = append(holds, b.take(want{user: strconv.Itoa(i)}))
+	}
+	full := b.full(want{user: "late", max: 2})
+	b.same("refusal", []any{full.Limit, full.Used, full.Max}, []any{license.LimitLicense, 5, 2})
+	full = b.full(want{user: "late", maxOrg: 1})
+	b.same("refusal", []any{full.Limit, full.Used, full.Max}, []any{license.LimitOrganization, 5, 1})
+	for i, h := range holds {
+		if _, err := b.beat(h); err != nil {
+			b.Errorf("holder %d: %v", i, err)
+		}
+		if again := b.take(want{user: strconv.Itoa(i), max: 2, maxOrg: 1}); again.ID != h.ID {
+			b.Errorf("holder %d lost its session", i)
+		}
+	}
+}
+
+func retryAfter(b *bench) {
+	b.take(want{license: "lab", user: "first"})
+	b.Advance(time.Minute)
+	h := b.take(want{user: "ann"})
+	b.Advance(time.Minute)
+	b.take(want{user: "bob"})
+	for _, c := range []struct {
+		name string
+		want want
+		wait time.Duration
+	}{
+		{"license", want{user: "late", max: 2}, sessionTTL - time.Minute},
+		{"organization", want{user: "late", maxOrg: 3}, sessionTTL - 2*time.Minute},
+	} {
+		if d := (b.full(c.want).RetryAfter - c.wait).Abs(); d > slack {
+			b.Errorf("%s: retry is %s off", c.name, d)
+		}
+	}
+	_, err := b.beat(h)
+	b.ok(err)
+	b.near("after ann's heartbeat bob is the earliest",
+		time.Time{}.Add(b.full(want{user: "late", max: 2}).RetryAfter), time.Time{}.Add(sessionTTL))
+}
+
+func removedIsFree(b *bench) {
+	h := b.take(want{max: 1, maxOrg: 1})
+	b.remove(seats.BySession, 1, h)
+	if next := b.take(want{user: "bob", max: 1, maxOrg: 1}); next.Existing || next.Used != 1 {
+		b.Errorf("next = %+v", next)
+	}
+}
+
+func recordedByBeat(b *bench) {
+	h := b.take(want{})
+	beaten, err := b.beat(h)
+	b.ok(err)
+	again := b.take(want{})
+	if !beaten.Recorded || !again.Recorded {
+		b.Errorf("recorded = %t, then %t: only what is in the record was ever told", beaten.Recorded, again.Recorded)
+	}
+	b.same("count of requests", again.Grant, 1)
+}
+
+func staleTests() map[string]func(*bench) {
+	return map[string]func(*bench){
+		"an expired session stands in the way": expiredInTheWay,
+		"a marked session stands in the way":   markedInTheWay,
+		"the holder's own goes first":          ownFirst,
+		"the holder's own goes also with room": ownWithRoom,
+		"others stay while there is room":      othersStay,
+		"as many as needed":                    asManyAsNeeded,
+		"both caps need room":                  roomForBoth,
+		"the living are never named":           livingNeverNamed,
+		"naming changes nothing":               namingChangesNothing,
+	}
+}
+
+func expiredInTheWay(b *bench) {
+	h := b.take(want{max: 1})
+	b.Advance(sessionTTL + slack)
+	holds := b.staleHolds(want{user: "bob", max: 1})
+	b.same("ids", ids(holds), []string{h.ID})
+	got := holds[0]
+	b.same("holder", got.Holder, h.Holder)
+	b.same("end", []any{got.EndedReason, got.EndedAt, got.ExpiresAt, got.Epoch, got.AcquiredAt},
+		[]any{license.EndExpired, h.ExpiresAt, h.ExpiresAt, h.Epoch, h.AcquiredAt})
+	b.near("now", got.Now, h.Now.Add(sessionTTL+slack))
+	b.remove(seats.IfExpired, 1, holds...)
+	b.take(want{user: "bob", max: 1})
+}
+
+func markedInTheWay(b *bench) {
+	for _, w := range []want{{user: "bob", max: 1}, {user: "bob", license: "lab", maxOrg: 1}} {
+		h := b.take(want{})
+		b.mark(h, license.EndRevoked)
+		holds := b.staleHolds(w)
+		b.same("ids", ids(holds), []string{h.ID})
+		b.same("reason", holds[0].EndedReason, license.EndRevoked)
+		b.remove(seats.IfExpired, 1, holds...)
+	}
+}
+
+func ownFirst(b *bench) {
+	others := []seats.Hold{b.take(want{user: "a"}), b.take(want{user: "b"})}
+	b.Advance(time.Minute)
+	own := b.take(want{user: "own"})
+	b.Advance(sessionTTL + slack)
+	b.same("enough", b.stale(want{user: "own", max: 3}), []string{own.ID})
+	b.same("one more", b.stale(want{user: "own", max: 2}), []string{own.ID, others[0].ID})
+}
+
+func ownWithRoom(b *bench) {
+	own := b.take(want{})
+	b.take(want{user: "bob"})
+	b.Advance(sessionTTL + slack)
+	b.same("stale", b.stale(want{}), []string{own.ID})
+}
+
+func othersStay(b *bench) {
+	b.take(want{})
+	b.Advance(sessionTTL + slack)
+	if h := b.take(want{user: "bob", max: 2, maxOrg: 2}); h.Used != 1 {
+		b.Errorf("used = %d: the expired do not count as living", h.Used)
+	}
+}
+
+func asManyAsNeeded(b *bench) {
+	var all []string
+	for i := range 4 {
+		all = append(all, b.take(want{user: strconv.Itoa(i)}).ID)
+		b.Advance(time.Second)
+	}
+	b.Advance(sessionTTL + slack)
+	for limit := 4; limit >= 1; limit-- {
+		b.same(fmt.Sprint("license cap ", limit), b.stale(want{user: "late", max: limit}), all[:5-limit])
+		b.same(fmt.Sprint("organization cap ", limit), b.stale(want{user: "late", license: "lab", maxOrg: limit}), all[:5-limit])
+	}
+}
+
+func roomForBoth(b *bench) {
+	lab := b.take(want{license: "lab"})
+	b.Advance(time.Second)
+	first, second := b.take(want{user: "a"}), b.take(want{user: "b"})
+	_ = second
+	b.Advance(sessionTTL + slack)
+	b.same("one serves both", b.stale(want{user: "late", max: 2, maxOrg: 3}), []string{first.ID})
+	b.same("the organization needs another", b.stale(want{user: "late", max: 2, maxOrg: 2}), []string{first.ID, lab.ID})
+}
+
+func livingNeverNamed(b *bench) {
+	dead := b.take(want{user: "dead"})
+	b.Advance(sessionTTL / 2)
+	b.take(want{user: "alive"})
+	b.Advance(sessionTTL/2 + slack)
+	b.same("stale", b.stale(want{user: "late", max: 2}), []string{dead.ID})
+	full := b.full(want{user: "late", max: 1})
+	b.same("used", full.Used, 1)
+}
+
+func namingChangesNothing(b *bench) {
+	h := b.take(want{})
+	b.Advance(sessionTTL + slack)
+	first := b.stale(want{user: "bob", max: 1})
+	b.same("again", b.stale(want{user: "bob", max: 1}), first)
+	b.same("sessions", b.held(acme), 1)
+	_, err := b.beat(h)
+	wants[*seats.ExpiredError](b, err)
+}

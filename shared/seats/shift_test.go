@@ -1,0 +1,225 @@
+package seats_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/seats"
+)
+
+// A real Redis has no movable clock. shifted gives a ledger one all the same:
+// to advance, it moves everything the ledger has written back in time, and it
+// translates the times that go in and out, so that its user sees one clock that
+// jumped. Only tests can do this: it takes the data apart behind the ledger's back.
+type shifted struct {
+	seats.Ledger
+	t      *testing.T
+	client redis.UniversalClient
+	prefix string
+
+	mu     sync.Mutex
+	offset time.Duration // what the shown clock is ahead of the server's
+}
+
+// shiftScript runs over one server's keys of a prefix. ARGV: prefix, what
+// (shift, lose, promote), milliseconds.
+const shiftScript = `
+local prefix, what, d = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local function digits(n) return string.format('%.0f', n) end
+local function back(raw)
+  local beat, token, between, acquired, rest = string.match(raw, '^(%d+),(%d+),(%d+,%d,%l*),(%d+)(,.*)$')
+  return digits(beat - d) .. ',' .. digits(token - d) .. ',' .. between .. ',' .. digits(acquired - d) .. rest
+end
+local function shift_hash(key, change)
+  local all = redis.call('HGETALL', key)
+  for i = 1, #all, 2 do redis.call('HSET', key, all[i], change(all[i + 1])) end
+end
+local function shift(key)
+  if redis.call('TYPE', key).ok == 'zset' then
+    local all = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
+    for i = 1, #all, 2 do redis.call('ZADD', key, digits(all[i + 1] - d), all[i]) end
+  elseif string.match(key, ':data$') then
+    shift_hash(key, back)
+  elseif string.match(key, ':owed$') then
+    shift_hash(key, function(raw)
+      local at, data = string.match(raw, '^(%d+);(.*)$')
+      return digits(at - d) .. ';' .. back(data)
+    end)
+  end
+end
+local function promote(key)
+  if string.match(key, ':epoch$') or string.match(key, ':nonce$') or string.match(key, ':seeded:') then
+    redis.call('SET', key, 'was-' .. redis.call('GET', key))
+  end
+end
+local cursor = '0'
+repeat
+  local page = redis.call('SCAN', cursor, 'MATCH', prefix .. ':*', 'COUNT', 1000)
+  cursor = page[1]
+  for _, key in ipairs(page[2]) do
+    if what == 'shift' then shift(key) elseif what == 'promote' then promote(key) else redis.call('DEL', key) end
+  end
+until cursor == '0'
+return 1`
+
+// onEveryServer runs the script on the server, or on each master of a cluster.
+func (s *shifted) onEveryServer(what string, d time.Duration) {
+	s.t.Helper()
+	run := func(ctx context.Context, node *redis.Client) error {
+		return node.Eval(ctx, shiftScript, nil, s.prefix, what, d.Milliseconds()).Err()
+	}
+	ctx := context.Background()
+	var err error
+	switch c := s.client.(type) {
+	case *redis.ClusterClient:
+		err = c.ForEachMaster(ctx, run)
+	case *redis.Client:
+		err = run(ctx, c)
+	default:
+		err = errors.New("an unknown kind of client")
+	}
+	if err != nil {
+		s.t.Fatalf("%s the data of %s: %v", what, s.prefix, err)
+	}
+}
+
+// Now is the shown clock.
+func (s *shifted) Now() time.Time {
+	s.t.Helper()
+	now, err := s.client.Time(context.Background()).Result()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return now.Add(s.ahead()).UTC().Truncate(time.Millisecond)
+}
+
+// SetNow makes the shown clock show now, and run on.
+func (s *shifted) SetNow(now time.Time) { s.Advance(now.Sub(s.Now())) }
+
+// Advance moves the shown clock.
+func (s *shifted) Advance(d time.Duration) {
+	s.t.Helper()
+	d = d.Truncate(time.Millisecond)
+	s.onEveryServer("shift", d)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.offset += d
+}
+
+func (s *shifted) Lose()    { s.onEveryServer("lose", 0) }
+func (s *shifted) Promote() { s.onEveryServer("promote", 0) }
+
+func (s *shifted) ahead() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.offset
+}
+
+// in is a shown time as the server knows it.
+func (s *shifted) in(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.Add(-s.ahead())
+}
+
+// out are the server's times as they are shown.
+func (s *shifted) out(times ...*time.Time) {
+	for _, t := range times {
+		if !t.IsZero() {
+			*t = t.Add(s.ahead())
+		}
+	}
+}
+
+func (s *shifted) outHold(h *seats.Hold) {
+	s.out(&h.Now, &h.AcquiredAt, &h.LastHeartbeatAt, &h.ExpiresAt, &h.EndedAt, &h.TokenExpiresAt, &h.PreviousTokenExpiry)
+}
+
+// outErr shows the times an error carries.
+func (s *shifted) outErr(err error) error {
+	var stale *seats.StaleError
+	var expired *seats.ExpiredError
+	var owed *seats.OwedError
+	var unknown *seats.UnknownError
+	switch {
+	case errors.As(err, &stale):
+		for i := range stale.Holds {
+			s.outHold(&stale.Holds[i])
+		}
+	case errors.As(err, &expired):
+		s.outHold(&expired.Hold)
+	case errors.As(err, &owed):
+		s.outHold(&owed.Hold)
+	case errors.As(err, &unknown):
+		s.out(&unknown.Now)
+	}
+	return err
+}
+
+// shownHold shows an answer; an error's hold is empty and stays so.
+func (s *shifted) shownHold(h seats.Hold, err error) (seats.Hold, error) {
+	if err != nil {
+		return h, s.outErr(err)
+	}
+	s.outHold(&h)
+	return h, nil
+}
+
+func (s *shifted) Reserve(ctx context.Context, c license.Caller, r seats.Reservation) (seats.Hold, error) {
+	r.LicenseEnds = s.in(r.LicenseEnds)
+	return s.shownHold(s.Ledger.Reserve(ctx, c, r))
+}
+
+func (s *shifted) Beat(ctx context.Context, c license.Caller, id string, candidates []seats.LicenseEnd, renew bool) (seats.Hold, error) {
+	translated := make([]seats.LicenseEnd, len(candidates))
+	for i, l := range candidates {
+		translated[i] = seats.LicenseEnd{LicenseID: l.LicenseID, Ends: s.in(l.Ends)}
+	}
+	return s.shownHold(s.Ledger.Beat(ctx, c, id, translated, renew))
+}
+
+func (s *shifted) Retoken(ctx context.Context, c license.Caller, id string, ends time.Time) error {
+	return s.Ledger.Retoken(ctx, c, id, s.in(ends))
+}
+
+func (s *shifted) Mark(ctx context.Context, c license.Caller, m seats.Mark) (seats.Hold, error) {
+	return s.shownHold(s.Ledger.Mark(ctx, c, m))
+}
+
+func (s *shifted) Visit(ctx context.Context, c license.Caller, limit int) (seats.Visit, error) {
+	v, err := s.Ledger.Visit(ctx, c, limit)
+	s.out(&v.Now, &v.Earliest)
+	for _, holds := range [][]seats.Hold{v.Expired, v.Owed} {
+		for i := range holds {
+			s.outHold(&holds[i])
+		}
+	}
+	return v, err
+}
+
+func (s *shifted) Known(ctx context.Context, c license.Caller, ids []string) (seats.Holdings, error) {
+	h, err := s.Ledger.Known(ctx, c, ids)
+	s.out(&h.Now)
+	return h, err
+}
+
+func (s *shifted) Stage(ctx context.Context, c license.Caller, nonce string, epoch int64, sessions []license.Session) error {
+	translated := make([]license.Session, len(sessions))
+	for i, x := range sessions {
+		x.AcquiredAt, x.LastHeartbeatAt, x.ExpiresAt = s.in(x.AcquiredAt), s.in(x.LastHeartbeatAt), s.in(x.ExpiresAt)
+		translated[i] = x
+	}
+	return s.Ledger.Stage(ctx, c, nonce, epoch, translated)
+}
+
+func (s *shifted) Settle(ctx context.Context, org string, v seats.Visit) (bool, error) {
+	v.Now, v.Earliest = s.in(v.Now), s.in(v.Earliest)
+	return s.Ledger.Settle(ctx, org, v)
+}
