@@ -30,7 +30,7 @@ func (r *Redis) stage(ctx context.Context, org, nonce string, epoch int64, sessi
 		args = append(args, packID(s.ID), digest(s.Holder), s.LicenseID, formatSession(s, epoch), r.tokenLife(s.ID).Milliseconds())
 	}
 	answer, err := r.eval(ctx, org, generationOf(epoch, nonce), call{script: r.scripts.stage, args: args, keys: func(g string) []string {
-		ks := []string{r.keys.all(org, g), r.keys.data(org, g), r.keys.licenses(org, g), r.keys.owed(org)}
+		ks := []string{r.keys.all(org, g), r.keys.data(org, g), r.keys.licenses(org, g), r.keys.owed(org), r.keys.dead(org)}
 		for _, s := range sessions {
 			ks = append(ks, r.keys.license(org, g, s.LicenseID), r.keys.holders(org, g, s.LicenseID))
 		}

@@ -9,6 +9,7 @@ local id = identity()
 if string.sub(ARGV[3], 1, #id + 1) ~= id .. ':' then return {LOST} end
 local before = string.match(redis.call('GET', KEYS[1]) or '', ':([^:]+)$')
 if before and before ~= ARGV[1] then redis.call('SADD', KEYS[3], before) end
+redis.call('SREM', KEYS[3], ARGV[1])
 redis.call('SET', KEYS[1], id .. ':' .. ARGV[1])
 redis.call('DEL', KEYS[2])
 return {OK, 1}

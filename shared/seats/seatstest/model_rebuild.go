@@ -100,6 +100,9 @@ func (m *Model) Stage(ctx context.Context, caller license.Caller, nonce string, 
 	}
 	defer m.mu.Unlock()
 	l := t.staged(generation(epoch, nonce))
+	if len(sessions) > 0 {
+		t.dead[generation(epoch, nonce)] = true
+	}
 	for _, s := range sessions {
 		if _, owed := t.owed[s.ID]; owed {
 			continue
@@ -132,6 +135,7 @@ func (m *Model) Load(ctx context.Context, caller license.Caller, nonce string, e
 	if t.generation != "" && t.generation != name {
 		t.dead[t.generation] = true
 	}
+	delete(t.dead, name)
 	t.loadedOn, t.generation, t.epoch = m.server.identity, name, epoch
 	t.nonce, t.nonceOf = "", ""
 	return nil

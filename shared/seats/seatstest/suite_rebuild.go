@@ -22,6 +22,7 @@ func rebuildTests() map[string]func(*bench) {
 		"an owed end stays out":               owedStaysOut,
 		"forgotten by epoch":                  forgottenByEpoch,
 		"a dead generation is cleared":        deadCleared,
+		"an unfinished rebuild is cleared":    unfinishedCleared,
 		"tokens are not all due at once":      rebuiltTokens,
 		"no count of requests from before":    grantsFromBefore,
 		"odd ids":                             rebuiltOddIDs,
@@ -208,6 +209,22 @@ func deadCleared(b *bench) {
 	b.rebuild(acme, 3)
 	b.same("dead after a forgotten one", len(b.visit(acme, 10).Dead), 1)
 	wants[*license.UnavailableError](b, b.Ledger.Clear(canceled(b.T), license.Service(acme), dead[0]))
+}
+
+func unfinishedCleared(b *bench) {
+	h := b.take(want{})
+	b.Promote()
+	session := recorded(h.ID, "ann", h.AcquiredAt)
+	b.ok(b.Ledger.Stage(b.Context(), license.Service(acme), b.nonce(acme), 2, []license.Session{session}))
+	b.Promote() // the rebuilder finds its nonce gone and stops
+	b.rebuild(acme, 3, session)
+	b.same("dead", len(b.visit(acme, 10).Dead), 2)
+	for _, g := range b.visit(acme, 10).Dead {
+		b.ok(b.Ledger.Clear(b.Context(), license.Service(acme), g))
+	}
+	_, err := b.beat(h)
+	b.ok(err)
+	b.same("left", len(b.visit(acme, 10).Dead), 0)
 }
 
 func rebuiltTokens(b *bench) {
