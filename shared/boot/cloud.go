@@ -14,6 +14,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/identity"
 	"github.com/coditect-ai/coditect-licenses/shared/redisconn"
 	"github.com/coditect-ai/coditect-licenses/shared/store"
+	"github.com/coditect-ai/coditect-licenses/shared/telemetry"
 )
 
 // dial makes the cloud's clients. All but Memorystore's discovery connect at
@@ -53,6 +54,9 @@ func (d *dialer) redis(ctx context.Context) error {
 	}
 	d.clients.Redis = client
 	d.closers = append(d.closers, client.Close)
+	if !telemetry.Wanted() {
+		return nil
+	}
 	// Statements would put hardware ids into traces.
 	return redisotel.InstrumentTracing(client, redisotel.WithDBStatement(false))
 }

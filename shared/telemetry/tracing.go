@@ -55,7 +55,10 @@ func logExportError(err error) {
 	slog.Default().Warn("spans could not be exported", slog.String("error", err.Error()))
 }
 
-// wanted reports whether the environment asks for traces.
+// Wanted reports whether the environment asks for traces, so that clients need
+// not be instrumented where nobody looks.
+func Wanted() bool { return wanted(os.Getenv) }
+
 func wanted(getenv func(string) string) bool {
 	if strings.EqualFold(getenv("OTEL_SDK_DISABLED"), "true") {
 		return false

@@ -1,0 +1,206 @@
+package boot_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coditect-ai/coditect-licenses/functions"
+	"github.com/coditect-ai/coditect-licenses/shared/api"
+	"github.com/coditect-ai/coditect-licenses/shared/boot"
+	"github.com/coditect-ai/coditect-licenses/shared/config"
+	"github.com/coditect-ai/coditect-licenses/shared/devstack/fakeidp"
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+)
+
+// TestReadinessPingsWhatTheProcessHas: and each check tells its own backend's trouble.
+func TestReadinessPingsWhatTheProcessHas(t *testing.T) {
+	p := newParts(t)
+	if got := checks(p.assemble(t, configuration(config.Release))); !slices.Equal(got, []string{"firestore", "redis"}) {
+		t.Errorf("without a key: %q", got)
+	}
+	p.addKMS(t)
+	s := p.assemble(t, configuration(config.Acquire))
+	if got := checks(s); !slices.Equal(got, []string{"firestore", "kms", "redis"}) {
+		t.Errorf("with a key: %q", got)
+	}
+	options := s.Web("acquire")
+	for name, check := range options.Checks {
+		if err := check(t.Context()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	p.redis.Close()
+	p.kms.SetBefore(func(context.Context, string) error { return errors.New("away") })
+	fresh := p.assemble(t, configuration(config.Acquire)).Web("acquire") // no key set in memory yet
+	for _, backend := range []string{"redis", "kms"} {
+		var u *license.UnavailableError
+		if err := fresh.Checks[backend](t.Context()); !errors.As(err, &u) || u.Backend != backend {
+			t.Errorf("%s down: %v", backend, err)
+		}
+	}
+	if err := fresh.Checks["firestore"](t.Context()); err != nil {
+		t.Errorf("firestore: %v", err)
+	}
+}
+
+func checks(s *boot.Service) []string { return slices.Sorted(maps.Keys(s.Web("x").Checks)) }
+
+func TestWebOptions(t *testing.T) {
+	p := newParts(t)
+	for _, tt := range []struct {
+		function string
+		deadline time.Duration
+	}{{config.Release, 10 * time.Second}, {config.Reaper, 50 * time.Second}} {
+		got := p.assemble(t, configuration(tt.function)).Web("name")
+		if got.Name != "name" || got.ProjectID != project || got.Deadline != tt.deadline || got.Logger == nil || got.Now == nil {
+			t.Errorf("%s: %+v", tt.function, got)
+		}
+	}
+}
+
+func TestAssembleRefuses(t *testing.T) {
+	p := newParts(t)
+	p.addKMS(t)
+	for name, change := range map[string]func(*config.Config){
+		"no session ttl": func(c *config.Config) { c.SessionTTL = 0 },
+		"no token ttl":   func(c *config.Config) { c.TokenTTL = 0 },
+		"no key":         func(c *config.Config) { c.KMSKey = "" },
+	} {
+		cfg := configuration(config.Acquire)
+		change(&cfg)
+		s, err := boot.Assemble(cfg, p.Clients, slog.New(slog.DiscardHandler), time.Now)
+		if err == nil || s != nil || !strings.HasPrefix(err.Error(), "boot: ") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestDesk: only a process with a key signs.
+func TestDesk(t *testing.T) {
+	p := newParts(t)
+	if s := p.assemble(t, configuration(config.Release)); s.Desk != nil {
+		t.Error("a desk without a key")
+	}
+	p.addKMS(t)
+	s := p.assemble(t, configuration(config.Acquire))
+	if keys, err := s.Desk.JWKS(t.Context()); err != nil || !strings.Contains(string(keys), `"kty":"RSA"`) {
+		t.Errorf("%s, %v", keys, err)
+	}
+}
+
+// TestAuthenticateFresh: only acquire asks about revocation.
+func TestAuthenticateFresh(t *testing.T) {
+	p := newParts(t)
+	s := p.assemble(t, configuration(config.Acquire))
+	token := p.idp.IDToken(fakeidp.Claims{UserID: "ann", TenantID: "acme"})
+	p.idp.Revoke("", "ann", time.Now().Add(time.Minute))
+	caller, err := s.Authenticate(false)(t.Context(), token)
+	if err != nil || caller.UserID != "ann" || caller.OrganizationID != "acme" || caller.Role != license.RoleMember {
+		t.Errorf("not asked: %+v, %v", caller, err)
+	}
+	if p.idp.Lookups() != 0 {
+		t.Error("Identity Platform was asked all the same")
+	}
+	if caller, err := s.Authenticate(true)(t.Context(), token); !errors.Is(err, license.ErrUnauthenticated) {
+		t.Errorf("revoked: %+v, %v", caller, err)
+	}
+}
+
+func TestAuthenticateScheduler(t *testing.T) {
+	const (
+		current, older = "https://reaper.example/", "https://older.example/"
+		stranger       = "stranger@boot-test.iam.gserviceaccount.com"
+	)
+	p := newParts(t)
+	if _, err := p.assemble(t, configuration(config.Release)).AuthenticateScheduler(t.Context(), p.schedulerToken(current, scheduler)); !errors.Is(err, license.ErrUnauthenticated) {
+		t.Errorf("without a scheduler: %v", err)
+	}
+	p.addScheduler(t, current)
+	p.addScheduler(t, older)
+	s := p.assemble(t, configuration(config.Reaper))
+	for name, tt := range map[string]struct {
+		token string
+		want  error
+	}{
+		"current":              {p.schedulerToken(current, scheduler), nil},
+		"older":                {p.schedulerToken(older, scheduler), nil},
+		"elsewhere":            {p.schedulerToken("https://elsewhere.example/", scheduler), license.ErrUnauthenticated},
+		"stranger":             {p.schedulerToken(current, stranger), license.ErrForbidden},
+		"stranger, older":      {p.schedulerToken(older, stranger), license.ErrForbidden},
+		"a user's token":       {p.idp.IDToken(fakeidp.Claims{UserID: "ann", TenantID: "acme"}), license.ErrUnauthenticated},
+		"a prefix of audience": {p.schedulerToken("https://reaper.example", scheduler), license.ErrUnauthenticated},
+		"nothing":              {"", license.ErrUnauthenticated},
+	} {
+		caller, err := s.AuthenticateScheduler(t.Context(), tt.token)
+		if !errors.Is(err, tt.want) || (err == nil) != (caller == license.Caller{Role: license.RoleService}) {
+			t.Errorf("%s: %+v, %v; want %v", name, caller, err, tt.want)
+		}
+	}
+}
+
+// TestSchedulerWithoutGoogle: an outage is not the caller's fault.
+func TestSchedulerWithoutGoogle(t *testing.T) {
+	p := newParts(t)
+	p.addScheduler(t, "https://a.example/")
+	p.addScheduler(t, "https://b.example/")
+	token := p.schedulerToken("https://b.example/", scheduler)
+	p.idp.SetMode(fakeidp.Failing)
+	var u *license.UnavailableError
+	_, err := p.assemble(t, configuration(config.Reaper)).AuthenticateScheduler(t.Context(), token)
+	if !errors.As(err, &u) || errors.Is(err, license.ErrUnauthenticated) {
+		t.Errorf("error %v, want that identity is unavailable", err)
+	}
+}
+
+// TestReaperIsWired: an abandoned seat of the assembled service is ended by
+// the assembled reaper, for the scheduler alone.
+func TestReaperIsWired(t *testing.T) {
+	p := newParts(t)
+	p.addKMS(t)
+	p.addScheduler(t, "https://reaper.example/")
+	seed(t, p)
+	acquire, err := functions.Acquire(p.assemble(t, configuration(config.Acquire)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	reaper, err := functions.Reaper(p.assemble(t, configuration(config.Reaper)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ann := p.idp.IDToken(fakeidp.Claims{UserID: "ann", TenantID: "acme"})
+	if w := ask(acquire, http.MethodPost, api.PathAcquire, ann, `{"hardware_id":"hw-1"}`); w.Code != http.StatusCreated {
+		t.Fatalf("acquire: %d %s", w.Code, w.Body)
+	}
+	p.redis.Advance(7 * time.Minute)
+	if w := ask(reaper, http.MethodPost, "/", ann, ""); w.Code != http.StatusUnauthorized {
+		t.Errorf("a user may reap: %d", w.Code)
+	}
+	w := ask(reaper, http.MethodPost, "/", p.schedulerToken("https://reaper.example/", scheduler), "")
+	var report api.ReapReport
+	if err := json.Unmarshal(w.Body.Bytes(), &report); err != nil || w.Code != http.StatusOK || report.SessionsReaped != 1 {
+		t.Errorf("reap: %d %s (%v)", w.Code, w.Body, err)
+	}
+	if n, err := p.Record.CountActive(t.Context(), license.Service("acme")); err != nil || n != 0 {
+		t.Errorf("%d sessions active in the record, %v", n, err)
+	}
+}
+
+func seed(t *testing.T, p *parts) {
+	t.Helper()
+	service := license.Service("acme")
+	err := errors.Join(
+		p.Record.PutOrganization(t.Context(), service, license.Organization{ID: "acme", Name: "Acme", Slug: "acme", MaxConcurrentSeats: 9, Status: license.StatusActive}),
+		p.Record.PutLicense(t.Context(), service, license.License{ID: "acme-pro", OrganizationID: "acme", Product: "studio", MaxSeats: 1, Status: license.StatusActive}),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
