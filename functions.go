@@ -12,7 +12,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/boot"
 )
 
-func init() {
+func init() { //nolint:gochecknoinits // the Functions Framework finds functions by what init registered
 	framework.HTTP("Acquire", boot.Function("Acquire", functions.Acquire))
 	framework.HTTP("Heartbeat", boot.Function("Heartbeat", functions.Heartbeat))
 	framework.HTTP("Release", boot.Function("Release", functions.Release))

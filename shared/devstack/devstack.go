@@ -118,7 +118,7 @@ func (s *Stack) Close() error {
 func (s *Stack) onClose(f func() error) { s.closers = append(s.closers, f) }
 
 func (s *Stack) config() config.Config {
-	return config.Config{
+	return config.Config{ //nolint:gosec // a key's name, not a credential
 		Project: Project, IdentityProject: Project,
 		KMSKey:      fakekms.DefaultKey,
 		TokenIssuer: "https://licenses.coditect.ai",
