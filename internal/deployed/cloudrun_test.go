@@ -1,0 +1,135 @@
+package deployed
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/coditect-ai/coditect-licenses/shared/api"
+)
+
+// TestAbandonedSeat: an expired seat goes to the next who asks, reaper or not;
+// what nobody asks for, the reaper ends.
+func TestAbandonedSeat(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	c.organization("acme", 2)
+	quick := []string{"SESSION_TTL=4s", "HEARTBEAT_INTERVAL=1s", "BACKEND_DEADLINE=1s", "TOKEN_TTL=3s"}
+	f := c.fleet(append(quick, c.emulated()...)...)
+	ann, bob, eve := c.user(t, "ann", "acme"), c.user(t, "bob", "acme"), c.user(t, "eve", "acme")
+	left := ann.session(ann.acquire(f.acquire, "hardware-of-ann"), http.StatusCreated)
+	ann.session(ann.acquire(f.acquire, "second-hardware-of-ann"), http.StatusCreated)
+	refused(t, bob.acquire(f.acquire, "hardware-of-bob"), api.NoSeatsAvailable)
+	<-time.After(time.Until(left.ExpiresAt.Add(50 * time.Millisecond))) // the real server's clock decides
+	ended := refused(t, ann.heartbeat(f.heartbeat, left.SessionID, ""), api.SessionEnded)
+	if ended.Reason == nil || *ended.Reason != "expired" {
+		t.Errorf("ended because of %v", ended.Reason)
+	}
+	bob.session(bob.acquire(f.acquire, "hardware-of-bob"), http.StatusCreated)
+	last := eve.session(eve.acquire(f.acquire, "hardware-of-eve"), http.StatusCreated)
+
+	<-time.After(time.Until(last.ExpiresAt.Add(50 * time.Millisecond)))
+	reap := func() api.ReapReport {
+		r := must(call(ann.client, http.MethodPost, f.reaper.base+"/", c.schedulerToken(audience, scheduler), ""))(t)
+		return read[api.ReapReport](t, r, http.StatusOK)
+	}
+	if report := reap(); report.OrganizationsVisited != 1 || report.SessionsReaped != 2 || report.More {
+		t.Errorf("the reaper's report is %+v, want two sessions of one organization", report)
+	}
+	if report := reap(); report.SessionsReaped != 0 {
+		t.Errorf("the second report is %+v", report)
+	}
+	if c.active("acme") != 0 {
+		t.Error("the record still has active sessions")
+	}
+}
+
+// TestRevokedTokens: with CHECK_REVOKED the acquire function asks Identity
+// Platform, as the service account.
+func TestRevokedTokens(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	c.organization("acme", 2)
+	p := c.start("Acquire", "CHECK_REVOKED=true")
+	ann, bob := c.user(t, "ann", "acme"), c.user(t, "bob", "acme")
+	ann.session(ann.acquire(p, "hardware-of-ann"), http.StatusCreated)
+	c.idp.Revoke("", "ann", time.Now().Add(time.Minute))
+	refused(t, ann.acquire(p, "hardware-of-ann"), api.Unauthenticated)
+	bob.session(bob.acquire(p, "hardware-of-bob"), http.StatusCreated)
+}
+
+// TestTracesLeaveBeforeTheProcess: the spans of the last request are sent while
+// the process ends, and hold nothing of the caller's.
+func TestTracesLeaveBeforeTheProcess(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	c.organization("acme", 1)
+	var mu sync.Mutex
+	var spans bytes.Buffer
+	collector := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		_, _ = io.Copy(&spans, r.Body)
+		w.Header().Set("Content-Type", "application/x-protobuf")
+	}))
+	defer collector.Close()
+	p := c.start("Acquire", "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL, "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf", "OTEL_BSP_SCHEDULE_DELAY=600000")
+	ann := c.user(t, "ann", "acme")
+	ann.session(ann.acquire(p, "hardware-of-ann"), http.StatusCreated)
+	p.signal(syscall.SIGTERM)
+	if code := p.ended(killLimit); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	for _, want := range []string{api.PathAcquire, "AsymmetricSign", "evalsha"} {
+		if !strings.Contains(spans.String(), want) {
+			t.Errorf("no span about %s", want)
+		}
+	}
+	for _, secret := range c.secrets() {
+		if strings.Contains(spans.String(), secret) {
+			t.Errorf("a span holds %q", secret)
+		}
+	}
+}
+
+// TestNoStandInIsDeployed: what only tests and local runs use is not part of
+// the program.
+func TestNoStandInIsDeployed(t *testing.T) {
+	t.Parallel()
+	packages := string(must(exec.CommandContext(t.Context(), "go", "list", "-deps", module+"/cmd/function").Output())(t))
+	for _, standIn := range []string{
+		module + "/shared/devstack", module + "/internal/", module + "/shared/seats/seatstest", module + "/shared/store/storetest",
+		"github.com/alicebob/miniredis", "github.com/alecthomas/kong", "testing\n",
+	} {
+		if strings.Contains("\n"+packages, "\n"+standIn) {
+			t.Errorf("%s is part of the program", standIn)
+		}
+	}
+	if !strings.Contains(packages, module+"/functions/acquire") {
+		t.Error("the program's functions are not in the list")
+	}
+}
+
+// TestManifestIsAlone: the buildpack fails on a test or a main beside it.
+func TestManifestIsAlone(t *testing.T) {
+	t.Parallel()
+	files := must(filepath.Glob("../../*.go"))(t)
+	if len(files) != 1 || filepath.Base(files[0]) != "functions.go" {
+		t.Errorf("Go files at the root: %q, want functions.go alone", files)
+	}
+	// The buildpack looks for this import to choose its template.
+	if text := must(os.ReadFile("../../functions.go"))(t); !bytes.Contains(text, []byte(`"github.com/GoogleCloudPlatform/functions-framework-go/functions"`)) {
+		t.Error("functions.go does not import the framework's functions package")
+	}
+}

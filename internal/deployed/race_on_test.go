@@ -1,0 +1,6 @@
+//go:build race
+
+package deployed
+
+// raceDetector says whether these tests, and so the program, have it.
+const raceDetector = true
