@@ -99,7 +99,7 @@ func layOut(t *testing.T, files map[string]string) string {
 			t.Fatal(err)
 		}
 		content = strings.ReplaceAll(content, "{}", dir)
-		if err := os.WriteFile(path, []byte(content), 0o700); err != nil { //nolint:gosec // a program
+		if err := os.WriteFile(path, []byte(content), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}

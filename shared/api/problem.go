@@ -48,7 +48,7 @@ type CodeInfo struct {
 }
 
 // codes is the one table of codes; it is never written to.
-var codes = [...]CodeInfo{
+var codes = [...]CodeInfo{ //nolint:gochecknoglobals // Go has no constant tables
 	info(InvalidRequest, http.StatusBadRequest, "The request is not valid", false),
 	info(Unauthenticated, http.StatusUnauthorized, "Sign-in required", false),
 	info(TenantMissing, http.StatusForbidden, "No organization", false),

@@ -32,7 +32,7 @@ const keysHost = "www.googleapis.com"
 
 // defaultTransport serializes the exchange of http.DefaultTransport, which is
 // the process's own global.
-var defaultTransport sync.Mutex
+var defaultTransport sync.Mutex //nolint:gochecknoglobals // guards a global
 
 // newAdminClient builds the SDK's client with keys as its only source of
 // certificates and rpc for everything else. It does no network I/O: credentials
@@ -65,6 +65,7 @@ func refusingClient() *http.Client { return &http.Client{Transport: refuser{}} }
 
 type refuser struct{}
 
+// RoundTrip implements [http.RoundTripper]; it always fails.
 func (refuser) RoundTrip(*http.Request) (*http.Response, error) {
 	return nil, errors.New("this verifier makes no calls")
 }
@@ -75,6 +76,7 @@ func noCredentials() *cloudauth.Credentials {
 
 type noTokens struct{}
 
+// Token implements [cloudauth.TokenProvider]; it always fails.
 func (noTokens) Token(context.Context) (*cloudauth.Token, error) {
 	return nil, errors.New("this client has no credentials")
 }
@@ -93,7 +95,8 @@ func (k *keyCache) transport(base http.RoundTripper) *http.Transport {
 	}
 	t.Proxy = func(r *http.Request) (*url.URL, error) {
 		if r.URL.Host == keysHost || proxy == nil {
-			return nil, nil // a proxied request would not be dialed below
+			// A proxied request would not be dialed below.
+			return nil, nil //nolint:nilnil // net/http's word for no proxy
 		}
 		return proxy(r)
 	}
@@ -109,15 +112,15 @@ func (k *keyCache) transport(base http.RoundTripper) *http.Transport {
 // serve answers one request on conn and closes it, so that nothing is left
 // running between fetches.
 func (k *keyCache) serve(conn net.Conn) {
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	_ = conn.SetDeadline(time.Now().Add(2 * fetchTimeout)) // a reader that never asks
-	defer context.AfterFunc(k.lifetime, func() { conn.Close() })()
+	defer context.AfterFunc(k.lifetime, func() { _ = conn.Close() })()
 	req, err := http.ReadRequest(bufio.NewReader(conn))
 	if err != nil {
 		return
 	}
 	req.URL.Scheme, req.URL.Host = "https", req.Host
-	resp, err := k.RoundTrip(req.WithContext(k.lifetime))
+	resp, err := k.RoundTrip(req.WithContext(k.lifetime)) //nolint:bodyclose // Write closes it
 	if err != nil {
 		resp = &http.Response{StatusCode: http.StatusServiceUnavailable, ProtoMajor: 1, ProtoMinor: 1, Request: req}
 	}

@@ -108,8 +108,9 @@ func (c claimSet) role() license.Role {
 	switch role := license.Role(name); role {
 	case license.RoleOwner, license.RoleAdmin:
 		return role
+	default:
+		return license.RoleMember
 	}
-	return license.RoleMember
 }
 
 // email is for people who read the record and decides nothing, so an unusable

@@ -1,7 +1,6 @@
 package identity
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -50,6 +49,16 @@ func TestFreshFor(t *testing.T) {
 	}
 }
 
+// send makes a request without a body; whoever gets an answer closes it.
+func send(t *testing.T, client *http.Client, method, url string) (*http.Response, error) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client.Do(req)
+}
+
 // fetchDocument reads one of the real formats.
 func fetchDocument(t *testing.T, url string) string {
 	t.Helper()
@@ -57,11 +66,11 @@ func fetchDocument(t *testing.T, url string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := idp.Client().Get(url)
+	resp, err := send(t, idp.Client(), http.MethodGet, url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
@@ -188,13 +197,13 @@ func TestKeyCacheServesNothingElse(t *testing.T) {
 	defer k.close()
 	client := &http.Client{Transport: k}
 	for _, u := range []string{serviceKeysURL, userKeysURL + "?x=1", strings.Replace(userKeysURL, "https", "http", 1)} {
-		if resp, err := client.Get(u); err == nil {
-			resp.Body.Close()
+		if resp, err := send(t, client, http.MethodGet, u); err == nil {
+			_ = resp.Body.Close()
 			t.Errorf("%s is answered", u)
 		}
 	}
-	if resp, err := client.Post(userKeysURL, "text/plain", strings.NewReader("x")); err == nil {
-		resp.Body.Close()
+	if resp, err := send(t, client, http.MethodPost, userKeysURL); err == nil {
+		_ = resp.Body.Close()
 		t.Error("a POST is answered")
 	}
 }
@@ -204,11 +213,11 @@ func throughTransport(t *testing.T, k *keyCache, url string) (int, string) {
 	t.Helper()
 	transport := k.transport(http.DefaultTransport)
 	defer transport.CloseIdleConnections()
-	resp, err := (&http.Client{Transport: transport}).Get(url)
+	resp, err := send(t, &http.Client{Transport: transport}, http.MethodGet, url)
 	if err != nil {
 		return 0, err.Error()
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	body, _ := io.ReadAll(resp.Body)
 	return resp.StatusCode, string(body)
 }
@@ -244,7 +253,7 @@ func TestIdleConnectionsEnd(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				defer conn.Close()
+				defer func() { _ = conn.Close() }()
 				began := time.Now()
 				tt.end(k)
 				_, err = conn.Read(make([]byte, 1))
@@ -257,17 +266,17 @@ func TestIdleConnectionsEnd(t *testing.T) {
 }
 
 func TestTransportLeavesOtherHostsAlone(t *testing.T) {
-	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "other") }))
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "other") }))
 	defer server.Close()
 	k := newKeyCache(userKeysURL, http.DefaultClient, checkCertificates, time.Now)
 	defer k.close()
 	transport := k.transport(server.Client().Transport)
 	defer transport.CloseIdleConnections()
-	resp, err := (&http.Client{Transport: transport}).Get(server.URL)
+	resp, err := send(t, &http.Client{Transport: transport}, http.MethodGet, server.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	if body, _ := io.ReadAll(resp.Body); string(body) != "other" {
 		t.Errorf("body is %q", body)
 	}
@@ -315,11 +324,11 @@ func TestTokenCache(t *testing.T) {
 
 // Nothing but keys is ever asked for when revocation is not checked.
 func TestRefusingClient(t *testing.T) {
-	if resp, err := refusingClient().Get("https://identitytoolkit.googleapis.com/"); err == nil {
-		resp.Body.Close()
+	if resp, err := send(t, refusingClient(), http.MethodGet, "https://identitytoolkit.googleapis.com/"); err == nil {
+		_ = resp.Body.Close()
 		t.Error("a call was made")
 	}
-	if _, err := noCredentials().Token(context.Background()); err == nil {
+	if _, err := noCredentials().Token(t.Context()); err == nil {
 		t.Error("there are credentials")
 	}
 }

@@ -92,7 +92,7 @@ func (k *keyCache) get(ctx context.Context) ([]byte, error) {
 		k.mu.Unlock()
 		return body, nil
 	}
-	started := k.start()
+	started := k.start() //nolint:contextcheck // a fetch outlives who started it
 	flight := k.flight
 	k.mu.Unlock()
 	if body != nil && !started {
@@ -164,7 +164,7 @@ func (k *keyCache) download(ctx context.Context) ([]byte, time.Duration, error) 
 	if err != nil {
 		return nil, 0, err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
 		return nil, 0, fmt.Errorf("status %d", resp.StatusCode)
 	}

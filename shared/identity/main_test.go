@@ -1,7 +1,6 @@
 package identity_test
 
 import (
-	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -30,7 +29,7 @@ func newIDP(t testing.TB) *fakeidp.IDP {
 func newVerifier(t testing.TB, cfg identity.Config) *identity.Verifier {
 	t.Helper()
 	cfg.ProjectID = project
-	v, err := identity.New(context.Background(), cfg)
+	v, err := identity.New(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,4 +80,4 @@ func wantSilent(t testing.TB, err error, secrets ...string) {
 }
 
 // pass moves the clock of a synctest bubble.
-func pass(d time.Duration) { time.Sleep(d) }
+func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // the bubble's clock, which nobody waits for

@@ -235,7 +235,7 @@ func translate(err error) error {
 	case auth.IsIDTokenInvalid(err):
 		return refuse("not signed by Google for this project")
 	}
-	if resp := errorutils.HTTPResponse(err); resp != nil {
+	if resp := errorutils.HTTPResponse(err); resp != nil { //nolint:bodyclose // a copy in memory
 		return unavailable(fmt.Errorf("revocation check: status %d", resp.StatusCode))
 	}
 	return unavailable(errors.New("revocation check: no answer"))

@@ -1,7 +1,6 @@
 package identity_test
 
 import (
-	"context"
 	"math"
 	"net/http"
 	"strings"
@@ -240,14 +239,14 @@ func TestVerifyConcurrently(t *testing.T) {
 func TestNewRefusesEmulator(t *testing.T) {
 	for _, value := range []string{"", "127.0.0.1:9099"} {
 		t.Setenv("FIREBASE_AUTH_EMULATOR_HOST", value)
-		if _, err := identity.New(context.Background(), identity.Config{ProjectID: project}); err == nil {
+		if _, err := identity.New(t.Context(), identity.Config{ProjectID: project}); err == nil {
 			t.Errorf("FIREBASE_AUTH_EMULATOR_HOST=%q is accepted", value)
 		}
 	}
 }
 
 func TestNewTellsEveryFault(t *testing.T) {
-	_, err := identity.New(context.Background(), identity.Config{CacheSize: -1})
+	_, err := identity.New(t.Context(), identity.Config{CacheSize: -1})
 	for _, want := range []string{"project id", "cache size"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v does not tell of the %s", err, want)
@@ -257,7 +256,7 @@ func TestNewTellsEveryFault(t *testing.T) {
 
 func TestNewPassesOnFaultyOptions(t *testing.T) {
 	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", "/does/not/exist.json")
-	if _, err := identity.New(context.Background(), identity.Config{ProjectID: project, CheckRevoked: true}); err == nil {
+	if _, err := identity.New(t.Context(), identity.Config{ProjectID: project, CheckRevoked: true}); err == nil {
 		t.Error("a revocation check without credentials is accepted")
 	}
 }

@@ -83,7 +83,7 @@ func (c *Cache) Entitlements(ctx context.Context, caller license.Caller) (licens
 		if result.Err != nil {
 			return license.Entitlements{}, result.Err
 		}
-		return result.Val.(cacheEntry).copy(), nil //nolint:forcetypeassert // load's own type
+		return result.Val.(cacheEntry).copy(), nil //nolint:errcheck // what load answers
 	case <-ctx.Done():
 		return c.afterGivingUp(ctx, id)
 	}

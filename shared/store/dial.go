@@ -69,8 +69,11 @@ func dialEmulator(addr string, options ...grpc.DialOption) (*grpc.ClientConn, er
 // emulatorOwner is the emulator's fixed password for its administrator.
 type emulatorOwner struct{}
 
+// GetRequestMetadata implements [credentials.PerRPCCredentials].
 func (emulatorOwner) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
 	return map[string]string{"authorization": "Bearer owner"}, nil
 }
 
+// RequireTransportSecurity implements [credentials.PerRPCCredentials]: the
+// emulator speaks no TLS.
 func (emulatorOwner) RequireTransportSecurity() bool { return false }

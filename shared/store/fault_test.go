@@ -274,7 +274,7 @@ func TestFenceAfterALostAnswer(t *testing.T) {
 		switch {
 		case rpc == "BeginTransaction":
 			if begins++; begins == 2 {
-				rebuild(t, r, w)
+				rebuild(t, r, w) //nolint:contextcheck // another caller's work
 			}
 		case rpc == "Commit" && commits == 0:
 			commits++
@@ -299,7 +299,7 @@ func TestFenceAfterARefusedAttempt(t *testing.T) {
 		switch rpc {
 		case "BeginTransaction":
 			if begins++; begins == 2 {
-				rebuild(t, r, w)
+				rebuild(t, r, w) //nolint:contextcheck // another caller's work
 			}
 		case "Commit":
 			return status.Error(codes.Aborted, "injected: lost against the rebuild")

@@ -74,7 +74,7 @@ type broken struct{}
 func (broken) Write([]byte) (int, error) { return 0, errors.New("closed") }
 
 // TestBrokenWriter: a log that cannot be written costs its lines alone.
-func TestBrokenWriter(t *testing.T) {
+func TestBrokenWriter(_ *testing.T) {
 	telemetry.NewLogger(broken{}, slog.LevelInfo).Info("lost", "value", make(chan int))
 }
 
@@ -85,7 +85,7 @@ func TestLinesDoNotMix(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			for range 50 {
-				log.Info(strings.Repeat("x", 500))
+				log.Info("long", "text", strings.Repeat("x", 500))
 			}
 		})
 	}

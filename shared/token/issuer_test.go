@@ -103,7 +103,7 @@ func TestIssueRunsConcurrently(t *testing.T) {
 	b.issue(t)
 	var begun sync.WaitGroup
 	begun.Add(parallel)
-	b.kms.SetBefore(func(ctx context.Context, method string) error {
+	b.kms.SetBefore(func(ctx context.Context, _ string) error {
 		begun.Done()
 		all := make(chan struct{})
 		go func() { begun.Wait(); close(all) }()
@@ -194,9 +194,9 @@ func TestHangingKMSEndsAtTheDeadline(t *testing.T) {
 		<-ctx.Done()
 		return ctx.Err()
 	})
-	_, err := b.Issue(context.Background(), b.claims())
+	_, err := b.Issue(t.Context(), b.claims())
 	wantUnavailable(t, err)
-	wantUnavailable(t, b.Ping(context.Background()))
+	wantUnavailable(t, b.Ping(t.Context()))
 }
 
 func TestCallerWhoLeavesIsNotKept(t *testing.T) {

@@ -70,7 +70,7 @@ func (k *keySet) current(ctx context.Context) (*snapshot, error) {
 		if r.Err != nil {
 			return nil, r.Err
 		}
-		return r.Val.(*snapshot), nil
+		return r.Val.(*snapshot), nil //nolint:errcheck // what the flight answers
 	case <-ctx.Done():
 		if s, _ := k.known(); s != nil {
 			return s, nil

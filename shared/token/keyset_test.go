@@ -270,7 +270,7 @@ func TestEveryCallHasADeadline(t *testing.T) {
 		}
 		return nil
 	})
-	if _, err := b.Issue(context.Background(), b.claims()); err != nil {
+	if _, err := b.Issue(t.Context(), b.claims()); err != nil {
 		t.Fatal(err)
 	}
 	mu.Lock()

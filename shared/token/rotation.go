@@ -15,7 +15,7 @@ import (
 // RS256 with a 4096-bit modulus.
 const Algorithm = kmspb.CryptoKeyVersion_RSA_SIGN_PKCS1_4096_SHA256
 
-// ErrNoSigningVersion: the key has no enabled version of [Algorithm].
+// ErrNoSigningVersion means that the key has no enabled version of [Algorithm].
 var ErrNoSigningVersion = errors.New("the signing key has no enabled version")
 
 // Version is one version of the signing key, as far as choosing among them

@@ -36,7 +36,7 @@ func TestSigningVersion(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		versions []token.Version
-		want     string // kid; empty: none
+		want     string // its kid, or nothing
 	}{
 		{"no versions", nil, ""},
 		{"one, old", []token.Version{version(1, day)}, "license-token-1"},

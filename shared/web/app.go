@@ -99,7 +99,7 @@ func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if entered {
 		defer a.gate.leave()
 	}
-	ctx := x.identify()
+	ctx := x.identify(r.Context())
 	buf := a.buffer()
 	defer a.recycle(buf)
 
@@ -119,8 +119,8 @@ func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // identify gives the request its id. A W3C traceparent is honoured: its trace
 // id is the request id (Cloud Run sends one with every request), so one id
 // finds the answer, the log lines and the trace. Without one it is a UUID.
-func (x *exchange) identify() context.Context {
-	ctx := context.WithValue(x.r.Context(), notesKey{}, &x.notes)
+func (x *exchange) identify(ctx context.Context) context.Context {
+	ctx = context.WithValue(ctx, notesKey{}, &x.notes)
 	ctx = propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(x.r.Header))
 	ctx, x.span = x.app.tracer.Start(ctx, "request", trace.WithSpanKind(trace.SpanKindServer))
 	if sc := x.span.SpanContext(); sc.HasTraceID() {

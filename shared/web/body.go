@@ -34,9 +34,9 @@ func (x *exchange) body(rule BodyRule, buf *bytes.Buffer) ([]byte, error) {
 	}
 	switch {
 	case buf.Len() == 0 && rule == BodyRequired:
-		return nil, invalid("", "is required: send a JSON object")
+		return nil, invalid("is required: send a JSON object")
 	case buf.Len() > 0 && rule == BodyNone:
-		return nil, invalid("", "must be empty: this request takes no body")
+		return nil, invalid("must be empty: this request takes no body")
 	}
 	return buf.Bytes(), nil
 }

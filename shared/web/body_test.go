@@ -56,7 +56,7 @@ func TestChunkedOverTheWire(t *testing.T) {
 	server := httptest.NewServer(b.app)
 	defer server.Close()
 	for size, want := range map[int]int{api.MaxBody: 200, api.MaxBody + 1: 413, 1 << 20: 413} {
-		r, err := http.NewRequestWithContext(t.Context(), "POST", server.URL+api.PathAcquire, io.MultiReader(strings.NewReader(padded(size))))
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+api.PathAcquire, io.MultiReader(strings.NewReader(padded(size))))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -185,6 +185,7 @@ func TestStallingClientIsCutOff(t *testing.T) {
 		if _, err := io.Copy(io.Discard, res.Body); err != nil {
 			t.Fatal(err)
 		}
+		_ = res.Body.Close()
 		if res.StatusCode != want {
 			t.Errorf("status = %d, want %d", res.StatusCode, want)
 		}
@@ -203,12 +204,13 @@ func TestConnectionIsReused(t *testing.T) {
 	conn, reader := raw(t, server.Listener.Addr().String(), request)
 	for range 3 {
 		res, err := http.ReadResponse(reader, nil)
-		if err != nil || res.StatusCode != 200 {
+		if err != nil || res.StatusCode != http.StatusOK {
 			t.Fatalf("answer %v, %v", res, err)
 		}
 		if _, err := io.Copy(io.Discard, res.Body); err != nil {
 			t.Fatal(err)
 		}
+		_ = res.Body.Close()
 		if _, err := io.WriteString(conn, request); err != nil {
 			t.Fatal(err)
 		}

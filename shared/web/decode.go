@@ -35,7 +35,7 @@ func newDecoder(t reflect.Type) *decoder {
 // with it in an [*InvalidRequestError].
 func (d *decoder) decode(raw []byte, into any) error {
 	if fault := wellFormed(raw); fault != "" {
-		return invalid("", fault)
+		return invalid(fault)
 	}
 	faults := &faultList{}
 	value := parse(raw, faults)
@@ -44,7 +44,7 @@ func (d *decoder) decode(raw []byte, into any) error {
 		return &InvalidRequestError{Errors: faults.fields}
 	}
 	if err := json.Unmarshal(raw, into); err != nil {
-		return invalid("", "does not fit the schema of this request")
+		return invalid("does not fit the schema of this request")
 	}
 	return nil
 }

@@ -172,7 +172,7 @@ func FuzzBody(f *testing.F) {
 	for body := range invalid() {
 		f.Add(body)
 	}
-	printable := regexp.MustCompile(`^[ -~]{1,128}$`)
+	printable := regexp.MustCompile(`^[\x20-\x7e]{1,128}$`)
 	f.Fuzz(func(t *testing.T, body string) {
 		b := newBench(t, nil)
 		status, p := acquire(b, body)

@@ -25,8 +25,9 @@ func describe(code api.Code) string {
 		return "The license has run out. Ask the organization's administrator to renew it."
 	case api.Forbidden:
 		return "The account's role does not allow this. Ask an owner or admin of the organization to do it."
+	default:
+		return describeMore(code)
 	}
-	return describeMore(code)
 }
 
 func describeMore(code api.Code) string {
@@ -51,8 +52,9 @@ func describeMore(code api.Code) string {
 		return "Too many requests came from this account. Wait as long as Retry-After says."
 	case api.Unavailable:
 		return "The service cannot do this right now. Nothing is wrong with the request or the license: send it again after the time in Retry-After."
+	default:
+		return "Something went wrong on our side. Send the request again later; if it keeps failing, tell support the request id in instance."
 	}
-	return "Something went wrong on our side. Send the request again later; if it keeps failing, tell support the request id in instance."
 }
 
 func noSeatsDetail(e *license.NoSeatsError) string {

@@ -86,7 +86,7 @@ func TestDrainWaitsForTheLast(t *testing.T) {
 func problemWhileDraining(t *testing.T, app *web.App) {
 	t.Helper()
 	w := httptest.NewRecorder()
-	app.ServeHTTP(w, httptest.NewRequest("GET", "/ready", nil))
+	app.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/ready", nil))
 	problem(t, w, api.Unavailable)
 	if w.Header().Get("Connection") != "close" {
 		t.Error("the connection stays open")
@@ -98,7 +98,7 @@ func problemWhileDraining(t *testing.T, app *web.App) {
 func TestDrainedAnswersHaveLeft(t *testing.T) {
 	b := newBench(t, nil)
 	flushed := &flushes{ResponseRecorder: httptest.NewRecorder()}
-	b.app.ServeHTTP(flushed, httptest.NewRequest("GET", "/live", nil))
+	b.app.ServeHTTP(flushed, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/live", nil))
 	if !strings.Contains(flushed.atFlush, `"ok"`) {
 		t.Errorf("flushed %q, want the whole answer", flushed.atFlush)
 	}
@@ -128,7 +128,7 @@ func TestSignalDrainsFlushesAndExits(t *testing.T) {
 		if err := syscall.Kill(os.Getpid(), signal); err != nil {
 			t.Fatal(err)
 		}
-		for !drains(idle.app) { // until the signal has arrived
+		for !drains(t, idle.app) { // until the signal has arrived
 			runtime.Gosched()
 		}
 		select {
@@ -151,9 +151,10 @@ func TestSignalDrainsFlushesAndExits(t *testing.T) {
 	}
 }
 
-func drains(app *web.App) bool {
+func drains(t *testing.T, app *web.App) bool {
+	t.Helper()
 	w := httptest.NewRecorder()
-	app.ServeHTTP(w, httptest.NewRequest("GET", "/live", nil))
+	app.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/live", nil))
 	return w.Code == http.StatusServiceUnavailable
 }
 
@@ -161,7 +162,7 @@ func TestStopTakesTheSignalBack(t *testing.T) {
 	b := newBench(t, nil)
 	stop := web.DrainOnSignal(nil, func(int) { t.Error("it ended") }, b.app)
 	stop()
-	if drains(b.app) {
+	if drains(t, b.app) {
 		t.Error("the app is closed")
 	}
 }

@@ -327,7 +327,7 @@ func TestJoin(t *testing.T) {
 	all := web.Join(a, b)
 	for path, want := range map[string]int{api.PathJWKS: 200, api.SessionPath(sessionID): 405, "/live": 200, "/nowhere": 404} {
 		w := httptest.NewRecorder()
-		all.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		all.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
 		if w.Code != want {
 			t.Errorf("%s: %d, want %d", path, w.Code, want)
 		}

@@ -85,6 +85,7 @@ func (x *exchange) record(ctx context.Context, o outcome) {
 	}
 	attrs = append(attrs, x.notes.taken()...)
 	attrs = errorAttrs(attrs, o.err)
+	//nolint:sloglint // the title is one of a few: an operation and a status
 	a.log.LogAttrs(ctx, level, x.title(o.status), attrs...)
 }
 

@@ -153,7 +153,7 @@ func TestAnnotateFromManyGoroutines(t *testing.T) {
 }
 
 func TestConcurrentRequestsDoNotMix(t *testing.T) {
-	echo := func(_ context.Context, c web.Call, in api.AcquireRequest) (web.Answer, error) {
+	echo := func(_ context.Context, _ web.Call, in api.AcquireRequest) (web.Answer, error) {
 		return web.Answer{Body: in}, nil
 	}
 	app := web.NewApp(web.Options{Logger: telemetry.NewLogger(&strings.Builder{}, slog.LevelError)}, web.Handle(web.Acquire(), signIn, echo))
@@ -247,7 +247,7 @@ func newFunnel(opts web.Options) http.Handler {
 
 // benchmark calls a handler without a network, on a writer that costs nothing.
 func benchmark(b *testing.B, h http.Handler) {
-	r := httptest.NewRequest("PATCH", api.HeartbeatPath(sessionID), nil)
+	r := httptest.NewRequestWithContext(b.Context(), http.MethodPatch, api.HeartbeatPath(sessionID), nil)
 	r.Header.Set("Authorization", "Bearer "+token)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -92,6 +92,7 @@ func (o Operation) document(r huma.Registry) *huma.Operation {
 		doc.Security = []map[string][]string{{schemeUser: {}}}
 	case AccessScheduler:
 		doc.Security = []map[string][]string{{schemeScheduler: {}}}
+	case AccessPublic: // no security at all
 	}
 	if o.Request != nil {
 		doc.RequestBody = &huma.RequestBody{
@@ -234,6 +235,7 @@ func exampleFault(code api.Code) *fault {
 		return &fault{code: code, retryAfter: time.Second}
 	case api.MethodNotAllowed:
 		return &fault{code: code, allow: "POST"}
+	default:
+		return &fault{code: code}
 	}
-	return &fault{code: code}
 }

@@ -23,8 +23,9 @@ func (e *InvalidRequestError) Error() string {
 	return fmt.Sprintf("invalid request: %d faults", len(e.Errors))
 }
 
-func invalid(field, message string) error {
-	return &InvalidRequestError{Errors: oneField(field, message)}
+// invalid refuses the body as a whole.
+func invalid(message string) error {
+	return &InvalidRequestError{Errors: oneField("", message)}
 }
 
 func oneField(field, message string) []api.FieldError {

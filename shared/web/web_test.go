@@ -91,7 +91,7 @@ func newBench(t testing.TB, change func(*web.Options)) *bench {
 
 // do sends a request with a good token and, if there is a body, a good type.
 func (b *bench) do(method, path, body string, change ...func(*http.Request)) *httptest.ResponseRecorder {
-	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r := httptest.NewRequestWithContext(context.Background(), method, path, strings.NewReader(body))
 	r.Header.Set("Authorization", "Bearer "+token)
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")

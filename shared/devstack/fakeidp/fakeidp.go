@@ -63,7 +63,10 @@ func New(cfg Config) (*IDP, error) {
 		cfg.Now = time.Now
 	}
 	i := &IDP{project: cfg.ProjectID, now: cfg.Now, accounts: map[account]state{}, maxAge: defaultMaxAge}
-	return i, i.Rotate()
+	if err := i.Rotate(); err != nil {
+		return nil, err
+	}
+	return i, nil
 }
 
 // Rotate makes both issuers sign with a new key. The key before it stays

@@ -1,6 +1,7 @@
 package fakeidp_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"encoding/json"
@@ -46,7 +47,7 @@ func call(t *testing.T, client *http.Client, method, url, body string) (int, str
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	b, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
@@ -166,7 +167,7 @@ func TestRotate(t *testing.T) {
 		}
 	}
 	block, _ := pem.Decode(idp.Certificate())
-	if block == nil || string(block.Bytes) != string(certificates(t, idp)[idp.KeyID()].Raw) {
+	if block == nil || !bytes.Equal(block.Bytes, certificates(t, idp)[idp.KeyID()].Raw) {
 		t.Error("Certificate is not the signing key's")
 	}
 }
@@ -202,7 +203,7 @@ func TestModes(t *testing.T) {
 		t.Fatal(err)
 	}
 	if resp, err := idp.Client().Do(req); !errors.Is(err, context.DeadlineExceeded) {
-		resp.Body.Close()
+		_ = resp.Body.Close()
 		t.Errorf("hanging: %v", err)
 	}
 	idp.SetMode(fakeidp.Working)
@@ -253,8 +254,12 @@ func TestAccounts(t *testing.T) {
 func TestClientReachesGoogleOnly(t *testing.T) {
 	idp := newIDP(t)
 	for _, url := range []string{"https://example.com/oauth2/v3/certs", "http://www.googleapis.com/oauth2/v3/certs"} {
-		if resp, err := idp.Client().Get(url); err == nil {
-			resp.Body.Close()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp, err := idp.Client().Do(req); err == nil {
+			_ = resp.Body.Close()
 			t.Errorf("%s is answered", url)
 		}
 	}

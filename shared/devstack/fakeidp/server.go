@@ -59,7 +59,7 @@ func (i *IDP) counted(counter *int, next http.HandlerFunc) http.HandlerFunc {
 		case Hanging:
 			<-r.Context().Done()
 		case Garbling:
-			fmt.Fprint(w, "<html>Please accept the terms of use.</html>")
+			_, _ = io.WriteString(w, "<html>Please accept the terms of use.</html>")
 		default:
 			http.Error(w, "out of order", http.StatusServiceUnavailable)
 		}
@@ -80,7 +80,7 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		req = req.Clone(req.Context())
 		req.Body = http.NoBody // what a handler may rely on
 	}
-	defer req.Body.Close()
+	defer func() { _ = req.Body.Close() }()
 	if h := req.URL.Host; req.URL.Scheme != "https" || h != keysHost && h != accountsHost {
 		return nil, fmt.Errorf("fakeidp: %s is not Google's", h)
 	}

@@ -295,7 +295,7 @@ func TestServesOnAListenerAndOnAForeignServer(t *testing.T) {
 		"foreign": {foreign.Serve, foreign.Stop},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l, err := net.Listen("tcp", "127.0.0.1:0")
+			l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -12,7 +12,7 @@ const keyBits = 4096
 
 // shared memoizes keys for the life of the process. It only ever grows by what
 // [SharedKey] returns, so no test can see another through it.
-var shared pool
+var shared pool //nolint:gochecknoglobals // see above
 
 type pool struct {
 	mu   sync.Mutex

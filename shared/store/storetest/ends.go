@@ -19,7 +19,7 @@ func endTests() map[string]func(*testing.T, store.Record) {
 		"racing repeats write the same":          endRaces,
 		"of two ends the later tells the reason": endTwice,
 		"one session twice in one call": func(t *testing.T, r store.Record) {
-			created(t, r, 1)
+			created(t, r)
 			end := endOf(1, license.EndExpired)
 			wantNil(t, r.End(t.Context(), caller(), 1, []store.End{end, end}))
 			wantSession(t, r, caller(), ended(1, license.EndExpired))
@@ -34,7 +34,7 @@ func endTests() map[string]func(*testing.T, store.Record) {
 }
 
 func endSeveral(t *testing.T, r store.Record) {
-	created(t, r, 1)
+	created(t, r)
 	wantNil(t, r.Create(t.Context(), caller(), session(2)))
 	wantNil(t, r.Create(t.Context(), caller(), session(3)))
 	ends := []store.End{endOf(1, license.EndExpired), endOf(3, license.EndDisplaced)}
@@ -45,7 +45,7 @@ func endSeveral(t *testing.T, r store.Record) {
 }
 
 func endOfActive(t *testing.T, r store.Record) {
-	created(t, r, 1)
+	created(t, r)
 	end := endOf(1, license.EndExpired)
 	end.Session.Status, end.Session.OrganizationID = license.SessionActive, "globex"
 	wantNil(t, r.End(t.Context(), caller(), 1, []store.End{end}))
@@ -61,7 +61,7 @@ func endLeavesTombstone(t *testing.T, r store.Record) {
 }
 
 func endRepeated(t *testing.T, r store.Record) {
-	created(t, r, 1)
+	created(t, r)
 	for range 3 {
 		wantNil(t, r.End(t.Context(), caller(), 1, []store.End{endOf(1, license.EndExpired)}))
 		wantSession(t, r, caller(), ended(1, license.EndExpired))
@@ -69,7 +69,7 @@ func endRepeated(t *testing.T, r store.Record) {
 }
 
 func endRaces(t *testing.T, r store.Record) {
-	created(t, r, 1)
+	created(t, r)
 	for _, err := range race(4, func(int) error {
 		return r.End(t.Context(), caller(), 1, []store.End{endOf(1, license.EndExpired)})
 	}) {
@@ -79,7 +79,7 @@ func endRaces(t *testing.T, r store.Record) {
 }
 
 func endTwice(t *testing.T, r store.Record) {
-	created(t, r, 1)
+	created(t, r)
 	wantNil(t, r.EndNow(t.Context(), caller(), endOf(1, license.EndReleased)))
 	wantNil(t, r.End(t.Context(), caller(), 1, []store.End{endOf(1, license.EndExpired)}))
 	wantSession(t, r, caller(), ended(1, license.EndExpired))
@@ -87,7 +87,7 @@ func endTwice(t *testing.T, r store.Record) {
 }
 
 func endTooMany(t *testing.T, r store.Record) {
-	created(t, r, 1)
+	created(t, r)
 	err := r.End(t.Context(), caller(), 1, manyEnds(store.MaxEnds+1))
 	wantError(t, err, store.ErrTooManyEnds)
 	wantSession(t, r, caller(), session(1))
@@ -95,7 +95,7 @@ func endTooMany(t *testing.T, r store.Record) {
 }
 
 func endAsManyAsFit(t *testing.T, r store.Record) {
-	created(t, r, 1)
+	created(t, r)
 	wantNil(t, r.End(t.Context(), caller(), 1, manyEnds(store.MaxEnds)))
 	wantActive(t, r, caller())
 	wantSession(t, r, caller(), ended(store.MaxEnds, license.EndExpired))
@@ -110,7 +110,7 @@ func manyEnds(n int) []store.End {
 }
 
 func keepsUnknown(t *testing.T, r store.Record) {
-	created(t, r, 1)
+	created(t, r)
 	end := store.End{Session: license.Session{
 		ID: sessionID(1), EndedAt: noon().Add(time.Hour), EndedReason: license.EndExpired,
 		Client: license.Client{Version: "2.0.0"},
@@ -127,7 +127,7 @@ func endFenced(t *testing.T, r store.Record) {
 	for _, epoch := range []int64{0, 1} { // no epoch was ever opened
 		wantError(t, r.End(t.Context(), caller(), epoch, ends), store.ErrFenced)
 	}
-	created(t, r, 1)
+	created(t, r)
 	for _, epoch := range []int64{-1, 0, 2} {
 		wantError(t, r.End(t.Context(), caller(), epoch, ends), store.ErrFenced)
 	}
@@ -141,7 +141,7 @@ func endFenced(t *testing.T, r store.Record) {
 }
 
 func endAllOrNone(t *testing.T, r store.Record) {
-	created(t, r, 1)
+	created(t, r)
 	good := endOf(1, license.EndExpired)
 	bad := map[string]struct {
 		change func(*license.Session)
@@ -167,7 +167,7 @@ func endAllOrNone(t *testing.T, r store.Record) {
 func endNowTests() map[string]func(*testing.T, store.Record) {
 	return map[string]func(*testing.T, store.Record){
 		"whatever the epoch": func(t *testing.T, r store.Record) {
-			created(t, r, 1)
+			created(t, r)
 			_, err := r.OpenEpoch(t.Context(), caller(), "nonce-2")
 			wantNil(t, err)
 			for range 2 {
@@ -183,7 +183,7 @@ func endNowTests() map[string]func(*testing.T, store.Record) {
 			wantError(t, r.Create(t.Context(), caller(), session(1)), store.ErrEnded)
 		},
 		"what the ledger does not know stays": func(t *testing.T, r store.Record) {
-			created(t, r, 1)
+			created(t, r)
 			want := session(1)
 			want.Status, want.EndedReason, want.EndedAt = license.SessionEnded, license.EndReleased, noon()
 			wantNil(t, r.EndNow(t.Context(), caller(), store.End{Session: license.Session{

@@ -44,7 +44,7 @@ func entitlementTests() map[string]func(*testing.T, store.Record) {
 			wantEqual(t, "licenses", len(got.Licenses), 0)
 		},
 		"the ledger does not make an organization": func(t *testing.T, r store.Record) {
-			created(t, r, 1)
+			created(t, r)
 			_, err := r.Entitlements(t.Context(), caller())
 			wantError(t, err, license.ErrOrganizationNotFound)
 			wantError(t, r.PutLicense(t.Context(), caller(), pro()), license.ErrOrganizationNotFound)

@@ -29,7 +29,7 @@ func TestFaultyBefore(t *testing.T) {
 		got = append(got, method)
 		return Outage(store.ErrNotWritten)
 	}}
-	created(t, memory, 1)
+	created(t, memory)
 	wantNil(t, memory.PutOrganization(t.Context(), caller(), license.Organization{Name: "before"}))
 	calls := allMethods(f)
 	for method, call := range calls {

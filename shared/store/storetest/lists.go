@@ -25,7 +25,7 @@ func listTests() map[string]func(*testing.T, store.Record) {
 			wantActive(t, r, caller())
 		},
 		"the whole session is visited": func(t *testing.T, r store.Record) {
-			created(t, r, 1)
+			created(t, r)
 			var got []license.Session
 			wantNil(t, r.ActiveSessions(t.Context(), caller(), func(batch []license.Session) error {
 				got = append(got, batch...)
@@ -35,7 +35,7 @@ func listTests() map[string]func(*testing.T, store.Record) {
 		},
 		"many, in batches, while others end": manyActive,
 		"the visitor's error stops it": func(t *testing.T, r store.Record) {
-			created(t, r, 1)
+			created(t, r)
 			enough := errors.New("enough")
 			err := r.ActiveSessions(t.Context(), caller(), func([]license.Session) error { return enough })
 			wantError(t, err, enough)

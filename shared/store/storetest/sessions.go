@@ -10,7 +10,7 @@ import (
 func createTests() map[string]func(*testing.T, store.Record) {
 	return map[string]func(*testing.T, store.Record){
 		"everything is read back": func(t *testing.T, r store.Record) {
-			created(t, r, 1)
+			created(t, r)
 			wantSession(t, r, caller(), session(1))
 			wantActive(t, r, caller(), sessionID(1))
 		},
@@ -25,7 +25,7 @@ func createTests() map[string]func(*testing.T, store.Record) {
 		},
 		"fenced": createFenced,
 		"a repeat succeeds and changes nothing": func(t *testing.T, r store.Record) {
-			created(t, r, 1)
+			created(t, r)
 			again := session(1)
 			again.Client.Hostname, again.ExpiresAt = "elsewhere", again.ExpiresAt.AddDate(1, 0, 0)
 			wantNil(t, r.Create(t.Context(), caller(), again))
@@ -55,7 +55,7 @@ func createIsActive(t *testing.T, r store.Record) {
 }
 
 func createAfterEnd(t *testing.T, r store.Record) {
-	created(t, r, 1)
+	created(t, r)
 	wantNil(t, r.End(t.Context(), caller(), 1, []store.End{endOf(1, license.EndExpired)}))
 	wantError(t, r.Create(t.Context(), caller(), session(1)), store.ErrEnded)
 	wantSession(t, r, caller(), ended(1, license.EndExpired))
@@ -81,7 +81,7 @@ func createFenced(t *testing.T, r store.Record) {
 }
 
 func createAfterRebuild(t *testing.T, r store.Record) {
-	created(t, r, 1)
+	created(t, r)
 	_, err := r.OpenEpoch(t.Context(), caller(), "nonce-2")
 	wantNil(t, err)
 	wantError(t, r.Create(t.Context(), caller(), session(1)), store.ErrFenced)

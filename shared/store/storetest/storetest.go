@@ -87,11 +87,11 @@ func opened(t *testing.T, r store.Record, c license.Caller) {
 	wantEqual(t, "epoch", epoch, int64(1))
 }
 
-// created opens the first epoch and records session n under it.
-func created(t *testing.T, r store.Record, n int) {
+// created opens the first epoch and records session 1 under it.
+func created(t *testing.T, r store.Record) {
 	t.Helper()
 	opened(t, r, caller())
-	wantNil(t, r.Create(t.Context(), caller(), session(n)))
+	wantNil(t, r.Create(t.Context(), caller(), session(1)))
 }
 
 func wantNil(t *testing.T, err error) {

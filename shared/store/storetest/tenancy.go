@@ -13,12 +13,12 @@ import (
 func tenancyTests() map[string]func(*testing.T, store.Record) {
 	return map[string]func(*testing.T, store.Record){
 		"a stranger's session does not exist": func(t *testing.T, r store.Record) {
-			created(t, r, 1)
+			created(t, r)
 			wantNoSession(t, r, other(), 1)
 			wantActive(t, r, other())
 		},
 		"a stranger's session cannot be ended": func(t *testing.T, r store.Record) {
-			created(t, r, 1)
+			created(t, r)
 			ends := []store.End{endOf(1, license.EndRevoked)}
 			wantError(t, r.End(t.Context(), other(), 1, ends), store.ErrFenced)
 			opened(t, r, other())
@@ -46,7 +46,7 @@ func tenancyTests() map[string]func(*testing.T, store.Record) {
 }
 
 func sameIDs(t *testing.T, r store.Record) {
-	created(t, r, 1)
+	created(t, r)
 	opened(t, r, other())
 	theirs := session(1)
 	theirs.HardwareID = "theirs"
@@ -139,7 +139,7 @@ func errorOf[T any](_ T, err error) error { return err }
 func contextTests() map[string]func(*testing.T, store.Record) {
 	return map[string]func(*testing.T, store.Record){
 		"a call whose time is over does nothing": func(t *testing.T, r store.Record) {
-			created(t, r, 1)
+			created(t, r)
 			wantNil(t, r.PutOrganization(t.Context(), caller(), license.Organization{Name: "before"}))
 			over, cancel := context.WithCancel(t.Context())
 			cancel()

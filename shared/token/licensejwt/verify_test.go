@@ -1,6 +1,7 @@
 package licensejwt_test
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ed25519"
 	"crypto/hmac"
@@ -105,7 +106,7 @@ func TestVerifyReturnsTheClaims(t *testing.T) {
 	got.Entitlements, want.Entitlements = nil, nil
 	gotJSON, _ := json.Marshal(got)
 	wantJSON, _ := json.Marshal(want)
-	if string(gotJSON) != string(wantJSON) {
+	if !bytes.Equal(gotJSON, wantJSON) {
 		t.Errorf("got %s, want %s", gotJSON, wantJSON)
 	}
 }
