@@ -1,0 +1,323 @@
+package functions_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"cloud.google.com/go/firestore"
+	"cloud.google.com/go/firestore/apiv1/firestorepb"
+	"github.com/google/uuid"
+	"google.golang.org/api/option"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/coditect-ai/coditect-licenses/internal/servers"
+	"github.com/coditect-ai/coditect-licenses/shared/api"
+	"github.com/coditect-ai/coditect-licenses/shared/devstack"
+	"github.com/coditect-ai/coditect-licenses/shared/devstack/fakekms"
+	"github.com/coditect-ai/coditect-licenses/shared/devstack/fakeredis"
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/store"
+)
+
+// spent is what an operation cost.
+type spent struct {
+	redis                               int // round trips
+	transactions, reads, writes, others int // Firestore: others are queries and counts
+	signatures, kms                     int // kms counts all its calls, signatures included
+}
+
+// metered is a world whose backends are counted on the wire.
+type metered struct {
+	*world
+	trips *tripCounter
+	wire  *firestoreMeter
+}
+
+// TestBudget is the table of docs/architecture.md in the steady state: caches
+// warm, key set read, the organization noted a moment ago.
+func TestBudget(t *testing.T) {
+	m := meter(t, servers.Redis(t).Addr(), devstack.Defaults())
+	org := m.licensed(t, 9)
+	ann := m.user(org, "ann")
+	warm := ann.take(t, "warm").SessionID // every script is sent in full once
+	ann.beat(t, warm).want(t, http.StatusOK)
+	ann.release(t, warm).want(t, http.StatusNoContent)
+
+	var held, lost api.Session
+	m.wantSpent(t, "acquire, new", spent{redis: 1, transactions: 1, reads: 1, writes: 1, signatures: 1, kms: 1}, func() { held = ann.take(t, "hw") })
+	m.wantSpent(t, "acquire, same holder again", spent{redis: 1}, func() { ann.acquire(t, "hw").want(t, http.StatusOK) })
+	m.wantSpent(t, "heartbeat", spent{redis: 1}, func() { ann.beat(t, held.SessionID).want(t, http.StatusOK) })
+	m.wantSpent(t, "heartbeat with renewal", spent{redis: 1, signatures: 1, kms: 1}, func() { ann.renew(t, held.SessionID).want(t, http.StatusOK) })
+	m.wantSpent(t, "a refused acquire", spent{}, func() { ann.acquire(t, "hw", map[string]any{"license_id": "no"}).refused(t, "license_not_found") })
+	m.wantSpent(t, "a forged token", spent{}, func() { user{w: m.world, token: ann.token + "x"}.beat(t, held.SessionID).refused(t, "unauthenticated") })
+	m.wantSpent(t, "another user's heartbeat", spent{redis: 1}, func() { m.user(org, "bob").beat(t, held.SessionID).refused(t, "session_not_found") })
+	m.wantSpent(t, "release", spent{redis: 2, writes: 1}, func() { ann.release(t, held.SessionID).want(t, http.StatusNoContent) })
+	m.wantSpent(t, "release again", spent{redis: 1, reads: 1}, func() { ann.release(t, held.SessionID).want(t, http.StatusNoContent) })
+	m.wantSpent(t, "heartbeat after release", spent{redis: 1, reads: 1}, func() { ann.beat(t, held.SessionID).refused(t, "session_ended") })
+	m.wantSpent(t, "release of nobody's", spent{redis: 1, reads: 1}, func() { ann.release(t, nobodysSession).refused(t, "session_not_found") })
+
+	lost = ann.take(t, "hw")
+	m.drop(t, lost.SessionID, license.Session{OrganizationID: org, Holder: license.Holder{LicenseID: "pro", UserID: "ann", HardwareID: "hw"}})
+	m.wantSpent(t, "release of what the ledger does not know", spent{redis: 2, reads: 1, writes: 1}, func() { ann.release(t, lost.SessionID).want(t, http.StatusNoContent) })
+	m.fill(t, org)
+	m.wantSpent(t, "acquire, no seat left", spent{redis: 1}, func() { ann.acquire(t, "hw").refused(t, "no_seats_available") })
+}
+
+// TestBudgetOfARenewalInTime: the same as of one asked for, without asking.
+func TestBudgetOfARenewalInTime(t *testing.T) {
+	opts := devstack.Defaults()
+	opts.TokenTTL = 8 * time.Minute
+	redis := moving(t)
+	m := meter(t, redis.Addr(), opts)
+	ann := m.user(m.licensed(t, 1), "ann")
+	session := ann.take(t, "hw").SessionID
+	ann.beat(t, session).want(t, http.StatusOK)
+	redis.Advance(5 * time.Minute)
+	m.wantSpent(t, "heartbeat, token due", spent{redis: 1, signatures: 1, kms: 1}, func() { ann.beat(t, session).want(t, http.StatusOK) })
+	redis.Advance(5 * time.Minute)
+	m.wantSpent(t, "acquire again, token due", spent{redis: 1, signatures: 1, kms: 1}, func() { ann.acquire(t, "hw").want(t, http.StatusOK) })
+}
+
+// TestBudgetOfTheReaper: one read for all that ended together, one write each,
+// and nothing for the living.
+func TestBudgetOfTheReaper(t *testing.T) {
+	const expired = 3
+	opts := devstack.Defaults()
+	at := time.Now()
+	opts.Now = func() time.Time { return at } // the hourly sweep falls into both runs or into none
+	redis := moving(t)
+	m := meter(t, redis.Addr(), opts)
+	for range 3 { // until the organizations without sessions have left the index
+		m.reap(t)
+		redis.Advance(7 * time.Minute)
+	}
+	org := m.licensed(t, 100)
+	ann := m.user(org, "ann")
+	var living []string
+	var costs [3]spent
+	for i, alive := range []int{1, 4, 24} { // in the first round scripts are sent in full
+		for _, id := range living {
+			ann.beat(t, id).want(t, http.StatusOK)
+		}
+		for n := range expired {
+			ann.take(t, fmt.Sprintf("abandoned-%d-%d", i, n))
+		}
+		for len(living) < alive {
+			living = append(living, ann.take(t, fmt.Sprintf("living-%d", len(living))).SessionID)
+		}
+		redis.Advance(4 * time.Minute)
+		for _, id := range living {
+			ann.beat(t, id).want(t, http.StatusOK)
+		}
+		redis.Advance(3 * time.Minute)
+		costs[i] = m.spent(func() {
+			if r := m.reap(t); r.SessionsReaped != expired || r.More {
+				t.Errorf("the report: %+v", r)
+			}
+		})
+		if c := costs[i]; c.transactions != 1 || c.reads != 1 || c.writes != expired || c.kms != 0 || c.others > 1 {
+			t.Errorf("%d expired beside %d living cost %+v", expired, alive, c)
+		}
+	}
+	if costs[1].redis != costs[2].redis {
+		t.Errorf("%d round trips beside 4 living, %d beside 24", costs[1].redis, costs[2].redis)
+	}
+	idle := m.spent(func() { m.reap(t) })
+	if idle.redis != 2*m.stack.Service.Ledger.DueShards() || idle.transactions+idle.reads+idle.writes+idle.others != 0 {
+		t.Errorf("a run with nothing due cost %+v", idle)
+	}
+}
+
+// moving is an embedded Redis whose clock the test moves.
+func moving(t *testing.T) *fakeredis.Server {
+	t.Helper()
+	redis, err := fakeredis.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(redis.Close)
+	return redis
+}
+
+// meter makes a world on this Redis and the emulator.
+func meter(t *testing.T, redis string, opts devstack.Options) *metered {
+	t.Helper()
+	m := &metered{trips: countTrips(t, redis), wire: &firestoreMeter{}}
+	opts.Redis = m.trips.addr
+	m.world = start(t, backend{"metered", func(t *testing.T, w *world) { w.record = m.wire.record(t) }}, opts)
+	return m
+}
+
+func (m *metered) wantSpent(t *testing.T, what string, want spent, f func()) {
+	t.Helper()
+	if got := m.spent(f); got != want {
+		t.Errorf("%s cost %+v, want %+v", what, got, want)
+	}
+}
+
+// spent runs f and tells what it cost.
+func (m *metered) spent(f func()) spent {
+	m.trips.count.Store(0)
+	m.stack.KMS.ResetCalls()
+	m.wire.reset()
+	f()
+	s := m.wire.read()
+	s.redis = int(m.trips.count.Load())
+	s.signatures, s.kms = m.stack.KMS.Calls(fakekms.MethodSign), m.stack.KMS.TotalCalls()
+	return s
+}
+
+// tripCounter stands between the service and its Redis and counts round
+// trips: bursts of the client's with an answer between them. So a pipeline is
+// one, and a script that has to be sent in full after an EVALSHA is two.
+type tripCounter struct {
+	addr  string
+	count atomic.Int64
+	all   sync.WaitGroup
+}
+
+func countTrips(t *testing.T, redis string) *tripCounter {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &tripCounter{addr: listener.Addr().String()}
+	c.all.Go(func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			c.all.Go(func() { c.serve(client, redis) })
+		}
+	})
+	t.Cleanup(func() {
+		_ = listener.Close()
+		c.all.Wait() // the stack, closed before, has hung up
+	})
+	return c
+}
+
+func (c *tripCounter) serve(client net.Conn, redis string) {
+	defer func() { _ = client.Close() }()
+	server, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", redis)
+	if err != nil {
+		return
+	}
+	defer func() { _ = server.Close() }()
+	var answered atomic.Bool
+	answered.Store(true)
+	c.all.Go(func() {
+		_, _ = io.Copy(notify{client, func() { answered.Store(true) }}, server)
+		_ = client.Close()
+	})
+	_, _ = io.Copy(notify{server, func() {
+		if answered.Swap(false) {
+			c.count.Add(1)
+		}
+	}}, client)
+}
+
+// notify calls before every write, so that what it notes is known before the
+// other side can react to it.
+type notify struct {
+	io.Writer
+	before func()
+}
+
+func (n notify) Write(b []byte) (int, error) {
+	n.before()
+	return n.Writer.Write(b)
+}
+
+// firestoreMeter counts what a Firestore client sends.
+type firestoreMeter struct {
+	mu sync.Mutex
+	s  spent
+}
+
+// record is the record on a fresh project of the emulator, counted.
+func (m *firestoreMeter) record(t *testing.T) store.Record {
+	t.Helper()
+	conn, err := grpc.NewClient("passthrough:///"+servers.Firestore(t),
+		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithPerRPCCredentials(emulatorOwner{}),
+		grpc.WithChainUnaryInterceptor(store.WatchCommits, m.unary), grpc.WithChainStreamInterceptor(m.stream))
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := firestore.NewClient(t.Context(), "t-"+uuid.NewString(), option.WithGRPCConn(conn))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Close() })
+	return store.NewFirestore(client, store.FirestoreOptions{})
+}
+
+// emulatorOwner is the emulator's fixed password for its administrator.
+type emulatorOwner struct{}
+
+func (emulatorOwner) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
+	return map[string]string{"authorization": "Bearer owner"}, nil
+}
+
+func (emulatorOwner) RequireTransportSecurity() bool { return false }
+
+func (m *firestoreMeter) unary(
+	ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
+) error {
+	m.note(req)
+	return invoke(ctx, method, req, reply, cc, opts...)
+}
+
+func (m *firestoreMeter) stream(
+	ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption,
+) (grpc.ClientStream, error) {
+	stream, err := open(ctx, desc, cc, method, opts...)
+	return meteredStream{stream, m}, err
+}
+
+type meteredStream struct {
+	grpc.ClientStream
+	meter *firestoreMeter
+}
+
+func (s meteredStream) SendMsg(message any) error {
+	s.meter.note(message)
+	return s.ClientStream.SendMsg(message)
+}
+
+func (m *firestoreMeter) note(message any) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch r := message.(type) {
+	case *firestorepb.BeginTransactionRequest:
+		m.s.transactions++
+	case *firestorepb.BatchGetDocumentsRequest:
+		m.s.reads += len(r.GetDocuments())
+	case *firestorepb.CommitRequest:
+		m.s.writes += len(r.GetWrites())
+	default:
+		m.s.others++
+	}
+}
+
+func (m *firestoreMeter) reset() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.s = spent{}
+}
+
+func (m *firestoreMeter) read() spent {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.s
+}

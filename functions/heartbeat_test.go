@@ -1,0 +1,298 @@
+package functions_test
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/coditect-ai/coditect-licenses/shared/devstack"
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/seats"
+	"github.com/coditect-ai/coditect-licenses/shared/store"
+)
+
+// TestAHeartbeatExtends: a full TTL from the heartbeat, at any time before the end.
+func TestAHeartbeatExtends(t *testing.T) {
+	onEach(t, devstack.Defaults(), func(t *testing.T, w *world) {
+		org := w.licensed(t, 1)
+		ann := w.user(org, "ann")
+		first := ann.take(t, "hw")
+		for range 3 {
+			if w.stack.Redis != nil {
+				w.advance(t, 5*time.Minute) // three times that is far beyond the first expiry
+			}
+			s := ann.beat(t, first.SessionID).want(t, http.StatusOK).session(t)
+			if d := s.ExpiresAt.Sub(s.ServerTime.Time); d != 6*time.Minute || !s.LastHeartbeatAt.Equal(s.ServerTime.Time) {
+				t.Errorf("expires %v after a heartbeat at %v, now %v", d, s.LastHeartbeatAt, s.ServerTime)
+			}
+			if !s.AcquiredAt.Equal(first.AcquiredAt.Time) || s.ExpiresAt.Before(first.ExpiresAt.Time) {
+				t.Errorf("acquired at %v, before at %v; expires %v", s.AcquiredAt, first.AcquiredAt, s.ExpiresAt)
+			}
+			w.user(org, "bob").acquire(t, "hw").refused(t, "no_seats_available")
+		}
+	})
+}
+
+// TestAHeartbeatTakesAnEmptyObject, or nothing, and any spelling of the query
+// it does not know.
+func TestAHeartbeatTakesAnEmptyObject(t *testing.T) {
+	onCommon(t, func(t *testing.T, w *world) {
+		org := w.licensed(t, 1)
+		ann := w.user(org, "ann")
+		path := "/api/v1/licenses/sessions/" + ann.take(t, "hw").SessionID + "/heartbeat"
+		for _, body := range []any{nil, `{}`, " {\n} "} {
+			w.do(t, http.MethodPatch, path, ann.token, body).want(t, http.StatusOK)
+		}
+		for query, renews := range map[string]bool{"?token=renew": true, "?token=RENEW": false, "?token=": false, "?Token=renew": false, "?token=keep&token=renew": false, "?x=1&token=renew": true, "?%zz": false} {
+			s := w.do(t, http.MethodPatch, path+query, ann.token, nil).want(t, http.StatusOK).session(t)
+			if got := s.LicenseToken != ""; got != renews || got == s.LicenseTokenExpiresAt.IsZero() {
+				t.Errorf("%s: a token %t, expiring %v", query, got, s.LicenseTokenExpiresAt)
+			}
+		}
+	})
+}
+
+// TestTheTokenIsRenewedInTime: not while half of its life or more remains, then once.
+func TestTheTokenIsRenewedInTime(t *testing.T) {
+	opts := devstack.Defaults()
+	opts.TokenTTL = 8 * time.Minute
+	w := start(t, embedded(), opts)
+	org := w.licensed(t, 1)
+	ann := w.user(org, "ann")
+	first := ann.take(t, "hw")
+	for i, renewed := range []bool{false, true, false, true} { // at 3, 6, 9 and 12 minutes
+		w.advance(t, 3*time.Minute)
+		s := ann.beat(t, first.SessionID).want(t, http.StatusOK).session(t)
+		if got := s.LicenseToken != ""; got != renewed {
+			t.Errorf("heartbeat %d: renewed %t", i, got)
+		}
+		if d := s.LicenseTokenExpiresAt.Sub(s.ServerTime.Time); renewed && (d > 8*time.Minute || d < 8*time.Minute-time.Second) {
+			t.Errorf("the new token lives %v", d)
+		}
+	}
+}
+
+// TestTheTokenIsRenewedOnRealServers, where half a life has to pass.
+func TestTheTokenIsRenewedOnRealServers(t *testing.T) {
+	t.Parallel()
+	opts := devstack.Defaults()
+	opts.TokenTTL = 2 * time.Second
+	w := start(t, genuine(), opts)
+	ann := w.user(w.licensed(t, 1), "ann")
+	first := ann.take(t, "hw")
+	eventually(t, func() bool {
+		s := ann.beat(t, first.SessionID).want(t, http.StatusOK).session(t)
+		age := s.ServerTime.Sub(first.ServerTime.Time)
+		if renewed := s.LicenseToken != ""; renewed != (age > time.Second) {
+			t.Fatalf("a token of 2 s renewed after %v: %t", age, renewed)
+		}
+		return age > time.Second
+	})
+}
+
+// TestExpiredStaysExpired: nothing brings a session back, and its seat is free.
+func TestExpiredStaysExpired(t *testing.T) {
+	onEachExpiring(t, soon, func(t *testing.T, w *world) {
+		org := w.licensed(t, 1)
+		ann := w.user(org, "ann")
+		old := ann.take(t, "hw").SessionID
+		w.expire(t, org, 1)
+		for range 2 {
+			ann.beat(t, old).refused(t, "session_ended").wantMember(t, "reason", "expired")
+			ann.renew(t, old).refused(t, "session_ended").wantMember(t, "reason", "expired")
+		}
+		w.wantEnded(t, org, old, license.EndExpired)
+		ann.release(t, old).want(t, http.StatusNoContent)
+		w.wantEnded(t, org, old, license.EndExpired)
+		if w.state(t, org).held != 0 {
+			t.Error("the expired session is still held")
+		}
+		fresh := ann.take(t, "hw").SessionID
+		if fresh == old {
+			t.Error("the old session came back")
+		}
+		ann.beat(t, old).refused(t, "session_ended").wantMember(t, "reason", "expired")
+	})
+}
+
+// TestAnExpiredSeatIsFreeAtOnce, without a reaper and without a heartbeat of
+// the one who left; the record says so before the seat is another's.
+func TestAnExpiredSeatIsFreeAtOnce(t *testing.T) {
+	onEachExpiring(t, soon, func(t *testing.T, w *world) {
+		org := w.licensed(t, 1)
+		old := w.user(org, "ann").take(t, "hw").SessionID
+		w.expire(t, org, 1)
+		next := w.user(org, "bob").take(t, "hw")
+		w.wantEnded(t, org, old, license.EndExpired)
+		if next.SeatsUsed != 1 {
+			t.Errorf("%d of 1 seats in use", next.SeatsUsed)
+		}
+		w.user(org, "ann").beat(t, old).refused(t, "session_ended").wantMember(t, "reason", "expired")
+	})
+}
+
+// TestAHolderThatComesBackAfterExpiry gets a new session, never the old one.
+func TestAHolderThatComesBackAfterExpiry(t *testing.T) {
+	onEachExpiring(t, soon, func(t *testing.T, w *world) {
+		org := w.licensed(t, 1)
+		ann := w.user(org, "ann")
+		old := ann.take(t, "hw").SessionID
+		w.expire(t, org, 1)
+		if s := ann.take(t, "hw"); s.SessionID == old || s.SeatsUsed != 1 {
+			t.Errorf("got %+v after %s", s, old)
+		}
+		w.wantEnded(t, org, old, license.EndExpired)
+	})
+}
+
+// TestWhatTheLedgerLost: the record still has the session as active; since its
+// seat may have gone to another, it is ended, and stays so.
+func TestWhatTheLedgerLost(t *testing.T) {
+	onCommon(t, func(t *testing.T, w *world) {
+		org := w.licensed(t, 1)
+		ann := w.user(org, "ann")
+		for _, end := range []func(id string){
+			func(id string) { ann.beat(t, id).refused(t, "session_ended").wantMember(t, "reason", "displaced") },
+			func(id string) { ann.release(t, id).want(t, http.StatusNoContent) },
+		} {
+			s := ann.take(t, "hw")
+			w.drop(t, s.SessionID, license.Session{OrganizationID: org, Holder: license.Holder{LicenseID: "pro", UserID: "ann", HardwareID: "hw"}})
+			w.user(org, "bob").beat(t, s.SessionID).refused(t, "session_not_found")
+			w.user(org, "bob").release(t, s.SessionID).refused(t, "forbidden")
+			end(s.SessionID)
+			ann.beat(t, s.SessionID).want(t, http.StatusGone)
+			if got := w.state(t, org); got.held != 0 || len(got.active) != 0 {
+				t.Errorf("left: %+v", got)
+			}
+		}
+	})
+}
+
+// drop takes a session out of the ledger behind everybody's back.
+func (w *world) drop(t *testing.T, id string, s license.Session) {
+	t.Helper()
+	s.ID = id
+	n, err := w.stack.Service.Ledger.Remove(t.Context(), license.Service(s.OrganizationID), seats.BySession, seats.Hold{Session: s})
+	if err != nil || n != 1 {
+		t.Fatalf("%d removed, %v", n, err)
+	}
+}
+
+// TestTheLicenseNoLongerAllowsIt: the next heartbeat is told why and the seat is
+// free; a session so ended does not come back with the license.
+func TestTheLicenseNoLongerAllowsIt(t *testing.T) {
+	onCommon(t, func(t *testing.T, w *world) {
+		for code, change := range map[string]func(org string){
+			"organization_inactive": func(org string) {
+				w.putOrganization(t, org, map[string]any{"status": "suspended"})
+			},
+			"license_inactive": func(org string) {
+				w.putLicense(t, org, "pro", map[string]any{"max_seats": 1, "status": "suspended"})
+			},
+			"license_expired": func(org string) {
+				w.putLicense(t, org, "pro", map[string]any{"max_seats": 1, "expires_at": time.Now().Add(-time.Second)})
+			},
+		} {
+			t.Run(code, func(t *testing.T) {
+				org := w.licensed(t, 1)
+				ann := w.user(org, "ann")
+				session := ann.take(t, "hw").SessionID
+				change(org)
+				ann.beat(t, session).refused(t, code)
+				w.wantEnded(t, org, session, license.EndRevoked)
+				ann.beat(t, session).refused(t, "session_ended").wantMember(t, "reason", "revoked")
+				w.putOrganization(t, org, map[string]any{})
+				w.putLicense(t, org, "pro", map[string]any{"max_seats": 1})
+				ann.beat(t, session).refused(t, "session_ended").wantMember(t, "reason", "revoked")
+				w.user(org, "bob").take(t, "hw")
+			})
+		}
+	})
+}
+
+// TestSomebodyElsesHeartbeatRevokesNothing, also when the license is suspended.
+func TestSomebodyElsesHeartbeatRevokesNothing(t *testing.T) {
+	onCommon(t, func(t *testing.T, w *world) {
+		org := w.licensed(t, 1)
+		session := w.user(org, "ann").take(t, "hw").SessionID
+		w.putLicense(t, org, "pro", map[string]any{"max_seats": 1, "status": "suspended"})
+		before := w.state(t, org)
+		w.user(org, "bob").beat(t, session).refused(t, "session_not_found")
+		w.userAs(org, "eve", license.RoleOwner).beat(t, session).refused(t, "session_not_found")
+		w.wantState(t, org, before)
+	})
+}
+
+// without is a record in which one license is gone.
+type without struct {
+	store.Record
+	gone string
+}
+
+func (r without) Entitlements(ctx context.Context, caller license.Caller) (license.Entitlements, error) {
+	e, err := r.Record.Entitlements(ctx, caller)
+	e.Licenses = slices.DeleteFunc(e.Licenses, func(l license.License) bool { return l.ID == r.gone })
+	return e, err
+}
+
+// beside makes a second instance of the service over the same servers, which
+// keeps what it once read of entitlements for an hour. Where the record is
+// another view of w's, it is given.
+func beside(t *testing.T, w *world, record store.Record) *world {
+	t.Helper()
+	opts := w.opts
+	opts.EntitlementCacheTTL = time.Hour
+	if w.stack.Redis != nil {
+		opts.Redis = w.stack.Redis.Addr()
+	}
+	return start(t, backend{"beside", func(_ *testing.T, other *world) { other.record = record }}, opts)
+}
+
+// TestAStaleCacheEndsNobodysSession: an instance that has not heard of a
+// license's return, of its longer life or of its making looks again before
+// anyone loses a seat.
+func TestAStaleCacheEndsNobodysSession(t *testing.T) {
+	onCommon(t, func(t *testing.T, w *world) {
+		stale := beside(t, w, w.record)
+		for name, before := range map[string]func(org string){
+			"suspended": func(org string) {
+				w.putLicense(t, org, "pro", map[string]any{"max_seats": 1, "status": "suspended"})
+			},
+			"expired": func(org string) {
+				w.putLicense(t, org, "pro", map[string]any{"max_seats": 1, "expires_at": time.Now().Add(-time.Hour)})
+			},
+			"not made": func(string) {},
+			"inactive organization": func(org string) {
+				w.putLicense(t, org, "pro", map[string]any{"max_seats": 1})
+				w.putOrganization(t, org, map[string]any{"status": "suspended"})
+			},
+		} {
+			t.Run(name, func(t *testing.T) {
+				org := w.tenant(t, 9)
+				before(org)
+				stale.user(org, "warm").acquire(t, "hw", map[string]any{"license_id": "pro"}).want(t, map[bool]int{true: 404, false: 403}[name == "not made"])
+				w.putOrganization(t, org, map[string]any{})
+				w.putLicense(t, org, "pro", map[string]any{"max_seats": 1})
+				session := w.user(org, "ann").take(t, "hw").SessionID
+				stale.user(org, "ann").beat(t, session).want(t, http.StatusOK)
+				w.user(org, "ann").beat(t, session).want(t, http.StatusOK)
+			})
+		}
+	})
+}
+
+// TestADeletedLicense ends its sessions at their next heartbeat, as a suspended
+// one does, once the deletion is seen.
+func TestADeletedLicense(t *testing.T) {
+	onCommon(t, func(t *testing.T, w *world) {
+		org := w.licensed(t, 1)
+		session := w.user(org, "ann").take(t, "hw").SessionID
+		later := beside(t, w, without{w.record, "pro"})
+		later.user(org, "ann").beat(t, session).refused(t, "license_inactive")
+		w.wantEnded(t, org, session, license.EndRevoked)
+		w.user(org, "ann").beat(t, session).refused(t, "session_ended").wantMember(t, "reason", "revoked")
+		w.user(org, "bob").take(t, "hw")
+	})
+}

@@ -1,0 +1,318 @@
+package functions_test
+
+import (
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"cloud.google.com/go/kms/apiv1/kmspb"
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/lestrrat-go/jwx/v3/jwk"
+	jwxjwt "github.com/lestrrat-go/jwx/v3/jwt"
+	"google.golang.org/grpc/codes"
+
+	"github.com/coditect-ai/coditect-licenses/shared/api"
+	"github.com/coditect-ai/coditect-licenses/shared/devstack"
+	"github.com/coditect-ai/coditect-licenses/shared/devstack/fakekms"
+)
+
+const tokenIssuer = "https://licenses.coditect.ai"
+
+// published is the key set as any program gets it.
+func (w *world) published(t *testing.T) jwk.Set {
+	t.Helper()
+	a := w.do(t, http.MethodGet, api.PathJWKS, "", nil).want(t, http.StatusOK)
+	set, err := jwk.Parse(a.body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
+// readers verify a token as vendors' programs do: with the published keys, in
+// libraries this service does not sign with. They answer all claims.
+func readers(keys jwk.Set, audience string, now time.Time) map[string]func(string) (map[string]any, error) {
+	clock := func() time.Time { return now }
+	return map[string]func(string) (map[string]any, error){
+		"golang-jwt": func(compact string) (map[string]any, error) {
+			claims := jwt.MapClaims{}
+			_, err := jwt.ParseWithClaims(compact, claims, func(tok *jwt.Token) (any, error) {
+				kid, _ := tok.Header["kid"].(string)
+				key, ok := keys.LookupKeyID(kid)
+				if !ok {
+					return nil, jwt.ErrTokenUnverifiable
+				}
+				var public rsa.PublicKey
+				return &public, jwk.Export(key, &public)
+			}, jwt.WithValidMethods([]string{"RS256"}), jwt.WithStrictDecoding(), jwt.WithIssuer(tokenIssuer),
+				jwt.WithAudience(audience), jwt.WithExpirationRequired(), jwt.WithTimeFunc(clock))
+			return claims, err
+		},
+		"jwx": func(compact string) (map[string]any, error) {
+			tok, err := jwxjwt.Parse([]byte(compact), jwxjwt.WithKeySet(keys), jwxjwt.WithIssuer(tokenIssuer),
+				jwxjwt.WithAudience(audience), jwxjwt.WithClock(jwxjwt.ClockFunc(clock)))
+			if err != nil {
+				return nil, err
+			}
+			return map[string]any{"sub": first(tok.Subject()), "jti": first(tok.JwtID())}, nil
+		},
+	}
+}
+
+func first(s string, _ bool) string { return s }
+
+// TestTheLicenseTokenVerifiesOffline, and no byte of it may be changed.
+func TestTheLicenseTokenVerifiesOffline(t *testing.T) {
+	onCommon(t, func(t *testing.T, w *world) {
+		org := w.licensed(t, 1)
+		s := w.user(org, "ann").take(t, "hw-1", map[string]any{"instance_id": "i-1"})
+		for name, read := range readers(w.published(t), "studio", s.ServerTime.Time) {
+			t.Run(name, func(t *testing.T) {
+				claims, err := read(s.LicenseToken)
+				if err != nil || claims["sub"] != "ann" || claims["jti"] != s.SessionID {
+					t.Fatalf("%v, %v", claims, err)
+				}
+				for at := 0; at < len(s.LicenseToken); at += 11 {
+					if _, err := read(flipped(s.LicenseToken, at)); err == nil {
+						t.Errorf("byte %d may be changed", at)
+					}
+				}
+			})
+		}
+		for what, now := range map[string]time.Time{
+			"after its end": s.LicenseTokenExpiresAt.Time, "long before its grant": s.ServerTime.Add(-time.Hour),
+		} {
+			for name, read := range readers(w.published(t), "studio", now) {
+				if _, err := read(s.LicenseToken); err == nil {
+					t.Errorf("%s takes it %s", name, what)
+				}
+			}
+		}
+		for name, read := range readers(w.published(t), "lab", s.ServerTime.Time) {
+			if _, err := read(s.LicenseToken); err == nil {
+				t.Errorf("%s takes it for another product", name)
+			}
+		}
+	})
+}
+
+// flipped replaces one byte by another of base64url, never only in stray bits.
+func flipped(compact string, at int) string {
+	with := "A"
+	if c := compact[at]; c >= 'A' && c <= 'P' {
+		with = "w"
+	}
+	return compact[:at] + with + compact[at+1:]
+}
+
+// TestWhatTheLicenseTokenSays, member by member.
+func TestWhatTheLicenseTokenSays(t *testing.T) {
+	onCommon(t, func(t *testing.T, w *world) {
+		org := w.licensed(t, 1)
+		ann := w.user(org, "ann")
+		s := ann.take(t, "hw-1")
+		now := s.ServerTime.Unix()
+		want := map[string]any{
+			"iss": tokenIssuer, "aud": "studio", "sub": "ann", "jti": s.SessionID,
+			"iat": now, "nbf": now - 60, "exp": s.LicenseTokenExpiresAt.Unix(),
+			"tenant_id": org, "license_id": "pro", "plan": "pro", "entitlements": []string{"export"}, "hardware_id": "hw-1",
+		}
+		wantClaims(t, s.LicenseToken, want)
+		wantHeader(t, s.LicenseToken, w.published(t))
+
+		renewed := ann.renew(t, s.SessionID).want(t, http.StatusOK).session(t)
+		now = renewed.ServerTime.Unix()
+		want["iat"], want["nbf"], want["exp"] = now, now-60, renewed.LicenseTokenExpiresAt.Unix()
+		wantClaims(t, renewed.LicenseToken, want)
+		if d := renewed.LicenseTokenExpiresAt.Unix() - now; d < 3599 || d > 3600 {
+			t.Errorf("it lives %d s, want an hour", d)
+		}
+	})
+}
+
+func wantClaims(t *testing.T, compact string, want map[string]any) {
+	t.Helper()
+	got := segment(t, compact, 1)
+	expected, err := json.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var plain map[string]any
+	if err := json.Unmarshal(expected, &plain); err != nil {
+		t.Fatal(err)
+	}
+	if g, w := canonical(t, got), canonical(t, plain); g != w {
+		t.Errorf("claims\n%s\nwant\n%s", g, w)
+	}
+}
+
+func wantHeader(t *testing.T, compact string, keys jwk.Set) {
+	t.Helper()
+	header := segment(t, compact, 0)
+	if got := slices.Sorted(maps.Keys(header)); !slices.Equal(got, []string{"alg", "kid", "typ"}) || header["alg"] != "RS256" || header["typ"] != "license+jwt" {
+		t.Errorf("header %v", header)
+	}
+	if kid, _ := header["kid"].(string); !hasKey(keys, kid) {
+		t.Errorf("kid %q is not published", kid)
+	}
+}
+
+func hasKey(keys jwk.Set, kid string) bool {
+	_, ok := keys.LookupKeyID(kid)
+	return ok
+}
+
+func segment(t *testing.T, compact string, n int) map[string]any {
+	t.Helper()
+	raw, err := base64.RawURLEncoding.DecodeString(strings.Split(compact, ".")[n])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m map[string]any
+	if err := json.Unmarshal(raw, &m); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func canonical(t *testing.T, v any) string {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// TestNoTokenOutlivesItsLicense, at grant and at renewal; the last token is not
+// replaced by one that would end no later.
+func TestNoTokenOutlivesItsLicense(t *testing.T) {
+	onCommon(t, func(t *testing.T, w *world) {
+		org := w.tenant(t, 9)
+		ends := time.Now().Add(20 * time.Minute).UTC().Truncate(time.Second)
+		w.putLicense(t, org, "pro", map[string]any{"max_seats": 1, "expires_at": ends})
+		ann := w.user(org, "ann")
+		s := ann.take(t, "hw")
+		again := ann.acquire(t, "hw").want(t, http.StatusOK).session(t)
+		renewed := ann.renew(t, s.SessionID).want(t, http.StatusOK).session(t)
+		for _, got := range []api.Session{s, again, renewed} {
+			if exp := segment(t, got.LicenseToken, 1)["exp"]; exp != float64(ends.Unix()) || !got.LicenseTokenExpiresAt.Equal(ends) {
+				t.Errorf("exp %v, told %v, want %v", exp, got.LicenseTokenExpiresAt, ends)
+			}
+		}
+		if s := ann.beat(t, s.SessionID).want(t, http.StatusOK).session(t); s.LicenseToken != "" {
+			t.Error("renewed, although a new one would end with the old one")
+		}
+		w.putLicense(t, org, "pro", map[string]any{"max_seats": 1, "expires_at": ends.Add(24 * time.Hour)})
+		if s := ann.beat(t, s.SessionID).want(t, http.StatusOK).session(t); s.LicenseToken == "" || s.LicenseTokenExpiresAt.Sub(s.ServerTime.Time) < 59*time.Minute {
+			t.Errorf("not renewed after the license was: %+v", s)
+		}
+	})
+}
+
+// TestATokenSaysWhatIsTrueNow: a repeated acquire never hands out what the
+// license said before.
+func TestATokenSaysWhatIsTrueNow(t *testing.T) {
+	onCommon(t, func(t *testing.T, w *world) {
+		org := w.licensed(t, 1)
+		ann := w.user(org, "ann")
+		old := ann.take(t, "hw")
+		w.putLicense(t, org, "pro", map[string]any{"product": "studio", "plan": "free", "max_seats": 1})
+		s := ann.acquire(t, "hw").want(t, http.StatusOK).session(t)
+		if s.LicenseToken == old.LicenseToken || segment(t, s.LicenseToken, 1)["plan"] != "free" || s.Plan != "free" || len(s.Entitlements) != 0 {
+			t.Errorf("still the old plan: %+v", s)
+		}
+		w.putLicense(t, org, "pro", map[string]any{"product": "studio", "plan": "free", "max_seats": 1, "expires_at": time.Now().Add(time.Minute)})
+		s = ann.acquire(t, "hw").want(t, http.StatusOK).session(t)
+		if d := time.Until(s.LicenseTokenExpiresAt.Time); d > time.Minute {
+			t.Errorf("a token for %v, the license has a minute left", d)
+		}
+	})
+}
+
+// TestKeyRotation: tokens of the old key verify as long as it is enabled, new
+// ones are signed with a published key.
+func TestKeyRotation(t *testing.T) {
+	w := start(t, embedded(), devstack.Defaults())
+	org := w.licensed(t, 9)
+	old := w.user(org, "ann").take(t, "hw")
+	if _, err := w.stack.KMS.AddVersion(fakekms.VersionSpec{}); err != nil {
+		t.Fatal(err)
+	}
+	fresh := beside(t, w, w.record) // an instance that reads the list now; it has a KMS of its own
+	name, err := fresh.stack.KMS.AddVersion(fakekms.VersionSpec{CreatedAt: ago(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := fresh.published(t)
+	if keys.Len() != 2 {
+		t.Fatalf("%d keys published, want 2", keys.Len())
+	}
+	s := fresh.user(org, "bob").take(t, "hw")
+	for _, compact := range []string{old.LicenseToken, s.LicenseToken} {
+		for reader, read := range readers(keys, "studio", s.ServerTime.Time) {
+			if _, err := read(compact); err != nil {
+				t.Errorf("%s: %v", reader, err)
+			}
+		}
+	}
+	if err := fresh.stack.KMS.SetState(name, kmspb.CryptoKeyVersion_DISABLED); err != nil {
+		t.Fatal(err)
+	}
+	fresh.user(org, "cem").take(t, "hw") // the instance signed with that version a moment ago
+}
+
+// TestTheKeySet is public, cacheable, and holds public members only.
+func TestTheKeySet(t *testing.T) {
+	onCommon(t, func(t *testing.T, w *world) {
+		for _, method := range []string{http.MethodGet, http.MethodHead} {
+			a := w.do(t, method, api.PathJWKS, "", nil).want(t, http.StatusOK)
+			if got := a.header.Get("Content-Type"); got != "application/jwk-set+json" {
+				t.Errorf("%s: Content-Type %q", method, got)
+			}
+			if got := a.header.Get("Cache-Control"); got != "public, max-age=300" {
+				t.Errorf("%s: Cache-Control %q", method, got)
+			}
+			if method == http.MethodHead {
+				if len(a.body) != 0 {
+					t.Errorf("HEAD has a body: %s", a.body)
+				}
+				continue
+			}
+			wantPublicKeys(t, a.body)
+		}
+	})
+}
+
+func wantPublicKeys(t *testing.T, body []byte) {
+	t.Helper()
+	var set struct {
+		Keys []map[string]string `json:"keys"`
+	}
+	if err := json.Unmarshal(body, &set); err != nil || len(set.Keys) != 1 {
+		t.Fatalf("%v in %s", err, body)
+	}
+	key := set.Keys[0]
+	if got := slices.Sorted(maps.Keys(key)); !slices.Equal(got, []string{"alg", "e", "kid", "kty", "n", "use"}) {
+		t.Errorf("members %v", got)
+	}
+	n, err := base64.RawURLEncoding.DecodeString(key["n"])
+	if key["kty"] != "RSA" || key["alg"] != "RS256" || key["use"] != "sig" || key["kid"] == "" || err != nil || len(n) != 512 {
+		t.Errorf("key %v: %v", key, err)
+	}
+}
+
+// TestTheKeySetWithoutKMS: nothing is cached of a failure.
+func TestTheKeySetWithoutKMS(t *testing.T) {
+	w := start(t, embedded(), devstack.Defaults())
+	w.kmsDown(codes.Unavailable) // before any key was read
+	w.do(t, http.MethodGet, api.PathJWKS, "", nil).refused(t, "unavailable")
+	w.kmsUp()
+	w.do(t, http.MethodGet, api.PathJWKS, "", nil).want(t, http.StatusOK)
+}

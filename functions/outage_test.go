@@ -1,0 +1,331 @@
+package functions_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/coditect-ai/coditect-licenses/shared/api"
+	"github.com/coditect-ai/coditect-licenses/shared/devstack"
+	"github.com/coditect-ai/coditect-licenses/shared/devstack/fakeidp"
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/store"
+	"github.com/coditect-ai/coditect-licenses/shared/store/storetest"
+)
+
+// kmsDown makes KMS refuse every call, in one of two ways.
+func (w *world) kmsDown(code codes.Code) {
+	w.stack.KMS.SetBefore(func(context.Context, string) error { return status.Error(code, "injected outage") })
+}
+
+func (w *world) kmsUp() { w.stack.KMS.SetBefore(nil) }
+
+// firestoreDown makes the whole record unreachable.
+func (w *world) firestoreDown() { w.outage.begin(storetest.Outage(store.ErrNotWritten)) }
+
+// TestAcquireWithoutKMS: the seat that cannot be signed for is given back
+// before the answer, and its record is ended.
+func TestAcquireWithoutKMS(t *testing.T) {
+	onCommon(t, func(t *testing.T, w *world) {
+		org := w.licensed(t, 1)
+		for _, code := range []codes.Code{codes.Unavailable, codes.PermissionDenied, codes.ResourceExhausted} {
+			w.kmsDown(code)
+			w.user(org, "ann").acquire(t, "hw").refused(t, "unavailable")
+			if got := w.state(t, org); got.held != 0 || len(got.active) != 0 {
+				t.Errorf("%s: left behind %+v", code, got)
+			}
+			w.kmsUp()
+			bob := w.user(org, "bob")
+			bob.release(t, bob.take(t, "hw").SessionID).want(t, http.StatusNoContent)
+		}
+	})
+}
+
+// TestAcquireAgainWithoutKMS costs its holder nothing: it has a good token.
+func TestAcquireAgainWithoutKMS(t *testing.T) {
+	onCommon(t, func(t *testing.T, w *world) {
+		org := w.licensed(t, 1)
+		ann := w.user(org, "ann")
+		first := ann.take(t, "hw")
+		w.kmsDown(codes.Unavailable)
+		if s := ann.acquire(t, "hw").want(t, http.StatusOK).session(t); s.LicenseToken != first.LicenseToken {
+			t.Errorf("another token: %+v", s)
+		}
+		// An instance that did not make that token has to sign, and cannot: the
+		// session stays.
+		other := beside(t, w, w.record)
+		other.kmsDown(codes.Unavailable)
+		other.user(org, "ann").acquire(t, "hw").refused(t, "unavailable")
+		ann.beat(t, first.SessionID).want(t, http.StatusOK)
+	})
+}
+
+// TestHeartbeatWithoutKMS: the seat is kept; only who asked for a token is told
+// that there is none; the renewal missed comes with the next heartbeat.
+func TestHeartbeatWithoutKMS(t *testing.T) {
+	opts := devstack.Defaults()
+	opts.TokenTTL = 8 * time.Minute
+	w := start(t, embedded(), opts)
+	ann := w.user(w.licensed(t, 1), "ann")
+	session := ann.take(t, "hw").SessionID
+	w.advance(t, 5*time.Minute)
+	w.kmsDown(codes.Unavailable)
+	for range 2 {
+		if s := ann.beat(t, session).want(t, http.StatusOK).session(t); s.LicenseToken != "" || s.ExpiresAt.Sub(s.ServerTime.Time) != opts.SessionTTL {
+			t.Errorf("without KMS: %+v", s)
+		}
+		ann.renew(t, session).refused(t, "unavailable")
+	}
+	w.kmsUp()
+	if s := ann.beat(t, session).want(t, http.StatusOK).session(t); s.LicenseToken == "" {
+		t.Error("the renewal that was missed is not made up for")
+	}
+	if s := ann.beat(t, session).want(t, http.StatusOK).session(t); s.LicenseToken != "" {
+		t.Error("renewed twice")
+	}
+}
+
+// TestAskingForATokenWithoutKMS on the real servers as well.
+func TestAskingForATokenWithoutKMS(t *testing.T) {
+	onCommon(t, func(t *testing.T, w *world) {
+		ann := w.user(w.licensed(t, 1), "ann")
+		session := ann.take(t, "hw").SessionID
+		w.kmsDown(codes.Unavailable)
+		ann.renew(t, session).refused(t, "unavailable")
+		if s := ann.beat(t, session).want(t, http.StatusOK).session(t); s.LicenseToken != "" {
+			t.Errorf("a token although KMS is away: %+v", s)
+		}
+		w.kmsUp()
+		if s := ann.renew(t, session).want(t, http.StatusOK).session(t); s.LicenseToken == "" {
+			t.Error("no token although it was asked for")
+		}
+	})
+}
+
+// TestAcquireWithoutFirestore takes no seat where it is certain that nothing
+// was written.
+func TestAcquireWithoutFirestore(t *testing.T) {
+	onCommon(t, func(t *testing.T, w *world) {
+		org := w.licensed(t, 2)
+		ann := w.user(org, "ann")
+		session := ann.take(t, "hw").SessionID
+		before := w.state(t, org)
+		for _, mark := range []error{store.ErrNotWritten, store.ErrRefused} {
+			w.outage.begin(storetest.Outage(mark), "Create", "Entitlements", "Session")
+			w.user(org, "bob").acquire(t, "hw").refused(t, "unavailable")
+			w.outage.end()
+			w.wantState(t, org, before)
+		}
+		w.firestoreDown()
+		w.user(org, "bob").acquire(t, "hw").refused(t, "unavailable")
+		w.user(org, "ann").acquire(t, "hw").want(t, http.StatusOK) // nothing new to record
+		for range 3 {
+			ann.beat(t, session).want(t, http.StatusOK)
+		}
+		ann.renew(t, session).want(t, http.StatusOK)
+		ann.beat(t, nobodysSession).refused(t, "unavailable") // only the record could say
+		w.user(w.stranger(), "ann").acquire(t, "hw").refused(t, "unavailable")
+		w.outage.end()
+		w.wantState(t, org, before)
+		if n := w.fill(t, org); n != 1 {
+			t.Errorf("%d seats were left, want 1", n)
+		}
+	})
+}
+
+// stranger is an organization this instance has never heard of.
+func (w *world) stranger() string { return "stranger" }
+
+// TestAcquireOfUnknownOutcome: the answer of Firestore was lost. The client is
+// told to come again, and then gets the very seat that was taken.
+func TestAcquireOfUnknownOutcome(t *testing.T) {
+	for _, name := range []string{"not written", "written"} {
+		t.Run(name, func(t *testing.T) {
+			onCommon(t, func(t *testing.T, w *world) {
+				org := w.licensed(t, 1)
+				if name == "written" {
+					w.outage.losing(storetest.Outage(nil), "Create")
+				} else {
+					w.outage.begin(storetest.Outage(nil), "Create")
+				}
+				w.user(org, "ann").acquire(t, "hw").refused(t, "unavailable")
+				w.outage.end()
+				w.user(org, "bob").acquire(t, "hw").refused(t, "no_seats_available") // it may be recorded
+				s := w.user(org, "ann").acquire(t, "hw").want(t, http.StatusOK).session(t)
+				if got := w.state(t, org); got.held != 1 || len(got.active) != 1 || got.active[0] != s.SessionID {
+					t.Errorf("%+v for session %s", got, s.SessionID)
+				}
+			})
+		})
+	}
+}
+
+// TestExpiryWithoutFirestore: an end that cannot be recorded is not announced,
+// and its seat is not granted again, until it can.
+func TestExpiryWithoutFirestore(t *testing.T) {
+	onEachExpiring(t, soon, func(t *testing.T, w *world) {
+		org := w.licensed(t, 1)
+		ann := w.user(org, "ann")
+		old := ann.take(t, "hw").SessionID
+		w.expire(t, org, 1)
+		w.outage.begin(storetest.Outage(store.ErrNotWritten), "End")
+		ann.beat(t, old).refused(t, "unavailable")
+		w.user(org, "bob").acquire(t, "hw").refused(t, "unavailable")
+		w.outage.end()
+		ann.beat(t, old).refused(t, "session_ended").wantMember(t, "reason", "expired")
+		w.user(org, "bob").take(t, "hw")
+	})
+}
+
+// TestReleaseWithoutFirestore frees the seat all the same; the reaper makes up
+// for the record.
+func TestReleaseWithoutFirestore(t *testing.T) {
+	onEach(t, devstack.Defaults(), func(t *testing.T, w *world) {
+		org := w.licensed(t, 1)
+		ann := w.user(org, "ann")
+		session := ann.take(t, "hw").SessionID
+		w.outage.begin(storetest.Outage(nil), "EndNow")
+		ann.release(t, session).want(t, http.StatusNoContent)
+		ann.release(t, session).want(t, http.StatusNoContent)
+		ann.beat(t, session).refused(t, "session_ended").wantMember(t, "reason", "released")
+		w.user(org, "bob").beat(t, session).refused(t, "session_not_found")
+		w.user(org, "bob").release(t, session).refused(t, "forbidden")
+		if s := w.recorded(t, org, session); s.Status != license.SessionActive {
+			t.Errorf("recorded as %s although the record was away", s.Status)
+		}
+		w.outage.end()
+		w.user(org, "bob").take(t, "hw")
+		w.due(t, org)
+		if r := w.reap(t); r.RecordsRepaired != 1 || r.SessionsReaped != 0 || r.More {
+			t.Errorf("the reaper after it: %+v", r)
+		}
+		w.wantEnded(t, org, session, license.EndReleased)
+		w.due(t, org)
+		if r := w.reap(t); r.RecordsRepaired != 0 {
+			t.Errorf("repaired twice: %+v", r)
+		}
+		ann.beat(t, session).refused(t, "session_ended").wantMember(t, "reason", "released")
+	})
+}
+
+// due makes the reaper visit the organization in its next run.
+func (w *world) due(t *testing.T, org string) {
+	t.Helper()
+	if err := w.stack.Service.Ledger.Note(t.Context(), true, org); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestARevocationThatCannotBeRecorded is told as what it is: the seat is gone
+// either way.
+func TestARevocationThatCannotBeRecorded(t *testing.T) {
+	onCommon(t, func(t *testing.T, w *world) {
+		org := w.licensed(t, 1)
+		ann := w.user(org, "ann")
+		session := ann.take(t, "hw").SessionID
+		w.putLicense(t, org, "pro", map[string]any{"max_seats": 1, "status": "suspended"})
+		w.outage.begin(storetest.Outage(nil), "EndNow")
+		ann.beat(t, session).refused(t, "license_inactive")
+		ann.beat(t, session).refused(t, "session_ended").wantMember(t, "reason", "revoked")
+	})
+}
+
+// TestWithoutRedis nobody is given a wrong answer: everything is to be tried
+// again, and the reaper changes nothing.
+func TestWithoutRedis(t *testing.T) {
+	onEach(t, devstack.Defaults(), func(t *testing.T, w *world) {
+		org := w.licensed(t, 1)
+		ann := w.user(org, "ann")
+		session := ann.take(t, "hw").SessionID
+		token := w.stack.SchedulerToken()
+		active := w.state(t, org).active
+		w.killRedis()
+		for _, a := range []answer{
+			ann.acquire(t, "hw"), w.user(org, "bob").acquire(t, "hw"), ann.beat(t, session), ann.renew(t, session), ann.release(t, session),
+			ann.beat(t, nobodysSession), w.do(t, http.MethodPost, api.PathReap, token, nil),
+		} {
+			a.refused(t, "unavailable")
+		}
+		if s := w.recorded(t, org, session); s.Status != license.SessionActive || len(active) != 1 {
+			t.Errorf("recorded as %s", s.Status)
+		}
+	})
+}
+
+// TestRedisComesBackEmpty and the seats that were held are still held.
+func TestRedisComesBackEmpty(t *testing.T) {
+	onEach(t, devstack.Defaults(), func(t *testing.T, w *world) {
+		org := w.licensed(t, 3)
+		ann := w.user(org, "ann")
+		var ids []string
+		for _, hw := range []string{"1", "2", "3"} {
+			ids = append(ids, ann.take(t, hw).SessionID)
+		}
+		for range 2 {
+			w.lose()
+			w.user(org, "bob").acquire(t, "hw").refused(t, "no_seats_available")
+			w.lose()
+			for _, id := range ids {
+				if s := ann.beat(t, id).want(t, http.StatusOK).session(t); s.SeatsUsed != 3 {
+					t.Errorf("%d seats used after the loss", s.SeatsUsed)
+				}
+			}
+			ann.acquire(t, "2").want(t, http.StatusOK)
+		}
+		ann.release(t, ids[0]).want(t, http.StatusNoContent)
+		w.lose()
+		ann.beat(t, ids[0]).refused(t, "session_ended").wantMember(t, "reason", "released")
+		w.user(org, "bob").take(t, "hw")
+		w.user(org, "cem").acquire(t, "hw").refused(t, "no_seats_available")
+	})
+}
+
+// TestRedisIsLostInTheMiddleOfAll: all holders heartbeat and a crowd wants in,
+// while Redis is lost again and again. Nobody loses a seat, none is sold twice.
+func TestRedisIsLostInTheMiddleOfAll(t *testing.T) {
+	onEach(t, devstack.Defaults(), func(t *testing.T, w *world) {
+		const seats = 5
+		org := w.licensed(t, seats)
+		ann := w.user(org, "ann")
+		holders := make([]string, seats)
+		for i := range holders {
+			holders[i] = ann.take(t, string(rune('a'+i))).SessionID
+		}
+		for range 3 {
+			w.lose()
+			race(t, 2*seats, func(i int) error {
+				var a answer
+				want := http.StatusOK
+				if i < seats {
+					a = ann.beat(t, holders[i])
+				} else {
+					a, want = w.user(org, "bob").acquire(t, string(rune('a'+i))), http.StatusConflict
+				}
+				if a.status != want {
+					return errors.New(a.what + ": " + string(a.body))
+				}
+				return nil
+			})
+			if got := w.state(t, org); got.held != seats || len(got.active) != seats {
+				t.Fatalf("after a loss: %+v", got)
+			}
+		}
+	})
+}
+
+// TestIdentityKeysCannotBeHad: nobody gets in, and nobody is told that the
+// token is bad.
+func TestIdentityKeysCannotBeHad(t *testing.T) {
+	w := start(t, embedded(), devstack.Defaults())
+	org := w.licensed(t, 1)
+	w.stack.IDP.SetMode(fakeidp.Failing) // before any key was fetched
+	ann := w.user(org, "ann")
+	for _, a := range []answer{ann.acquire(t, "hw"), ann.beat(t, nobodysSession), ann.release(t, nobodysSession), w.do(t, http.MethodPost, "/", w.stack.SchedulerToken(), nil)} {
+		a.refused(t, "unavailable")
+	}
+}

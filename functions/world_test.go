@@ -1,0 +1,323 @@
+package functions_test
+
+import (
+	"context"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/coditect-ai/coditect-licenses/internal/servers"
+	"github.com/coditect-ai/coditect-licenses/shared/devstack"
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/seats"
+	"github.com/coditect-ai/coditect-licenses/shared/store"
+	"github.com/coditect-ai/coditect-licenses/shared/store/storetest"
+)
+
+// world is a whole service on one kind of backend, listening.
+type world struct {
+	ctx   context.Context // of its making
+	stack *devstack.Stack
+	base  string // http://127.0.0.1:port
+	http  *httptest.Server
+	// record is the record itself; outage stands between it and the service.
+	record store.Record
+	outage *outage
+	// server is the real redis-server; nil on the other backends.
+	server *servers.RedisServer
+	opts   devstack.Options
+	// common worlds serve several tests: their clock and their Redis stay as they are.
+	common  bool
+	closers []func()
+}
+
+// backend fills in what a world runs on.
+type backend struct {
+	name  string
+	build func(t *testing.T, w *world)
+}
+
+// embedded is the stack as `go run ./cmd/local` has it.
+func embedded() backend {
+	return backend{"embedded", func(_ *testing.T, w *world) { w.record = store.NewMemory() }}
+}
+
+// genuine is a real redis-server and the official Firestore emulator.
+func genuine() backend {
+	return backend{"real", func(t *testing.T, w *world) {
+		w.server = servers.Redis(t)
+		w.opts.Redis, w.record = w.server.Addr(), emulated(t, w)
+	}}
+}
+
+// cluster is three real masters and the official Firestore emulator. The
+// masters are shared: only organizations of the test's own may be used.
+func cluster() backend {
+	return backend{"cluster", func(t *testing.T, w *world) {
+		w.opts.Redis, w.record = strings.Join(servers.RedisCluster(t), ","), emulated(t, w)
+	}}
+}
+
+// emulated is the record on a project of its own in the emulator.
+func emulated(t *testing.T, w *world) store.Record {
+	t.Helper()
+	client, err := store.Dial(w.ctx, store.Target{ProjectID: "t-" + uuid.NewString(), Emulator: servers.Firestore(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.onClose(func() { _ = client.Close() })
+	return store.NewFirestore(client, store.FirestoreOptions{})
+}
+
+// start makes a world; it ends with the test.
+func start(t *testing.T, b backend, opts devstack.Options) *world {
+	t.Helper()
+	w := open(t, b, opts)
+	t.Cleanup(w.close)
+	return w
+}
+
+// open makes a world that is the caller's to close.
+func open(t *testing.T, b backend, opts devstack.Options) *world {
+	t.Helper()
+	// The world may outlive this test, and with it its context.
+	w := &world{ctx: context.WithoutCancel(t.Context()), opts: opts, outage: &outage{}}
+	b.build(t, w)
+	w.opts.Record = &storetest.Faulty{Record: w.record, Before: w.outage.runBefore, After: w.outage.runAfter}
+	stack, err := devstack.Start(w.ctx, w.opts)
+	if err != nil {
+		w.close()
+		t.Fatal(err)
+	}
+	w.onClose(func() { _ = stack.Close() })
+	w.stack = stack
+	w.http = httptest.NewServer(stack.Local())
+	w.base = w.http.URL
+	w.onClose(w.http.Close)
+	return w
+}
+
+func (w *world) onClose(f func()) { w.closers = append(w.closers, f) }
+
+func (w *world) close() {
+	for _, f := range slices.Backward(w.closers) {
+		f()
+	}
+	w.closers = nil
+}
+
+// onEach runs a test on the embedded stack and on the real servers, each time
+// in a world of its own.
+func onEach(t *testing.T, opts devstack.Options, test func(t *testing.T, w *world)) {
+	t.Helper()
+	for _, b := range []backend{embedded(), genuine()} {
+		t.Run(b.name, func(t *testing.T) { test(t, start(t, b, opts)) })
+	}
+}
+
+// onEachExpiring is onEach for tests that let sessions expire: the embedded
+// clock can be moved, a real one has to be waited for. Such tests must not mind
+// that a session expires earlier than they wanted; those that do what needs
+// some time before that give it with ttl. They mostly wait, and so run in parallel.
+func onEachExpiring(t *testing.T, ttl time.Duration, test func(t *testing.T, w *world)) {
+	t.Helper()
+	t.Parallel()
+	for _, b := range []backend{embedded(), genuine()} {
+		t.Run(b.name, func(t *testing.T) {
+			opts := devstack.Defaults()
+			if b.name == "real" {
+				opts.SessionTTL = ttl
+			}
+			test(t, start(t, b, opts))
+		})
+	}
+}
+
+// soon is a session TTL for real servers, slow for those who wait and no
+// shorter than a few requests take.
+const soon = 700 * time.Millisecond
+
+// advance moves the seats' clock, on the embedded stack alone.
+func (w *world) advance(t *testing.T, d time.Duration) {
+	t.Helper()
+	if w.stack.Redis == nil || w.common {
+		t.Fatal("this clock does not move")
+	}
+	w.stack.Redis.Advance(d)
+}
+
+// expire lets the time of all sessions run out, and waits until the ledger
+// says so of n of the organization.
+func (w *world) expire(t *testing.T, org string, n int) {
+	t.Helper()
+	if w.stack.Redis != nil {
+		w.advance(t, w.opts.SessionTTL+time.Second)
+	}
+	eventually(t, func() bool {
+		v, err := w.stack.Service.Ledger.Visit(t.Context(), license.Service(org), 400)
+		return err == nil && len(v.Expired) >= n
+	})
+}
+
+// lose takes everything from Redis, as the loss of its machine does.
+func (w *world) lose() {
+	if w.common {
+		panic("other tests need this Redis")
+	}
+	if w.server != nil {
+		w.server.Kill()
+		w.server.Start()
+		return
+	}
+	w.stack.Redis.Lose()
+}
+
+// killRedis makes Redis unreachable for the rest of the test.
+func (w *world) killRedis() {
+	if w.common {
+		panic("other tests need this Redis")
+	}
+	if w.server != nil {
+		w.server.Kill()
+		return
+	}
+	w.stack.Redis.Close()
+}
+
+// eventually waits for a condition, for as long as a loaded machine may need.
+func eventually(t *testing.T, condition func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !condition() {
+		select {
+		case <-ctx.Done():
+			t.Fatal("what was waited for did not come")
+		case <-tick.C:
+		}
+	}
+}
+
+// outage makes the record fail on demand.
+type outage struct {
+	mu     sync.Mutex
+	before func(ctx context.Context, method string) error
+	after  func(ctx context.Context, method string, err error) error
+}
+
+func (o *outage) runBefore(ctx context.Context, method string) error {
+	o.mu.Lock()
+	f := o.before
+	o.mu.Unlock()
+	if f == nil {
+		return nil
+	}
+	return f(ctx, method)
+}
+
+func (o *outage) runAfter(ctx context.Context, method string, err error) error {
+	o.mu.Lock()
+	f := o.after
+	o.mu.Unlock()
+	if f == nil {
+		return err
+	}
+	return f(ctx, method, err)
+}
+
+// begin makes the given methods (none: all) fail with err before their effect.
+func (o *outage) begin(err error, methods ...string) {
+	o.set(func(_ context.Context, method string) error {
+		if len(methods) == 0 || slices.Contains(methods, method) {
+			return err
+		}
+		return nil
+	}, nil)
+}
+
+// losing lets the methods happen and loses their answers.
+func (o *outage) losing(err error, methods ...string) {
+	o.set(nil, func(_ context.Context, method string, was error) error {
+		if slices.Contains(methods, method) {
+			return err
+		}
+		return was
+	})
+}
+
+func (o *outage) end() { o.set(nil, nil) }
+
+func (o *outage) set(before func(context.Context, string) error, after func(context.Context, string, error) error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.before, o.after = before, after
+}
+
+// state is what an organization's seats look like from below.
+type state struct {
+	held   int
+	active []string // ids of the sessions recorded as active
+}
+
+func (w *world) state(t *testing.T, org string) state {
+	t.Helper()
+	caller := license.Service(org)
+	held, err := w.stack.Service.Ledger.Known(t.Context(), caller, nil)
+	if _, unloaded := err.(*seats.RebuildError); err != nil && !unloaded { //nolint:errorlint // the ledger's own
+		t.Fatal(err)
+	}
+	s := state{held: held.Held}
+	err = w.record.ActiveSessions(t.Context(), caller, func(batch []license.Session) error {
+		for _, session := range batch {
+			s.active = append(s.active, session.ID)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(s.active)
+	return s
+}
+
+// wantState compares an organization's state with one from before.
+func (w *world) wantState(t *testing.T, org string, want state) {
+	t.Helper()
+	if got := w.state(t, org); got.held != want.held || !slices.Equal(got.active, want.active) {
+		t.Errorf("%d seats held, active %v; before %d, %v", got.held, got.active, want.held, want.active)
+	}
+}
+
+// recorded is a session's record.
+func (w *world) recorded(t *testing.T, org, id string) license.Session {
+	t.Helper()
+	s, err := w.record.Session(t.Context(), license.Service(org), id)
+	if err != nil {
+		t.Fatalf("session %s: %v", id, err)
+	}
+	return s
+}
+
+func (w *world) wantEnded(t *testing.T, org, id string, reason license.EndReason) {
+	t.Helper()
+	if s := w.recorded(t, org, id); s.Status != license.SessionEnded || s.EndedReason != reason || s.EndedAt.IsZero() {
+		t.Errorf("session %s is recorded as %s, %q at %v; want ended, %q", id, s.Status, s.EndedReason, s.EndedAt, reason)
+	}
+}
+
+// panicking makes the creation of records panic with a message.
+func panicking(message string) func(context.Context, string) error {
+	return func(_ context.Context, method string) error {
+		if method == "Create" {
+			panic(message)
+		}
+		return nil
+	}
+}
