@@ -27,9 +27,9 @@ func TestAbandonedSeat(t *testing.T) {
 	f := c.fleet(append(quick, c.emulated()...)...)
 	ann, bob, eve := c.user(t, "ann", "acme"), c.user(t, "bob", "acme"), c.user(t, "eve", "acme")
 	left := ann.session(ann.acquire(f.acquire, "hardware-of-ann"), http.StatusCreated)
-	ann.session(ann.acquire(f.acquire, "second-hardware-of-ann"), http.StatusCreated)
+	second := ann.session(ann.acquire(f.acquire, "second-hardware-of-ann"), http.StatusCreated)
 	refused(t, bob.acquire(f.acquire, "hardware-of-bob"), api.NoSeatsAvailable)
-	<-time.After(time.Until(left.ExpiresAt.Add(50 * time.Millisecond))) // the real server's clock decides
+	<-time.After(time.Until(second.ExpiresAt.Add(50 * time.Millisecond))) // the real server's clock decides
 	ended := refused(t, ann.heartbeat(f.heartbeat, left.SessionID, ""), api.SessionEnded)
 	if ended.Reason == nil || *ended.Reason != "expired" {
 		t.Errorf("ended because of %v", ended.Reason)

@@ -174,7 +174,8 @@ type clientProcess struct {
 func startClient(t *testing.T, order clientOrder) *clientProcess {
 	t.Helper()
 	p := &clientProcess{t: t, cmd: exec.CommandContext(t.Context(), os.Args[0])}
-	p.cmd.Env = []string{clientVariable + "=1", "PATH=" + os.Getenv("PATH")}
+	// go test -cover compiles this binary so that it asks for the folder.
+	p.cmd.Env = []string{clientVariable + "=1", "PATH=" + os.Getenv("PATH"), "GOCOVERDIR=" + t.TempDir()}
 	p.cmd.Stderr = os.Stderr
 	p.in = must(p.cmd.StdinPipe())(t)
 	p.out = bufio.NewReader(must(p.cmd.StdoutPipe())(t))

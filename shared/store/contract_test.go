@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"testing"
+	"time"
 
 	"cloud.google.com/go/firestore"
 	"github.com/google/uuid"
@@ -32,7 +33,7 @@ func TestFirestoreKeepsTheContract(t *testing.T) {
 			t.Fatal(err)
 		}
 		closeAfter(t, client)
-		return store.NewFirestore(client, store.FirestoreOptions{})
+		return store.NewFirestore(client, store.FirestoreOptions{Deadline: time.Minute})
 	})
 }
 
