@@ -3,6 +3,8 @@ package seats
 import (
 	"context"
 	"errors"
+	"io"
+	"syscall"
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/store"
@@ -59,14 +61,12 @@ func (p *Pool) grant(ctx context.Context, caller license.Caller, req Request, is
 }
 
 func (p *Pool) reserve(ctx context.Context, caller license.Caller, req Request) (Hold, error) {
-	id, err := newSessionID()
-	if err != nil {
-		return Hold{}, err
+	hold, err := p.propose(ctx, caller, req)
+	if broken(err) {
+		// As after a failover. Whether or not that seat was taken: the holder
+		// finds it, or gets another.
+		hold, err = p.propose(ctx, caller, req)
 	}
-	hold, err := p.ledger.Reserve(ctx, caller, Reservation{
-		SessionID: id, Holder: req.Holder, MaxLicense: req.License.MaxSeats,
-		MaxOrganization: req.Organization.MaxConcurrentSeats, LicenseEnds: req.License.ExpiresAt,
-	})
 	var stale *StaleError
 	if errors.As(err, &stale) {
 		if err := p.end(ctx, caller, stale.Holds); err != nil {
@@ -75,6 +75,23 @@ func (p *Pool) reserve(ctx context.Context, caller license.Caller, req Request) 
 		return Hold{}, errAgain
 	}
 	return hold, p.rebuilt(ctx, caller, err)
+}
+
+// propose asks for a seat under a session id of its own.
+func (p *Pool) propose(ctx context.Context, caller license.Caller, req Request) (Hold, error) {
+	id, err := newSessionID()
+	if err != nil {
+		return Hold{}, err
+	}
+	return p.ledger.Reserve(ctx, caller, Reservation{
+		SessionID: id, Holder: req.Holder, MaxLicense: req.License.MaxSeats,
+		MaxOrganization: req.Organization.MaxConcurrentSeats, LicenseEnds: req.License.ExpiresAt,
+	})
+}
+
+// broken reports whether a connection ended under a call.
+func broken(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 // recordGrant makes the record durable before anything is told. A session found

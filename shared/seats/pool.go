@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"time"
 
@@ -57,6 +58,9 @@ type Options struct {
 	OnStep func(context.Context, Step) error
 	// Wait pauses between attempts; a timer when nil.
 	Wait func(context.Context, time.Duration) error
+	// Log tells what no answer tells: rebuilt ledgers, ends the record does not
+	// have yet. Nil logs nothing.
+	Log *slog.Logger
 	// Now times this instance's own caches, nothing else; time.Now when nil.
 	Now func() time.Time
 }
@@ -87,6 +91,9 @@ func NewPool(ledger Ledger, record store.Record, opts Options) (*Pool, error) {
 	}
 	if opts.CompensationDeadline == 0 {
 		opts.CompensationDeadline = 2 * time.Second
+	}
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
 	}
 	if opts.Wait == nil {
 		opts.Wait = wait

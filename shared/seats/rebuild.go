@@ -3,6 +3,7 @@ package seats
 import (
 	"context"
 	"errors"
+	"log/slog"
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
@@ -64,6 +65,10 @@ func (p *Pool) reload(ctx context.Context, caller license.Caller, nonce string) 
 	}
 	if err != nil {
 		return err
+	}
+	if epoch > 1 { // the first is only an organization's first use
+		p.opts.Log.WarnContext(ctx, "a seat ledger was rebuilt from the record",
+			slog.String("organization_id", caller.OrganizationID), slog.Int64("epoch", epoch))
 	}
 	return p.step(ctx, StepLoaded)
 }

@@ -46,6 +46,8 @@ type Redis struct {
 type scripts struct {
 	reserve, beat, mark, remove, visit, known, repaid, retoken, forget, stage, load *redis.Script
 	due, note, settle, seed                                                         *redis.Script
+	// reserveText is reserve's source, for a server that does not know it yet.
+	reserveText string
 }
 
 // NewRedis makes a ledger over client, which the caller keeps and closes.
@@ -88,12 +90,15 @@ func loadScripts() scripts {
 		visit: with("visit"), known: with("known"), repaid: with("repaid"), retoken: with("retoken"),
 		forget: with("forget"), stage: with("stage"), load: with("load"),
 		due: bare("due"), note: bare("note"), settle: bare("settle"), seed: bare("seed"),
+		reserveText: prelude + text("reserve"),
 	}
 }
 
 // call is one script run on an organization's current generation.
 type call struct {
 	script *redis.Script
+	// once sends the script at most once; see [Redis.Reserve].
+	once bool
 	// keys are those after E and N, for generation g.
 	keys func(g string) []string
 	args []any
@@ -126,13 +131,49 @@ func (r *Redis) run(ctx context.Context, caller license.Caller, c call) (reply, 
 func (r *Redis) eval(ctx context.Context, org, generation string, c call) (reply, error) {
 	ks := append([]string{r.keys.epoch(org), r.keys.nonce(org)}, c.keys(generation)...)
 	args := append([]any{generation, randomness()}, c.args...)
+	if c.once {
+		return r.evalOnce(ctx, ks, args)
+	}
 	return r.evalRaw(ctx, c.script, ks, args)
 }
 
 func (r *Redis) evalRaw(ctx context.Context, s *redis.Script, ks []string, args []any) (reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.opts.Deadline)
 	defer cancel()
-	raw, err := s.Run(ctx, r.client, ks, args...).Slice()
+	return decoded(s.Run(ctx, r.client, ks, args...).Slice())
+}
+
+// evalOnce is evalRaw for reserve, without the client's own repeats. A script the server
+// does not know yet was not run: it is sent again in full.
+func (r *Redis) evalOnce(ctx context.Context, ks []string, args []any) (reply, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.opts.Deadline)
+	defer cancel()
+	raw, err := r.send(ctx, "evalsha", r.scripts.reserve.Hash(), ks, args)
+	if redis.HasErrorPrefix(err, "NOSCRIPT") {
+		raw, err = r.send(ctx, "eval", r.scripts.reserveText, ks, args)
+	}
+	return decoded(raw, err)
+}
+
+func (r *Redis) send(ctx context.Context, command, script string, ks []string, args []any) ([]any, error) {
+	parts := append(make([]any, 0, 3+len(ks)+len(args)), command, script, len(ks))
+	for _, k := range ks {
+		parts = append(parts, k)
+	}
+	cmd := redis.NewCmd(ctx, append(parts, args...)...)
+	if err := r.client.Process(ctx, unrepeated{cmd}); err != nil {
+		return nil, err
+	}
+	return cmd.Slice()
+}
+
+// unrepeated is a command that go-redis does not repeat by itself.
+type unrepeated struct{ *redis.Cmd }
+
+// NoRetry is asked by go-redis after a failure.
+func (unrepeated) NoRetry() bool { return true }
+
+func decoded(raw []any, err error) (reply, error) {
 	if err != nil {
 		return reply{}, unavailable(err)
 	}
@@ -166,11 +207,14 @@ func (r *Redis) Ping(ctx context.Context) error {
 	return nil
 }
 
-// Reserve implements [Ledger].
+// Reserve implements [Ledger]. It is sent at most once per session id: bytes left
+// in a connection that was given up can reach the server much later, and must
+// then not bring back a session that somebody was told of and has released.
 func (r *Redis) Reserve(ctx context.Context, caller license.Caller, q Reservation) (Hold, error) {
 	org, lic := caller.OrganizationID, q.Holder.LicenseID
 	answer, err := r.run(ctx, caller, call{
 		script: r.scripts.reserve,
+		once:   true,
 		keys: func(g string) []string {
 			return []string{
 				r.keys.all(org, g), r.keys.data(org, g), r.keys.licenses(org, g),

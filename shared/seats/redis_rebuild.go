@@ -42,8 +42,12 @@ func (r *Redis) stage(ctx context.Context, org, nonce string, epoch int64, sessi
 // tokenLife is what is taken for the rest of a rebuilt session's token, which
 // the record does not know. A heartbeating holder has about half a life or
 // more; the renewals are spread over the following quarter, so that a rebuild
-// is not followed by one signature per session at once.
+// is not followed by one signature per session at once. Short tokens leave no
+// time to spread: they are renewed at the next heartbeat.
 func (r *Redis) tokenLife(sessionID string) time.Duration {
+	if r.opts.TokenTTL < 4*r.opts.SessionTTL {
+		return 0
+	}
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(sessionID))
 	spread := time.Duration(float64(r.opts.TokenTTL/4) * float64(h.Sum32()) / (1 << 32))

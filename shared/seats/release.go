@@ -3,6 +3,7 @@ package seats
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
@@ -53,6 +54,9 @@ func (p *Pool) conclude(ctx context.Context, caller license.Caller, hold Hold) e
 	how := BySession
 	if err := p.record.EndNow(ctx, caller, ended(hold)); err != nil {
 		how = Owing // the seat is given back all the same; the reaper records it
+		p.opts.Log.WarnContext(ctx, "the end of a session is owed to the record",
+			slog.String("organization_id", caller.OrganizationID), slog.String("session_id", hold.ID),
+			slog.String("error", err.Error()))
 	}
 	p.forget([]Hold{hold})
 	if err := p.step(ctx, StepEnded); err != nil {

@@ -3,7 +3,9 @@
 --       license_id license_end (a pair per license key)
 -- Returns {OK, session, now, expiry, token_expiry, renewed, used, data, previous_token_expiry}
 --       | {EXPIRED, session, expiry, data} | {GONE, owed} | {UNKNOWN, now} | {FOREIGN} | {LICENSE, license_id}
--- Complexity O(log n + licenses given). Idempotent but for the times.
+-- Complexity O(log n + licenses given). Safe to repeat: but for the times nothing
+-- changes, save that only the first run says that the token is due (a client
+-- whose answer was lost asks with force).
 -- The dead stay dead: an expired session is never extended, else a late
 -- heartbeat would make 51 of 50.
 local no = closed()

@@ -4,7 +4,8 @@
 -- Returns {OK | HELD, session, now, expiry, token_expiry, renewed, used, recorded, grant, acquired}
 --       | {STALE, now, session, expiry, data, …} | {FULL, cap (0 license, 1 organization), used, max, now, earliest}
 -- Complexity O(log n + limit). Idempotent: a repeat with the same session id
--- finds the session it made and answers OK again.
+-- finds the session it made and answers OK again, with the count of attempts it
+-- began with: what others were told meanwhile is not this request's to take back.
 -- Nothing is evicted here: what must go is named, so that its end can be
 -- recorded before its seat is granted again.
 local no = closed()
@@ -29,7 +30,7 @@ if held and tonumber(redis.call('ZSCORE', all, held) or 0) > now then
   redis.call('ZADD', all, digits(now + ttl), held)
   redis.call('ZADD', license, digits(now + ttl), held)
   return {held == session and OK or HELD, held, now, now + ttl, tonumber(s.token), renewed and 1 or 0,
-    redis.call('ZCOUNT', license, alive, '+inf'), tonumber(s.recorded), tonumber(s.grant), tonumber(s.acquired)}
+    redis.call('ZCOUNT', license, alive, '+inf'), tonumber(s.recorded), held == session and 1 or tonumber(s.grant), tonumber(s.acquired)}
 end
 
 local function full(cap, set, max)

@@ -52,6 +52,9 @@ func (m *Model) renew(t *tenant, l *ledger, e entry, r seats.Reservation) seats.
 	l.sessions[e.ID] = e
 	h := m.hold(t, l, e)
 	h.Renewed, h.Existing = renewed, e.ID != r.SessionID
+	if !h.Existing {
+		h.Grant = 1 // as the first run answered
+	}
 	return h
 }
 

@@ -1,6 +1,7 @@
 package seatstest
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -15,6 +16,7 @@ func reserveTests() map[string]func(*bench) {
 		"the same holder has one seat":          sameHolder,
 		"the same holder when full":             sameHolderWhenFull,
 		"a repeat with the same session id":     sameSessionID,
+		"a repeat tells its own attempt":        repeatedAttempt,
 		"one field makes another holder":        anotherHolder,
 		"the license's cap":                     licenseCap,
 		"the organization's cap":                organizationCap,
@@ -289,4 +291,26 @@ func namingChangesNothing(b *bench) {
 	b.same("sessions", b.held(acme), 1)
 	_, err := b.beat(h)
 	wants[*seats.ExpiredError](b, err)
+}
+
+// repeatedAttempt: the client library sends a reservation again after another
+// request of the holder has answered with it. What the repeat is told must not
+// let it take the seat back.
+func repeatedAttempt(b *bench) {
+	org, r := b.fill(want{})
+	as := caller(org, r.Holder.UserID)
+	_, err := b.Ledger.Reserve(b.Context(), as, r)
+	b.ok(err)
+	other := r
+	other.SessionID += "-other"
+	second, err := b.Ledger.Reserve(b.Context(), as, other)
+	b.ok(err)
+	repeat, err := b.Ledger.Reserve(b.Context(), as, r)
+	b.ok(err)
+	b.same("the second answered with it", second.Existing && second.ID == repeat.ID, true)
+	b.remove(seats.IfUntouched, 0, repeat)
+	_, err = b.Ledger.Mark(b.Context(), as, seats.Mark{
+		SessionID: repeat.ID, UserID: r.Holder.UserID, Own: license.EndFailed, Grant: repeat.Grant,
+	})
+	b.same("mark", errors.Is(err, seats.ErrTouched), true)
 }
