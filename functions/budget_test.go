@@ -259,7 +259,7 @@ func (m *firestoreMeter) record(t *testing.T) store.Record {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = client.Close() })
-	return store.NewFirestore(client, store.FirestoreOptions{})
+	return store.NewFirestore(client, store.FirestoreOptions{Deadline: slowest})
 }
 
 // emulatorOwner is the emulator's fixed password for its administrator.

@@ -138,6 +138,52 @@ func TestAcquireWithoutFirestore(t *testing.T) {
 	})
 }
 
+// TestHeartbeatWithoutEntitlements: an instance that was never told what the
+// organization has bought, and cannot ask, keeps the seat and says to come again.
+// It signs nothing, and the renewal that fell due is not lost.
+func TestHeartbeatWithoutEntitlements(t *testing.T) {
+	opts := devstack.Defaults()
+	opts.TokenTTL, opts.EntitlementCacheTTL = 8*time.Minute, 0 // nothing is ever kept
+	w := start(t, embedded(), opts)
+	org := w.licensed(t, 1)
+	ann := w.user(org, "ann")
+	session := ann.take(t, "hw").SessionID
+	w.firestoreDown()
+	for range 3 {
+		w.advance(t, 4*time.Minute)
+		ann.beat(t, session).refused(t, "unavailable")
+		w.user(org, "bob").beat(t, session).refused(t, "session_not_found")
+	}
+	ann.renew(t, session).refused(t, "unavailable")
+	w.outage.end()
+	if s := ann.beat(t, session).want(t, http.StatusOK).session(t); s.LicenseToken == "" {
+		t.Error("the renewal that fell due in the outage is lost")
+	}
+	w.advance(t, 7*time.Minute)
+	w.outage.begin(storetest.Outage(store.ErrNotWritten), "Entitlements")
+	ann.beat(t, session).refused(t, "session_ended").wantMember(t, "reason", "expired")
+	w.wantEnded(t, org, session, license.EndExpired)
+}
+
+// TestASuspensionThatCannotBeVerified: what a cache refuses is looked up; when
+// that fails, the seat stays, and whoever holds it is told to come again.
+func TestASuspensionThatCannotBeVerified(t *testing.T) {
+	onCommon(t, func(t *testing.T, w *world) {
+		org := w.licensed(t, 1)
+		ann := w.user(org, "ann")
+		session := ann.take(t, "hw").SessionID
+		w.putLicense(t, org, "pro", map[string]any{"max_seats": 1, "status": "suspended"})
+		w.user(org, "bob").acquire(t, "hw").refused(t, "license_inactive") // the cache knows
+		before := w.state(t, org)
+		w.firestoreDown()
+		ann.beat(t, session).refused(t, "unavailable")
+		w.wantState(t, org, before)
+		w.outage.end()
+		ann.beat(t, session).refused(t, "license_inactive")
+		w.wantEnded(t, org, session, license.EndRevoked)
+	})
+}
+
 // stranger is an organization this instance has never heard of.
 func (w *world) stranger() string { return "stranger" }
 

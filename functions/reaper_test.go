@@ -279,14 +279,13 @@ func TestAnIdleOrganizationComesBack(t *testing.T) {
 }
 
 // TestManyOrganizations in one shard take several pages of the index and of
-// the record; each is visited once.
+// the record; each is visited once, also when all of them fail and stay due.
 func TestManyOrganizations(t *testing.T) {
+	const many = 310
 	w := start(t, embedded(), devstack.Defaults())
-	ledger := w.stack.Service.Ledger
-	n := 0
-	for i := 0; n < 310; i++ {
+	for i, n := 0, 0; n < many; i++ {
 		id := fmt.Sprintf("o-%d", i)
-		if ledger.Shard(id) != 7 {
+		if w.stack.Service.Ledger.Shard(id) != 7 {
 			continue
 		}
 		n++
@@ -294,8 +293,13 @@ func TestManyOrganizations(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if r := w.reap(t); r.OrganizationsVisited != n+seeded || r.OrganizationsRebuilt != n+seeded || r.More {
-		t.Errorf("%d organizations, and %d: %+v", n, seeded, r)
+	w.outage.begin(storetest.Outage(store.ErrNotWritten), "OpenEpoch")
+	if r := w.reap(t); r.OrganizationsVisited != many+seeded || r.OrganizationsRebuilt != 0 || !r.More {
+		t.Errorf("with the record half away: %+v", r)
+	}
+	w.outage.end()
+	if r := w.reap(t); r.OrganizationsVisited != many+seeded || r.OrganizationsRebuilt != many+seeded || r.More {
+		t.Errorf("%d organizations, and %d: %+v", many, seeded, r)
 	}
 	if r := w.reap(t); r.OrganizationsVisited != 0 {
 		t.Errorf("none is due any more: %+v", r)

@@ -36,16 +36,13 @@ func TestAnotherOrganizationsIDs(t *testing.T) {
 					same(t, string(role)+" "+name, call(id), nothing)
 				}
 			}
-			for name, victims := range map[string]map[string]any{
-				"license": {"license_id": "gold"}, "product": {"product": "vault"},
+			for _, tt := range []struct{ member, theirs, code string }{
+				{"license_id", "gold", "license_not_found"},
+				{"product", "vault", "license_ambiguous"},
 			} {
-				nothing := map[string]any{}
-				for k := range victims {
-					nothing[k] = "nothing"
-				}
-				want := eve.acquire(t, "hw", nothing)
-				want.refused(t, "license_not_found")
-				same(t, string(role)+" "+name, eve.acquire(t, "hw", victims), want)
+				want := eve.acquire(t, "hw", map[string]any{tt.member: "nothing"})
+				want.refused(t, tt.code)
+				same(t, string(role)+" "+tt.member, eve.acquire(t, "hw", map[string]any{tt.member: tt.theirs}), want)
 			}
 		}
 		w.wantState(t, victim, before)

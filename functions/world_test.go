@@ -71,8 +71,12 @@ func emulated(t *testing.T, w *world) store.Record {
 		t.Fatal(err)
 	}
 	w.onClose(func() { _ = client.Close() })
-	return store.NewFirestore(client, store.FirestoreOptions{})
+	return store.NewFirestore(client, store.FirestoreOptions{Deadline: slowest})
 }
+
+// slowest is how long the emulator may take for its very first call, with other
+// tests at work beside it.
+const slowest = time.Minute
 
 // start makes a world; it ends with the test.
 func start(t *testing.T, b backend, opts devstack.Options) *world {
@@ -89,17 +93,30 @@ func open(t *testing.T, b backend, opts devstack.Options) *world {
 	w := &world{ctx: context.WithoutCancel(t.Context()), opts: opts, outage: &outage{}}
 	b.build(t, w)
 	w.opts.Record = &storetest.Faulty{Record: w.record, Before: w.outage.runBefore, After: w.outage.runAfter}
-	stack, err := devstack.Start(w.ctx, w.opts)
-	if err != nil {
+	var err error
+	if w.stack, err = w.startStack(); err != nil {
 		w.close()
 		t.Fatal(err)
 	}
-	w.onClose(func() { _ = stack.Close() })
-	w.stack = stack
-	w.http = httptest.NewServer(stack.Local())
+	w.onClose(func() { _ = w.stack.Close() })
+	w.http = httptest.NewServer(w.stack.Local())
 	w.base = w.http.URL
-	w.onClose(w.http.Close)
+	w.onClose(func() {
+		defaultTransport.Lock()
+		defer defaultTransport.Unlock()
+		w.http.Close()
+	})
 	return w
+}
+
+// defaultTransport keeps parallel tests from starting a stack, which exchanges
+// http.DefaultTransport for a moment, while a test server closes, which reads it.
+var defaultTransport sync.Mutex
+
+func (w *world) startStack() (*devstack.Stack, error) {
+	defaultTransport.Lock()
+	defer defaultTransport.Unlock()
+	return devstack.Start(w.ctx, w.opts)
 }
 
 func (w *world) onClose(f func()) { w.closers = append(w.closers, f) }

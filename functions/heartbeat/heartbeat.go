@@ -4,6 +4,7 @@ package heartbeat
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -37,7 +38,7 @@ type function struct{ Deps }
 func (f *function) heartbeat(ctx context.Context, c web.Call, _ api.HeartbeatRequest) (web.Answer, error) {
 	bought, err := f.Entitlements.Entitlements(ctx, c.Caller)
 	if err != nil {
-		return web.Answer{}, err
+		return web.Answer{}, f.keep(ctx, c, err)
 	}
 	renew := c.Query.Get(api.QueryToken) == api.QueryTokenRenew
 	hold, err := f.Pool.Heartbeat(ctx, c.Caller, c.SessionID, candidates(bought), renew)
@@ -54,6 +55,24 @@ func (f *function) heartbeat(ctx context.Context, c web.Call, _ api.HeartbeatReq
 		return web.Answer{}, err
 	}
 	return web.Answer{Body: f.Desk.Answer(hold, lic, signed)}, nil
+}
+
+// keep extends the seat although what the organization has bought cannot be
+// told now, so that nobody loses one to an outage of the record. The answer is
+// that outage all the same, or that the session is over.
+func (f *function) keep(ctx context.Context, c web.Call, outage error) error {
+	var away *license.UnavailableError
+	if !errors.As(outage, &away) {
+		return outage
+	}
+	hold, err := f.Pool.Heartbeat(ctx, c.Caller, c.SessionID, nil, false)
+	if err != nil {
+		return err
+	}
+	if hold.Renewed {
+		f.Pool.Unsigned(ctx, c.Caller, hold)
+	}
+	return outage
 }
 
 // sign makes the renewed token, if there is one due. A renewal nobody asked for
@@ -82,8 +101,7 @@ func (f *function) allowed(ctx context.Context, caller license.Caller, bought li
 	if lic, err := f.usable(bought, hold); err == nil {
 		return lic, nil
 	}
-	f.Entitlements.Forget(caller.OrganizationID)
-	bought, err := f.Entitlements.Entitlements(ctx, caller)
+	bought, err := f.Entitlements.Refresh(ctx, caller)
 	if err != nil {
 		return license.License{}, err
 	}

@@ -71,7 +71,7 @@ func NewCache(record Record, ttl time.Duration, now func() time.Time) *Cache {
 // When the store cannot be reached, an entry of up to [StaleFor] is answered.
 func (c *Cache) Entitlements(ctx context.Context, caller license.Caller) (license.Entitlements, error) {
 	if c.ttl <= 0 {
-		return c.record.Entitlements(ctx, caller)
+		return c.read(ctx, caller.OrganizationID)
 	}
 	id := caller.OrganizationID
 	if entry, ok := c.usable(id); ok {
@@ -87,6 +87,39 @@ func (c *Cache) Entitlements(ctx context.Context, caller license.Caller) (licens
 	case <-ctx.Done():
 		return c.afterGivingUp(ctx, id)
 	}
+}
+
+// Refresh is Entitlements read from the store now, before anyone is refused for
+// what may have changed since. Nothing stale is answered; what is cached stays
+// for the others while the store cannot be reached.
+func (c *Cache) Refresh(ctx context.Context, caller license.Caller) (license.Entitlements, error) {
+	id := caller.OrganizationID
+	ctx, cancel := context.WithTimeout(ctx, loadDeadline)
+	defer cancel()
+	c.mu.Lock()
+	forgets, begun := c.forgets, c.now()
+	c.mu.Unlock()
+	read, err := c.read(ctx, id)
+	if err != nil {
+		return license.Entitlements{}, err
+	}
+	entry := cacheEntry{entitlements: read, readAt: begun}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ttl > 0 && forgets == c.forgets {
+		c.entries.Add(id, entry)
+	}
+	return entry.copy(), nil
+}
+
+// read leaves out licenses that could not work: ids that no request can name,
+// or no product to issue tokens for.
+func (c *Cache) read(ctx context.Context, id string) (license.Entitlements, error) {
+	e, err := c.record.Entitlements(ctx, license.Service(id))
+	e.Licenses = slices.DeleteFunc(e.Licenses, func(l license.License) bool {
+		return !license.ValidID(l.ID) || l.Product == ""
+	})
+	return e, err
 }
 
 // Forget drops what is known of an organization. No load that began before is
@@ -139,7 +172,7 @@ func (c *Cache) load(ctx context.Context, id string) (cacheEntry, error) {
 	if ok && c.fresh(entry, begun) {
 		return entry, nil // another load ended since the caller looked
 	}
-	entitlements, err := c.record.Entitlements(ctx, license.Service(id))
+	entitlements, err := c.read(ctx, id)
 	entry = cacheEntry{entitlements: entitlements, readAt: begun}
 	c.mu.Lock()
 	defer c.mu.Unlock()

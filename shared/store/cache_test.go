@@ -44,7 +44,7 @@ func newCacheRig(t *testing.T) *cacheRig {
 func (rig *cacheRig) put(seats int) {
 	rig.t.Helper()
 	must(rig.t, rig.record.PutOrganization(rig.t.Context(), acme(), license.Organization{MaxConcurrentSeats: seats}))
-	must(rig.t, rig.record.PutLicense(rig.t.Context(), acme(), license.License{ID: "l", Entitlements: []string{"export"}}))
+	must(rig.t, rig.record.PutLicense(rig.t.Context(), acme(), license.License{ID: "l", Product: "studio", Entitlements: []string{"export"}}))
 }
 
 func (rig *cacheRig) pass(d time.Duration) { rig.now.Add(int64(d)) }
