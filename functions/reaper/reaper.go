@@ -54,6 +54,7 @@ func annotate(ctx context.Context, r *run) {
 		slog.Bool("more", r.report.More),
 		slog.Int("organizations_failed", r.failed))
 	if r.firstErr != nil {
-		web.Annotate(ctx, slog.String("first_failure", r.firstErr.Error()))
+		web.Annotate(ctx, slog.String("first_failure", r.firstErr.Error()), slog.String("first_failed_organization", r.firstFailed))
+		web.Alarm(ctx)
 	}
 }

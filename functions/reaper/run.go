@@ -25,6 +25,8 @@ type run struct {
 	report   api.ReapReport
 	failed   int
 	firstErr error
+	// firstFailed is the organization of firstErr.
+	firstFailed string
 }
 
 // all visits every organization that is due. Only a failure to learn which
@@ -93,29 +95,29 @@ func (r *run) visitAll(ctx context.Context, organizationIDs []string, now time.T
 
 func (r *run) visit(ctx context.Context, organizationID string, now time.Time) {
 	if ctx.Err() != nil {
-		r.add(seats.Reaped{}, ctx.Err())
+		r.add(organizationID, seats.Reaped{}, ctx.Err())
 		return
 	}
 	done, err := r.Pool.Reap(ctx, organizationID)
-	r.add(done, err)
+	r.add(organizationID, done, err)
 	if err != nil || !done.Left && !sweepDue(organizationID, now) {
 		return
 	}
 	swept, err := r.Pool.Sweep(ctx, organizationID)
-	r.addSwept(swept, err)
+	r.addSwept(organizationID, swept, err)
 	if err != nil && done.Left {
 		_ = r.Ledger.Note(ctx, true, organizationID) // come back; failing that, the next acquire notes it
 	}
 }
 
-func (r *run) add(done seats.Reaped, err error) {
+func (r *run) add(organizationID string, done seats.Reaped, err error) {
 	r.mu.Lock()
 	r.report.OrganizationsVisited++
 	r.mu.Unlock()
-	r.addSwept(done, err)
+	r.addSwept(organizationID, done, err)
 }
 
-func (r *run) addSwept(done seats.Reaped, err error) {
+func (r *run) addSwept(organizationID string, done seats.Reaped, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.report.SessionsReaped += done.Sessions
@@ -127,7 +129,7 @@ func (r *run) addSwept(done seats.Reaped, err error) {
 		r.report.More = true
 		r.failed++
 		if r.firstErr == nil {
-			r.firstErr = err
+			r.firstErr, r.firstFailed = err, organizationID
 		}
 	}
 }

@@ -19,8 +19,8 @@ func Usable(org Organization, lic License, now time.Time) error {
 
 // Choose picks the license a request means. With a license id: that one, which
 // must also be of product when one is given. Without: the organization's only
-// usable license (of product, when given). None usable among one candidate
-// tells why; several usable, or none to be told apart, is an [AmbiguousError].
+// usable license (of product, when given). A single candidate that is not
+// usable tells why; several usable, or none, is an [AmbiguousError].
 func Choose(e Entitlements, licenseID, product string, now time.Time) (License, error) {
 	if licenseID != "" {
 		l, ok := e.License(licenseID)
@@ -49,8 +49,6 @@ func Choose(e Entitlements, licenseID, product string, now time.Time) (License, 
 		return License{}, &AmbiguousError{LicenseIDs: ids(usable)}
 	case len(candidates) == 1:
 		return License{}, Usable(e.Organization, candidates[0], now)
-	case len(candidates) == 0 && product != "":
-		return License{}, ErrLicenseNotFound
 	}
 	return License{}, &AmbiguousError{LicenseIDs: []string{}}
 }
