@@ -9,11 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -32,7 +34,7 @@ type flags struct {
 	TokenTTL            time.Duration `default:"1h" help:"How long a license token is good."`
 	ReapEvery           time.Duration `default:"1m" help:"How often the reaper runs by itself; 0: never."`
 	EntitlementCacheTTL time.Duration `default:"30s" help:"How long entitlements are kept in memory; 0: not at all."`
-	Verbose             bool          `short:"v" help:"Log every request, as on Cloud Run."`
+	Verbose             bool          `short:"v" help:"Log every request, as on Cloud Run; failures are logged in any case."`
 }
 
 // Validate is called by kong after parsing.
@@ -77,8 +79,9 @@ func options(f flags) devstack.Options {
 		Redis: f.Redis, Firestore: f.Firestore, SessionTTL: f.SessionTTL, HeartbeatInterval: f.HeartbeatInterval,
 		TokenTTL: f.TokenTTL, EntitlementCacheTTL: f.EntitlementCacheTTL,
 	}
+	opts.Log = telemetry.NewLogger(os.Stderr, slog.LevelError)
 	if f.Verbose {
-		opts.Log = telemetry.NewLogger(os.Stderr, 0)
+		opts.Log = telemetry.NewLogger(os.Stderr, slog.LevelInfo)
 	}
 	return opts
 }
@@ -95,7 +98,7 @@ func serve(ctx context.Context, f flags, stack *devstack.Stack, listener net.Lis
 	reaped := make(chan struct{})
 	go func() { defer close(reaped); reapEvery(ctx, stack, f.ReapEvery) }()
 
-	welcome(out, "http://"+listener.Addr().String())
+	welcome(out, "http://"+reachable(listener.Addr()))
 	var err error
 	select {
 	case <-ctx.Done():
@@ -107,6 +110,16 @@ func serve(ctx context.Context, f flags, stack *devstack.Stack, listener net.Lis
 	}
 	<-reaped
 	return err
+}
+
+// reachable is how this machine reaches the listener: what listens everywhere is
+// named by its loopback address, which the development helpers insist on.
+func reachable(addr net.Addr) string {
+	tcp, ok := addr.(*net.TCPAddr)
+	if !ok || !tcp.IP.IsUnspecified() {
+		return addr.String()
+	}
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(tcp.Port))
 }
 
 // shutdown lets requests in flight finish, as on Cloud Run.

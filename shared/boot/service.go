@@ -65,7 +65,7 @@ func Assemble(cfg config.Config, clients Clients, log *slog.Logger, now func() t
 		return nil, fmt.Errorf("boot: %w", err)
 	}
 	s.Ledger = ledger
-	if s.Pool, err = seats.NewPool(ledger, clients.Record, seats.Options{SessionTTL: cfg.SessionTTL}); err != nil {
+	if s.Pool, err = seats.NewPool(ledger, clients.Record, seats.Options{SessionTTL: cfg.SessionTTL, Log: log}); err != nil {
 		return nil, fmt.Errorf("boot: %w", err)
 	}
 	if err := s.openDesk(); err != nil {

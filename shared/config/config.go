@@ -67,7 +67,8 @@ type Config struct {
 	TokenTTL time.Duration `env:"TOKEN_TTL" envDefault:"1h"`
 
 	// EntitlementCacheTTL is how long an organization's entitlements are served
-	// from memory: how late a change of a license is seen. 0 turns the cache off.
+	// from memory: how late a change of a license is seen, save while Firestore
+	// cannot be reached (15 min at most). 0 turns the cache off.
 	EntitlementCacheTTL time.Duration `env:"ENTITLEMENT_CACHE_TTL" envDefault:"30s"`
 	// KeyActivationDelay is how old a new key version must be before it signs.
 	// Above [KeySetMaxAge], so that every cached key set has it by then.
@@ -123,7 +124,8 @@ func (c Config) Warnings() []string {
 	if c.Signs() && c.TokenTTL >= c.SessionTTL {
 		ws = append(ws, "TOKEN_TTL ("+c.TokenTTL.String()+") is not below SESSION_TTL ("+c.SessionTTL.String()+
 			"): a license token can outlive its seat, so more programs may run offline than there are seats. "+
-			"For tokens that never oversell, set TOKEN_TTL below SESSION_TTL by more than the clients' clocks are off (5m with 6m).")
+			"For tokens that end with the seats that expire, set TOKEN_TTL below SESSION_TTL by more than the clients' clocks are off (5m with 6m); "+
+			"the token of a released seat is good until it ends in any case.")
 	}
 	return ws
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"time"
 
@@ -46,10 +47,11 @@ func readiness(ctx context.Context, checks map[string]Check) Answer {
 		health.Checks[name] = api.HealthFailed
 		go func() { results <- result{name, guarded(ctx, check)} }()
 	}
-	failed := len(checks)
+	failed, silent := len(checks), maps.Clone(checks)
 	for range checks {
 		select {
 		case r := <-results:
+			delete(silent, r.name)
 			if r.err == nil {
 				health.Checks[r.name] = api.HealthOK
 				failed--
@@ -58,6 +60,9 @@ func readiness(ctx context.Context, checks map[string]Check) Answer {
 			}
 		case <-ctx.Done():
 		}
+	}
+	for name := range silent {
+		Annotate(ctx, slog.String("check_"+name, "no answer within "+checkLimit.String()))
 	}
 	if failed == 0 {
 		health.Status, answer.Status = api.HealthOK, http.StatusOK

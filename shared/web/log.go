@@ -27,6 +27,7 @@ type notesKey struct{}
 type notes struct {
 	mu    sync.Mutex
 	attrs []slog.Attr
+	alarm bool
 }
 
 // Annotate adds attributes to the one log line of the request that ctx belongs
@@ -40,6 +41,22 @@ func Annotate(ctx context.Context, attrs ...slog.Attr) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.attrs = append(n.attrs, attrs...)
+}
+
+// Alarm makes the request's log line an error although its answer is a success:
+// for work that went on without what failed, and that somebody should look at.
+func Alarm(ctx context.Context) {
+	if n, ok := ctx.Value(notesKey{}).(*notes); ok {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.alarm = true
+	}
+}
+
+func (n *notes) alarmed() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.alarm
 }
 
 func (n *notes) taken() []slog.Attr {
@@ -117,7 +134,7 @@ func errorAttrs(attrs []slog.Attr, err error) []slog.Attr {
 // is a warning; other refusals are everyday; a healthy probe is noise.
 func (x *exchange) level(o outcome) slog.Level {
 	switch {
-	case o.status >= http.StatusInternalServerError:
+	case o.status >= http.StatusInternalServerError, x.notes.alarmed():
 		return slog.LevelError
 	case o.status == http.StatusUnauthorized, o.status == http.StatusForbidden, o.status == http.StatusTooManyRequests:
 		return slog.LevelWarn

@@ -146,7 +146,7 @@ func TestEveryProblemIsDocumented(t *testing.T) {
 	}
 }
 
-// TestDocumentFollowsTheContract has what api.md promises of each operation.
+// TestDocumentFollowsTheContract has what the HTTP contract promises of each operation.
 func TestDocumentFollowsTheContract(t *testing.T) {
 	doc := web.OpenAPI()
 	if doc.OpenAPI != "3.1.0" || doc.Servers[0].URL != "https://licenses.coditect.ai" {
