@@ -82,9 +82,7 @@ func (h *hangingUp) serve(conn net.Conn) {
 		}
 		text := string(buf[:n])
 		if strings.Contains(text, "evalsha") {
-			h.mu.Lock()
-			defer h.mu.Unlock()
-			h.got.WriteString(text)
+			h.note(text)
 			return
 		}
 		commands := strings.Count("\r\n"+text, "\r\n*")
@@ -92,6 +90,12 @@ func (h *hangingUp) serve(conn net.Conn) {
 			return
 		}
 	}
+}
+
+func (h *hangingUp) note(text string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.got.WriteString(text)
 }
 
 func (h *hangingUp) seen(id string) int {
