@@ -44,7 +44,7 @@ func TestReadmeExample(t *testing.T) {
 // TestReadmeNamesWhatIsThere: its commands, targets and files.
 func TestReadmeNamesWhatIsThere(t *testing.T) {
 	text := readme(t)
-	for _, m := range regexp.MustCompile("go run ./cmd/local((?: --?[a-z-]+(?: [0-9a-z]+)?)*)").FindAllStringSubmatch(text, -1) {
+	for _, m := range regexp.MustCompile(`go run ./cmd/local((?: --?[a-z-]+(?: [0-9a-z]+)?)*)`).FindAllStringSubmatch(text, -1) {
 		if _, err := parse(strings.Fields(m[1])...); err != nil {
 			t.Errorf("%s: %v", m[0], err)
 		}
@@ -53,12 +53,12 @@ func TestReadmeNamesWhatIsThere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range regexp.MustCompile("\\bmake ([a-z]+)").FindAllStringSubmatch(text, -1) {
+	for _, m := range regexp.MustCompile(`\bmake ([a-z]+)`).FindAllStringSubmatch(text, -1) {
 		if !strings.Contains(string(makefile), "\n"+m[1]+":") {
 			t.Errorf("%s: no such target", m[0])
 		}
 	}
-	paths := regexp.MustCompile("`((?:shared|cmd|docs|functions)[a-z/.]*)[`{]|\\]\\(([a-zA-Z/.]+)\\)")
+	paths := regexp.MustCompile(`\x60((?:shared|cmd|docs|functions)[a-z/.]*)[\x60{]|\]\(([a-zA-Z/.]+)\)`)
 	found := paths.FindAllStringSubmatch(text, -1)
 	for _, m := range found {
 		if _, err := os.Stat(root + m[1] + m[2]); err != nil {
