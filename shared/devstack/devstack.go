@@ -63,6 +63,9 @@ func Defaults() Options {
 	}
 }
 
+// emulatorStart is how long a cold Firestore emulator may take for its first answer.
+const emulatorStart = 20 * time.Second
+
 // Project is the project of everything local.
 const Project = "local"
 
@@ -85,6 +88,8 @@ type Stack struct {
 
 	opts    Options
 	clients boot.Clients
+	// patient is the record for the first calls, which a cold emulator is slow to answer.
+	patient store.Record
 	closers []func() error
 }
 
@@ -200,10 +205,11 @@ func (s *Stack) ledger(ctx context.Context) (err error) {
 func (s *Stack) record(ctx context.Context) error {
 	switch {
 	case s.opts.Record != nil:
-		s.clients.Record = s.opts.Record
+		s.clients.Record, s.patient = s.opts.Record, s.opts.Record
 		return nil
 	case s.opts.Firestore == "":
 		s.clients.Record = store.NewMemory()
+		s.patient = s.clients.Record
 		return nil
 	}
 	client, err := store.Dial(ctx, store.Target{ProjectID: Project, Emulator: s.opts.Firestore})
@@ -212,7 +218,8 @@ func (s *Stack) record(ctx context.Context) error {
 	}
 	s.onClose(client.Close)
 	s.clients.Record = store.NewFirestore(client, store.FirestoreOptions{})
-	if err := s.clients.Record.Ping(ctx); err != nil {
+	s.patient = store.NewFirestore(client, store.FirestoreOptions{Deadline: emulatorStart})
+	if err := s.patient.Ping(ctx); err != nil {
 		return fmt.Errorf("the Firestore emulator at %s does not answer: %w", s.opts.Firestore, err)
 	}
 	return nil

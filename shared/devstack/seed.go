@@ -10,11 +10,11 @@ import (
 func (s *Stack) seed(ctx context.Context) error {
 	for _, tenant := range seeds() {
 		caller := license.Service(tenant.Organization.ID)
-		if err := s.clients.Record.PutOrganization(ctx, caller, tenant.Organization); err != nil {
+		if err := s.patient.PutOrganization(ctx, caller, tenant.Organization); err != nil {
 			return err
 		}
 		for _, lic := range tenant.Licenses {
-			if err := s.clients.Record.PutLicense(ctx, caller, lic); err != nil {
+			if err := s.patient.PutLicense(ctx, caller, lic); err != nil {
 				return err
 			}
 		}
