@@ -3,7 +3,9 @@ package functions_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -182,6 +184,52 @@ func TestASuspensionThatCannotBeVerified(t *testing.T) {
 		ann.beat(t, session).refused(t, "license_inactive")
 		w.wantEnded(t, org, session, license.EndRevoked)
 	})
+}
+
+// TestARenewalIsNotLostToADoubt: the token falls due with a heartbeat that ends
+// in 503, since what the cache refuses could not be looked up.
+func TestARenewalIsNotLostToADoubt(t *testing.T) {
+	opts := devstack.Defaults()
+	opts.TokenTTL = 8 * time.Minute
+	w := start(t, embedded(), opts)
+	org := w.licensed(t, 1)
+	ann := w.user(org, "ann")
+	session := ann.take(t, "hw").SessionID
+	w.putLicense(t, org, "pro", map[string]any{"max_seats": 1, "status": "suspended"})
+	w.user(org, "bob").acquire(t, "hw").refused(t, "license_inactive") // the cache knows
+	w.advance(t, 5*time.Minute)
+	w.firestoreDown()
+	ann.beat(t, session).refused(t, "unavailable")
+	w.outage.end()
+	w.putLicense(t, org, "pro", map[string]any{"max_seats": 1})
+	if s := ann.beat(t, session).want(t, http.StatusOK).session(t); s.LicenseToken == "" {
+		t.Error("the renewal that fell due in the outage is lost")
+	}
+}
+
+// TestAFailingReaperIsAnError: its answer is 200, for the next run goes on, but
+// the log says that, and where, somebody should look.
+func TestAFailingReaperIsAnError(t *testing.T) {
+	var log logBuffer
+	opts := devstack.Defaults()
+	opts.Log = slog.New(slog.NewJSONHandler(&log, nil))
+	w := start(t, embedded(), opts)
+	org := w.licensed(t, 1)
+	w.user(org, "ann").take(t, "hw")
+	w.advance(t, opts.SessionTTL)
+	w.outage.begin(storetest.Outage(store.ErrNotWritten), "End", "OpenEpoch")
+	if report := w.reap(t); !report.More || report.SessionsReaped != 0 {
+		t.Errorf("report %+v", report)
+	}
+	line := ""
+	for l := range strings.Lines(log.String()) {
+		if strings.Contains(l, `"organizations_failed":`) {
+			line = l
+		}
+	}
+	if !strings.Contains(line, `"level":"ERROR"`) || !strings.Contains(line, `"first_failed_organization":"`) {
+		t.Errorf("logged %q", line)
+	}
 }
 
 // stranger is an organization this instance has never heard of.

@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"context"
 	"io"
+	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/exec"
 	"strings"
@@ -215,6 +217,17 @@ func TestStartFailures(t *testing.T) {
 		}
 		if !strings.Contains(p.stderr.String(), tt.want) || strings.Contains(string(out), "listening") {
 			t.Errorf("%s: %q, and %q; want %q", tt.args, &p.stderr, out, tt.want)
+		}
+	}
+}
+
+// TestReachable: what listens everywhere is named by its loopback address.
+func TestReachable(t *testing.T) {
+	for addr, want := range map[string]string{
+		"0.0.0.0:80": "127.0.0.1:80", "[::]:8080": "127.0.0.1:8080", "127.0.0.1:1": "127.0.0.1:1", "[::1]:2": "[::1]:2", "192.0.2.1:3": "192.0.2.1:3",
+	} {
+		if got := reachable(net.TCPAddrFromAddrPort(netip.MustParseAddrPort(addr))); got != want {
+			t.Errorf("%s: %s, want %s", addr, got, want)
 		}
 	}
 }

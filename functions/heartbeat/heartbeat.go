@@ -69,10 +69,16 @@ func (f *function) keep(ctx context.Context, c web.Call, outage error) error {
 	if err != nil {
 		return err
 	}
-	if hold.Renewed {
-		f.Pool.Unsigned(ctx, c.Caller, hold)
-	}
+	f.postpone(ctx, c.Caller, hold)
 	return outage
+}
+
+// postpone leaves a renewal that fell due, and goes out with no answer, to the
+// next heartbeat.
+func (f *function) postpone(ctx context.Context, caller license.Caller, hold seats.Hold) {
+	if hold.Renewed {
+		f.Pool.Unsigned(ctx, caller, hold)
+	}
 }
 
 // sign makes the renewed token, if there is one due. A renewal nobody asked for
@@ -103,6 +109,7 @@ func (f *function) allowed(ctx context.Context, caller license.Caller, bought li
 	}
 	bought, err := f.Entitlements.Refresh(ctx, caller)
 	if err != nil {
+		f.postpone(ctx, caller, hold)
 		return license.License{}, err
 	}
 	lic, refusal := f.usable(bought, hold)

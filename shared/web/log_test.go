@@ -216,6 +216,9 @@ func TestReadinessDoesNotHang(t *testing.T) {
 	if w.Code != 503 || !strings.Contains(w.Body.String(), `"firestore":"ok"`) || !strings.Contains(w.Body.String(), `"redis":"failed"`) {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
+	if lines := b.lines(t); len(lines) != 1 || lines[0]["check_redis"] == nil || lines[0]["check_firestore"] != nil {
+		t.Errorf("the log does not tell which check was silent: %v", lines)
+	}
 }
 
 func BenchmarkNetHTTP(b *testing.B) {
