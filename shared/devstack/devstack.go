@@ -20,6 +20,7 @@ import (
 
 	"github.com/coditect-ai/coditect-licenses/functions"
 	"github.com/coditect-ai/coditect-licenses/shared/boot"
+	"github.com/coditect-ai/coditect-licenses/shared/circuit"
 	"github.com/coditect-ai/coditect-licenses/shared/config"
 	"github.com/coditect-ai/coditect-licenses/shared/devstack/fakeidp"
 	"github.com/coditect-ai/coditect-licenses/shared/devstack/fakekms"
@@ -131,8 +132,18 @@ func (s *Stack) config() config.Config {
 		EntitlementCacheTTL: s.opts.EntitlementCacheTTL,
 		KeyActivationDelay:  10 * time.Minute,
 		RequestDeadline:     10 * time.Second, BackendDeadline: 5 * time.Second, ReapBudget: 45 * time.Second,
+		RedisDeadline: s.redisDeadline(), CircuitCooldown: circuit.DefaultCooldown, MaxInFlight: 1000,
 		RateLimitPerUser: s.opts.RateLimitPerUser,
 	}
+}
+
+// redisDeadline is as deployed. The embedded server interprets its scripts in
+// this very process: a busy one makes it slow, and it can be no further away.
+func (s *Stack) redisDeadline() time.Duration {
+	if s.opts.Redis == "" {
+		return 5 * time.Second
+	}
+	return 500 * time.Millisecond
 }
 
 func (s *Stack) issuers(ctx context.Context) (err error) {
@@ -183,21 +194,21 @@ func (s *Stack) signerOptions() (options []option.ClientOption, err error) {
 }
 
 func (s *Stack) ledger(ctx context.Context) (err error) {
-	addr := s.opts.Redis
-	if addr == "" {
+	cfg := redisconn.Config{Addr: s.opts.Redis, PoolSize: 64, Log: s.opts.Log}
+	if cfg.Addr == "" {
 		if s.Redis, err = fakeredis.Start(); err != nil {
 			return err
 		}
 		s.onClose(func() error { s.Redis.Close(); return nil })
-		addr = s.Redis.Addr()
+		cfg.Addr, cfg.ReadTimeout, cfg.PoolTimeout = s.Redis.Addr(), s.redisDeadline(), s.redisDeadline()
 	}
-	s.clients.Redis, err = redisconn.Dial(ctx, redisconn.Config{Addr: addr, PoolSize: 64})
+	s.clients.Redis, err = redisconn.Dial(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	s.onClose(s.clients.Redis.Close)
 	if err := redisconn.Ping(ctx, s.clients.Redis); err != nil {
-		return fmt.Errorf("redis at %s does not answer: %w", addr, err)
+		return fmt.Errorf("redis at %s does not answer: %w", cfg.Addr, err)
 	}
 	return nil
 }
@@ -217,7 +228,9 @@ func (s *Stack) record(ctx context.Context) error {
 		return err
 	}
 	s.onClose(client.Close)
-	s.clients.Record = store.NewFirestore(client, store.FirestoreOptions{})
+	s.clients.Record = store.NewFirestore(client, store.FirestoreOptions{
+		Circuit: circuit.New(circuit.Options{Backend: "firestore", Log: s.opts.Log}),
+	})
 	s.patient = store.NewFirestore(client, store.FirestoreOptions{Deadline: emulatorStart})
 	if err := s.patient.Ping(ctx); err != nil {
 		return fmt.Errorf("the Firestore emulator at %s does not answer: %w", s.opts.Firestore, err)
