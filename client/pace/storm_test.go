@@ -42,7 +42,8 @@ func documented() policy { return policy{"documented", pace.Heartbeat, pace.Retr
 // fixed is what programs do without a word on pacing: an interval after each
 // answer, and again five seconds after each failure.
 func fixed() policy {
-	return policy{"fixed",
+	return policy{
+		"fixed",
 		func(s api.Session) time.Duration { return time.Duration(s.HeartbeatIntervalSeconds) * time.Second },
 		func(int, time.Duration, time.Duration, float64) time.Duration { return 5 * time.Second },
 	}

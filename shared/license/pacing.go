@@ -39,7 +39,7 @@ func NextHeartbeat(s Session, now time.Time, interval time.Duration) time.Time {
 }
 
 // phase is where a holder's slots lie within an interval of so many
-// milliseconds. Machines and users are named as programs and directories like,
+// milliseconds. Machines and users have whatever names programs and directories give them,
 // often counting up: a hash that is worse than SHA-256 would pass on the pattern.
 func phase(s Session, every int64) int64 {
 	sum := sha256.Sum256([]byte(strings.Join([]string{s.OrganizationID, s.LicenseID, s.UserID, s.HardwareID, s.InstanceID}, "\x00")))

@@ -66,8 +66,8 @@ func TestNextHeartbeat(t *testing.T) {
 // short interval: the distance is in bounds, which leaves one slot to choose,
 // and that slot is on the grid.
 func TestNextHeartbeatEverywhereInTheInterval(t *testing.T) {
-	for _, every := range []time.Duration{1, 2, 3, 4, 5, 7, 100, 999, 1000} {
-		every *= time.Millisecond
+	for _, ms := range []int64{1, 2, 3, 4, 5, 7, 100, 999, 1000} {
+		every := time.Duration(ms) * time.Millisecond
 		for _, id := range []string{"", "a", "hw-1"} {
 			var grid int64 = -1
 			for ms := range 2 * every.Milliseconds() {
