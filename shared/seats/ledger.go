@@ -82,7 +82,7 @@ const GrantsPerEpoch = 1000
 // RebuildLease is how long a rebuild is left to the process that began it, from
 // its last sign of life: above the reading of one page of the record, far below
 // the time in which a program misses its seat.
-func RebuildLease(sessionTTL time.Duration) time.Duration { return min(5*time.Second, sessionTTL/4) }
+func RebuildLease(sessionTTL time.Duration) time.Duration { return min(5*time.Second, sessionTTL/16) }
 
 // Hold is a session as the ledger knows it.
 type Hold struct {
