@@ -19,9 +19,9 @@ import (
 // Backend is the name of Redis in [license.UnavailableError].
 const Backend = "redis"
 
-// pingTimeout bounds Ping when the caller's deadline is later: as long as a
-// connection's set-up may take.
-const pingTimeout = defaultDialTimeout
+// pingTimeout bounds Ping when the caller's deadline is later: what answers
+// later than this answers nobody's request either.
+const pingTimeout = 750 * time.Millisecond
 
 // Retries. go-redis repeats a command after a refused or broken connection and
 // after a timeout; scripts are made to be run twice. Two repeats bridge a
