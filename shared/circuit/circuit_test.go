@@ -17,6 +17,9 @@ import (
 
 var errDown = status.Error(codes.Unavailable, "nobody is there")
 
+// pass moves a bubble's clock.
+func pass(d time.Duration) { <-time.After(d) }
+
 // call makes one call with this outcome and reports whether it was sent.
 func call(b *Breaker, outcome error) (sent bool, err error) {
 	err = b.Do(func() error {
@@ -56,12 +59,12 @@ func TestOpensAfterFailuresInARow(t *testing.T) {
 		wantClosed(t, b) // an answer begins the count anew
 		fail(t, b, Failures, errDown)
 		wantOpen(t, b)
-		time.Sleep(DefaultCooldown)
+		pass(DefaultCooldown)
 		wantOpen(t, b)
-		time.Sleep(1) // the bubble's clock, not the test's time
+		pass(1)
 		fail(t, b, 1, errDown)
 		wantOpen(t, b) // the one that looked found nobody
-		time.Sleep(DefaultCooldown + 1)
+		pass(DefaultCooldown + 1)
 		wantClosed(t, b)
 		fail(t, b, Failures-1, errDown)
 		wantClosed(t, b)
@@ -73,11 +76,11 @@ func TestOneCallLooks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := New(Options{Backend: "redis", Cooldown: time.Minute})
 		fail(t, b, Failures, errDown)
-		time.Sleep(time.Minute + 1)
+		pass(time.Minute + 1)
 		answered := make(chan error)
 		go func() {
 			answered <- b.Do(func() error {
-				time.Sleep(time.Second)
+				pass(time.Second)
 				return nil
 			})
 		}()
@@ -105,7 +108,7 @@ func TestWhatIsNoFailure(t *testing.T) {
 			wantClosed(t, b)
 		}
 		fail(t, b, Failures, context.DeadlineExceeded)
-		time.Sleep(DefaultCooldown + 1)
+		pass(DefaultCooldown + 1)
 		fail(t, b, 1, context.Canceled)
 		wantClosed(t, b)
 	})
@@ -134,7 +137,7 @@ func TestTheLogTells(t *testing.T) {
 		var out bytes.Buffer
 		b := New(Options{Backend: "kms", Log: slog.New(slog.NewTextHandler(&out, nil))})
 		fail(t, b, Failures, errDown)
-		time.Sleep(DefaultCooldown + 1)
+		pass(DefaultCooldown + 1)
 		wantClosed(t, b)
 		log := out.String()
 		if strings.Count(log, "\n") != 2 || strings.Count(log, "backend=kms") != 2 || !strings.Contains(log, "answers again") {

@@ -38,14 +38,14 @@ func TestNobodyWaitsForAHangingStore(t *testing.T) {
 			t.Fatal(err)
 		}
 		hanging = true
-		time.Sleep(31 * time.Second) // the bubble's clock
+		<-time.After(31 * time.Second) // the bubble's clock
 		for range 20 {
 			if took, err := ask(); err != nil || took > 500*time.Millisecond {
 				t.Errorf("%v after %s, want the stale entry within half a second", err, took)
 			}
-			time.Sleep(300 * time.Millisecond)
+			<-time.After(300 * time.Millisecond)
 		}
-		time.Sleep(store.StaleFor)
+		<-time.After(store.StaleFor)
 		if took, err := ask(); err == nil || took != 5*time.Second {
 			t.Errorf("%v after %s, want the failure at the deadline", err, took)
 		}
