@@ -49,6 +49,7 @@ func (d *dialer) close() error {
 func (d *dialer) redis(ctx context.Context) error {
 	client, err := redisconn.Dial(ctx, redisconn.Config{
 		Addr: d.cfg.RedisAddr, Password: d.cfg.RedisPassword.Reveal(), TLS: d.cfg.RedisTLS,
+		ReadTimeout: d.cfg.RedisAttempt(), WriteTimeout: d.cfg.RedisAttempt(), PoolTimeout: d.cfg.RedisAttempt(),
 		Instance: d.cfg.MemorystoreInstance, Cooldown: d.cfg.CircuitCooldown, Log: d.log,
 	})
 	if err != nil {
@@ -72,7 +73,7 @@ func (d *dialer) record(ctx context.Context) error {
 	}
 	d.clients.Record = store.NewFirestore(client, store.FirestoreOptions{
 		Deadline: d.cfg.BackendDeadline,
-		Circuit:  circuit.New(circuit.Options{Backend: "firestore", Cooldown: d.cfg.CircuitCooldown, Log: d.log}),
+		Circuit:  circuit.New(circuit.Options{Backend: "firestore", Cooldown: d.cfg.CircuitCooldown, Patience: d.cfg.BackendDeadline / 2, Log: d.log}),
 	})
 	d.closers = append(d.closers, client.Close)
 	return nil

@@ -81,7 +81,7 @@ func (s *Service) openDesk() error {
 	}
 	issuer, err := token.NewIssuer(token.Config{
 		Key: s.Config.KMSKey, ActivationDelay: s.Config.KeyActivationDelay, Deadline: s.Config.BackendDeadline, Now: s.Now,
-		Circuit: circuit.New(circuit.Options{Backend: "kms", Cooldown: s.Config.CircuitCooldown, Log: s.Log}),
+		Circuit: circuit.New(circuit.Options{Backend: "kms", Cooldown: s.Config.CircuitCooldown, Patience: s.Config.BackendDeadline / 2, Log: s.Log}),
 	}, s.clients.KMS)
 	if err != nil {
 		return fmt.Errorf("boot: %w", err)

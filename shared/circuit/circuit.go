@@ -14,6 +14,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
@@ -26,6 +27,8 @@ const (
 	// to come again in seconds loses nothing by it, and a backend that is starting
 	// is not met by everybody at once.
 	DefaultCooldown = time.Second
+	// DefaultPatience is above what any healthy backend takes.
+	DefaultPatience = 250 * time.Millisecond
 	// Failures in a row open the circuit: more than a broken connection or two
 	// produce, few enough that a trickle of requests notices an outage.
 	Failures = 5
@@ -41,6 +44,10 @@ type Options struct {
 	Backend string
 	// Cooldown is how long an open circuit refuses everything; zero is [DefaultCooldown].
 	Cooldown time.Duration
+	// Patience is how long a call must have waited to say anything about the
+	// backend if its caller's time ended it: whoever comes with ten milliseconds
+	// left must not close the backend to everybody else. Zero is [DefaultPatience].
+	Patience time.Duration
 	// Unanswered reports whether an error says that the backend did not answer;
 	// refusals are answers. Nil is [Unanswered].
 	Unanswered func(error) bool
@@ -51,37 +58,58 @@ type Options struct {
 // Breaker stands before one backend, or one server of it. It is safe for
 // concurrent use. A nil Breaker lets every call pass.
 type Breaker struct {
-	state *gobreaker.CircuitBreaker[struct{}]
+	state      *gobreaker.CircuitBreaker[struct{}]
+	unanswered func(error) bool
+	patience   time.Duration
+	// last is the latest failure, for the log.
+	last atomic.Pointer[error]
 }
 
 // New makes a closed circuit.
 func New(opts Options) *Breaker {
-	unanswered := opts.Unanswered
-	if unanswered == nil {
-		unanswered = Unanswered
+	b := &Breaker{unanswered: opts.Unanswered, patience: cmp.Or(opts.Patience, DefaultPatience)}
+	if b.unanswered == nil {
+		b.unanswered = Unanswered
 	}
-	return &Breaker{gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
+	b.state = gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
 		Name:          opts.Backend,
 		MaxRequests:   1,
 		Timeout:       cmp.Or(opts.Cooldown, DefaultCooldown),
 		ReadyToTrip:   func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= Failures },
-		IsSuccessful:  func(err error) bool { return !unanswered(err) },
-		IsExcluded:    abandoned,
-		OnStateChange: report(opts.Log),
-	})}
+		IsSuccessful:  func(err error) bool { return !b.unanswered(err) && !abandoned(err) },
+		IsExcluded:    func(err error) bool { return errors.As(err, new(cut)) },
+		OnStateChange: b.report(opts.Log),
+	})
+	return b
 }
 
-// Do makes the call, or answers [ErrOpen] without it.
-func (b *Breaker) Do(call func() error) error {
+// Do makes the call, whose caller's context is ctx, or answers [ErrOpen] without it.
+func (b *Breaker) Do(ctx context.Context, call func() error) error {
 	if b == nil {
 		return call()
 	}
-	_, err := b.state.Execute(func() (struct{}, error) { return struct{}{}, call() })
+	start := time.Now()
+	_, err := b.state.Execute(func() (struct{}, error) {
+		err := call()
+		if err != nil && ctx.Err() != nil && time.Since(start) < b.patience {
+			err = cut{err}
+		} else if b.unanswered(err) {
+			b.last.Store(&err)
+		}
+		return struct{}{}, err
+	})
 	if errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests) {
 		return ErrOpen
 	}
+	if c, ok := errors.AsType[cut](err); ok {
+		return c.error
+	}
 	return err
 }
+
+// cut marks the error of a call that its caller's time ended too early to say
+// anything about the backend.
+type cut struct{ error }
 
 // Unanswered is the judgement for gRPC backends: nobody was reached, or nobody
 // answered in time.
@@ -93,22 +121,26 @@ func Unanswered(err error) bool {
 	return code == codes.Unavailable || code == codes.DeadlineExceeded
 }
 
-// abandoned calls say nothing about the backend: their caller went away.
+// abandoned: the caller went away, after a wait that was long enough.
 func abandoned(err error) bool {
 	return errors.Is(err, context.Canceled) || status.Code(err) == codes.Canceled
 }
 
-func report(log *slog.Logger) func(name string, from, to gobreaker.State) {
+// report logs the beginning and the end of an outage, not every look in between.
+func (b *Breaker) report(log *slog.Logger) func(name string, from, to gobreaker.State) {
 	if log == nil {
 		return nil
 	}
-	return func(name string, _, to gobreaker.State) {
-		switch to {
-		case gobreaker.StateOpen:
-			log.Warn("a backend does not answer: calls are refused at once", slog.String("backend", name))
-		case gobreaker.StateClosed:
-			log.Warn("a backend answers again", slog.String("backend", name))
-		case gobreaker.StateHalfOpen:
+	return func(name string, from, to gobreaker.State) {
+		switch {
+		case from == gobreaker.StateClosed:
+			why := "its callers left unanswered"
+			if err := b.last.Load(); err != nil {
+				why = (*err).Error()
+			}
+			log.Warn("a backend does not answer: calls are refused at once", slog.String("backend", name), slog.String("error", why))
+		case to == gobreaker.StateClosed:
+			log.Info("a backend answers again", slog.String("backend", name))
 		}
 	}
 }

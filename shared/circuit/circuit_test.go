@@ -22,7 +22,7 @@ func pass(d time.Duration) { <-time.After(d) }
 
 // call makes one call with this outcome and reports whether it was sent.
 func call(b *Breaker, outcome error) (sent bool, err error) {
-	err = b.Do(func() error {
+	err = b.Do(context.Background(), func() error {
 		sent = true
 		return outcome
 	})
@@ -79,7 +79,7 @@ func TestOneCallLooks(t *testing.T) {
 		pass(time.Minute + 1)
 		answered := make(chan error)
 		go func() {
-			answered <- b.Do(func() error {
+			answered <- b.Do(t.Context(), func() error {
 				pass(time.Second)
 				return nil
 			})
@@ -95,21 +95,42 @@ func TestOneCallLooks(t *testing.T) {
 	})
 }
 
-// TestWhatIsNoFailure: refusals are answers, and a caller that left says nothing,
-// also when it was the one that looked.
+// TestWhatIsNoFailure: refusals are answers.
 func TestWhatIsNoFailure(t *testing.T) {
+	b := New(Options{Backend: "firestore"})
+	for _, outcome := range []error{
+		errors.New("a refusal"), status.Error(codes.Aborted, "contention"), status.Error(codes.PermissionDenied, "no"),
+	} {
+		fail(t, b, 3*Failures, outcome)
+		wantClosed(t, b)
+	}
+}
+
+// TestOnlyThosePatientEnoughCount: whoever comes with little time, or leaves at
+// once, says nothing about the backend, also when it was the one that looked.
+func TestOnlyThosePatientEnoughCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := New(Options{Backend: "firestore"})
-		for _, outcome := range []error{
-			errors.New("a refusal"), status.Error(codes.Aborted, "contention"), status.Error(codes.PermissionDenied, "no"),
-			context.Canceled, status.Error(codes.Canceled, "gone"), fmt.Errorf("wrapped: %w", context.Canceled),
-		} {
-			fail(t, b, 3*Failures, outcome)
-			wantClosed(t, b)
+		b := New(Options{Backend: "firestore", Patience: time.Second})
+		wait := func(d time.Duration, outcome error) {
+			ctx, cancel := context.WithTimeout(t.Context(), d)
+			defer cancel()
+			if err := b.Do(ctx, func() error { <-ctx.Done(); return outcome }); !errors.Is(err, outcome) {
+				t.Errorf("error = %v, want the call's own", err)
+			}
 		}
-		fail(t, b, Failures, context.DeadlineExceeded)
+		gone := status.Error(codes.Canceled, "gone")
+		for range 3 * Failures {
+			wait(time.Second-1, context.DeadlineExceeded)
+			wait(time.Second-1, context.Canceled)
+			wait(0, gone)
+		}
+		wantClosed(t, b)
+		for range Failures {
+			wait(time.Second, gone)
+		}
+		wantOpen(t, b)
 		pass(DefaultCooldown + 1)
-		fail(t, b, 1, context.Canceled)
+		wait(10*time.Millisecond, context.DeadlineExceeded)
 		wantClosed(t, b)
 	})
 }
@@ -137,10 +158,15 @@ func TestTheLogTells(t *testing.T) {
 		var out bytes.Buffer
 		b := New(Options{Backend: "kms", Log: slog.New(slog.NewTextHandler(&out, nil))})
 		fail(t, b, Failures, errDown)
+		for range 3 {
+			pass(DefaultCooldown + 1)
+			fail(t, b, 1, errDown) // a look in between is no news
+		}
 		pass(DefaultCooldown + 1)
 		wantClosed(t, b)
 		log := out.String()
-		if strings.Count(log, "\n") != 2 || strings.Count(log, "backend=kms") != 2 || !strings.Contains(log, "answers again") {
+		if strings.Count(log, "\n") != 2 || strings.Count(log, "backend=kms") != 2 || !strings.Contains(log, "answers again") ||
+			!strings.Contains(log, "nobody is there") {
 			t.Errorf("logged:\n%s", log)
 		}
 	})

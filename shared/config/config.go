@@ -130,6 +130,10 @@ func (c Config) Deadline() time.Duration {
 // LedgerDeadline bounds one call to Redis.
 func (c Config) LedgerDeadline() time.Duration { return min(c.RedisDeadline, c.BackendDeadline) }
 
+// RedisAttempt bounds one attempt of it: most of the call's time, so that a
+// healthy server is not given up, less what a repeat on another connection takes.
+func (c Config) RedisAttempt() time.Duration { return c.LedgerDeadline() * 3 / 5 }
+
 // Signs reports whether this function signs license tokens.
 func (c Config) Signs() bool { return c.Function == Acquire || c.Function == Heartbeat }
 

@@ -133,7 +133,7 @@ func (v *validator) durations(c Config) {
 		{"KEY_ACTIVATION_DELAY", c.KeyActivationDelay, time.Second, 30 * 24 * time.Hour},
 		{"REQUEST_DEADLINE", c.RequestDeadline, 100 * time.Millisecond, 5 * time.Minute},
 		{"BACKEND_DEADLINE", c.BackendDeadline, 50 * time.Millisecond, time.Minute},
-		{"REDIS_DEADLINE", c.RedisDeadline, 20 * time.Millisecond, time.Minute},
+		{"REDIS_DEADLINE", c.RedisDeadline, 20 * time.Millisecond, 5 * time.Second},
 		{"CIRCUIT_COOLDOWN", c.CircuitCooldown, 10 * time.Millisecond, 5 * time.Second},
 		{"REAP_BUDGET", c.ReapBudget, time.Second, 30 * time.Minute},
 	} {

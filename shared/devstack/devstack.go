@@ -194,13 +194,16 @@ func (s *Stack) signerOptions() (options []option.ClientOption, err error) {
 }
 
 func (s *Stack) ledger(ctx context.Context) (err error) {
-	cfg := redisconn.Config{Addr: s.opts.Redis, PoolSize: 64, Log: s.opts.Log}
+	attempt := s.config().RedisAttempt()
+	cfg := redisconn.Config{
+		Addr: s.opts.Redis, PoolSize: 64, ReadTimeout: attempt, WriteTimeout: attempt, PoolTimeout: attempt, Log: s.opts.Log,
+	}
 	if cfg.Addr == "" {
 		if s.Redis, err = fakeredis.Start(); err != nil {
 			return err
 		}
 		s.onClose(func() error { s.Redis.Close(); return nil })
-		cfg.Addr, cfg.ReadTimeout, cfg.PoolTimeout = s.Redis.Addr(), s.redisDeadline(), s.redisDeadline()
+		cfg.Addr = s.Redis.Addr()
 	}
 	s.clients.Redis, err = redisconn.Dial(ctx, cfg)
 	if err != nil {
@@ -229,7 +232,7 @@ func (s *Stack) record(ctx context.Context) error {
 	}
 	s.onClose(client.Close)
 	s.clients.Record = store.NewFirestore(client, store.FirestoreOptions{
-		Circuit: circuit.New(circuit.Options{Backend: "firestore", Log: s.opts.Log}),
+		Circuit: circuit.New(circuit.Options{Backend: "firestore", Patience: store.DefaultDeadline / 2, Log: s.opts.Log}),
 	})
 	s.patient = store.NewFirestore(client, store.FirestoreOptions{Deadline: emulatorStart})
 	if err := s.patient.Ping(ctx); err != nil {

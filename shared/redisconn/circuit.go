@@ -18,6 +18,7 @@ type guarded struct{ circuit *circuit.Breaker }
 func (cfg Config) guard(client *redis.Client) {
 	client.AddHook(guarded{circuit.New(circuit.Options{
 		Backend: Backend + " " + client.Options().Addr, Cooldown: cfg.Cooldown, Unanswered: unanswered, Log: cfg.Log,
+		Patience: cfg.ReadTimeout,
 	})})
 }
 
@@ -46,10 +47,10 @@ func (g guarded) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proce
 type inside struct{}
 
 func (g guarded) pass(ctx context.Context, send func(context.Context) error, cmds ...redis.Cmder) error {
-	if ctx.Value(inside{}) != nil || ctx.Err() != nil {
-		return send(ctx) // with its time over, a command says nothing about the server
+	if ctx.Value(inside{}) != nil {
+		return send(ctx)
 	}
-	err := g.circuit.Do(func() error { return send(context.WithValue(ctx, inside{}, true)) })
+	err := g.circuit.Do(ctx, func() error { return send(context.WithValue(ctx, inside{}, true)) })
 	// Who reads a result asks the command, not the client.
 	if errors.Is(err, circuit.ErrOpen) {
 		for _, cmd := range cmds {

@@ -133,6 +133,77 @@ func TestErrorsOfTheServerAreAnswers(t *testing.T) {
 	}
 }
 
+// TestABrokenConnectionIsRepeatedWithinTheCall, on a cluster as on one server: when
+// all of a healthy node's connections break at once, nobody notices.
+func TestABrokenConnectionIsRepeatedWithinTheCall(t *testing.T) {
+	const key, callers = "redisconn:{blip}", 8 // fewer than connections: one is for those who break them
+	for name, cfg := range map[string]Config{
+		"cluster": {Addr: strings.Join(servers.RedisCluster(t), ",")}, "one server": {Addr: servers.SharedRedis(t)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := dial(t, cfg)
+			results := make(chan error, callers)
+			for range callers {
+				go func() { results <- client.Do(t.Context(), "BLPOP", key, "0.2").Err() }()
+			}
+			breakConnections(t, nodeOf(t, client, key), "blpop", callers)
+			for range callers {
+				if err := <-results; !errors.Is(err, redis.Nil) {
+					t.Errorf("error = %v, want the answer to the repeat", err)
+				}
+			}
+		})
+	}
+}
+
+func nodeOf(t *testing.T, client redis.UniversalClient, key string) *redis.Client {
+	t.Helper()
+	switch c := client.(type) {
+	case *redis.Client:
+		return c
+	case *redis.ClusterClient:
+		node, err := c.MasterForKey(t.Context(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return node
+	default:
+		t.Fatalf("a client of type %T", client)
+		return nil
+	}
+}
+
+// breakConnections waits until so many clients of the server are in this command,
+// and cuts them off.
+func breakConnections(t *testing.T, server *redis.Client, command string, want int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	broken := map[string]bool{}
+	for len(broken) < want {
+		list, err := server.ClientList(ctx).Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(list) {
+			id, _, _ := strings.Cut(strings.TrimPrefix(line, "id="), " ")
+			if strings.Contains(line, " cmd="+command+" ") && !broken[id] && len(broken) < want {
+				broken[id] = true
+				if err := server.ClientKillByFilter(ctx, "ID", id).Err(); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("broke %d connections, want %d", len(broken), want)
+		case <-tick.C:
+		}
+	}
+}
+
 // TestEveryNodeHasItsOwnCircuit: what one node does not answer costs no other.
 func TestEveryNodeHasItsOwnCircuit(t *testing.T) {
 	cfg := brief(strings.Join(servers.RedisCluster(t), ","))

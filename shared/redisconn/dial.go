@@ -46,6 +46,11 @@ const (
 	connectionAgeJitter = 5 * time.Minute
 )
 
+// stateReload is how old the known topology of a cluster may be: a master that
+// was replaced under another address is found within it. go-redis's minute is
+// ten heartbeats that many programs cannot spare.
+const stateReload = 5 * time.Second
+
 // Option changes how [Dial] reaches Google Cloud. Deployed functions need none.
 type Option func(*dialer)
 
@@ -166,8 +171,12 @@ func newClient(cfg Config, to target) redis.UniversalClient {
 	}
 	if to.cluster {
 		// The cluster client repeats by itself, at other nodes if need be.
-		options.MaxRedirects, options.MaxRetries = maxRetries, -1
-		cluster := redis.NewClusterClient(options.Cluster())
+		// A node's client repeats by itself, inside that node's circuit; the
+		// cluster's asks other nodes besides. The caller's deadline bounds both.
+		options.MaxRedirects = maxRetries
+		forCluster := options.Cluster()
+		forCluster.ClusterStateReloadInterval = stateReload
+		cluster := redis.NewClusterClient(forCluster)
 		cluster.OnNewNode(cfg.guard)
 		return cluster
 	}

@@ -50,10 +50,10 @@ var _ Record = (*Firestore)(nil)
 
 // read runs one call that writes nothing. What fn returns is a failure to
 // reach the store.
-func (f *Firestore) read(ctx context.Context, fn func(ctx context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, f.deadline)
+func (f *Firestore) read(caller context.Context, fn func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(caller, f.deadline)
 	defer cancel()
-	err := f.circuit.Do(func() error {
+	err := f.circuit.Do(caller, func() error {
 		if err := fn(ctx); err != nil {
 			return withCause(ctx, err)
 		}
@@ -80,8 +80,8 @@ func (f *Firestore) get(ctx context.Context, ref *firestore.DocumentRef) (*fires
 
 // write makes a call that ends with an error of [outcome]; what the circuit does
 // not let pass was not written.
-func (f *Firestore) write(call func() error) error {
-	err := f.circuit.Do(call)
+func (f *Firestore) write(ctx context.Context, call func() error) error {
+	err := f.circuit.Do(ctx, call)
 	if errors.Is(err, circuit.ErrOpen) {
 		return notWritten.mark(err)
 	}
@@ -90,7 +90,7 @@ func (f *Firestore) write(call func() error) error {
 
 // set runs one write that depends on nothing read.
 func (f *Firestore) set(ctx context.Context, ref *firestore.DocumentRef, data any, options ...firestore.SetOption) error {
-	return f.write(func() error { return f.trySet(ctx, ref, data, options...) })
+	return f.write(ctx, func() error { return f.trySet(ctx, ref, data, options...) })
 }
 
 func (f *Firestore) trySet(ctx context.Context, ref *firestore.DocumentRef, data any, options ...firestore.SetOption) error {
@@ -124,7 +124,7 @@ func (d decision) Unwrap() error { return d.error }
 // The rollback must be sent, since an open transaction's locks would hold up a
 // rebuild, but nobody needs to wait for it past the deadline.
 func (f *Firestore) transact(ctx context.Context, fn func(*firestore.Transaction) error) error {
-	return f.write(func() error { return f.tryTransact(ctx, fn) })
+	return f.write(ctx, func() error { return f.tryTransact(ctx, fn) })
 }
 
 func (f *Firestore) tryTransact(ctx context.Context, fn func(*firestore.Transaction) error) error {

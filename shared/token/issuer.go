@@ -138,11 +138,11 @@ func (i *Issuer) Issue(ctx context.Context, claims Claims) (Token, error) {
 	if err != nil {
 		return Token{}, fmt.Errorf("license token: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, i.cfg.Deadline)
-	defer cancel()
 	var compact string
 	var version Version
-	err = i.cfg.Circuit.Do(func() (err error) {
+	err = i.cfg.Circuit.Do(ctx, func() (err error) {
+		ctx, cancel := context.WithTimeout(ctx, i.cfg.Deadline)
+		defer cancel()
 		compact, version, err = i.sign(ctx, payload)
 		return err
 	})
