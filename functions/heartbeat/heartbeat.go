@@ -36,7 +36,7 @@ func New(opts web.Options, deps Deps) *web.App {
 type function struct{ Deps }
 
 func (f *function) heartbeat(ctx context.Context, c web.Call, _ api.HeartbeatRequest) (web.Answer, error) {
-	bought, err := f.Entitlements.Entitlements(ctx, c.Caller)
+	bought, err := f.Entitlements.Recent(ctx, c.Caller)
 	if err != nil {
 		return web.Answer{}, f.keep(ctx, c, err)
 	}

@@ -40,24 +40,27 @@ func (p *Pool) Acquire(ctx context.Context, caller license.Caller, req Request, 
 }
 
 func (p *Pool) grant(ctx context.Context, caller license.Caller, req Request, issue func(context.Context, Hold) error) (Hold, error) {
+	atWork := p.undecided.of(caller.OrganizationID)
 	hold, err := p.attempt(ctx, caller, req, issue)
 	var full *license.NoSeatsError
 	if errors.As(err, &full) {
-		return Hold{}, p.undecided.full(ctx, caller.OrganizationID, err)
+		return Hold{}, orAgain(ctx, append(atWork, p.undecided.of(caller.OrganizationID)...), err)
 	}
 	return hold, err
 }
 
 // attempt is a grant that others may have to wait for; it waits for none.
 func (p *Pool) attempt(ctx context.Context, caller license.Caller, req Request, issue func(context.Context, Hold) error) (hold Hold, err error) {
-	took := false
+	lost := false // a seat was taken, and is held by nobody: also when a panic ends it
 	end := p.undecided.begin(caller.OrganizationID)
-	defer func() { end(took && (err != nil || hold.ID == "")) }() // the latter: a panic
+	defer func() { end(lost) }()
 	if hold, err = p.reserve(ctx, caller, req); err != nil {
 		return Hold{}, err
 	}
-	took = true
-	return p.complete(ctx, caller, req, hold, issue)
+	lost = !hold.Existing
+	hold, err = p.complete(ctx, caller, req, hold, issue)
+	lost = lost && err != nil
+	return hold, err
 }
 
 // complete records a reserved seat and has its token signed.

@@ -216,13 +216,14 @@ type Ledger interface {
 	// Repaid forgets owed ends that are recorded now.
 	Repaid(ctx context.Context, caller license.Caller, sessionIDs ...string) error
 
-	// Claim takes the lease on the rebuild that nonce names, for [RebuildLease];
-	// false means that another process has it. ErrLost if there is no such rebuild
-	// to do (any more). The lease saves work and guards nothing.
-	Claim(ctx context.Context, caller license.Caller, nonce string) (bool, error)
+	// Claim takes or renews owner's lease on the rebuild that nonce names, for
+	// [RebuildLease]; false means that another owner has it. ErrLost if there is no
+	// such rebuild to do (any more). The lease saves work and guards nothing. owner
+	// is a name without semicolons that nobody else uses.
+	Claim(ctx context.Context, caller license.Caller, nonce, owner string) (bool, error)
 
-	// Disclaim gives the lease back, after a rebuild that failed.
-	Disclaim(ctx context.Context, caller license.Caller, nonce string) error
+	// Disclaim gives owner's lease back, after a rebuild that failed; another's stays.
+	Disclaim(ctx context.Context, caller license.Caller, nonce, owner string) error
 
 	// Stage adds recorded sessions to the generation of epoch, for the rebuild
 	// that nonce names, and renews its lease. ErrLost if that rebuild was overtaken.

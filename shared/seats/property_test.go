@@ -307,15 +307,15 @@ func (w *twins) nonce(l seats.Ledger, org string) string {
 
 // claim takes, or gives back, the lease on the rebuild last asked for.
 func (w *twins) claim() {
-	org := pick(w, "org", orgs...)
+	org, owner := pick(w, "org", orgs...), pick(w, "owner", "one", "another")
 	if rapid.IntRange(0, 3).Draw(w.T, "give back") == 0 {
 		compareErr(w, org, func(l seats.Ledger) error {
-			return l.Disclaim(w.Context(), license.Service(org), w.nonce(l, org))
+			return l.Disclaim(w.Context(), license.Service(org), w.nonce(l, org), owner)
 		})
 		return
 	}
 	compare(w, org, func(l seats.Ledger) (bool, error) {
-		return l.Claim(w.Context(), license.Service(org), w.nonce(l, org))
+		return l.Claim(w.Context(), license.Service(org), w.nonce(l, org), owner)
 	})
 }
 

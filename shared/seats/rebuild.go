@@ -56,41 +56,46 @@ const (
 // does it itself once that one shows no sign of life: after a loss all instances
 // notice at once, and each would read the whole organization from the record.
 func (p *Pool) reloadAlone(ctx context.Context, caller license.Caller, nonce string) error {
-	pause := firstClaimPause
+	pause, owner := firstClaimPause, randomness()
 	for range claimAttempts {
-		claimed, err := p.ledger.Claim(ctx, caller, nonce)
+		claimed, err := p.ledger.Claim(ctx, caller, nonce, owner)
 		switch {
 		case errors.Is(err, ErrLost):
 			return nil // it is rebuilt, or this Redis is gone again
-		case err != nil:
-			return err
-		case claimed:
-			return p.reloadClaimed(ctx, caller, nonce)
+		case err != nil || claimed:
+			return p.reloadClaimed(ctx, caller, nonce, owner, err)
 		}
 		if err := p.opts.Wait(ctx, pause/2+rand.N(pause)); err != nil { //nolint:gosec // jitter
 			return &license.UnavailableError{Backend: "seats", Err: err}
 		}
 		pause = min(2*pause, maxClaimPause)
 	}
-	return p.reload(ctx, caller, nonce)
+	return p.reload(ctx, caller, nonce, owner)
 }
 
 // reloadClaimed gives the lease back if a backend fails, so that the next
-// request is answered as quickly as this one.
-func (p *Pool) reloadClaimed(ctx context.Context, caller license.Caller, nonce string) error {
-	err := p.reload(ctx, caller, nonce)
+// request is answered as quickly as this one; also if the claim itself did, whose
+// answer may be all that was lost.
+func (p *Pool) reloadClaimed(ctx context.Context, caller license.Caller, nonce, owner string, err error) error {
+	if err == nil {
+		err = p.reload(ctx, caller, nonce, owner)
+	}
 	var down *license.UnavailableError
 	if errors.As(err, &down) {
 		ctx, cancel := p.detached(ctx)
 		defer cancel()
-		_ = p.ledger.Disclaim(ctx, caller, nonce) // failing that, it ends by itself
+		_ = p.ledger.Disclaim(ctx, caller, nonce, owner) // failing that, it ends by itself
 	}
 	return err
 }
 
-func (p *Pool) reload(ctx context.Context, caller license.Caller, nonce string) error {
+func (p *Pool) reload(ctx context.Context, caller license.Caller, nonce, owner string) error {
 	epoch, err := p.record.OpenEpoch(ctx, caller, nonce)
 	if err != nil {
+		return err
+	}
+	// A slow record must not bring the others in before the first page is staged.
+	if _, err := p.ledger.Claim(ctx, caller, nonce, owner); err != nil && !errors.Is(err, ErrLost) {
 		return err
 	}
 	if err := p.step(ctx, StepOpened); err != nil {

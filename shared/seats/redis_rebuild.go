@@ -13,21 +13,21 @@ import (
 const stageChunk = 100
 
 // Claim implements [Ledger].
-func (r *Redis) Claim(ctx context.Context, caller license.Caller, nonce string) (bool, error) {
-	return r.claim(ctx, caller, nonce, RebuildLease(r.opts.SessionTTL))
+func (r *Redis) Claim(ctx context.Context, caller license.Caller, nonce, owner string) (bool, error) {
+	return r.claim(ctx, caller, nonce, owner, RebuildLease(r.opts.SessionTTL))
 }
 
 // Disclaim implements [Ledger].
-func (r *Redis) Disclaim(ctx context.Context, caller license.Caller, nonce string) error {
-	_, err := r.claim(ctx, caller, nonce, 0)
+func (r *Redis) Disclaim(ctx context.Context, caller license.Caller, nonce, owner string) error {
+	_, err := r.claim(ctx, caller, nonce, owner, 0)
 	return err
 }
 
-func (r *Redis) claim(ctx context.Context, caller license.Caller, nonce string, lease time.Duration) (bool, error) {
+func (r *Redis) claim(ctx context.Context, caller license.Caller, nonce, owner string, lease time.Duration) (bool, error) {
 	answer, err := r.eval(ctx, caller.OrganizationID, "", call{
 		script: r.scripts.claim,
 		keys:   func(string) []string { return []string{r.keys.lease(caller.OrganizationID)} },
-		args:   []any{nonce, lease.Milliseconds()},
+		args:   []any{nonce, owner, lease.Milliseconds()},
 	})
 	if err := lost(answer, err); err != nil {
 		return false, err

@@ -49,19 +49,19 @@ func (u *undecided) begin(org string) (end func(failed bool)) {
 func (u *undecided) of(org string) []*attempt {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	all := make([]*attempt, 0, len(u.byOrg[org]))
+	var all []*attempt
 	for a := range u.byOrg[org] {
 		all = append(all, a)
 	}
 	return all
 }
 
-// full passes a refusal on, unless one of the grants that this process had at
-// work when it was made came to nothing: then there may be a seat, errAgain.
-// In an outage of the record the requests that wait here so learn that it is
-// that, and not that all seats are held.
-func (u *undecided) full(ctx context.Context, org string, refusal error) error {
-	for _, a := range u.of(org) {
+// orAgain passes a refusal on, unless one of the grants that were at work about
+// the time it was made came to nothing: then there may be a seat, errAgain. In an
+// outage of the record those who are refused so learn that it is that, and not
+// that all seats are held.
+func orAgain(ctx context.Context, atWork []*attempt, refusal error) error {
+	for _, a := range atWork {
 		select {
 		case <-ctx.Done():
 			return &license.UnavailableError{Backend: "seats", Err: ctx.Err()}

@@ -69,11 +69,24 @@ func NewCache(record Record, ttl time.Duration, now func() time.Time) *Cache {
 	return &Cache{record: record, ttl: ttl, now: now, entries: entries}
 }
 
+// Recent is Entitlements for those who must go on while the store hangs: with a
+// stale entry to fall back on, it waits half a second for the load.
+func (c *Cache) Recent(ctx context.Context, caller license.Caller) (license.Entitlements, error) {
+	return c.answer(ctx, caller, c.patience)
+}
+
 // Entitlements answers what the caller's organization is entitled to, as
 // [Record.Entitlements] does; the answer is the caller's to change. Callers who
 // need the same organization share one load, which none of them can cancel.
 // When the store cannot be reached, an entry of up to [StaleFor] is answered.
 func (c *Cache) Entitlements(ctx context.Context, caller license.Caller) (license.Entitlements, error) {
+	endless := func(string) (<-chan time.Time, func()) { return nil, func() {} }
+	return c.answer(ctx, caller, endless)
+}
+
+func (c *Cache) answer(
+	ctx context.Context, caller license.Caller, patience func(organizationID string) (over <-chan time.Time, stop func()),
+) (license.Entitlements, error) {
 	if c.ttl <= 0 {
 		return c.read(ctx, caller.OrganizationID)
 	}
@@ -82,7 +95,7 @@ func (c *Cache) Entitlements(ctx context.Context, caller license.Caller) (licens
 		return entry.copy(), nil
 	}
 	loading := c.loads.DoChan(id, func() (any, error) { return c.load(context.WithoutCancel(ctx), id) })
-	impatient, stop := c.patience(id)
+	impatient, stop := patience(id)
 	defer stop()
 	select {
 	case result := <-loading:

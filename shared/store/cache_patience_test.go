@@ -28,7 +28,7 @@ func TestNobodyWaitsForAHangingStore(t *testing.T) {
 		cache := store.NewCache(record, 30*time.Second, time.Now)
 		ask := func() (took time.Duration, err error) {
 			start := time.Now()
-			e, err := cache.Entitlements(t.Context(), acme())
+			e, err := cache.Recent(t.Context(), acme())
 			if err == nil && e.Organization.MaxConcurrentSeats != 7 {
 				t.Errorf("answered %+v", e)
 			}

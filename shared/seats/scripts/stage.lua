@@ -5,14 +5,15 @@
 -- The keys carry the new generation's name and are not looked at by anyone
 -- until load.lua names it. Sessions whose end is owed stay out: their release
 -- was acknowledged. Until it is loaded the generation counts as dead: should this
--- rebuild never end, the reaper clears what it left. Whoever stages is alive: its lease is renewed.
+-- rebuild never end, the reaper clears what it left. Whoever stages is alive: the lease is renewed.
 if redis.call('GET', KEYS[2]) ~= ARGV[3] then return {LOST} end
 local id = identity()
 if string.sub(ARGV[3], 1, #id + 1) ~= id .. ':' then return {LOST} end
 local all, data, licenses, owed, ttl = KEYS[3], KEYS[4], KEYS[5], KEYS[6], tonumber(ARGV[4])
 local now, staged = clock(), 0
 redis.call('SADD', KEYS[7], ARGV[1])
-redis.call('SET', KEYS[8], digits(now + tonumber(ARGV[5])) .. ';' .. ARGV[3])
+local by, of = string.match(redis.call('GET', KEYS[8]) or '', '^%d+;([^;]*);(.*)$')
+if of == ARGV[3] then redis.call('SET', KEYS[8], digits(now + tonumber(ARGV[5])) .. ';' .. by .. ';' .. of) end
 local expiry = digits(now + ttl)
 for i = 9, #KEYS, 2 do
   local at = 6 + (i - 9) / 2 * 5

@@ -92,13 +92,13 @@ func (f *Faulty) Repaid(ctx context.Context, caller license.Caller, sessionIDs .
 }
 
 // Claim implements [seats.Ledger].
-func (f *Faulty) Claim(ctx context.Context, caller license.Caller, nonce string) (bool, error) {
-	return around(ctx, f, "Claim", func() (bool, error) { return f.Ledger.Claim(ctx, caller, nonce) })
+func (f *Faulty) Claim(ctx context.Context, caller license.Caller, nonce, owner string) (bool, error) {
+	return around(ctx, f, "Claim", func() (bool, error) { return f.Ledger.Claim(ctx, caller, nonce, owner) })
 }
 
 // Disclaim implements [seats.Ledger].
-func (f *Faulty) Disclaim(ctx context.Context, caller license.Caller, nonce string) error {
-	return f.do(ctx, "Disclaim", func() error { return f.Ledger.Disclaim(ctx, caller, nonce) })
+func (f *Faulty) Disclaim(ctx context.Context, caller license.Caller, nonce, owner string) error {
+	return f.do(ctx, "Disclaim", func() error { return f.Ledger.Disclaim(ctx, caller, nonce, owner) })
 }
 
 // Stage implements [seats.Ledger].

@@ -54,6 +54,7 @@ type tenant struct {
 	dead       map[string]bool
 	lease      time.Time // when the lease on the rebuild of leaseOf ends
 	leaseOf    string
+	leaseBy    string // its owner
 }
 
 // ledger is one generation.

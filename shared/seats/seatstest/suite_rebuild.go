@@ -70,9 +70,9 @@ func everyCallAsks(b *bench) {
 	b.same("sessions after refused calls", b.held(acme), 0)
 }
 
-func (b *bench) claim(org, nonce string, want bool) {
+func (b *bench) claim(org, nonce, owner string, want bool) {
 	b.Helper()
-	got, err := b.Ledger.Claim(b.Context(), license.Service(org), nonce)
+	got, err := b.Ledger.Claim(b.Context(), license.Service(org), nonce, owner)
 	b.ok(err)
 	b.same("has the lease", got, want)
 }
@@ -82,21 +82,24 @@ func oneClaims(b *bench) {
 	b.Lose()
 	ctx, service := b.Context(), license.Service(acme)
 	nonce, lease := b.nonce(acme), seats.RebuildLease(sessionTTL)
-	b.claim(acme, nonce, true)
-	b.claim(acme, nonce, false)
-	b.claim(globex, b.nonce(globex), true)
+	b.claim(acme, nonce, "one", true)
+	b.claim(acme, nonce, "another", false)
+	b.claim(acme, nonce, "one", true) // the answer may have been lost
+	b.claim(globex, b.nonce(globex), "another", true)
 	b.Advance(lease / 2)
 	b.ok(b.Ledger.Stage(ctx, service, nonce, 2, []license.Session{recorded("a", "ann", before)})) // a sign of life
 	b.Advance(lease * 3 / 4)
-	b.claim(acme, nonce, false)
+	b.claim(acme, nonce, "another", false)
+	b.ok(b.Ledger.Disclaim(ctx, service, nonce, "another")) // not its own
+	b.claim(acme, nonce, "another", false)
 	b.Advance(lease)
-	b.claim(acme, nonce, true)
-	b.ok(b.Ledger.Disclaim(ctx, service, nonce))
-	b.claim(acme, nonce, true)
+	b.claim(acme, nonce, "another", true)
+	b.ok(b.Ledger.Disclaim(ctx, service, nonce, "another"))
+	b.claim(acme, nonce, "one", true)
 	b.Promote()
 	next := b.nonce(acme)
-	b.claim(acme, next, true) // that lease was another server's
-	if _, err := b.Ledger.Claim(ctx, service, nonce); !errors.Is(err, seats.ErrLost) {
+	b.claim(acme, next, "another", true) // that lease was another server's
+	if _, err := b.Ledger.Claim(ctx, service, nonce, "one"); !errors.Is(err, seats.ErrLost) {
 		b.Errorf("lease on a rebuild of a server that is gone: %v", err)
 	}
 }
@@ -104,18 +107,18 @@ func oneClaims(b *bench) {
 func nothingToClaim(b *bench) {
 	ctx, service := b.Context(), license.Service(acme)
 	for _, nonce := range []string{"", "made up"} {
-		if _, err := b.Ledger.Claim(ctx, service, nonce); !errors.Is(err, seats.ErrLost) {
+		if _, err := b.Ledger.Claim(ctx, service, nonce, "one"); !errors.Is(err, seats.ErrLost) {
 			b.Errorf("lease on %q: %v", nonce, err)
 		}
-		if err := b.Ledger.Disclaim(ctx, service, nonce); !errors.Is(err, seats.ErrLost) {
+		if err := b.Ledger.Disclaim(ctx, service, nonce, "one"); !errors.Is(err, seats.ErrLost) {
 			b.Errorf("lease on %q given back: %v", nonce, err)
 		}
 	}
 	b.Lose()
 	nonce := b.nonce(acme)
-	b.claim(acme, nonce, true)
+	b.claim(acme, nonce, "one", true)
 	b.rebuild(acme, 2)
-	if _, err := b.Ledger.Claim(ctx, service, nonce); !errors.Is(err, seats.ErrLost) {
+	if _, err := b.Ledger.Claim(ctx, service, nonce, "one"); !errors.Is(err, seats.ErrLost) {
 		b.Errorf("lease on a rebuild that is done: %v", err)
 	}
 }
