@@ -90,8 +90,9 @@ type Config struct {
 	// CircuitCooldown is how long a backend that did not answer several calls in a
 	// row is left alone; requests that need it are answered 503 at once meanwhile.
 	CircuitCooldown time.Duration `env:"CIRCUIT_COOLDOWN" envDefault:"1s"`
-	// MaxInFlight is how many requests an instance works on at a time; more are
-	// answered 503 at once, so that a slow backend cannot fill the memory. The
+	// MaxInFlight is how many requests of known callers an instance works on at a
+	// time, of one organization four fifths of it; more are answered 503 at once, so
+	// that a slow backend cannot fill the memory. The
 	// default is the highest concurrency of Cloud Run
 	// (https://docs.cloud.google.com/run/docs/about-concurrency). 0 is no limit.
 	MaxInFlight int `env:"MAX_IN_FLIGHT" envDefault:"1000"`

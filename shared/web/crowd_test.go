@@ -7,28 +7,54 @@ import (
 	"testing"
 
 	"github.com/coditect-ai/coditect-licenses/shared/api"
+	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
 
-// TestACrowdIsTurnedAway at once and retryably, while probes and public
-// documents still get in.
+// TestACrowdIsTurnedAway at once and retryably: one organization's before it has
+// all places, everybody's when there is none. Probes and public documents still get in.
 func TestACrowdIsTurnedAway(t *testing.T) {
-	const limit = 3
-	b := newBench(t, func(o *web.Options) { o.MaxInFlight = limit })
+	const limit, share = 5, 4
 	inside, leave := make(chan struct{}), make(chan struct{})
-	b.release.do = func(context.Context) {
-		inside <- struct{}{}
-		<-leave
+	app := web.NewApp(web.Options{MaxInFlight: limit},
+		web.Handle(web.Release(), func(_ context.Context, bearer string) (license.Caller, error) {
+			return license.Caller{OrganizationID: bearer, UserID: "u"}, nil
+		}, func(context.Context, web.Call, struct{}) (web.Answer, error) {
+			inside <- struct{}{}
+			<-leave
+			return web.Answer{Status: http.StatusNoContent}, nil
+		}),
+		web.Handle(web.KeySet(), nil, func(context.Context, web.Call, struct{}) (web.Answer, error) { return web.Answer{}, nil }),
+	)
+	b := &bench{app: app}
+	release := func(org string) int {
+		w := b.do(http.MethodDelete, api.SessionPath(sessionID), "", func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+org) })
+		if w.Code == http.StatusServiceUnavailable {
+			problem(t, w, api.Unavailable)
+			if w.Header().Get("Retry-After") == "" {
+				t.Error("no Retry-After")
+			}
+		}
+		return w.Code
 	}
 	var all sync.WaitGroup
-	for range limit {
-		all.Go(func() { b.do(http.MethodDelete, api.SessionPath(sessionID), "") })
+	enter := func(org string) {
+		all.Go(func() {
+			if code := release(org); code != http.StatusNoContent {
+				t.Errorf("%s: status %d", org, code)
+			}
+		})
 		<-inside
 	}
-	w := b.do(http.MethodDelete, api.SessionPath(sessionID), "")
-	problem(t, w, api.Unavailable)
-	if w.Header().Get("Retry-After") == "" {
-		t.Error("no Retry-After")
+	for range share {
+		enter("acme")
+	}
+	if code := release("acme"); code != http.StatusServiceUnavailable {
+		t.Errorf("beyond its share: status %d", code)
+	}
+	enter("globex")
+	if code := release("initech"); code != http.StatusServiceUnavailable {
+		t.Errorf("beyond all places: status %d", code)
 	}
 	for _, path := range []string{"/live", "/ready", api.PathJWKS} {
 		if w := b.do(http.MethodGet, path, ""); w.Code != http.StatusOK {
@@ -37,8 +63,8 @@ func TestACrowdIsTurnedAway(t *testing.T) {
 	}
 	close(leave)
 	all.Wait()
-	b.release.do = nil
-	if w := b.do(http.MethodDelete, api.SessionPath(sessionID), ""); w.Code != http.StatusOK {
-		t.Errorf("after the crowd: status %d: %s", w.Code, w.Body)
+	go func() { <-inside }()
+	if code := release("acme"); code != http.StatusNoContent {
+		t.Errorf("after the crowd: status %d", code)
 	}
 }
