@@ -6,6 +6,7 @@
 package devstack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +27,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/devstack/fakeredis"
 	"github.com/coditect-ai/coditect-licenses/shared/identity"
 	"github.com/coditect-ai/coditect-licenses/shared/redisconn"
+	"github.com/coditect-ai/coditect-licenses/shared/seats"
 	"github.com/coditect-ai/coditect-licenses/shared/store"
 	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
@@ -41,9 +43,20 @@ type Options struct {
 	// KMS is the host:port of a [fakekms.Server] in another process, so that
 	// its signing does not count as this one's work; empty embeds one.
 	KMS string
+	// IDP is the host:port where another process serves [fakeidp.IDP.Handler],
+	// so that several stacks trust one issuer; empty makes an issuer of its own.
+	IDP string
 	// SessionTTL, HeartbeatInterval, TokenTTL and EntitlementCacheTTL are as in
 	// [config.Config], without its bounds: a local run may be quick.
 	SessionTTL, HeartbeatInterval, TokenTTL, EntitlementCacheTTL time.Duration
+	// BackendDeadline and RequestDeadline are as in [config.Config]; 0 is the
+	// default there.
+	BackendDeadline, RequestDeadline time.Duration
+	// Bare calls no backend at start, so that it starts whatever is down, and
+	// leaves it to the caller which organizations there are.
+	Bare bool
+	// OnStep is as in [boot.Clients].
+	OnStep func(context.Context, seats.Step) error
 	// RateLimitPerUser is as in [config.Config]; 0 is no limit.
 	RateLimitPerUser int
 	// Log gets one line per request; nil logs nothing.
@@ -78,7 +91,7 @@ const (
 type Stack struct {
 	// Service is the parts the functions were made of.
 	Service *boot.Service
-	// IDP issues ID tokens, KMS signs license tokens; KMS is nil with another process's.
+	// IDP issues ID tokens, KMS signs license tokens; nil with another process's.
 	IDP *fakeidp.IDP
 	KMS *fakekms.Server
 	// Redis is the embedded server; nil with a real one.
@@ -101,7 +114,10 @@ func Start(ctx context.Context, opts Options) (*Stack, error) {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
+	opts.BackendDeadline = cmp.Or(opts.BackendDeadline, 5*time.Second)
+	opts.RequestDeadline = cmp.Or(opts.RequestDeadline, 10*time.Second)
 	s := &Stack{opts: opts}
+	s.clients.OnStep = opts.OnStep
 	for _, part := range []func(context.Context) error{s.issuers, s.signer, s.ledger, s.record, s.assemble, s.seed} {
 		if err := part(ctx); err != nil {
 			return nil, errors.Join(fmt.Errorf("local stack: %w", err), s.Close())
@@ -130,22 +146,23 @@ func (s *Stack) config() config.Config {
 		SessionTTL:  s.opts.SessionTTL, HeartbeatInterval: s.opts.HeartbeatInterval, TokenTTL: s.opts.TokenTTL,
 		EntitlementCacheTTL: s.opts.EntitlementCacheTTL,
 		KeyActivationDelay:  10 * time.Minute,
-		RequestDeadline:     10 * time.Second, BackendDeadline: 5 * time.Second, ReapBudget: 45 * time.Second,
+		RequestDeadline:     s.opts.RequestDeadline, BackendDeadline: s.opts.BackendDeadline, ReapBudget: 45 * time.Second,
 		RateLimitPerUser: s.opts.RateLimitPerUser,
 	}
 }
 
 func (s *Stack) issuers(ctx context.Context) (err error) {
-	if s.IDP, err = fakeidp.New(fakeidp.Config{ProjectID: Project, Now: s.opts.Now}); err != nil {
+	keys, err := s.keyClient()
+	if err != nil {
 		return err
 	}
-	s.clients.Users, err = identity.New(ctx, identity.Config{ProjectID: Project, KeyClient: s.IDP.Client(), Now: s.opts.Now})
+	s.clients.Users, err = identity.New(ctx, identity.Config{ProjectID: Project, KeyClient: keys, Now: s.opts.Now})
 	if err != nil {
 		return err
 	}
 	s.onClose(func() error { s.clients.Users.Close(); return nil })
 	scheduler, err := identity.NewScheduler(identity.SchedulerConfig{
-		Audience: schedulerAudience, ServiceAccount: schedulerAccount, KeyClient: s.IDP.Client(), Now: s.opts.Now,
+		Audience: schedulerAudience, ServiceAccount: schedulerAccount, KeyClient: keys, Now: s.opts.Now,
 	})
 	if err != nil {
 		return err
@@ -153,6 +170,18 @@ func (s *Stack) issuers(ctx context.Context) (err error) {
 	s.onClose(func() error { scheduler.Close(); return nil })
 	s.clients.Schedulers = []*identity.Scheduler{scheduler}
 	return nil
+}
+
+func (s *Stack) keyClient() (_ *http.Client, err error) {
+	if s.opts.IDP != "" {
+		keys := fakeidp.ClientAt(s.opts.IDP)
+		s.onClose(func() error { keys.CloseIdleConnections(); return nil })
+		return keys, nil
+	}
+	if s.IDP, err = fakeidp.New(fakeidp.Config{ProjectID: Project, Now: s.opts.Now}); err != nil {
+		return nil, err
+	}
+	return s.IDP.Client(), nil
 }
 
 func (s *Stack) signer(ctx context.Context) error {
@@ -191,11 +220,17 @@ func (s *Stack) ledger(ctx context.Context) (err error) {
 		s.onClose(func() error { s.Redis.Close(); return nil })
 		addr = s.Redis.Addr()
 	}
-	s.clients.Redis, err = redisconn.Dial(ctx, redisconn.Config{Addr: addr, PoolSize: 64})
+	wait := min(time.Second, s.opts.BackendDeadline) // no longer than the calls made over it
+	s.clients.Redis, err = redisconn.Dial(ctx, redisconn.Config{
+		Addr: addr, PoolSize: 64, DialTimeout: wait, ReadTimeout: wait, WriteTimeout: wait,
+	})
 	if err != nil {
 		return err
 	}
 	s.onClose(s.clients.Redis.Close)
+	if s.opts.Bare {
+		return nil
+	}
 	if err := redisconn.Ping(ctx, s.clients.Redis); err != nil {
 		return fmt.Errorf("redis at %s does not answer: %w", addr, err)
 	}
@@ -217,8 +252,11 @@ func (s *Stack) record(ctx context.Context) error {
 		return err
 	}
 	s.onClose(client.Close)
-	s.clients.Record = store.NewFirestore(client, store.FirestoreOptions{})
+	s.clients.Record = store.NewFirestore(client, store.FirestoreOptions{Deadline: s.opts.BackendDeadline})
 	s.patient = store.NewFirestore(client, store.FirestoreOptions{Deadline: emulatorStart})
+	if s.opts.Bare {
+		return nil
+	}
 	if err := s.patient.Ping(ctx); err != nil {
 		return fmt.Errorf("the Firestore emulator at %s does not answer: %w", s.opts.Firestore, err)
 	}
