@@ -202,3 +202,23 @@ func readFrom(path string, offset int64) string {
 	}
 	return string(text[offset:])
 }
+
+// Do sends the server one command, and answers its error.
+func (r *RedisProcess) Do(ctx context.Context, args ...any) error {
+	client := adminClient(r.Addr())
+	defer func() { _ = client.Close() }()
+	return client.Do(ctx, args...).Err()
+}
+
+// Follow makes the server a replica of the one at master (host:port), possibly
+// through a proxy, and waits until it has the other's data.
+func (r *RedisProcess) Follow(ctx context.Context, master string) error {
+	host, port, err := net.SplitHostPort(master)
+	if err != nil {
+		return err
+	}
+	if err := r.Do(ctx, "REPLICAOF", host, port); err != nil {
+		return err
+	}
+	return r.waitReplicated(ctx)
+}

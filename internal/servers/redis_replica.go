@@ -37,16 +37,19 @@ func StartReplica(ctx context.Context, dir, of string) (*RedisProcess, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := adminClient(replica.Addr())
-	defer func() { _ = client.Close() }()
-	err = waitFor(replica.proc.Exited(), func() bool {
-		info, err := client.Info(ctx, "replication").Result()
-		return err == nil && strings.Contains(info, "master_link_status:up")
-	})
-	if err != nil {
+	if err := replica.waitReplicated(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("replica of %s: %w", of, err), replica.Kill())
 	}
 	return replica, nil
+}
+
+func (r *RedisProcess) waitReplicated(ctx context.Context) error {
+	client := adminClient(r.Addr())
+	defer func() { _ = client.Close() }()
+	return waitFor(r.proc.Exited(), func() bool {
+		info, err := client.Info(ctx, "replication").Result()
+		return err == nil && strings.Contains(info, "master_link_status:up")
+	})
 }
 
 // adminClient is for this package's own commands to a server it started.

@@ -1,0 +1,295 @@
+package rig
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"cloud.google.com/go/firestore/apiv1/firestorepb"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/stats"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/emptypb"
+)
+
+// gateway stands before the Firestore emulator and gives its transactions the
+// locks of the real service, at the run's pace.
+//
+// The emulator lets two transactions that read and write one document wait for
+// each other for 2 s, and keeps the locks of a process that was killed for a
+// minute: at this pace four, and a hundred and twenty, lives of a session. Firestore
+// lets the older of two transactions win at once (wound-wait). Here, a commit
+// aborts the younger transactions that have read what it writes, and a lost
+// connection ends the transactions begun over it. Nothing else is changed.
+type gateway struct {
+	firestorepb.UnimplementedFirestoreServer
+
+	server   *grpc.Server
+	conn     *grpc.ClientConn
+	emulator firestorepb.FirestoreClient
+
+	mu   sync.Mutex
+	next int64
+	open map[string]*transaction
+}
+
+// rollbackLimit is above the emulator's own wait for a lock.
+const rollbackLimit = 5 * time.Second
+
+// transaction is one that has not ended yet.
+type transaction struct {
+	id    string
+	via   *connection
+	age   int64
+	reads map[string]bool
+	// wounded says that an older one has had it rolled back.
+	wounded bool
+}
+
+func newGateway(emulator string) (*gateway, error) {
+	conn, err := grpc.NewClient("passthrough:///"+emulator, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		return nil, err
+	}
+	g := &gateway{conn: conn, emulator: firestorepb.NewFirestoreClient(conn), open: map[string]*transaction{}}
+	g.server = grpc.NewServer(grpc.WaitForHandlers(true), grpc.StatsHandler(connections{g}))
+	firestorepb.RegisterFirestoreServer(g.server, g)
+	return g, nil
+}
+
+func (g *gateway) serve(l net.Listener) error { return g.server.Serve(l) }
+
+func (g *gateway) close() error {
+	g.server.Stop()
+	return g.conn.Close()
+}
+
+// forward is the context of a call to the emulator for a call from a client.
+func forward(ctx context.Context) context.Context {
+	md, _ := metadata.FromIncomingContext(ctx)
+	return metadata.NewOutgoingContext(ctx, md.Copy())
+}
+
+// begun notes a new transaction.
+func (g *gateway) begun(ctx context.Context, id []byte) {
+	via, _ := ctx.Value(connectionKey{}).(*connection)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.next++
+	g.open[string(id)] = &transaction{id: string(id), via: via, age: g.next, reads: map[string]bool{}}
+}
+
+func (g *gateway) ended(id []byte) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.open, string(id))
+}
+
+// hasRead notes what a transaction depends on; an error if it was wounded.
+func (g *gateway) hasRead(id []byte, documents []string) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	t := g.open[string(id)]
+	if t == nil {
+		return nil
+	}
+	if t.wounded {
+		return errWounded()
+	}
+	for _, d := range documents {
+		t.reads[d] = true
+	}
+	return nil
+}
+
+func errWounded() error {
+	return status.Error(codes.Aborted, "an older transaction writes what this one has read")
+}
+
+// wound marks the younger transactions that have read what this one writes.
+func (g *gateway) wound(id []byte, writes []*firestorepb.Write) (victims []string, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	t := g.open[string(id)]
+	if t == nil {
+		return nil, nil
+	}
+	if t.wounded {
+		return nil, errWounded()
+	}
+	for _, other := range g.open {
+		if other.age > t.age && !other.wounded && other.depends(writes) {
+			other.wounded = true
+			victims = append(victims, other.id)
+		}
+	}
+	return victims, nil
+}
+
+func (t *transaction) depends(writes []*firestorepb.Write) bool {
+	for _, w := range writes {
+		if t.reads[w.GetUpdate().GetName()] || t.reads[w.GetDelete()] {
+			return true
+		}
+	}
+	return false
+}
+
+func (g *gateway) isWounded(id []byte) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	t := g.open[string(id)]
+	return t != nil && t.wounded
+}
+
+// rollBack ends transactions for those who cannot, or must not, go on.
+func (g *gateway) rollBack(database string, ids ...string) {
+	for _, id := range ids {
+		ctx, cancel := context.WithTimeout(context.Background(), rollbackLimit)
+		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer owner")
+		_, _ = g.emulator.Rollback(ctx, &firestorepb.RollbackRequest{Database: database, Transaction: []byte(id)}) // it may have ended
+		cancel()
+	}
+}
+
+// BeginTransaction implements [firestorepb.FirestoreServer].
+func (g *gateway) BeginTransaction(ctx context.Context, r *firestorepb.BeginTransactionRequest) (*firestorepb.BeginTransactionResponse, error) {
+	answer, err := g.emulator.BeginTransaction(forward(ctx), r)
+	if err == nil {
+		if via, _ := ctx.Value(connectionKey{}).(*connection); via != nil {
+			via.uses(r.GetDatabase())
+		}
+		g.begun(ctx, answer.GetTransaction())
+	}
+	return answer, err
+}
+
+// Commit implements [firestorepb.FirestoreServer].
+func (g *gateway) Commit(ctx context.Context, r *firestorepb.CommitRequest) (*firestorepb.CommitResponse, error) {
+	victims, err := g.wound(r.GetTransaction(), r.GetWrites())
+	if err != nil {
+		return nil, err
+	}
+	g.rollBack(r.GetDatabase(), victims...)
+	answer, err := g.emulator.Commit(forward(ctx), r)
+	if err == nil {
+		g.ended(r.GetTransaction())
+	} else if g.isWounded(r.GetTransaction()) && ctx.Err() == nil {
+		return nil, errWounded()
+	}
+	return answer, err
+}
+
+// Rollback implements [firestorepb.FirestoreServer].
+func (g *gateway) Rollback(ctx context.Context, r *firestorepb.RollbackRequest) (*emptypb.Empty, error) {
+	if g.isWounded(r.GetTransaction()) {
+		g.ended(r.GetTransaction())
+		return &emptypb.Empty{}, nil
+	}
+	g.ended(r.GetTransaction())
+	// Detached: that the client has gone must not keep its locks.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackLimit)
+	defer cancel()
+	return g.emulator.Rollback(forward(ctx), r)
+}
+
+// BatchGetDocuments implements [firestorepb.FirestoreServer].
+func (g *gateway) BatchGetDocuments(r *firestorepb.BatchGetDocumentsRequest, to firestorepb.Firestore_BatchGetDocumentsServer) error {
+	if err := g.hasRead(r.GetTransaction(), r.GetDocuments()); err != nil {
+		return err
+	}
+	from, err := g.emulator.BatchGetDocuments(forward(to.Context()), r)
+	return relay(from, to, err, func(a *firestorepb.BatchGetDocumentsResponse) {
+		if id := a.GetTransaction(); len(id) > 0 {
+			g.begun(to.Context(), id)
+			_ = g.hasRead(id, r.GetDocuments()) // nobody can have wounded it yet
+		}
+	})
+}
+
+// RunQuery implements [firestorepb.FirestoreServer].
+func (g *gateway) RunQuery(r *firestorepb.RunQueryRequest, to firestorepb.Firestore_RunQueryServer) error {
+	from, err := g.emulator.RunQuery(forward(to.Context()), r)
+	return relay(from, to, err, nil)
+}
+
+// RunAggregationQuery implements [firestorepb.FirestoreServer].
+func (g *gateway) RunAggregationQuery(r *firestorepb.RunAggregationQueryRequest, to firestorepb.Firestore_RunAggregationQueryServer) error {
+	from, err := g.emulator.RunAggregationQuery(forward(to.Context()), r)
+	return relay(from, to, err, nil)
+}
+
+// relay passes a stream on.
+func relay[T any](from interface{ Recv() (*T, error) }, to interface{ Send(*T) error }, err error, look func(*T)) error {
+	for err == nil {
+		var answer *T
+		if answer, err = from.Recv(); err != nil {
+			break
+		}
+		if look != nil {
+			look(answer)
+		}
+		err = to.Send(answer)
+	}
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+// connection is one client's.
+type connection struct {
+	mu       sync.Mutex
+	database string
+}
+
+type connectionKey struct{}
+
+func (c *connection) uses(database string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.database = database
+}
+
+// connections tells when a connection is lost.
+type connections struct{ *gateway }
+
+// TagRPC implements [stats.Handler].
+func (connections) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context { return ctx }
+
+// HandleRPC implements [stats.Handler].
+func (connections) HandleRPC(context.Context, stats.RPCStats) {}
+
+// TagConn implements [stats.Handler].
+func (connections) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context {
+	return context.WithValue(ctx, connectionKey{}, &connection{})
+}
+
+// HandleConn implements [stats.Handler].
+func (c connections) HandleConn(ctx context.Context, s stats.ConnStats) {
+	if _, ended := s.(*stats.ConnEnd); !ended {
+		return
+	}
+	via, _ := ctx.Value(connectionKey{}).(*connection)
+	c.mu.Lock()
+	var orphans []string
+	for id, t := range c.open {
+		if t.via == via {
+			orphans = append(orphans, id)
+			delete(c.open, id)
+		}
+	}
+	c.mu.Unlock()
+	if len(orphans) > 0 {
+		via.mu.Lock()
+		database := via.database
+		via.mu.Unlock()
+		c.rollBack(database, orphans...)
+	}
+}

@@ -1,0 +1,163 @@
+package torture
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/coditect-ai/coditect-licenses/internal/torture/history"
+	"github.com/coditect-ai/coditect-licenses/internal/torture/rig"
+)
+
+// Options say how long and how hard.
+type Options struct {
+	Seed uint64
+	// Duration is shared by the topologies, start and quiet times included.
+	Duration   time.Duration
+	Topologies []rig.Topology
+	Workers    int
+	Pace       rig.Pace
+	Launch     rig.Launch
+	// Out is told the progress and the verdict.
+	Out io.Writer
+	// Verbose prints every fault of the plan.
+	Verbose bool
+	// Unbroken plays no faults: what is left is load.
+	Unbroken bool
+	// Only, when not 0, plays this round alone.
+	Only int
+}
+
+// Pace is the service's own pace, 720 times as fast: what takes minutes there
+// happens here every second. The deadline of a backend call keeps its place at a
+// quarter of a session's life.
+func Pace(sessionTTL time.Duration) rig.Pace {
+	return rig.Pace{
+		SessionTTL: sessionTTL, TokenTTL: 3 * sessionTTL, EntitlementCacheTTL: 4 * sessionTTL,
+		BackendDeadline: sessionTTL / 4, RequestDeadline: 3 * sessionTTL / 2,
+	}
+}
+
+const (
+	// activeTime is how long faults are played in a round.
+	activeTime = 7 * time.Second
+	// roundTime is what a round takes in all, about.
+	roundTime = 12 * time.Second
+	// linearLimit bounds the check of one pool's history.
+	linearLimit = 10 * time.Second
+)
+
+// ErrViolated: the run found a broken promise.
+var ErrViolated = errors.New("a promise was broken")
+
+// Run runs the torture and prints what it saw; [ErrViolated] if it found a
+// broken promise.
+func Run(ctx context.Context, o Options) (err error) {
+	report := newReport(o)
+	shared, err := rig.StartShared(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, shared.Close()) }()
+	for _, topology := range o.Topologies {
+		if err := runTopology(ctx, o, shared, topology, report); err != nil {
+			return fmt.Errorf("%s: %w", topology, err)
+		}
+	}
+	report.print()
+	if len(report.violations) > 0 {
+		return ErrViolated
+	}
+	return nil
+}
+
+func runTopology(ctx context.Context, o Options, shared *rig.Shared, topology rig.Topology, report *report) (err error) {
+	end := time.Now().Add(o.Duration / time.Duration(len(o.Topologies)))
+	r, err := shared.Start(ctx, topology, o.Workers, o.Launch, o.Pace)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Stop()) }()
+	for i, w := range r.Workers {
+		if err := w.Start(ctx, []time.Duration{0, 90 * time.Second, -90 * time.Second}[i%3]); err != nil {
+			return err
+		}
+	}
+	for n := 1; n == 1 || time.Until(end) >= roundTime; n++ {
+		if o.Only != 0 && n != o.Only {
+			if n > o.Only {
+				break
+			}
+			continue
+		}
+		// The first is one with losses: a short run should see some.
+		p := planRound(o.Seed, n, topology, n%2 == 0, activeTime, o.Workers, r.Redis.Nodes())
+		if err := playRound(ctx, o, r, p, topology, report); err != nil {
+			return fmt.Errorf("round %d: %w", n, err)
+		}
+	}
+	return nil
+}
+
+func playRound(ctx context.Context, o Options, r *rig.Rig, p plan, topology rig.Topology, report *report) error {
+	if o.Unbroken {
+		p.lanes = nil
+	}
+	if o.Verbose {
+		p.print(o.Out)
+	}
+	round := newRound(r, p, o.Pace)
+	records, err := round.run(ctx, activeTime)
+	if err != nil {
+		return err
+	}
+	h := round.recorder.History()
+	rebuilt, err := readLogs(r.Workers, &h)
+	if err != nil {
+		return err
+	}
+	violations, exempted := h.Check()
+	violations = append(violations, h.CheckRecords(records)...)
+	if p.calm {
+		linear, more := h.Linearize(records, linearLimit)
+		violations = append(violations, more...)
+		report.linear = append(report.linear, linear...)
+	}
+	report.add(topology, p, &h, violations, exempted, rebuilt)
+	return nil
+}
+
+// readLogs finds what only the processes know: the releases they acknowledged
+// while the record was away, and the ledgers they rebuilt.
+func readLogs(workers []*rig.Worker, h *history.History) (rebuilt int, err error) {
+	h.Owed = map[string]bool{}
+	for _, w := range workers {
+		lines, err := w.Log()
+		if err != nil {
+			return 0, err
+		}
+		for _, line := range lines {
+			if _, ours := h.Orgs[line.Organization]; !ours {
+				continue
+			}
+			switch line.Message {
+			case "the end of a session is owed to the record":
+				h.Owed[line.Session] = true
+			case "a seat ledger was rebuilt from the record":
+				rebuilt++
+			}
+		}
+	}
+	return rebuilt, nil
+}
+
+func (p plan) print(out io.Writer) {
+	for i, lane := range p.lanes {
+		for _, f := range lane {
+			_, _ = fmt.Fprintf(out, "  round %d lane %d: after %s: %s, target %d (all %t), for %s, amount %s\n",
+				p.n, i, f.after.Round(time.Millisecond), f.kind, f.target, f.all, f.length.Round(time.Millisecond), f.amount.Round(time.Millisecond))
+		}
+	}
+}
