@@ -28,7 +28,7 @@ func (p *program) work(active context.Context) {
 	for active.Err() == nil {
 		p.noteHold(p.client.acquire(ctx, p.worker(), p.holder))
 		if p.session == "" {
-			p.pause(active, 150*time.Millisecond)
+			p.pause(active, 250*time.Millisecond)
 			continue
 		}
 		p.live(active, ctx)

@@ -165,37 +165,6 @@ func (h *History) unexpected() []Violation {
 	return out
 }
 
-// unsold finds seats that could not be had although everyone had gone.
-func (h *History) unsold() []Violation {
-	var out []Violation
-	for _, f := range h.Fills {
-		got := map[string]bool{}
-		turned := false
-		for _, op := range h.Ops {
-			if op.Kind != Acquire || op.Holder.Org != f.Org || op.Holder.License != f.License || op.Call < f.From {
-				continue
-			}
-			if (op.Result == Granted || op.Result == Found) && op.Return <= f.Deadline && slices.Contains(f.Users, op.Holder.User) {
-				got[op.Holder.User] = true
-			}
-			turned = turned || op.Holder.User == f.Turned && op.Result == Full
-		}
-		switch {
-		case len(got) < f.Want:
-			out = append(out, Violation{
-				Check: "lost seat", Org: f.Org, License: f.License, At: f.Deadline,
-				Text: fmt.Sprintf("only %d of %d seats could be had from %s to %s", len(got), f.Want, f.From, f.Deadline),
-			})
-		case f.Turned != "" && !turned:
-			out = append(out, Violation{
-				Check: "lost seat", Org: f.Org, License: f.License, At: f.Deadline,
-				Text: fmt.Sprintf("with all %d seats taken %s was not told that they are", f.Want, f.Turned),
-			})
-		}
-	}
-	return out
-}
-
 func (l *life) violation(check string, op Op, format string, args ...any) Violation {
 	v := op.violation(check, format, args...)
 	v.Session = l.session

@@ -122,16 +122,18 @@ type Org struct {
 	Licenses map[string]int
 }
 
-// Fill is a demand of a quiet moment: this many holders of a license (beside
-// those of the organization's other licenses) must get a seat by Deadline.
+// Fill is a demand of a quiet moment: nothing is broken any more, and everybody
+// has gone. Users take all seats of a license that their organization's cap
+// leaves to it; once all are taken, Turned asks for one more.
 type Fill struct {
 	Org, License string
-	Want         int
-	// Users are the holders sent, and Turned is the one too many.
-	Users    []string
-	Turned   string
-	From     Instant
-	Deadline Instant
+	Users        []string
+	Turned       string
+	// From is when it became quiet, Until when it was given up.
+	From, Until Instant
+	// Within is how long a seat may stay taken after the ledger's first answer:
+	// the life of a session that was given a new one by a rebuild, and some more.
+	Within time.Duration
 }
 
 // History is what was seen.
@@ -190,7 +192,7 @@ func (r *Recorder) Fault(f Fault) {
 	r.history.Faults = append(r.history.Faults, f)
 }
 
-// Fill notes a demand.
+// Fill notes a demand, once it is over.
 func (r *Recorder) Fill(f Fill) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
