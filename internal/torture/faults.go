@@ -43,7 +43,7 @@ func (r *round) targetOf(f planned) string {
 
 func (r *round) play(ctx context.Context, f planned) error {
 	switch f.kind {
-	case redisPause, redisFlush, redisRestart, redisFailover, redisSwitch:
+	case redisPause, redisFlush, redisRestart, redisFailover, redisSwitch, redisBack:
 		return r.playServer(ctx, f)
 	case signerFails, signerDamaged:
 		return r.playSigner(ctx, f)
@@ -56,20 +56,33 @@ func (r *round) play(ctx context.Context, f planned) error {
 
 func (r *round) playServer(ctx context.Context, f planned) error {
 	server := r.Redis.Server(f.target)
+	fates := map[faultKind]rig.Old{redisFailover: rig.Killed, redisSwitch: rig.Demoted, redisBack: rig.Restored}
 	switch f.kind {
 	case redisPause:
 		err := server.Pause()
 		rig.Sleep(ctx, f.length)
 		return errors.Join(err, server.Resume())
 	case redisFlush:
-		return server.Do(ctx, "FLUSHALL")
+		return r.flush(ctx, f)
 	case redisRestart:
 		err := server.Kill()
 		rig.Sleep(ctx, f.length)
 		return errors.Join(err, server.Start())
 	default:
-		return r.Redis.Failover(ctx, f.target, f.length, f.kind == redisFailover)
+		return r.Redis.Failover(ctx, f.length, fates[f.kind])
 	}
+}
+
+// flush empties one node, or all of them one after the other.
+func (r *round) flush(ctx context.Context, f planned) error {
+	if !f.all {
+		return r.Redis.Server(f.target).Do(ctx, "FLUSHALL")
+	}
+	var errs []error
+	for i := range r.Redis.Nodes() {
+		errs = append(errs, r.Redis.Server(i).Do(ctx, "FLUSHALL"))
+	}
+	return errors.Join(errs...)
 }
 
 // ways are the proxies a fault is about.

@@ -48,6 +48,7 @@ const (
 	redisRestart  faultKind = "redis killed, back empty"
 	redisFailover faultKind = "redis failed over, writes lost"
 	redisSwitch   faultKind = "redis switched over, writes lost"
+	redisBack     faultKind = "redis switched over and back, writes lost"
 
 	recordSlow    faultKind = "firestore slow"
 	recordCut     faultKind = "firestore connections cut"
@@ -64,7 +65,7 @@ const (
 
 // loses says that acknowledged writes of Redis are gone afterwards.
 func (k faultKind) loses() bool {
-	return k == redisFlush || k == redisRestart || k == redisFailover || k == redisSwitch
+	return k == redisFlush || k == redisRestart || k == redisFailover || k == redisSwitch || k == redisBack
 }
 
 // delays says that requests to Redis may arrive late, or be repeated.
@@ -76,18 +77,27 @@ func planRound(seed uint64, n int, topology rig.Topology, calm bool, active time
 	redis := []faultKind{redisPause, redisSlow, redisCut, redisSwallow, redisMute, redisHold}
 	if !calm {
 		// Losses come most often: they are what the protocol is about.
-		redis = append(redis, redisFlush, redisRestart, redisRestart, redisFlush)
+		losses := []faultKind{redisFlush, redisRestart}
 		if topology == rig.Replica {
-			redis = append(redis, redisFailover, redisFailover, redisSwitch, redisSwitch)
+			losses = append(losses, redisFailover, redisSwitch, redisBack)
+		}
+		for range 2 * len(redis) / len(losses) {
+			redis = append(redis, losses...)
 		}
 	}
 	record := []faultKind{
 		recordSlow, recordCut, recordSwallow, recordMute, recordHold, signerFails, signerDamaged, signerSwallow,
 	}
-	p.lanes = [][]planned{
-		planLane(r, redis, active, 700*time.Millisecond, nodes),
+	lanes := [][]planned{
+		planLane(r, redis, active, 600*time.Millisecond, nodes),
 		planLane(r, record, active, time.Second, workers),
 		planLane(r, []faultKind{workerKill, workerPause}, active, 1500*time.Millisecond, workers),
+	}
+	for i, lane := range lanes {
+		// Now and then a lane stays whole, so that others are seen by themselves.
+		if r.IntN(6) > 0 || i == 0 && !calm {
+			p.lanes = append(p.lanes, lane)
+		}
 	}
 	return p
 }
@@ -106,9 +116,6 @@ func planOrgs(r *rand.Rand, n int, topology rig.Topology) map[string]history.Org
 
 // planLane fills the active time with faults about gap apart.
 func planLane(r *rand.Rand, kinds []faultKind, active, gap time.Duration, targets int) []planned {
-	if r.IntN(6) == 0 {
-		return nil // this lane stays whole, so that others are seen by themselves
-	}
 	var lane []planned
 	for at := time.Duration(0); ; {
 		f := planned{

@@ -45,7 +45,7 @@ const (
 	// activeTime is how long faults are played in a round.
 	activeTime = 7 * time.Second
 	// roundTime is what a round takes in all, about.
-	roundTime = 12 * time.Second
+	roundTime = 9 * time.Second
 	// linearLimit bounds the check of one pool's history.
 	linearLimit = 10 * time.Second
 )

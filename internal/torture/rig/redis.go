@@ -25,13 +25,27 @@ type Redis interface {
 	Server(i int) *servers.RedisProcess
 	// Proxies lead to node i: one per worker, or one for all.
 	Proxies(i int) []*Proxy
-	// Failover makes the replica of node i the master after losing what was
-	// written for a while; ErrNoReplica if there is none.
-	Failover(ctx context.Context, i int, lost time.Duration, kill bool) error
+	// Failover makes the replica the master after losing what was written for a
+	// while; ErrNoReplica if there is none.
+	Failover(ctx context.Context, lost time.Duration, old Old) error
 	// Working waits until everything is served again.
 	Working(ctx context.Context) error
 	Close() error
 }
+
+// Old is what becomes of the primary in a failover.
+type Old int
+
+// The fates.
+const (
+	// Killed: it is gone, and another replica takes its place.
+	Killed Old = iota
+	// Demoted: it lives on as the replica.
+	Demoted
+	// Restored: it lives on as the replica and is at once promoted again, before
+	// any client has come to the other.
+	Restored
+)
 
 // ErrNoReplica: there is nobody to fail over to.
 var ErrNoReplica = errors.New("no replica")
@@ -101,9 +115,8 @@ func (r *replicated) Working(ctx context.Context) error { return pings(ctx, r.pr
 
 // Failover loses what the primary acknowledges for a while, then fences it off
 // (Memorystore does; two primaries at once are beyond what the service
-// promises) and promotes the replica. The old primary is killed, or becomes the
-// replica: a later failover then comes back to the same process.
-func (r *replicated) Failover(ctx context.Context, _ int, lost time.Duration, kill bool) error {
+// promises) and promotes the replica.
+func (r *replicated) Failover(ctx context.Context, lost time.Duration, old Old) error {
 	if err := r.link.Swallow(); err != nil {
 		return err
 	}
@@ -111,6 +124,21 @@ func (r *replicated) Failover(ctx context.Context, _ int, lost time.Duration, ki
 	for _, way := range r.ways {
 		way.Cut()
 	}
+	err := r.promote(ctx, old == Killed)
+	if err == nil && old == Restored {
+		err = r.promote(ctx, false)
+	}
+	for _, way := range r.ways {
+		err = errors.Join(err, way.Open(r.primary.Addr()))
+	}
+	if err == nil && r.replica == nil {
+		err = r.newReplica(ctx)
+	}
+	return err
+}
+
+// promote makes the replica the primary, which no client reaches meanwhile.
+func (r *replicated) promote(ctx context.Context, kill bool) error {
 	if kill {
 		if err := r.primary.Kill(); err != nil {
 			return err
@@ -122,23 +150,13 @@ func (r *replicated) Failover(ctx context.Context, _ int, lost time.Duration, ki
 	old := r.primary
 	r.primary, r.replica = r.replica, nil
 	r.link.Mend(ctx)
-	if err := r.link.Open(r.primary.Addr()); err != nil {
+	if err := r.link.Open(r.primary.Addr()); err != nil || kill {
 		return err
 	}
-	if !kill {
-		if err := old.Follow(ctx, r.link.Addr()); err != nil {
-			return err
-		}
-		r.replica = old
+	if err := old.Follow(ctx, r.link.Addr()); err != nil {
+		return err
 	}
-	for _, way := range r.ways {
-		if err := way.Open(r.primary.Addr()); err != nil {
-			return err
-		}
-	}
-	if kill {
-		return r.newReplica(ctx)
-	}
+	r.replica = old
 	return nil
 }
 
@@ -216,7 +234,7 @@ func (c *clustered) Working(ctx context.Context) error {
 	return nil
 }
 
-func (c *clustered) Failover(context.Context, int, time.Duration, bool) error { return ErrNoReplica }
+func (c *clustered) Failover(context.Context, time.Duration, Old) error { return ErrNoReplica }
 
 func (c *clustered) Close() error {
 	var errs []error
