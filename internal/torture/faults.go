@@ -35,6 +35,9 @@ func (r *round) playLane(ctx context.Context, lane []planned) error {
 }
 
 func (r *round) targetOf(f planned) string {
+	if f.kind == redisFlushLate || f.kind == redisFlushPaused {
+		return fmt.Sprintf("%d, function %d", f.target, f.beside)
+	}
 	if f.all && f.kind != workerKill && f.kind != workerPause {
 		return "all"
 	}
@@ -43,6 +46,8 @@ func (r *round) targetOf(f planned) string {
 
 func (r *round) play(ctx context.Context, f planned) error {
 	switch f.kind {
+	case redisFlushLate, redisFlushPaused:
+		return r.playBeside(ctx, f)
 	case redisPause, redisFlush, redisRestart, redisFailover, redisSwitch, redisBack:
 		return r.playServer(ctx, f)
 	case signerFails, signerDamaged:
@@ -71,6 +76,29 @@ func (r *round) playServer(ctx context.Context, f planned) error {
 	default:
 		return r.Redis.Failover(ctx, f.length, fates[f.kind])
 	}
+}
+
+// before is how long one process has been held up when Redis is flushed: long
+// enough for it to have decided something, short enough for its answer to come
+// while what it promises still holds.
+const before = 80 * time.Millisecond
+
+// playBeside flushes Redis while one process is held up, which goes on when the
+// others have rebuilt.
+func (r *round) playBeside(ctx context.Context, f planned) error {
+	w := r.Workers[f.beside]
+	stop, goOn := w.Pause, w.Resume
+	if f.kind == redisFlushLate {
+		defer w.Firestore.Claim()()
+		stop, goOn = w.Firestore.Hold, func() error { w.Firestore.Mend(ctx); return nil }
+	} else {
+		defer w.Claim()()
+	}
+	err := stop()
+	rig.Sleep(ctx, before)
+	err = errors.Join(err, r.flush(ctx, f))
+	rig.Sleep(ctx, f.amount)
+	return errors.Join(err, goOn())
 }
 
 // flush empties one node, or all of them one after the other.
@@ -113,6 +141,7 @@ func (r *round) ways(f planned) []*rig.Proxy {
 func breakWays(ctx context.Context, f planned, ways []*rig.Proxy) error {
 	var errs []error
 	for _, way := range ways {
+		defer way.Claim()()
 		switch f.kind {
 		case redisCut, recordCut:
 			way.Cut()
@@ -152,6 +181,7 @@ func (r *round) playSigner(ctx context.Context, f planned) error {
 
 func (r *round) playWorker(ctx context.Context, f planned) error {
 	w := r.Workers[f.target]
+	defer w.Claim()()
 	if f.kind == workerPause {
 		err := w.Pause()
 		rig.Sleep(ctx, f.length)

@@ -28,7 +28,7 @@ func (p *program) work(active context.Context) {
 	for active.Err() == nil {
 		p.noteHold(p.client.acquire(ctx, p.worker(), p.holder))
 		if p.session == "" {
-			p.pause(active, 250*time.Millisecond)
+			p.pause(active, 150*time.Millisecond)
 			continue
 		}
 		p.live(active, ctx)
@@ -58,7 +58,7 @@ func (p *program) noteHold(op history.Op) {
 
 // live heartbeats for a while, then ends.
 func (p *program) live(active, ctx context.Context) {
-	for range 1 + p.rand.IntN(10) {
+	for range 1 + p.rand.IntN(6) {
 		p.pause(active, p.pace.SessionTTL/3)
 		if active.Err() != nil {
 			break

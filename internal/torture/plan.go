@@ -3,6 +3,7 @@ package torture
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,9 +27,10 @@ type planned struct {
 	kind   faultKind
 	after  time.Duration
 	length time.Duration
-	// node or worker it happens to; all means every worker.
-	target int
-	all    bool
+	// target is the node or worker it happens to, unless it happens to all;
+	// beside is the worker that is in the middle of something meanwhile.
+	target, beside int
+	all            bool
 	// amount is a delay, or a clock's skew, or how long writes are lost.
 	amount time.Duration
 }
@@ -49,6 +51,10 @@ const (
 	redisFailover faultKind = "redis failed over, writes lost"
 	redisSwitch   faultKind = "redis switched over, writes lost"
 	redisBack     faultKind = "redis switched over and back, writes lost"
+	// While one process is between its steps: what it decided before the loss
+	// comes after the rebuild by the others.
+	redisFlushLate   faultKind = "redis flushed, a function's records late"
+	redisFlushPaused faultKind = "redis flushed, a function paused"
 
 	recordSlow    faultKind = "firestore slow"
 	recordCut     faultKind = "firestore connections cut"
@@ -65,7 +71,12 @@ const (
 
 // loses says that acknowledged writes of Redis are gone afterwards.
 func (k faultKind) loses() bool {
-	return k == redisFlush || k == redisRestart || k == redisFailover || k == redisSwitch || k == redisBack
+	switch k {
+	case redisFlush, redisFlushLate, redisFlushPaused, redisRestart, redisFailover, redisSwitch, redisBack:
+		return true
+	default:
+		return false
+	}
 }
 
 // delays says that requests to Redis may arrive late, or be repeated.
@@ -77,21 +88,19 @@ func planRound(seed uint64, n int, topology rig.Topology, calm bool, active time
 	redis := []faultKind{redisPause, redisSlow, redisCut, redisSwallow, redisMute, redisHold}
 	if !calm {
 		// Losses come most often: they are what the protocol is about.
-		losses := []faultKind{redisFlush, redisRestart}
+		losses := []faultKind{redisFlush, redisFlushLate, redisFlushLate, redisFlushPaused, redisRestart}
 		if topology == rig.Replica {
 			losses = append(losses, redisFailover, redisSwitch, redisBack)
 		}
-		for range 2 * len(redis) / len(losses) {
-			redis = append(redis, losses...)
-		}
+		redis = append(redis, slices.Concat(losses, losses)...)
 	}
 	record := []faultKind{
 		recordSlow, recordCut, recordSwallow, recordMute, recordHold, signerFails, signerDamaged, signerSwallow,
 	}
 	lanes := [][]planned{
-		planLane(r, redis, active, 600*time.Millisecond, nodes),
-		planLane(r, record, active, time.Second, workers),
-		planLane(r, []faultKind{workerKill, workerPause}, active, 1500*time.Millisecond, workers),
+		planLane(r, redis, active, 600*time.Millisecond, nodes, workers),
+		planLane(r, record, active, time.Second, workers, workers),
+		planLane(r, []faultKind{workerKill, workerPause}, active, 1500*time.Millisecond, workers, workers),
 	}
 	for i, lane := range lanes {
 		// Now and then a lane stays whole, so that others are seen by themselves.
@@ -115,13 +124,13 @@ func planOrgs(r *rand.Rand, n int, topology rig.Topology) map[string]history.Org
 }
 
 // planLane fills the active time with faults about gap apart.
-func planLane(r *rand.Rand, kinds []faultKind, active, gap time.Duration, targets int) []planned {
+func planLane(r *rand.Rand, kinds []faultKind, active, gap time.Duration, targets, workers int) []planned {
 	var lane []planned
 	for at := time.Duration(0); ; {
 		f := planned{
 			kind: kinds[r.IntN(len(kinds))], after: rig.Jitter(r, gap),
 			length: 30*time.Millisecond + time.Duration(r.Int64N(int64(700*time.Millisecond))),
-			target: r.IntN(targets), all: r.IntN(2) == 0,
+			target: r.IntN(targets), all: r.IntN(2) == 0, beside: r.IntN(workers),
 		}
 		switch f.kind {
 		case workerKill:

@@ -21,6 +21,14 @@ import (
 type Proxy struct {
 	mu    sync.Mutex
 	proxy *toxiproxy.Proxy
+	// broken is held by whoever breaks it, until it is mended.
+	broken sync.Mutex
+}
+
+// Claim waits until nobody else is breaking it; the answer ends the claim.
+func (p *Proxy) Claim() func() {
+	p.broken.Lock()
+	return p.broken.Unlock
 }
 
 // newProxy listens on a free port and leads to upstream.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 
@@ -29,6 +30,13 @@ type Worker struct {
 	launch  Launch
 	config  worker.Config
 	process *servers.Process
+	broken  sync.Mutex
+}
+
+// Claim waits until nobody else is killing or pausing it; the answer ends the claim.
+func (w *Worker) Claim() func() {
+	w.broken.Lock()
+	return w.broken.Unlock
 }
 
 // Launch starts a worker: the program, and the arguments before its configuration.
