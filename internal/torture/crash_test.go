@@ -60,7 +60,9 @@ func operations() []operation {
 		{"acquire that rebuilds", rebuilding, lost, acquire, acquireAgain, true},
 		{"heartbeat too late", ending, expired, beat, ended, false},
 		{
-			"release", []seats.Step{seats.StepMarked, seats.StepEnded, seats.StepRemoved}, held,
+			"release",
+			[]seats.Step{seats.StepMarked, seats.StepEnded, seats.StepRemoved},
+			held,
 			func(ctx context.Context, c *crash) { c.client.release(ctx, dying, c.victim, c.session) },
 			func(ctx context.Context, c *crash) {
 				c.await(ctx, history.Released, func() history.Op { return c.client.release(ctx, survivor, c.victim, c.session) })

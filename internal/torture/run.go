@@ -24,6 +24,8 @@ type Options struct {
 	Out io.Writer
 	// Verbose prints every fault of the plan.
 	Verbose bool
+	// Emulator is a Firestore emulator to use; empty starts one.
+	Emulator string
 	// Unbroken plays no faults: what is left is load.
 	Unbroken bool
 	// Only, when not 0, plays this round alone.
@@ -57,7 +59,7 @@ var ErrViolated = errors.New("a promise was broken")
 // broken promise.
 func Run(ctx context.Context, o Options) (err error) {
 	report := newReport(o)
-	shared, err := rig.StartShared(ctx)
+	shared, err := startShared(ctx, o.Emulator)
 	if err != nil {
 		return err
 	}
@@ -74,6 +76,13 @@ func Run(ctx context.Context, o Options) (err error) {
 	return nil
 }
 
+func startShared(ctx context.Context, emulator string) (*rig.Shared, error) {
+	if emulator == "" {
+		return rig.StartShared(ctx)
+	}
+	return rig.UseShared(ctx, emulator)
+}
+
 func runTopology(ctx context.Context, o Options, shared *rig.Shared, topology rig.Topology, report *report) (err error) {
 	end := time.Now().Add(o.Duration / time.Duration(len(o.Topologies)))
 	r, err := shared.Start(ctx, topology, o.Workers, o.Launch, o.Pace)
@@ -86,13 +95,7 @@ func runTopology(ctx context.Context, o Options, shared *rig.Shared, topology ri
 			return err
 		}
 	}
-	for n := 1; n == 1 || time.Until(end) >= roundTime; n++ {
-		if o.Only != 0 && n != o.Only {
-			if n > o.Only {
-				break
-			}
-			continue
-		}
+	for n := max(1, o.Only); n <= max(1, o.Only) || o.Only == 0 && time.Until(end) >= roundTime; n++ {
 		// The first is one with losses: a short run should see some.
 		p := planRound(o.Seed, n, topology, n%2 == 0, activeTime, o.Workers, r.Redis.Nodes())
 		if err := playRound(ctx, o, r, p, topology, report); err != nil {

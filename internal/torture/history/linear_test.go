@@ -42,7 +42,8 @@ func TestLinearize(t *testing.T) {
 		},
 		"found after it was freed": {
 			[]history.Op{grant("a", "s1", 0, 10), release("a", "s1", 20, 30), op(history.Acquire, "a", "s1", history.Found, 40, 50)},
-			[]history.Record{ended("s1", 5, 25)}, true,
+			[]history.Record{ended("s1", 5, 25)},
+			true,
 		},
 		"full because of a grant nobody saw": {
 			[]history.Op{op(history.Acquire, "a", "", history.Refused, 0, 10), full("b", 200, 210)}, []history.Record{ended("s9", 5, 505)}, false,
