@@ -31,6 +31,39 @@ type client struct {
 
 	mu     sync.Mutex
 	signed map[string]string
+	// asking are the acquires on their way, by worker and time of call.
+	asking map[asking]bool
+}
+
+type asking struct {
+	worker int
+	call   history.Instant
+	holder history.Holder
+}
+
+// ask notes an acquire on its way; the answer says that it came back.
+func (c *client) ask(a asking) (back func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asking[a] = true
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.asking, a)
+	}
+}
+
+// waits says that an acquire has been at the worker for so long.
+func (c *client) waits(worker int, since time.Duration) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := history.Now()
+	for a := range c.asking {
+		if a.worker == worker && a.call.After(since) <= now {
+			return true
+		}
+	}
+	return false
 }
 
 // answer is what came back.
@@ -189,6 +222,7 @@ func (c *client) acquire(ctx context.Context, worker int, h history.Holder) hist
 	op := history.Op{Kind: history.Acquire, Holder: h, Worker: worker}
 	token := c.token(h.Org, h.User, "member")
 	op.Call = history.Now()
+	defer c.ask(asking{worker, op.Call, h})()
 	a := c.call(ctx, worker, http.MethodPost, api.PathAcquire, token, api.AcquireRequest{HardwareID: h.Hardware, LicenseID: h.License})
 	return c.note(op, a, map[int]history.Result{
 		http.StatusCreated: history.Granted, http.StatusOK: history.Found, http.StatusConflict: history.Full,

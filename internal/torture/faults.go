@@ -78,13 +78,17 @@ func (r *round) playServer(ctx context.Context, f planned) error {
 	}
 }
 
-// before is how long one process has been held up when Redis is flushed: long
-// enough for it to have decided something, short enough for its answer to come
-// while what it promises still holds.
-const before = 80 * time.Millisecond
+const (
+	// between is how long an acquire waits for the record when it must have its
+	// seat in Redis already: a refusal takes a fraction.
+	between = 20 * time.Millisecond
+	// chanceFor bounds the wait for such an acquire.
+	chanceFor = 400 * time.Millisecond
+)
 
-// playBeside flushes Redis while one process is held up, which goes on when the
-// others have rebuilt.
+// playBeside flushes Redis while one process is between two steps of an acquire,
+// which goes on when the others have rebuilt. The loss waits for that moment:
+// left to chance it is met once in minutes.
 func (r *round) playBeside(ctx context.Context, f planned) error {
 	w := r.Workers[f.beside]
 	stop, goOn := w.Pause, w.Resume
@@ -95,7 +99,9 @@ func (r *round) playBeside(ctx context.Context, f planned) error {
 		defer w.Claim()()
 	}
 	err := stop()
-	rig.Sleep(ctx, before)
+	for waited := time.Duration(0); waited < chanceFor && !r.client.waits(f.beside, between); waited += 2 * time.Millisecond {
+		rig.Sleep(ctx, 2*time.Millisecond)
+	}
 	err = errors.Join(err, r.flush(ctx, f))
 	rig.Sleep(ctx, f.amount)
 	return errors.Join(err, goOn())

@@ -37,7 +37,7 @@ func newRound(r *rig.Rig, p plan, pace rig.Pace) *round {
 		Rig: r, plan: p, pace: pace, recorder: recorder, names: slices.Sorted(maps.Keys(p.orgs)),
 		client: &client{
 			http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}, urls: urls, idp: r.IDP,
-			recorder: recorder, signed: map[string]string{},
+			recorder: recorder, signed: map[string]string{}, asking: map[asking]bool{},
 		},
 	}
 }
