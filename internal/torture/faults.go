@@ -91,18 +91,31 @@ const (
 // left to chance it is met once in minutes.
 func (r *round) playBeside(ctx context.Context, f planned) error {
 	w := r.Workers[f.beside]
-	stop, goOn := w.Pause, w.Resume
-	if f.kind == redisFlushLate {
-		defer w.Firestore.Claim()()
-		stop, goOn = w.Firestore.Hold, func() error { w.Firestore.Mend(ctx); return nil }
-	} else {
+	if f.kind == redisFlushPaused {
 		defer w.Claim()()
+		r.awaitAcquire(ctx, f.beside, between/4)
+		return r.lossWithin(ctx, f, w.Pause, w.Resume)
 	}
-	err := stop()
-	for waited := time.Duration(0); waited < chanceFor && !r.client.waits(f.beside, between); waited += 2 * time.Millisecond {
-		rig.Sleep(ctx, 2*time.Millisecond)
+	defer w.Firestore.Claim()()
+	hold := func() error {
+		err := w.Firestore.Hold()
+		r.awaitAcquire(ctx, f.beside, between)
+		return err
 	}
-	err = errors.Join(err, r.flush(ctx, f))
+	return r.lossWithin(ctx, f, hold, func() error { w.Firestore.Mend(ctx); return nil })
+}
+
+// awaitAcquire waits until an acquire has been at the worker for so long.
+func (r *round) awaitAcquire(ctx context.Context, worker int, since time.Duration) {
+	const tick = 2 * time.Millisecond
+	for waited := time.Duration(0); waited < chanceFor && !r.client.waits(worker, since); waited += tick {
+		rig.Sleep(ctx, tick)
+	}
+}
+
+// lossWithin flushes Redis between stop and goOn.
+func (r *round) lossWithin(ctx context.Context, f planned, stop, goOn func() error) error {
+	err := errors.Join(stop(), r.flush(ctx, f))
 	rig.Sleep(ctx, f.amount)
 	return errors.Join(err, goOn())
 }
