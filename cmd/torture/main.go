@@ -41,6 +41,7 @@ type runCommand struct {
 	Workers    int           `default:"3" help:"How many function processes."`
 	SessionTTL time.Duration `default:"500ms" help:"How long a session lives; everything else follows."`
 	Round      int           `help:"Play this round of each topology alone; 0: all."`
+	History    string        `placeholder:"FILE" type:"path" help:"Write every operation and fault here, one JSON object a line."`
 	Unbroken   bool          `help:"Play no faults: what is left is load."`
 	Verbose    bool          `short:"v" help:"Print the plan of each round."`
 }
@@ -54,10 +55,19 @@ func (c runCommand) Validate() error {
 }
 
 // Run tortures.
-func (c runCommand) Run(ctx context.Context, out io.Writer) error {
+func (c runCommand) Run(ctx context.Context, out io.Writer) (err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return err
+	}
+	var file io.Writer
+	if c.History != "" {
+		f, createErr := os.Create(c.History)
+		if createErr != nil {
+			return createErr
+		}
+		defer func() { err = errors.Join(err, f.Close()) }()
+		file = f
 	}
 	for c.Seed == 0 {
 		c.Seed = uint64(rand.Uint32()) //nolint:gosec // any will do; it is printed
@@ -71,7 +81,7 @@ func (c runCommand) Run(ctx context.Context, out io.Writer) error {
 	}
 	return torture.Run(ctx, torture.Options{
 		Seed: c.Seed, Duration: c.Duration, Topologies: topologies, Workers: c.Workers, Pace: torture.Pace(c.SessionTTL),
-		Launch: rig.Launch{Program: self, Args: []string{"serve"}}, Out: out, Verbose: c.Verbose, Only: c.Round, Unbroken: c.Unbroken,
+		Launch: rig.Launch{Program: self, Args: []string{"serve"}}, Out: out, Verbose: c.Verbose, Only: c.Round, Unbroken: c.Unbroken, History: file,
 	})
 }
 

@@ -69,13 +69,13 @@ func fillsOf(id string, org history.Org) []history.Fill {
 	return out
 }
 
-// gate opens when every seat is taken, and again when all who wait were turned
-// away.
+// gate opens when every seat is taken, and says when all who waited for that were
+// turned away.
 type gate struct {
-	mu            sync.Mutex
-	taken, turned int
-	waiting       int
-	all           chan struct{}
+	mu sync.Mutex
+	// taken counts the seats still to be taken, waiting those still to be turned away.
+	taken, waiting int
+	all            chan struct{}
 }
 
 func newGate(fills []history.Fill) *gate {

@@ -2,6 +2,7 @@ package torture
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,7 +15,8 @@ import (
 // Options say how long and how hard.
 type Options struct {
 	Seed uint64
-	// Duration is shared by the topologies, start and quiet times included.
+	// Duration is shared by the topologies, start and quiet times included; each
+	// plays one round at least.
 	Duration   time.Duration
 	Topologies []rig.Topology
 	Workers    int
@@ -22,6 +24,8 @@ type Options struct {
 	Launch     rig.Launch
 	// Out is told the progress and the verdict.
 	Out io.Writer
+	// History, when set, gets every operation and fault, one JSON object a line.
+	History io.Writer
 	// Verbose prints every fault of the plan.
 	Verbose bool
 	// Emulator is a Firestore emulator to use; empty starts one.
@@ -59,13 +63,15 @@ var ErrViolated = errors.New("a promise was broken")
 // broken promise.
 func Run(ctx context.Context, o Options) (err error) {
 	report := newReport(o)
+	each := o.Duration / time.Duration(len(o.Topologies))
 	shared, err := startShared(ctx, o.Emulator)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, shared.Close()) }()
-	for _, topology := range o.Topologies {
-		if err := runTopology(ctx, o, shared, topology, report); err != nil {
+	for i, topology := range o.Topologies {
+		end := report.started.Add(each * time.Duration(i+1))
+		if err := runTopology(ctx, o, shared, topology, end, report); err != nil {
 			return fmt.Errorf("%s: %w", topology, err)
 		}
 	}
@@ -83,8 +89,7 @@ func startShared(ctx context.Context, emulator string) (*rig.Shared, error) {
 	return rig.UseShared(ctx, emulator)
 }
 
-func runTopology(ctx context.Context, o Options, shared *rig.Shared, topology rig.Topology, report *report) (err error) {
-	end := time.Now().Add(o.Duration / time.Duration(len(o.Topologies)))
+func runTopology(ctx context.Context, o Options, shared *rig.Shared, topology rig.Topology, end time.Time, report *report) (err error) {
 	r, err := shared.Start(ctx, topology, o.Workers, o.Launch, o.Pace)
 	if err != nil {
 		return err
@@ -130,7 +135,23 @@ func playRound(ctx context.Context, o Options, r *rig.Rig, p plan, topology rig.
 		report.linear = append(report.linear, linear...)
 	}
 	report.add(topology, p, &h, violations, exempted, rebuilt)
-	return nil
+	return writeHistory(o.History, &h)
+}
+
+// writeHistory writes what was seen, for a look at it afterwards.
+func writeHistory(out io.Writer, h *history.History) error {
+	if out == nil {
+		return nil
+	}
+	e := json.NewEncoder(out)
+	var errs []error
+	for _, op := range h.Ops {
+		errs = append(errs, e.Encode(op))
+	}
+	for _, f := range h.Faults {
+		errs = append(errs, e.Encode(f))
+	}
+	return errors.Join(errs...)
 }
 
 // readLogs finds what only the processes know: the releases they acknowledged
