@@ -49,9 +49,9 @@ func Pace(sessionTTL time.Duration) rig.Pace {
 
 const (
 	// activeTime is how long faults are played in a round.
-	activeTime = 7 * time.Second
+	activeTime = 5 * time.Second
 	// roundTime is what a round takes in all, about.
-	roundTime = 9 * time.Second
+	roundTime = 7 * time.Second
 	// linearLimit bounds the check of one pool's history.
 	linearLimit = 10 * time.Second
 )
