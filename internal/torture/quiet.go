@@ -133,11 +133,15 @@ func (p *program) beTurned(enough context.Context, full *gate, done func()) {
 	}
 	for enough.Err() == nil {
 		op := p.client.acquire(ctx, p.worker(), p.holder)
-		if op.Result == history.Full {
+		switch op.Result {
+		case history.Full:
 			if full.turn() {
 				done()
 			}
 			return
+		case history.Granted, history.Found: // somebody was too slow to keep its own
+			p.client.release(ctx, p.worker(), p.holder, op.Session)
+		default:
 		}
 		p.pause(enough, 50*time.Millisecond)
 	}

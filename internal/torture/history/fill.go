@@ -11,7 +11,7 @@ import (
 func (h *History) unsold() []Violation {
 	var out []Violation
 	for _, f := range h.Fills {
-		deadline := h.firstAnswer(f).After(f.Within)
+		deadline, crowded := h.firstAnswer(f).After(f.Within), h.firstTurned(f)
 		served, turned := map[string]bool{}, f.Turned == ""
 		for _, op := range h.Ops {
 			if op.Kind != Acquire || op.Holder.Org != f.Org || op.Holder.License != f.License || op.Call < f.From {
@@ -21,7 +21,7 @@ func (h *History) unsold() []Violation {
 			switch {
 			case ours && (op.Result == Granted || op.Result == Found):
 				served[op.Holder.User] = true
-			case ours && op.Result == Full && op.Call > deadline:
+			case ours && op.Result == Full && op.Call > deadline && op.Return < crowded:
 				out = append(out, op.violation("lost seat", "%s was refused (%s) at %s, though only %d holders were left for all seats at %s",
 					op.Holder.User, op.Limit, op.Call, len(f.Users), f.From))
 			case op.Holder.User == f.Turned && op.Result == Full:
@@ -37,6 +37,18 @@ func (h *History) unsold() []Violation {
 		}
 	}
 	return out
+}
+
+// firstTurned is when the first of those who are one too many asked: a holder that
+// was slow to keep its seat may have lost it to that one.
+func (h *History) firstTurned(f Fill) Instant {
+	first := Never
+	for _, op := range h.Ops {
+		if op.Kind == Acquire && op.Holder.Org == f.Org && op.Holder.User == f.Turned && op.Call >= f.From {
+			first = min(first, op.Call)
+		}
+	}
+	return first
 }
 
 // firstAnswer is when the ledger of the organization first answered after it

@@ -164,14 +164,15 @@ func TestFill(t *testing.T) {
 		ops  []history.Op
 		want string
 	}{
-		"served":               {served, ""},
-		"served at last":       {append([]history.Op{full("f-0", 100, 110), full("f-0", 500, 510)}, served...), ""},
-		"refused for long":     {[]history.Op{full("f-0", 100, 110), full("f-0", 1200, 1210), grant("f-0", "s1", 1300, 1310), grant("f-1", "s2", 1300, 1310), full("turned", 1400, 1410)}, "lost seat"},
-		"a slow ledger":        {append([]history.Op{op(history.Acquire, "f-0", "", history.Refused, 100, 110), full("f-0", 800, 850)}, served...), ""},
-		"a slow ledger's time": {[]history.Op{full("f-0", 800, 850), full("f-0", 1800, 1810), grant("f-0", "s1", 1900, 1910), grant("f-1", "s2", 1900, 1910), full("turned", 1920, 1930)}, ""},
-		"one got none":         {[]history.Op{grant("f-0", "s1", 900, 950), full("turned", 960, 970)}, "not served"},
-		"nobody is turned":     {served[:2], "not served"},
-		"others do not count":  {append([]history.Op{grant("x", "s9", 100, 110), full("x", 2000, 2010), release("x", "s9", 111, 120)}, served...), ""},
+		"served":                   {served, ""},
+		"served at last":           {append([]history.Op{full("f-0", 100, 110), full("f-0", 500, 510)}, served...), ""},
+		"refused for long":         {[]history.Op{full("f-0", 100, 110), full("f-0", 1200, 1210), grant("f-0", "s1", 1300, 1310), grant("f-1", "s2", 1300, 1310), full("turned", 1400, 1410)}, "lost seat"},
+		"a slow ledger":            {append([]history.Op{op(history.Acquire, "f-0", "", history.Refused, 100, 110), full("f-0", 800, 850)}, served...), ""},
+		"a slow ledger's time":     {[]history.Op{full("f-0", 800, 850), full("f-0", 1800, 1810), grant("f-0", "s1", 1900, 1910), grant("f-1", "s2", 1900, 1910), full("turned", 1920, 1930)}, ""},
+		"lost to the one too many": {append(slices.Clone(served), beat("f-0", "s1", history.Ended, 1500, 1510), grant("turned", "s3", 1520, 1530), full("f-0", 1540, 1550)), ""},
+		"one got none":             {[]history.Op{grant("f-0", "s1", 900, 950), full("turned", 960, 970)}, "not served"},
+		"nobody is turned":         {served[:2], "not served"},
+		"others do not count":      {append([]history.Op{grant("x", "s9", 100, 110), full("x", 2000, 2010), release("x", "s9", 111, 120)}, served...), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
