@@ -200,6 +200,7 @@ func (c *client) note(op history.Op, a answer, want map[int]history.Result) hist
 		op.Limit = deref(a.problem.Limit)
 	case history.Ended:
 		op.Reason = deref(a.problem.Reason)
+	default: // nothing more was said
 	}
 	c.recorder.Add(op)
 	return op
@@ -259,20 +260,23 @@ func (c *client) revoke(ctx context.Context, worker int, h history.Holder, sessi
 }
 
 // reap runs the reaper once.
-func (c *client) reap(ctx context.Context, worker int) history.Op {
+func (c *client) reap(ctx context.Context, worker int) {
 	op := history.Op{Kind: history.Reap, Worker: worker}
 	claims := devstack.SchedulerClaims()
 	claims.IssuedAt, claims.ExpiresAt = validity()
 	token := c.idp.SchedulerToken(claims)
 	op.Call = history.Now()
 	a := c.call(ctx, worker, http.MethodPost, api.PathReap, token, nil)
-	return c.note(op, a, map[int]history.Result{http.StatusOK: history.Reaped})
+	c.note(op, a, map[int]history.Result{http.StatusOK: history.Reaped})
 }
 
+// stranger is the user who has no business with anybody's session.
+const stranger = "mallory"
+
 // intrude sends a request about somebody else's session or license.
-func (c *client) intrude(ctx context.Context, worker int, org, user string, victim history.Holder, session, method string, want history.Result) history.Op {
-	op := history.Op{Kind: history.Intrude, Holder: victim, Session: session, By: method + " " + org + "/" + user, Worker: worker, Want: want}
-	token := c.token(org, user, "member")
+func (c *client) intrude(ctx context.Context, worker int, org string, victim history.Holder, session, method string, want history.Result) history.Op {
+	op := history.Op{Kind: history.Intrude, Holder: victim, Session: session, By: method + " " + org + "/" + stranger, Worker: worker, Want: want}
+	token := c.token(org, stranger, "member")
 	path, body := api.SessionPath(session), any(nil)
 	switch method {
 	case http.MethodPatch:

@@ -19,8 +19,10 @@ import (
 func (r *round) playLane(ctx context.Context, lane []planned) error {
 	for _, f := range lane {
 		rig.Sleep(ctx, f.after)
-		if ctx.Err() != nil {
+		select {
+		case <-ctx.Done():
 			return nil // the active time is over
+		default:
 		}
 		noted := history.Fault{Kind: string(f.kind), Target: r.targetOf(f), Begin: history.Now(), Loses: f.kind.loses(), Delays: f.kind.delays()}
 		// What was broken is mended also when the time is over meanwhile.
@@ -142,6 +144,7 @@ func (r *round) ways(f planned) []*rig.Proxy {
 		}
 		w := int(f.amount) % len(ways)
 		return ways[w : w+1]
+	default: // one per worker
 	}
 	var ways []*rig.Proxy
 	for i, w := range r.Workers {
@@ -157,10 +160,24 @@ func (r *round) ways(f planned) []*rig.Proxy {
 	return ways
 }
 
+// claim keeps others from breaking the same ways; always in the same order, so
+// that nobody waits in a circle.
+func claim(ways []*rig.Proxy) (release func()) {
+	var claims []func()
+	for _, way := range ways {
+		claims = append(claims, way.Claim())
+	}
+	return func() {
+		for _, end := range claims {
+			end()
+		}
+	}
+}
+
 func breakWays(ctx context.Context, f planned, ways []*rig.Proxy) error {
+	defer claim(ways)()
 	var errs []error
 	for _, way := range ways {
-		defer way.Claim()()
 		switch f.kind {
 		case redisCut, recordCut:
 			way.Cut()

@@ -56,7 +56,7 @@ const (
 	linearLimit = 10 * time.Second
 )
 
-// ErrViolated: the run found a broken promise.
+// ErrViolated says that the run found a broken promise.
 var ErrViolated = errors.New("a promise was broken")
 
 // Run runs the torture and prints what it saw; [ErrViolated] if it found a

@@ -158,7 +158,7 @@ func (g *gateway) clear(ctx context.Context, r *firestorepb.CommitRequest) error
 		if err != nil {
 			return err
 		}
-		g.rollBack(r.GetDatabase(), v.victims...)
+		g.rollBack(ctx, r.GetDatabase(), v.victims...)
 		if !v.blocked {
 			return nil
 		}
@@ -187,9 +187,9 @@ func (g *gateway) isWounded(id []byte) bool {
 }
 
 // rollBack ends transactions for those who cannot, or must not, go on.
-func (g *gateway) rollBack(database string, ids ...string) {
+func (g *gateway) rollBack(ctx context.Context, database string, ids ...string) {
 	for _, id := range ids {
-		ctx, cancel := context.WithTimeout(context.Background(), rollbackLimit)
+		ctx, cancel := detached(ctx)
 		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer owner")
 		_, _ = g.emulator.Rollback(ctx, &firestorepb.RollbackRequest{Database: database, Transaction: []byte(id)}) // it may have ended
 		cancel()
@@ -328,6 +328,6 @@ func (c connections) HandleConn(ctx context.Context, s stats.ConnStats) {
 		via.mu.Lock()
 		database := via.database
 		via.mu.Unlock()
-		c.rollBack(database, orphans...)
+		c.rollBack(ctx, database, orphans...)
 	}
 }

@@ -47,7 +47,7 @@ const (
 	Restored
 )
 
-// ErrNoReplica: there is nobody to fail over to.
+// ErrNoReplica says that there is nobody to fail over to.
 var ErrNoReplica = errors.New("no replica")
 
 // replicated is a primary with a replica.
@@ -72,7 +72,7 @@ func startReplicated(ctx context.Context, dir string, workers int) (_ *replicate
 	if err != nil {
 		return nil, err
 	}
-	if r.primary, err = servers.StartRedis(home); err != nil {
+	if r.primary, err = servers.StartRedis(home); err != nil { //nolint:contextcheck // looks for a port, at once
 		return nil, err
 	}
 	if r.link, err = newProxy("replication", r.primary.Addr()); err != nil {
@@ -85,7 +85,8 @@ func startReplicated(ctx context.Context, dir string, workers int) (_ *replicate
 		}
 		r.ways = append(r.ways, way)
 	}
-	return r, r.newReplica(ctx)
+	err = r.newReplica(ctx)
+	return r, err
 }
 
 func (r *replicated) newReplica(ctx context.Context) error {
@@ -107,10 +108,19 @@ func (r *replicated) newDir() (string, error) {
 	return home, os.Mkdir(home, 0o700)
 }
 
-func (r *replicated) Address(worker int) string         { return r.ways[worker].Addr() }
-func (r *replicated) Nodes() int                        { return 1 }
-func (r *replicated) Server(int) *servers.RedisProcess  { return r.primary }
-func (r *replicated) Proxies(int) []*Proxy              { return r.ways }
+// Address implements [Redis].
+func (r *replicated) Address(worker int) string { return r.ways[worker].Addr() }
+
+// Nodes implements [Redis].
+func (r *replicated) Nodes() int { return 1 }
+
+// Server implements [Redis].
+func (r *replicated) Server(int) *servers.RedisProcess { return r.primary }
+
+// Proxies implements [Redis].
+func (r *replicated) Proxies(int) []*Proxy { return r.ways }
+
+// Working implements [Redis].
 func (r *replicated) Working(ctx context.Context) error { return pings(ctx, r.primary) }
 
 // Failover loses what the primary acknowledges for a while, then fences it off
@@ -160,6 +170,7 @@ func (r *replicated) promote(ctx context.Context, kill bool) error {
 	return nil
 }
 
+// Close implements [Redis].
 func (r *replicated) Close() error {
 	var errs []error
 	for _, p := range []*servers.RedisProcess{r.primary, r.replica} {
@@ -214,6 +225,7 @@ func startClustered(ctx context.Context, dir string) (_ *clustered, err error) {
 	return c, nil
 }
 
+// Address implements [Redis].
 func (c *clustered) Address(int) string {
 	addresses := make([]string, len(c.ways))
 	for i, way := range c.ways {
@@ -222,9 +234,16 @@ func (c *clustered) Address(int) string {
 	return strings.Join(addresses, ",")
 }
 
-func (c *clustered) Nodes() int                         { return len(c.nodes) }
+// Nodes implements [Redis].
+func (c *clustered) Nodes() int { return len(c.nodes) }
+
+// Server implements [Redis].
 func (c *clustered) Server(i int) *servers.RedisProcess { return c.nodes[i] }
-func (c *clustered) Proxies(i int) []*Proxy             { return c.ways[i : i+1] }
+
+// Proxies implements [Redis].
+func (c *clustered) Proxies(i int) []*Proxy { return c.ways[i : i+1] }
+
+// Working implements [Redis].
 func (c *clustered) Working(ctx context.Context) error {
 	for _, node := range c.nodes {
 		if err := servers.WaitClustered(ctx, node); err != nil {
@@ -234,8 +253,10 @@ func (c *clustered) Working(ctx context.Context) error {
 	return nil
 }
 
+// Failover implements [Redis].
 func (c *clustered) Failover(context.Context, time.Duration, Old) error { return ErrNoReplica }
 
+// Close implements [Redis].
 func (c *clustered) Close() error {
 	var errs []error
 	for _, node := range c.nodes {

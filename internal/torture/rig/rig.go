@@ -58,12 +58,13 @@ func StartShared(ctx context.Context) (_ *Shared, err error) {
 			err = errors.Join(err, s.Close())
 		}
 	}()
-	addr, stop, err := servers.StartFirestore()
+	addr, stop, err := servers.StartFirestore() //nolint:contextcheck // bounded by itself
 	if err != nil {
 		return nil, err
 	}
 	s.emulator, s.closers = addr, append(s.closers, stop)
-	return s, s.open(ctx)
+	err = s.open(ctx)
+	return s, err
 }
 
 // UseShared is StartShared with an emulator that somebody else started.
@@ -172,7 +173,7 @@ func (s *Shared) Start(ctx context.Context, topology Topology, workers int, laun
 			SessionTTL: pace.SessionTTL, TokenTTL: pace.TokenTTL, EntitlementCacheTTL: pace.EntitlementCacheTTL,
 			BackendDeadline: pace.BackendDeadline, RequestDeadline: pace.RequestDeadline,
 		}
-		w, err := newWorker(i, r.dir, launch, config, s.firestore, s.kms)
+		w, err := newWorker(i, r.dir, launch, config, s.firestore, s.kms) //nolint:contextcheck // looks for a port, at once
 		if err != nil {
 			return nil, err
 		}
