@@ -187,6 +187,9 @@ func (b *poolHistory) build(records []Record) {
 			b.add(take, id, r.Acquired, b.history.within(r.Acquired))
 		}
 		from, to := r.EndedAt, b.history.within(r.EndedAt)
+		if r.EndedAt == 0 {
+			from, to = r.Acquired, Never // wrong, and found elsewhere
+		}
 		if l := lives[id]; l != nil && len(l.told) > 0 {
 			from, to = l.freed(b.history, to)
 		}
