@@ -274,7 +274,7 @@ func (c *client) reap(ctx context.Context, worker int) {
 const stranger = "mallory"
 
 // intrude sends a request about somebody else's session or license.
-func (c *client) intrude(ctx context.Context, worker int, org string, victim history.Holder, session, method string, want history.Result) history.Op {
+func (c *client) intrude(ctx context.Context, worker int, org string, victim history.Holder, session, method string, want history.Result) {
 	op := history.Op{Kind: history.Intrude, Holder: victim, Session: session, By: method + " " + org + "/" + stranger, Worker: worker, Want: want}
 	token := c.token(org, stranger, "member")
 	path, body := api.SessionPath(session), any(nil)
@@ -293,5 +293,4 @@ func (c *client) intrude(ctx context.Context, worker int, org string, victim his
 		http.StatusConflict: history.Full,
 	})
 	c.recorder.Add(op)
-	return op
 }

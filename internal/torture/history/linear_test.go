@@ -56,7 +56,8 @@ func TestLinearize(t *testing.T) {
 		},
 		"full while a record stays active": {
 			[]history.Op{grant("a", "s1", 0, 10), full("b", 20, 30)},
-			[]history.Record{{Org: "acme", License: "pro", Session: "s1", Status: "active", Acquired: at(5)}}, false,
+			[]history.Record{{Org: "acme", License: "pro", Session: "s1", Status: "active", Acquired: at(5)}},
+			false,
 		},
 		"full after a request that never ended": {
 			[]history.Op{op(history.Acquire, "a", "", history.Unknown, 0, 30), full("b", 200, 250)}, nil, false,
