@@ -213,3 +213,25 @@ func (l *logBuffer) String() string {
 	defer l.mu.Unlock()
 	return l.b.String()
 }
+
+// await is the first line that holds part. A request's line is written after
+// its answer was sent, so the client may be the quicker one.
+func (l *logBuffer) await(t *testing.T, part string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for {
+		for line := range strings.Lines(l.String()) {
+			if strings.Contains(line, part) {
+				return line
+			}
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("no line with %s in:\n%s", part, l)
+		case <-tick.C:
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coditect-ai/coditect-licenses/shared/api"
 	"github.com/coditect-ai/coditect-licenses/shared/devstack"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
@@ -33,6 +34,58 @@ func TestAHeartbeatExtends(t *testing.T) {
 			w.user(org, "bob").acquire(t, "hw").refused(t, "no_seats_available")
 		}
 	})
+}
+
+// TestHeartbeatsHaveSlots: acquire and heartbeat name the next of a grid that is
+// an interval wide, to whoever asks and whenever; the next session of the same
+// holder has the same grid.
+func TestHeartbeatsHaveSlots(t *testing.T) {
+	const interval = 2 * time.Minute
+	onEach(t, devstack.Defaults(), func(t *testing.T, w *world) {
+		ann := w.user(w.licensed(t, 1), "ann")
+		first := ann.take(t, "hw")
+		slot := func(s api.Session) time.Duration {
+			t.Helper()
+			d := s.NextHeartbeatAt.Sub(s.ServerTime.Time)
+			if d < interval/4 || d >= interval+interval/4 || s.HeartbeatIntervalSeconds != int(interval.Seconds()) {
+				t.Errorf("the next heartbeat is %v away, the interval %d s", d, s.HeartbeatIntervalSeconds)
+			}
+			return time.Duration(s.NextHeartbeatAt.UnixNano()) % interval
+		}
+		grid := slot(first)
+		for n := range 4 {
+			if w.stack.Redis != nil {
+				w.advance(t, 37*time.Second)
+			}
+			if got := slot(ann.beat(t, first.SessionID).want(t, http.StatusOK).session(t)); got != grid {
+				t.Errorf("heartbeat %d: the slot is %v into the interval, was %v", n, got, grid)
+			}
+			if got := slot(ann.acquire(t, "hw").want(t, http.StatusOK).session(t)); got != grid {
+				t.Errorf("acquire %d: the slot is %v into the interval, was %v", n, got, grid)
+			}
+		}
+		ann.release(t, first.SessionID).want(t, http.StatusNoContent)
+		if again := ann.take(t, "hw"); slot(again) != grid {
+			t.Errorf("another session of the holder: the slot is %v into the interval, was %v", slot(again), grid)
+		}
+	})
+}
+
+// TestNextHeartbeatBeforeTheEnd: with an interval that is too long for the
+// session, as flags of the local server allow, there is still time to retry.
+func TestNextHeartbeatBeforeTheEnd(t *testing.T) {
+	opts := devstack.Defaults()
+	opts.SessionTTL, opts.HeartbeatInterval = 10*time.Second, time.Hour
+	w := start(t, embedded(), opts)
+	ann := w.user(w.licensed(t, 1), "ann")
+	s := ann.take(t, "hw")
+	for range 3 {
+		if next, left := s.NextHeartbeatAt.Sub(s.ServerTime.Time), s.ExpiresAt.Sub(s.NextHeartbeatAt.Time); next <= 0 || left < 3*time.Second {
+			t.Errorf("the next heartbeat is %v away, %v before the end", next, left)
+		}
+		w.advance(t, s.NextHeartbeatAt.Sub(s.ServerTime.Time))
+		s = ann.beat(t, s.SessionID).want(t, http.StatusOK).session(t)
+	}
 }
 
 // TestAHeartbeatTakesAnEmptyObject, or nothing, and any spelling of the query

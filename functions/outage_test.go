@@ -221,12 +221,7 @@ func TestAFailingReaperIsAnError(t *testing.T) {
 	if report := w.reap(t); !report.More || report.SessionsReaped != 0 {
 		t.Errorf("report %+v", report)
 	}
-	line := ""
-	for l := range strings.Lines(log.String()) {
-		if strings.Contains(l, `"organizations_failed":`) {
-			line = l
-		}
-	}
+	line := log.await(t, `"organizations_failed":`)
 	if !strings.Contains(line, `"level":"ERROR"`) || !strings.Contains(line, `"first_failed_organization":"`) {
 		t.Errorf("logged %q", line)
 	}

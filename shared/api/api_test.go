@@ -88,7 +88,7 @@ func TestSessionOnTheWire(t *testing.T) {
 			t.Errorf("%s is there", absent)
 		}
 	}
-	const members = "session_id license_id organization_id user_id hardware_id instance_id product plan entitlements acquired_at last_heartbeat_at expires_at heartbeat_interval_seconds seats_used seats_max server_time"
+	const members = "session_id license_id organization_id user_id hardware_id instance_id product plan entitlements acquired_at last_heartbeat_at expires_at heartbeat_interval_seconds next_heartbeat_at seats_used seats_max server_time"
 	for _, name := range strings.Fields(members) {
 		if _, ok := m[name]; !ok {
 			t.Errorf("%s is missing", name)

@@ -38,7 +38,8 @@ type Session struct {
 	LastHeartbeatAt Time `json:"last_heartbeat_at" format:"date-time" doc:"When the session was last renewed."`
 	ExpiresAt       Time `json:"expires_at" format:"date-time" doc:"When the session ends unless a heartbeat renews it."`
 
-	HeartbeatIntervalSeconds int `json:"heartbeat_interval_seconds" minimum:"1" example:"120" doc:"How often to send a heartbeat, in seconds."`
+	HeartbeatIntervalSeconds int  `json:"heartbeat_interval_seconds" minimum:"1" example:"120" doc:"How often to send a heartbeat, in seconds."`
+	NextHeartbeatAt          Time `json:"next_heartbeat_at" format:"date-time" doc:"When to send the next heartbeat: wait next_heartbeat_at - server_time. These are the session's own slots, one interval apart, so that programs that came together do not come together again."`
 
 	LicenseToken          string `json:"license_token,omitempty" example:"eyJ…" doc:"The license token, a JWS (RS256) that can be verified offline. A heartbeat carries it only when it was renewed."`
 	LicenseTokenExpiresAt Time   `json:"license_token_expires_at,omitzero" format:"date-time" doc:"When the license token ends; present with license_token."`

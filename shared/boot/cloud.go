@@ -10,6 +10,7 @@ import (
 	kms "cloud.google.com/go/kms/apiv1"
 	"github.com/redis/go-redis/extra/redisotel/v9"
 
+	"github.com/coditect-ai/coditect-licenses/shared/circuit"
 	"github.com/coditect-ai/coditect-licenses/shared/config"
 	"github.com/coditect-ai/coditect-licenses/shared/identity"
 	"github.com/coditect-ai/coditect-licenses/shared/redisconn"
@@ -20,8 +21,8 @@ import (
 // dial makes the cloud's clients. All but Memorystore's discovery connect at
 // their first call, so a backend that is down does not keep an instance from
 // starting; its readiness tells.
-func dial(ctx context.Context, cfg config.Config, emulator string) (Clients, func() error, error) {
-	d := &dialer{cfg: cfg, emulator: emulator}
+func dial(ctx context.Context, cfg config.Config, emulator string, log *slog.Logger) (Clients, func() error, error) {
+	d := &dialer{cfg: cfg, emulator: emulator, log: log}
 	err := errors.Join(d.redis(ctx), d.record(ctx), d.kms(ctx), d.identity(ctx))
 	if err != nil {
 		return Clients{}, nil, errors.Join(err, d.close())
@@ -32,6 +33,7 @@ func dial(ctx context.Context, cfg config.Config, emulator string) (Clients, fun
 type dialer struct {
 	cfg      config.Config
 	emulator string
+	log      *slog.Logger
 	clients  Clients
 	closers  []func() error
 }
@@ -47,7 +49,7 @@ func (d *dialer) close() error {
 func (d *dialer) redis(ctx context.Context) error {
 	client, err := redisconn.Dial(ctx, redisconn.Config{
 		Addr: d.cfg.RedisAddr, Password: d.cfg.RedisPassword.Reveal(), TLS: d.cfg.RedisTLS,
-		Instance: d.cfg.MemorystoreInstance,
+		Instance: d.cfg.MemorystoreInstance, Cooldown: d.cfg.CircuitCooldown, Log: d.log,
 	})
 	if err != nil {
 		return fmt.Errorf("redis: %w", err)
@@ -68,7 +70,10 @@ func (d *dialer) record(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.clients.Record = store.NewFirestore(client, store.FirestoreOptions{Deadline: d.cfg.BackendDeadline})
+	d.clients.Record = store.NewFirestore(client, store.FirestoreOptions{
+		Deadline: d.cfg.BackendDeadline,
+		Circuit:  circuit.New(circuit.Options{Backend: "firestore", Cooldown: d.cfg.CircuitCooldown, Log: d.log}),
+	})
 	d.closers = append(d.closers, client.Close)
 	return nil
 }
@@ -113,7 +118,7 @@ func (d *dialer) schedulers() error {
 
 // open assembles the service a configuration describes.
 func open(ctx context.Context, cfg config.Config, emulator string, log *slog.Logger) (*Service, func() error, error) {
-	clients, closeAll, err := dial(ctx, cfg, emulator)
+	clients, closeAll, err := dial(ctx, cfg, emulator, log)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	kms "cloud.google.com/go/kms/apiv1"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/coditect-ai/coditect-licenses/shared/circuit"
 	"github.com/coditect-ai/coditect-licenses/shared/config"
 	"github.com/coditect-ai/coditect-licenses/shared/grant"
 	"github.com/coditect-ai/coditect-licenses/shared/identity"
@@ -62,7 +63,7 @@ func Assemble(cfg config.Config, clients Clients, log *slog.Logger, now func() t
 	s.Entitlements = store.NewCache(clients.Record, cfg.EntitlementCacheTTL, now)
 	s.limiter = web.NewLimiter(cfg.RateLimitPerUser, now)
 	ledger, err := seats.NewRedis(clients.Redis, seats.RedisOptions{
-		SessionTTL: cfg.SessionTTL, TokenTTL: cfg.TokenTTL, Deadline: cfg.BackendDeadline,
+		SessionTTL: cfg.SessionTTL, TokenTTL: cfg.TokenTTL, Deadline: cfg.LedgerDeadline(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("boot: %w", err)
@@ -83,6 +84,7 @@ func (s *Service) openDesk() error {
 	}
 	issuer, err := token.NewIssuer(token.Config{
 		Key: s.Config.KMSKey, ActivationDelay: s.Config.KeyActivationDelay, Deadline: s.Config.BackendDeadline, Now: s.Now,
+		Circuit: circuit.New(circuit.Options{Backend: "kms", Cooldown: s.Config.CircuitCooldown, Log: s.Log}),
 	}, s.clients.KMS)
 	if err != nil {
 		return fmt.Errorf("boot: %w", err)
@@ -106,7 +108,7 @@ func (s *Service) Web(name string) web.Options {
 	}
 	return web.Options{
 		Name: name, Logger: s.Log, ProjectID: s.Config.Project, Deadline: s.Config.Deadline(),
-		Limiter: s.limiter, Checks: checks, Now: s.Now,
+		MaxInFlight: s.Config.MaxInFlight, Limiter: s.limiter, Checks: checks, Now: s.Now,
 	}
 }
 

@@ -60,7 +60,7 @@ func TestWebOptions(t *testing.T) {
 		deadline time.Duration
 	}{{config.Release, 10 * time.Second}, {config.Reaper, 50 * time.Second}} {
 		got := p.assemble(t, configuration(tt.function)).Web("name")
-		if got.Name != "name" || got.ProjectID != project || got.Deadline != tt.deadline || got.Logger == nil || got.Now == nil {
+		if got.Name != "name" || got.ProjectID != project || got.Deadline != tt.deadline || got.Logger == nil || got.Now == nil || got.MaxInFlight != 7 {
 			t.Errorf("%s: %+v", tt.function, got)
 		}
 	}

@@ -82,6 +82,19 @@ type Config struct {
 	// quarter of SessionTTL: an end or a grant decided in one call must land
 	// while what it was decided on still holds.
 	BackendDeadline time.Duration `env:"BACKEND_DEADLINE" envDefault:"5s"`
+	// RedisDeadline bounds one call to Redis with all its repeats. Every request
+	// waits for Redis, which answers in a millisecond or two: half a second says
+	// that it will not, and leaves a client time to be told so within a second.
+	// Where BackendDeadline is shorter, that counts.
+	RedisDeadline time.Duration `env:"REDIS_DEADLINE" envDefault:"500ms"`
+	// CircuitCooldown is how long a backend that did not answer several calls in a
+	// row is left alone; requests that need it are answered 503 at once meanwhile.
+	CircuitCooldown time.Duration `env:"CIRCUIT_COOLDOWN" envDefault:"1s"`
+	// MaxInFlight is how many requests an instance works on at a time; more are
+	// answered 503 at once, so that a slow backend cannot fill the memory. The
+	// default is the highest concurrency of Cloud Run
+	// (https://docs.cloud.google.com/run/docs/about-concurrency). 0 is no limit.
+	MaxInFlight int `env:"MAX_IN_FLIGHT" envDefault:"1000"`
 
 	// ReapBudget is how long one run of the reaper works before it leaves the rest
 	// to the next: below the schedule's minute.
@@ -113,6 +126,9 @@ func (c Config) Deadline() time.Duration {
 	}
 	return c.RequestDeadline
 }
+
+// LedgerDeadline bounds one call to Redis.
+func (c Config) LedgerDeadline() time.Duration { return min(c.RedisDeadline, c.BackendDeadline) }
 
 // Signs reports whether this function signs license tokens.
 func (c Config) Signs() bool { return c.Function == Acquire || c.Function == Heartbeat }

@@ -37,6 +37,7 @@ func TestDefaults(t *testing.T) {
 		SessionTTL: 6 * time.Minute, HeartbeatInterval: 2 * time.Minute, TokenTTL: time.Hour,
 		EntitlementCacheTTL: 30 * time.Second, KeyActivationDelay: 10 * time.Minute,
 		RequestDeadline: 10 * time.Second, BackendDeadline: 5 * time.Second, ReapBudget: 45 * time.Second,
+		RedisDeadline: 500 * time.Millisecond, CircuitCooldown: time.Second, MaxInFlight: 1000,
 		RateLimitPerUser: 50, LogLevel: slog.LevelInfo,
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
@@ -50,12 +51,14 @@ func TestEverythingSet(t *testing.T) {
 		"IDENTITY_PROJECT", "people", "CHECK_REVOKED", "true", "TOKEN_ISSUER", "https://example.com/x",
 		"SESSION_TTL", "8m", "HEARTBEAT_INTERVAL", "4m", "TOKEN_TTL", "5m", "ENTITLEMENT_CACHE_TTL", "0s", "KEY_ACTIVATION_DELAY", "361s",
 		"REQUEST_DEADLINE", "5s", "BACKEND_DEADLINE", "5s", "REAP_BUDGET", "50s",
+		"REDIS_DEADLINE", "1s", "CIRCUIT_COOLDOWN", "2s", "MAX_IN_FLIGHT", "0",
 		"REAPER_AUDIENCE", " https://a , https://b ,", "RATE_LIMIT_PER_USER", "0", "LOG_LEVEL", "DEBUG"))
 	want := config.Config{
 		Function: config.Reaper, Project: "p", FirestoreDatabase: "records", MemorystoreInstance: "projects/p/locations/l/instances/i", KMSKey: key,
 		IdentityProject: "people", CheckRevoked: true, TokenIssuer: "https://example.com/x",
 		SessionTTL: 8 * time.Minute, HeartbeatInterval: 4 * time.Minute, TokenTTL: 5 * time.Minute, KeyActivationDelay: 361 * time.Second,
 		RequestDeadline: 5 * time.Second, BackendDeadline: 5 * time.Second, ReapBudget: 50 * time.Second,
+		RedisDeadline: time.Second, CircuitCooldown: 2 * time.Second,
 		ReaperAudiences: []string{"https://a", "https://b"}, ReaperServiceAccount: "scheduler@p.iam.gserviceaccount.com",
 		LogLevel: slog.LevelDebug,
 	}
@@ -99,6 +102,9 @@ func TestFaults(t *testing.T) {
 		{"acquire", []string{"HEARTBEAT_INTERVAL", "-1s"}, "HEARTBEAT_INTERVAL"},
 		{"acquire", []string{"HEARTBEAT_INTERVAL", "0"}, "HEARTBEAT_INTERVAL"},
 		{"acquire", []string{"TOKEN_TTL", "0s"}, "TOKEN_TTL"},
+		{"acquire", []string{"REDIS_DEADLINE", "1ms"}, "REDIS_DEADLINE"},
+		{"acquire", []string{"CIRCUIT_COOLDOWN", "1h"}, "CIRCUIT_COOLDOWN"},
+		{"acquire", []string{"MAX_IN_FLIGHT", "-1"}, "MAX_IN_FLIGHT"},
 		{"acquire", []string{"TOKEN_TTL", "10000h"}, "TOKEN_TTL"},
 		{"acquire", []string{"ENTITLEMENT_CACHE_TTL", "-1s"}, "ENTITLEMENT_CACHE_TTL"},
 		{"acquire", []string{"KEY_ACTIVATION_DELAY", "360s"}, "KEY_ACTIVATION_DELAY"},

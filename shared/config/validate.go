@@ -26,8 +26,14 @@ func (c Config) validate(unread map[string]bool) error {
 	if c.RateLimitPerUser < 0 || c.RateLimitPerUser > maxRate {
 		v.add("RATE_LIMIT_PER_USER", "is out of range", "set it to a number of requests per second up to "+strconv.Itoa(maxRate)+", or to 0 for no limit")
 	}
+	if c.MaxInFlight < 0 || c.MaxInFlight > maxInFlight {
+		v.add("MAX_IN_FLIGHT", "is out of range", "set it to a number of requests up to "+strconv.Itoa(maxInFlight)+", or to 0 for no limit")
+	}
 	return errors.Join(v.errs...)
 }
+
+// maxInFlight bounds MAX_IN_FLIGHT: a request takes some tens of kilobytes.
+const maxInFlight = 100_000
 
 // maxRate bounds RATE_LIMIT_PER_USER; one instance does less than this in all.
 const maxRate = 100_000
@@ -127,6 +133,8 @@ func (v *validator) durations(c Config) {
 		{"KEY_ACTIVATION_DELAY", c.KeyActivationDelay, time.Second, 30 * 24 * time.Hour},
 		{"REQUEST_DEADLINE", c.RequestDeadline, 100 * time.Millisecond, 5 * time.Minute},
 		{"BACKEND_DEADLINE", c.BackendDeadline, 50 * time.Millisecond, time.Minute},
+		{"REDIS_DEADLINE", c.RedisDeadline, 20 * time.Millisecond, time.Minute},
+		{"CIRCUIT_COOLDOWN", c.CircuitCooldown, 10 * time.Millisecond, 5 * time.Second},
 		{"REAP_BUDGET", c.ReapBudget, time.Second, 30 * time.Minute},
 	} {
 		if d.value < d.min || d.value > d.max {

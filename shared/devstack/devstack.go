@@ -21,6 +21,7 @@ import (
 
 	"github.com/coditect-ai/coditect-licenses/functions"
 	"github.com/coditect-ai/coditect-licenses/shared/boot"
+	"github.com/coditect-ai/coditect-licenses/shared/circuit"
 	"github.com/coditect-ai/coditect-licenses/shared/config"
 	"github.com/coditect-ai/coditect-licenses/shared/devstack/fakeidp"
 	"github.com/coditect-ai/coditect-licenses/shared/devstack/fakekms"
@@ -147,8 +148,18 @@ func (s *Stack) config() config.Config {
 		EntitlementCacheTTL: s.opts.EntitlementCacheTTL,
 		KeyActivationDelay:  10 * time.Minute,
 		RequestDeadline:     s.opts.RequestDeadline, BackendDeadline: s.opts.BackendDeadline, ReapBudget: 45 * time.Second,
+		RedisDeadline: s.redisDeadline(), CircuitCooldown: circuit.DefaultCooldown, MaxInFlight: 1000,
 		RateLimitPerUser: s.opts.RateLimitPerUser,
 	}
+}
+
+// redisDeadline is as deployed. The embedded server interprets its scripts in
+// this very process: a busy one makes it slow, and it can be no further away.
+func (s *Stack) redisDeadline() time.Duration {
+	if s.opts.Redis == "" {
+		return 5 * time.Second
+	}
+	return min(500*time.Millisecond, s.opts.BackendDeadline)
 }
 
 func (s *Stack) issuers(ctx context.Context) (err error) {
@@ -212,18 +223,19 @@ func (s *Stack) signerOptions() (options []option.ClientOption, err error) {
 }
 
 func (s *Stack) ledger(ctx context.Context) (err error) {
-	addr := s.opts.Redis
-	if addr == "" {
+	cfg := redisconn.Config{Addr: s.opts.Redis, PoolSize: 64, Log: s.opts.Log}
+	if cfg.Addr == "" {
 		if s.Redis, err = fakeredis.Start(); err != nil {
 			return err
 		}
 		s.onClose(func() error { s.Redis.Close(); return nil })
-		addr = s.Redis.Addr()
+		cfg.Addr, cfg.ReadTimeout, cfg.PoolTimeout = s.Redis.Addr(), s.redisDeadline(), s.redisDeadline()
 	}
-	wait := min(time.Second, s.opts.BackendDeadline) // no longer than the calls made over it
-	s.clients.Redis, err = redisconn.Dial(ctx, redisconn.Config{
-		Addr: addr, PoolSize: 64, DialTimeout: wait, ReadTimeout: wait, WriteTimeout: wait,
-	})
+	if wait := s.redisDeadline(); s.Redis == nil && wait < 500*time.Millisecond {
+		// Paced below the defaults: no attempt longer than the calls made over it.
+		cfg.DialTimeout, cfg.ReadTimeout, cfg.WriteTimeout = wait, wait, wait
+	}
+	s.clients.Redis, err = redisconn.Dial(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -232,7 +244,7 @@ func (s *Stack) ledger(ctx context.Context) (err error) {
 		return nil
 	}
 	if err := redisconn.Ping(ctx, s.clients.Redis); err != nil {
-		return fmt.Errorf("redis at %s does not answer: %w", addr, err)
+		return fmt.Errorf("redis at %s does not answer: %w", cfg.Addr, err)
 	}
 	return nil
 }
@@ -252,7 +264,10 @@ func (s *Stack) record(ctx context.Context) error {
 		return err
 	}
 	s.onClose(client.Close)
-	s.clients.Record = store.NewFirestore(client, store.FirestoreOptions{Deadline: s.opts.BackendDeadline})
+	s.clients.Record = store.NewFirestore(client, store.FirestoreOptions{
+		Deadline: s.opts.BackendDeadline,
+		Circuit:  circuit.New(circuit.Options{Backend: "firestore", Log: s.opts.Log}),
+	})
 	s.patient = store.NewFirestore(client, store.FirestoreOptions{Deadline: emulatorStart})
 	if s.opts.Bare {
 		return nil

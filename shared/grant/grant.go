@@ -66,6 +66,7 @@ func (d *Desk) Answer(h seats.Hold, lic license.License, t token.Token) api.Sess
 		Product: lic.Product, Plan: lic.Plan, Entitlements: api.List(lic.Entitlements),
 		AcquiredAt: api.NewTime(h.AcquiredAt), LastHeartbeatAt: api.NewTime(h.LastHeartbeatAt), ExpiresAt: api.NewTime(h.ExpiresAt),
 		HeartbeatIntervalSeconds: seconds(d.terms.HeartbeatInterval),
+		NextHeartbeatAt:          api.NewTime(license.NextHeartbeat(h.Session, h.Now, d.terms.HeartbeatInterval)),
 		LicenseToken:             t.Compact, LicenseTokenExpiresAt: api.NewTime(t.ExpiresAt),
 		SeatsUsed: h.Used, SeatsMax: lic.MaxSeats, ServerTime: api.NewTime(h.Now),
 	}

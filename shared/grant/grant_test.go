@@ -197,7 +197,7 @@ func TestAnswer(t *testing.T) {
 		SessionID: h.ID, LicenseID: "pro", OrganizationID: "acme", UserID: "ann", HardwareID: "hw-1", InstanceID: "i-1",
 		Product: "studio", Plan: "gold", Entitlements: api.List{"export"},
 		AcquiredAt: api.NewTime(granted()), LastHeartbeatAt: api.NewTime(at), ExpiresAt: api.NewTime(at.Add(6 * time.Minute)),
-		HeartbeatIntervalSeconds: 90, SeatsUsed: 3, SeatsMax: 7, ServerTime: api.NewTime(at),
+		HeartbeatIntervalSeconds: 90, NextHeartbeatAt: api.NewTime(time.Date(2026, 11, 23, 10, 2, 15, 159_000_000, time.UTC)), SeatsUsed: 3, SeatsMax: 7, ServerTime: api.NewTime(at),
 	}
 	wantJSON(t, d.Answer(h, pro(), token.Token{}), want)
 	want.LicenseToken, want.LicenseTokenExpiresAt = "a.b.c", api.NewTime(at.Add(time.Hour))

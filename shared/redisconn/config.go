@@ -6,6 +6,7 @@ package redisconn
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"regexp"
 	"strconv"
@@ -44,19 +45,26 @@ type Config struct {
 	// DialTimeout bounds a connection's set-up, TLS included. Default 1 s.
 	DialTimeout time.Duration `env:"REDIS_DIAL_TIMEOUT"`
 	// ReadTimeout and WriteTimeout bound one exchange, in addition to the
-	// caller's deadline. Default 1 s: a planned failover blocks writes for tens
-	// of milliseconds, and a heartbeat is not worth waiting longer for.
+	// caller's deadline. Default 300 ms: a planned failover blocks writes for tens
+	// of milliseconds, a healthy answer takes one or two, and a repeat on another
+	// connection must fit into the caller's deadline.
 	ReadTimeout  time.Duration `env:"REDIS_READ_TIMEOUT"`
 	WriteTimeout time.Duration `env:"REDIS_WRITE_TIMEOUT"`
-	// PoolTimeout bounds the wait for a free connection. Default 500 ms.
+	// PoolTimeout bounds the wait for a free connection. Default 300 ms.
 	PoolTimeout time.Duration `env:"REDIS_POOL_TIMEOUT"`
+
+	// Cooldown is how long a server that did not answer is left alone; default
+	// [circuit.DefaultCooldown].
+	Cooldown time.Duration `env:"CIRCUIT_COOLDOWN"`
+	// Log is told when a server stops answering and when it is back; nil is silence.
+	Log *slog.Logger `env:"-"`
 }
 
 // Defaults of Config's fields, whose comments give the reasons.
 const (
 	defaultPoolSize    = 20
-	defaultTimeout     = time.Second
-	defaultPoolTimeout = 500 * time.Millisecond
+	defaultDialTimeout = time.Second
+	defaultTimeout     = 300 * time.Millisecond
 )
 
 // longestTimeout bounds every configured timeout: several exchanges must fit
@@ -127,6 +135,7 @@ func (c Config) validateLimits() error {
 		{"REDIS_READ_TIMEOUT", c.ReadTimeout},
 		{"REDIS_WRITE_TIMEOUT", c.WriteTimeout},
 		{"REDIS_POOL_TIMEOUT", c.PoolTimeout},
+		{"CIRCUIT_COOLDOWN", c.Cooldown},
 	} {
 		// go-redis gives negative values meanings such as "for ever".
 		if timeout.value < 0 || timeout.value > longestTimeout {
@@ -162,10 +171,10 @@ func (c Config) withDefaults() Config {
 	if c.PoolSize == 0 {
 		c.PoolSize = defaultPoolSize
 	}
-	orDefault(&c.DialTimeout, defaultTimeout)
+	orDefault(&c.DialTimeout, defaultDialTimeout)
 	orDefault(&c.ReadTimeout, defaultTimeout)
 	orDefault(&c.WriteTimeout, defaultTimeout)
-	orDefault(&c.PoolTimeout, defaultPoolTimeout)
+	orDefault(&c.PoolTimeout, defaultTimeout)
 	return c
 }
 

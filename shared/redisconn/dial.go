@@ -19,8 +19,9 @@ import (
 // Backend is the name of Redis in [license.UnavailableError].
 const Backend = "redis"
 
-// pingTimeout bounds Ping when the caller's deadline is later.
-const pingTimeout = 2 * time.Second
+// pingTimeout bounds Ping when the caller's deadline is later: what answers
+// later than this answers nobody's request either.
+const pingTimeout = 750 * time.Millisecond
 
 // Retries. go-redis repeats a command after a refused or broken connection and
 // after a timeout; scripts are made to be run twice. Two repeats bridge a
@@ -166,9 +167,13 @@ func newClient(cfg Config, to target) redis.UniversalClient {
 	if to.cluster {
 		// The cluster client repeats by itself, at other nodes if need be.
 		options.MaxRedirects, options.MaxRetries = maxRetries, -1
-		return redis.NewClusterClient(options.Cluster())
+		cluster := redis.NewClusterClient(options.Cluster())
+		cluster.OnNewNode(cfg.guard)
+		return cluster
 	}
-	return redis.NewClient(options.Simple())
+	client := redis.NewClient(options.Simple())
+	cfg.guard(client)
+	return client
 }
 
 // dialWith is go-redis's own dialer, except that the TLS handshake respects

@@ -40,10 +40,28 @@ func (p *Pool) Acquire(ctx context.Context, caller license.Caller, req Request, 
 }
 
 func (p *Pool) grant(ctx context.Context, caller license.Caller, req Request, issue func(context.Context, Hold) error) (Hold, error) {
-	hold, err := p.reserve(ctx, caller, req)
-	if err != nil {
+	hold, err := p.attempt(ctx, caller, req, issue)
+	var full *license.NoSeatsError
+	if errors.As(err, &full) {
+		return Hold{}, p.undecided.full(ctx, caller.OrganizationID, err)
+	}
+	return hold, err
+}
+
+// attempt is a grant that others may have to wait for; it waits for none.
+func (p *Pool) attempt(ctx context.Context, caller license.Caller, req Request, issue func(context.Context, Hold) error) (hold Hold, err error) {
+	took := false
+	end := p.undecided.begin(caller.OrganizationID)
+	defer func() { end(took && (err != nil || hold.ID == "")) }() // the latter: a panic
+	if hold, err = p.reserve(ctx, caller, req); err != nil {
 		return Hold{}, err
 	}
+	took = true
+	return p.complete(ctx, caller, req, hold, issue)
+}
+
+// complete records a reserved seat and has its token signed.
+func (p *Pool) complete(ctx context.Context, caller license.Caller, req Request, hold Hold, issue func(context.Context, Hold) error) (Hold, error) {
 	if err := p.step(ctx, StepReserved); err != nil {
 		return Hold{}, err
 	}

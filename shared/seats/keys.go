@@ -28,6 +28,7 @@ func (k keys) epoch(org string) string { return k.org(org, "epoch") }
 func (k keys) nonce(org string) string { return k.org(org, "nonce") }
 func (k keys) owed(org string) string  { return k.org(org, "owed") }
 func (k keys) dead(org string) string  { return k.org(org, "dead") }
+func (k keys) lease(org string) string { return k.org(org, "lease") }
 
 // Keys of a generation carry its name: a rebuild fills new ones unseen and
 // switches to them at once, however many sessions there are.
@@ -56,6 +57,7 @@ func epochOf(generation string) int64 {
 func (k keys) all(org, g string) string        { return k.gen(org, g, "all") }
 func (k keys) data(org, g string) string       { return k.gen(org, g, "data") }
 func (k keys) licenses(org, g string) string   { return k.gen(org, g, "licenses") }
+func (k keys) marked(org, g string) string     { return k.gen(org, g, "marked") }
 func (k keys) license(org, g, l string) string { return k.gen(org, g, "license:"+l) }
 func (k keys) holders(org, g, l string) string { return k.gen(org, g, "holders:"+l) }
 

@@ -79,6 +79,11 @@ var (
 // GrantsPerEpoch is far more requests than share one grant in one epoch.
 const GrantsPerEpoch = 1000
 
+// RebuildLease is how long a rebuild is left to the process that began it, from
+// its last sign of life: above the reading of one page of the record, far below
+// the time in which a program misses its seat.
+func RebuildLease(sessionTTL time.Duration) time.Duration { return min(5*time.Second, sessionTTL/16) }
+
 // Hold is a session as the ledger knows it.
 type Hold struct {
 	// Session has no Client and no Status: the ledger does not know them. Its
@@ -211,8 +216,16 @@ type Ledger interface {
 	// Repaid forgets owed ends that are recorded now.
 	Repaid(ctx context.Context, caller license.Caller, sessionIDs ...string) error
 
+	// Claim takes the lease on the rebuild that nonce names, for [RebuildLease];
+	// false means that another process has it. ErrLost if there is no such rebuild
+	// to do (any more). The lease saves work and guards nothing.
+	Claim(ctx context.Context, caller license.Caller, nonce string) (bool, error)
+
+	// Disclaim gives the lease back, after a rebuild that failed.
+	Disclaim(ctx context.Context, caller license.Caller, nonce string) error
+
 	// Stage adds recorded sessions to the generation of epoch, for the rebuild
-	// that nonce names. ErrLost if that rebuild was overtaken.
+	// that nonce names, and renews its lease. ErrLost if that rebuild was overtaken.
 	Stage(ctx context.Context, caller license.Caller, nonce string, epoch int64, sessions []license.Session) error
 
 	// Load makes exactly the staged sessions the organization's ledger, each

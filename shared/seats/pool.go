@@ -79,6 +79,8 @@ type Pool struct {
 	// which epoch: a rebuild may bring back one whose record has ended since.
 	recorded *lru.Cache[string, int64]
 	rebuilds singleflight.Group
+	// undecided are the grants at work.
+	undecided undecided
 }
 
 // NewPool makes a pool.

@@ -106,6 +106,7 @@ func (w *twins) run(moves []time.Duration) {
 		{1, w.retoken},
 		{3, w.rebuild},
 		{1, w.stage},
+		{2, w.claim},
 		{1, w.forget},
 		{1, w.clear},
 		{1, w.note},
@@ -302,6 +303,20 @@ func (w *twins) nonce(l seats.Ledger, org string) string {
 		return w.nonces[org].redis
 	}
 	return w.nonces[org].model
+}
+
+// claim takes, or gives back, the lease on the rebuild last asked for.
+func (w *twins) claim() {
+	org := pick(w, "org", orgs...)
+	if rapid.IntRange(0, 3).Draw(w.T, "give back") == 0 {
+		compareErr(w, org, func(l seats.Ledger) error {
+			return l.Disclaim(w.Context(), license.Service(org), w.nonce(l, org))
+		})
+		return
+	}
+	compare(w, org, func(l seats.Ledger) (bool, error) {
+		return l.Claim(w.Context(), license.Service(org), w.nonce(l, org))
+	})
 }
 
 func (w *twins) forget() {

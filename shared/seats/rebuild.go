@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
+	"time"
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
@@ -29,7 +31,7 @@ func (p *Pool) rebuild(ctx context.Context, caller license.Caller, nonce string)
 	done := p.rebuilds.DoChan(org+"\x00"+nonce, func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.opts.RebuildDeadline)
 		defer cancel()
-		return nil, p.reload(ctx, license.Service(org), nonce)
+		return nil, p.reloadAlone(ctx, license.Service(org), nonce)
 	})
 	select {
 	case <-ctx.Done():
@@ -37,6 +39,53 @@ func (p *Pool) rebuild(ctx context.Context, caller license.Caller, nonce string)
 	case result := <-done:
 		return result.Err
 	}
+}
+
+// The waits of a process that leaves a rebuild to another: short while the
+// rebuild may be a small one, and rare enough that hundreds of instances ask
+// Redis some thousand times a second at most.
+const (
+	firstClaimPause = 20 * time.Millisecond
+	maxClaimPause   = 250 * time.Millisecond
+	// claimAttempts is more than fit into a rebuild's deadline: only where nobody's
+	// clock moves does a process stop waiting and do the work itself.
+	claimAttempts = 600
+)
+
+// reloadAlone leaves the rebuild to the process that has the lease on it, and
+// does it itself once that one shows no sign of life: after a loss all instances
+// notice at once, and each would read the whole organization from the record.
+func (p *Pool) reloadAlone(ctx context.Context, caller license.Caller, nonce string) error {
+	pause := firstClaimPause
+	for range claimAttempts {
+		claimed, err := p.ledger.Claim(ctx, caller, nonce)
+		switch {
+		case errors.Is(err, ErrLost):
+			return nil // it is rebuilt, or this Redis is gone again
+		case err != nil:
+			return err
+		case claimed:
+			return p.reloadClaimed(ctx, caller, nonce)
+		}
+		if err := p.opts.Wait(ctx, pause/2+rand.N(pause)); err != nil { //nolint:gosec // jitter
+			return &license.UnavailableError{Backend: "seats", Err: err}
+		}
+		pause = min(2*pause, maxClaimPause)
+	}
+	return p.reload(ctx, caller, nonce)
+}
+
+// reloadClaimed gives the lease back if a backend fails, so that the next
+// request is answered as quickly as this one.
+func (p *Pool) reloadClaimed(ctx context.Context, caller license.Caller, nonce string) error {
+	err := p.reload(ctx, caller, nonce)
+	var down *license.UnavailableError
+	if errors.As(err, &down) {
+		ctx, cancel := p.detached(ctx)
+		defer cancel()
+		_ = p.ledger.Disclaim(ctx, caller, nonce) // failing that, it ends by itself
+	}
+	return err
 }
 
 func (p *Pool) reload(ctx context.Context, caller license.Caller, nonce string) error {

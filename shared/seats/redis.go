@@ -44,8 +44,8 @@ type Redis struct {
 
 // scripts are the ledger's operations, each with the prelude in front.
 type scripts struct {
-	reserve, beat, mark, remove, visit, known, repaid, retoken, forget, stage, load *redis.Script
-	due, note, settle, seed                                                         *redis.Script
+	reserve, beat, mark, remove, visit, known, repaid, retoken, forget, claim, stage, load *redis.Script
+	due, note, settle, seed                                                                *redis.Script
 	// reserveText is reserve's source, for a server that does not know it yet.
 	reserveText string
 }
@@ -88,7 +88,7 @@ func loadScripts() scripts {
 	return scripts{
 		reserve: with("reserve"), beat: with("beat"), mark: with("mark"), remove: with("remove"),
 		visit: with("visit"), known: with("known"), repaid: with("repaid"), retoken: with("retoken"),
-		forget: with("forget"), stage: with("stage"), load: with("load"),
+		forget: with("forget"), claim: with("claim"), stage: with("stage"), load: with("load"),
 		due: bare("due"), note: bare("note"), settle: bare("settle"), seed: bare("seed"),
 		reserveText: prelude + text("reserve"),
 	}
@@ -217,7 +217,7 @@ func (r *Redis) Reserve(ctx context.Context, caller license.Caller, q Reservatio
 		once:   true,
 		keys: func(g string) []string {
 			return []string{
-				r.keys.all(org, g), r.keys.data(org, g), r.keys.licenses(org, g),
+				r.keys.all(org, g), r.keys.data(org, g), r.keys.licenses(org, g), r.keys.marked(org, g),
 				r.keys.license(org, g, lic), r.keys.holders(org, g, lic),
 			}
 		},
@@ -315,7 +315,7 @@ func (r *Redis) Mark(ctx context.Context, caller license.Caller, m Mark) (Hold, 
 	answer, err := r.run(ctx, caller, call{
 		script: r.scripts.mark,
 		keys: func(g string) []string {
-			return []string{r.keys.all(org, g), r.keys.data(org, g), r.keys.owed(org)}
+			return []string{r.keys.all(org, g), r.keys.data(org, g), r.keys.owed(org), r.keys.marked(org, g)}
 		},
 		args: []any{packID(m.SessionID), escapeUser(m.UserID), string(m.Own), string(m.Other), m.Grant},
 	})
@@ -354,7 +354,7 @@ func (r *Redis) removeCall(org string, how Removal, holds []Hold) call {
 		args = append(args, packID(h.ID), digest(h.Holder), h.Grant)
 	}
 	return call{script: r.scripts.remove, args: args, keys: func(g string) []string {
-		ks := []string{r.keys.all(org, g), r.keys.data(org, g), r.keys.owed(org)}
+		ks := []string{r.keys.all(org, g), r.keys.data(org, g), r.keys.owed(org), r.keys.marked(org, g)}
 		for _, h := range holds {
 			ks = append(ks, r.keys.license(org, g, h.LicenseID), r.keys.holders(org, g, h.LicenseID))
 		}

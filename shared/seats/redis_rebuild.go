@@ -12,6 +12,29 @@ import (
 // of 100,000 sessions never holds up the others.
 const stageChunk = 100
 
+// Claim implements [Ledger].
+func (r *Redis) Claim(ctx context.Context, caller license.Caller, nonce string) (bool, error) {
+	return r.claim(ctx, caller, nonce, RebuildLease(r.opts.SessionTTL))
+}
+
+// Disclaim implements [Ledger].
+func (r *Redis) Disclaim(ctx context.Context, caller license.Caller, nonce string) error {
+	_, err := r.claim(ctx, caller, nonce, 0)
+	return err
+}
+
+func (r *Redis) claim(ctx context.Context, caller license.Caller, nonce string, lease time.Duration) (bool, error) {
+	answer, err := r.eval(ctx, caller.OrganizationID, "", call{
+		script: r.scripts.claim,
+		keys:   func(string) []string { return []string{r.keys.lease(caller.OrganizationID)} },
+		args:   []any{nonce, lease.Milliseconds()},
+	})
+	if err := lost(answer, err); err != nil {
+		return false, err
+	}
+	return answer.int(0) == 1, answer.err
+}
+
 // Stage implements [Ledger].
 func (r *Redis) Stage(ctx context.Context, caller license.Caller, nonce string, epoch int64, sessions []license.Session) error {
 	for len(sessions) > 0 {
@@ -25,12 +48,12 @@ func (r *Redis) Stage(ctx context.Context, caller license.Caller, nonce string, 
 }
 
 func (r *Redis) stage(ctx context.Context, org, nonce string, epoch int64, sessions []license.Session) error {
-	args := []any{nonce, r.opts.SessionTTL.Milliseconds()}
+	args := []any{nonce, r.opts.SessionTTL.Milliseconds(), RebuildLease(r.opts.SessionTTL).Milliseconds()}
 	for _, s := range sessions {
 		args = append(args, packID(s.ID), digest(s.Holder), s.LicenseID, formatSession(s, epoch), r.tokenLife(s.ID).Milliseconds())
 	}
 	answer, err := r.eval(ctx, org, generationOf(epoch, nonce), call{script: r.scripts.stage, args: args, keys: func(g string) []string {
-		ks := []string{r.keys.all(org, g), r.keys.data(org, g), r.keys.licenses(org, g), r.keys.owed(org), r.keys.dead(org)}
+		ks := []string{r.keys.all(org, g), r.keys.data(org, g), r.keys.licenses(org, g), r.keys.owed(org), r.keys.dead(org), r.keys.lease(org)}
 		for _, s := range sessions {
 			ks = append(ks, r.keys.license(org, g, s.LicenseID), r.keys.holders(org, g, s.LicenseID))
 		}
@@ -60,7 +83,7 @@ func (r *Redis) Load(ctx context.Context, caller license.Caller, nonce string, e
 	generation := generationOf(epoch, nonce)
 	answer, err := r.eval(ctx, org, generation, call{
 		script: r.scripts.load,
-		keys:   func(string) []string { return []string{r.keys.dead(org)} },
+		keys:   func(string) []string { return []string{r.keys.dead(org), r.keys.lease(org)} },
 		args:   []any{nonce},
 	})
 	if err = lost(answer, err); err == nil {
@@ -101,7 +124,9 @@ func (r *Redis) Clear(ctx context.Context, caller license.Caller, generation str
 	if err != nil {
 		return unavailable(err)
 	}
-	ks := []string{r.keys.all(org, generation), r.keys.data(org, generation), r.keys.licenses(org, generation)}
+	ks := []string{
+		r.keys.all(org, generation), r.keys.data(org, generation), r.keys.licenses(org, generation), r.keys.marked(org, generation),
+	}
 	for _, l := range licenses {
 		ks = append(ks, r.keys.license(org, generation, l), r.keys.holders(org, generation, l))
 	}

@@ -40,10 +40,16 @@ local function shift_hash(key, change)
   local all = redis.call('HGETALL', key)
   for i = 1, #all, 2 do redis.call('HSET', key, all[i], change(all[i + 1])) end
 end
+local function shift_lease(key)
+  local ends, of = string.match(redis.call('GET', key), '^(%d+);(.*)$')
+  redis.call('SET', key, digits(ends - d) .. ';' .. of)
+end
 local function shift(key)
   if redis.call('TYPE', key).ok == 'zset' then
     local all = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
     for i = 1, #all, 2 do redis.call('ZADD', key, digits(all[i + 1] - d), all[i]) end
+  elseif string.match(key, ':lease$') then
+    shift_lease(key)
   elseif string.match(key, ':data$') then
     shift_hash(key, back)
   elseif string.match(key, ':owed$') then

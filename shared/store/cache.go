@@ -26,6 +26,10 @@ const (
 	// another try after the store could not be reached, so that an outage does
 	// not cost every request a deadline.
 	retryAfter = time.Second
+	// stalePatience is how long a caller with a stale entry to fall back on waits
+	// for a load: a store that hangs must not hold up every heartbeat for a
+	// deadline when the entries run out.
+	stalePatience = 500 * time.Millisecond
 	// loadDeadline bounds the load that all waiting callers share.
 	loadDeadline = 5 * time.Second
 )
@@ -78,15 +82,31 @@ func (c *Cache) Entitlements(ctx context.Context, caller license.Caller) (licens
 		return entry.copy(), nil
 	}
 	loading := c.loads.DoChan(id, func() (any, error) { return c.load(context.WithoutCancel(ctx), id) })
+	impatient, stop := c.patience(id)
+	defer stop()
 	select {
 	case result := <-loading:
 		if result.Err != nil {
 			return license.Entitlements{}, result.Err
 		}
 		return result.Val.(cacheEntry).copy(), nil //nolint:errcheck // what load answers
+	case <-impatient:
+		return c.afterGivingUp(ctx, id)
 	case <-ctx.Done():
 		return c.afterGivingUp(ctx, id)
 	}
+}
+
+// patience is a timer where there is a stale entry to answer, else none.
+func (c *Cache) patience(id string) (over <-chan time.Time, stop func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	entry, ok := c.entries.Peek(id)
+	if !ok || !c.now().Before(entry.readAt.Add(StaleFor)) {
+		return nil, func() {}
+	}
+	timer := time.NewTimer(stalePatience)
+	return timer.C, func() { timer.Stop() }
 }
 
 // Refresh is Entitlements read from the store now, before anyone is refused for
@@ -204,13 +224,13 @@ func (c *Cache) afterFailure(id string, err error) (cacheEntry, error) {
 	return entry, nil
 }
 
-// afterGivingUp answers a caller whose own time ran out before the load's.
+// afterGivingUp answers a caller that did not wait for the load's end.
 func (c *Cache) afterGivingUp(ctx context.Context, id string) (license.Entitlements, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	entry, ok := c.entries.Get(id)
 	if !ok || !c.now().Before(entry.readAt.Add(StaleFor)) {
-		return license.Entitlements{}, unavailable(ctx.Err())
+		return license.Entitlements{}, unavailable(errors.Join(errors.New("the entitlements were not read in time"), ctx.Err()))
 	}
 	return entry.copy(), nil
 }

@@ -9,6 +9,8 @@ import (
 	"cloud.google.com/go/firestore"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/coditect-ai/coditect-licenses/shared/circuit"
 )
 
 // DefaultDeadline is how long one call to Firestore may take with all its
@@ -26,6 +28,7 @@ const transactionAttempts = 5
 type Firestore struct {
 	client   *firestore.Client
 	deadline time.Duration
+	circuit  *circuit.Breaker
 }
 
 // FirestoreOptions are the settings of [NewFirestore].
@@ -33,12 +36,14 @@ type FirestoreOptions struct {
 	// Deadline bounds every single call, in addition to its context's own
 	// deadline. Zero means [DefaultDeadline].
 	Deadline time.Duration
+	// Circuit stands before every call; nil lets all pass.
+	Circuit *circuit.Breaker
 }
 
 // NewFirestore makes a record of a client, which stays the caller's to close.
 // Clients made by [Dial] let it tell more about failed writes: see [WatchCommits].
 func NewFirestore(client *firestore.Client, options FirestoreOptions) *Firestore {
-	return &Firestore{client: client, deadline: cmp.Or(options.Deadline, DefaultDeadline)}
+	return &Firestore{client: client, deadline: cmp.Or(options.Deadline, DefaultDeadline), circuit: options.Circuit}
 }
 
 var _ Record = (*Firestore)(nil)
@@ -48,8 +53,14 @@ var _ Record = (*Firestore)(nil)
 func (f *Firestore) read(ctx context.Context, fn func(ctx context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, f.deadline)
 	defer cancel()
-	if err := fn(ctx); err != nil {
-		return unavailable(withCause(ctx, err))
+	err := f.circuit.Do(func() error {
+		if err := fn(ctx); err != nil {
+			return withCause(ctx, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return unavailable(err)
 	}
 	return nil
 }
@@ -67,8 +78,22 @@ func (f *Firestore) get(ctx context.Context, ref *firestore.DocumentRef) (*fires
 	return snapshot, err
 }
 
+// write makes a call that ends with an error of [outcome]; what the circuit does
+// not let pass was not written.
+func (f *Firestore) write(call func() error) error {
+	err := f.circuit.Do(call)
+	if errors.Is(err, circuit.ErrOpen) {
+		return notWritten.mark(err)
+	}
+	return err
+}
+
 // set runs one write that depends on nothing read.
 func (f *Firestore) set(ctx context.Context, ref *firestore.DocumentRef, data any, options ...firestore.SetOption) error {
+	return f.write(func() error { return f.trySet(ctx, ref, data, options...) })
+}
+
+func (f *Firestore) trySet(ctx context.Context, ref *firestore.DocumentRef, data any, options ...firestore.SetOption) error {
 	ctx, cancel := context.WithTimeout(ctx, f.deadline)
 	defer cancel()
 	if err := ctx.Err(); err != nil {
@@ -99,6 +124,10 @@ func (d decision) Unwrap() error { return d.error }
 // The rollback must be sent, since an open transaction's locks would hold up a
 // rebuild, but nobody needs to wait for it past the deadline.
 func (f *Firestore) transact(ctx context.Context, fn func(*firestore.Transaction) error) error {
+	return f.write(func() error { return f.tryTransact(ctx, fn) })
+}
+
+func (f *Firestore) tryTransact(ctx context.Context, fn func(*firestore.Transaction) error) error {
 	ctx, cancel := context.WithTimeout(ctx, f.deadline)
 	defer cancel()
 	if err := ctx.Err(); err != nil {

@@ -12,6 +12,7 @@ import (
 	kms "cloud.google.com/go/kms/apiv1"
 	lru "github.com/hashicorp/golang-lru/v2"
 
+	"github.com/coditect-ai/coditect-licenses/shared/circuit"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
 
@@ -37,6 +38,8 @@ type Config struct {
 	// CacheSize is how many issued tokens are kept for [Issuer.Reusable].
 	// Zero: [DefaultCacheSize].
 	CacheSize int
+	// Circuit stands before KMS; nil lets every call pass.
+	Circuit *circuit.Breaker
 	// Now is the clock that ages key versions and the cached key set; it never
 	// decides about the life of a token. Nil: time.Now.
 	Now func() time.Time
@@ -137,9 +140,14 @@ func (i *Issuer) Issue(ctx context.Context, claims Claims) (Token, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, i.cfg.Deadline)
 	defer cancel()
-	compact, version, err := i.sign(ctx, payload)
+	var compact string
+	var version Version
+	err = i.cfg.Circuit.Do(func() (err error) {
+		compact, version, err = i.sign(ctx, payload)
+		return err
+	})
 	if err != nil {
-		return Token{}, err
+		return Token{}, unavailable(err)
 	}
 	token := Token{Compact: compact, ExpiresAt: time.Unix(claims.ExpiresAt, 0).UTC()}
 	i.issued.Add(claims.SessionID, newIssued(claims, token, version))

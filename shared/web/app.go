@@ -29,6 +29,10 @@ type Options struct {
 	ProjectID string
 	// Deadline bounds a whole request, identity and body included; zero is none.
 	Deadline time.Duration
+	// MaxInFlight is how many requests may be inside at a time before those that
+	// need a caller are turned away with 503; zero is no limit. Probes and public
+	// documents still get in.
+	MaxInFlight int
 	// Limiter bounds what one user may ask; nil is no limit.
 	Limiter *Limiter
 	// Checks are what GET /ready pings, by name.
@@ -44,6 +48,7 @@ type App struct {
 	log         *slog.Logger
 	tracePrefix string
 	deadline    time.Duration
+	maxInFlight int
 	limiter     *Limiter
 	now         func() time.Time
 	routes      []Route
@@ -57,7 +62,7 @@ type App struct {
 // NewApp is the function with these routes, and GET /live and GET /ready.
 func NewApp(opts Options, routes ...Route) *App {
 	a := &App{
-		name: opts.Name, log: opts.Logger, deadline: opts.Deadline, limiter: opts.Limiter, now: opts.Now,
+		name: opts.Name, log: opts.Logger, deadline: opts.Deadline, maxInFlight: opts.MaxInFlight, limiter: opts.Limiter, now: opts.Now,
 		tracer:  otel.Tracer("github.com/coditect-ai/coditect-licenses/shared/web"),
 		buffers: sync.Pool{New: func() any { return new(bytes.Buffer) }},
 		noStore: []string{"no-store"}, noSniff: []string{"nosniff"}, jsonType: []string{api.ContentTypeJSON},
@@ -158,7 +163,13 @@ func (x *exchange) run(ctx context.Context, entered bool, buf *bytes.Buffer) (an
 	return answer, err
 }
 
-// handle is the funnel: route, identity, limit, body, call.
+// errCrowded tells the log why a request was turned away.
+var errCrowded = errors.New("the instance has all the requests it may have in flight")
+
+// crowded reports whether more requests are inside than may be, this one counted.
+func (a *App) crowded() bool { return a.maxInFlight > 0 && a.gate.count() > a.maxInFlight }
+
+// handle is the funnel: route, crowd, identity, limit, body, call.
 func (x *exchange) handle(ctx context.Context, buf *bytes.Buffer) (Answer, error) {
 	x.hurry(ctx)
 	route, err := x.match(x.app.routes)
@@ -167,6 +178,9 @@ func (x *exchange) handle(ctx context.Context, buf *bytes.Buffer) (Answer, error
 	}
 	x.route = route
 	if route.auth != nil {
+		if x.app.crowded() {
+			return Answer{}, &fault{code: api.Unavailable, cause: errCrowded}
+		}
 		if err := x.authenticate(ctx, route.auth); err != nil {
 			return Answer{}, err
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/coditect-ai/coditect-licenses/shared/api"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
 
 const secret = "10.0.0.7:6379 said NOAUTH"
@@ -116,23 +117,54 @@ func TestEndedTellsItsReason(t *testing.T) {
 	}
 }
 
-func TestUnavailableRetryAfter(t *testing.T) {
-	b := newBench(t, nil)
-	b.heartbeat.err = &license.UnavailableError{Backend: "redis", RetryAfter: 7500 * time.Millisecond, Err: errors.New("down")}
-	if got := b.heartbeatNow().Header().Get("Retry-After"); got != "8" {
-		t.Errorf("Retry-After = %q, want the error's, rounded up", got)
-	}
-	b.heartbeat.err = &license.UnavailableError{Backend: "redis", Err: errors.New("down")}
-	seen := map[int]bool{}
-	for range 200 {
-		n, err := strconv.Atoi(b.heartbeatNow().Header().Get("Retry-After"))
-		if err != nil || n < 1 || n > 5 {
-			t.Fatalf("Retry-After = %d, %v; want 1 to 5", n, err)
+// TestRetryAfter: never earlier than the hint, later only where a crowd would
+// come back at once, and the promised second where there is one.
+func TestRetryAfter(t *testing.T) {
+	least := func(int) int { return 0 }
+	most := func(n int) int { return n - 1 }
+	for _, tt := range []struct {
+		code        api.Code
+		hint        time.Duration
+		least, most int
+	}{
+		{api.Unavailable, 0, 1, web.RetrySpread},
+		{api.Unavailable, -time.Second, 1, web.RetrySpread},
+		{api.Unavailable, 1, 1, web.RetrySpread},
+		{api.Unavailable, 7500 * time.Millisecond, 8, 7 + web.RetrySpread},
+		{api.Unavailable, 8 * time.Second, 8, 7 + web.RetrySpread},
+		{api.RateLimited, time.Millisecond, 1, web.RetrySpread},
+		{api.RateLimited, 90 * time.Second, 90, 89 + web.RetrySpread},
+		{api.NoSeatsAvailable, 90 * time.Second, 90, 90},
+		{api.NoSeatsAvailable, 90*time.Second + 1, 91, 91},
+		{api.SessionEnded, 0, 0, 0},
+		{api.Internal, 0, 0, 0},
+		{api.Internal, -time.Second, 0, 0},
+	} {
+		if got := web.RetryAfter(tt.code, tt.hint, least); got != tt.least {
+			t.Errorf("%s, hint %v: at least %d, want %d", tt.code, tt.hint, got, tt.least)
 		}
-		seen[n] = true
+		if got := web.RetryAfter(tt.code, tt.hint, most); got != tt.most {
+			t.Errorf("%s, hint %v: at most %d, want %d", tt.code, tt.hint, got, tt.most)
+		}
 	}
-	if len(seen) != 5 {
-		t.Errorf("Retry-After took only the values %v: all clients come back at once", seen)
+}
+
+// TestRetryAfterIsSpread, with a hint as without.
+func TestRetryAfterIsSpread(t *testing.T) {
+	b := newBench(t, nil)
+	for hint, least := range map[time.Duration]int{0: 1, 7500 * time.Millisecond: 8} {
+		b.heartbeat.err = &license.UnavailableError{Backend: "redis", RetryAfter: hint, Err: errors.New("down")}
+		seen := map[int]bool{}
+		for range 500 { // one of ten values is missed once in 10^22 runs
+			n, err := strconv.Atoi(b.heartbeatNow().Header().Get("Retry-After"))
+			if err != nil || n < least || n >= least+web.RetrySpread {
+				t.Fatalf("Retry-After = %d, %v; want %d to %d", n, err, least, least+web.RetrySpread-1)
+			}
+			seen[n] = true
+		}
+		if len(seen) != web.RetrySpread {
+			t.Errorf("Retry-After took only the values %v: all clients come back at once", seen)
+		}
 	}
 }
 

@@ -214,8 +214,8 @@ func exampleSession() api.Session {
 		SessionID: "019ab00d-4c00-7000-8000-000000000001", LicenseID: "acme-pro", OrganizationID: "acme", UserID: "u-1",
 		HardwareID: "hw-1", Product: "studio", Plan: "pro", Entitlements: api.List{"export"},
 		AcquiredAt: api.NewTime(at), LastHeartbeatAt: api.NewTime(at), ExpiresAt: api.NewTime(at.Add(6 * time.Minute)),
-		HeartbeatIntervalSeconds: 120,
-		LicenseToken:             "eyJ…", LicenseTokenExpiresAt: api.NewTime(at.Add(time.Hour)),
+		HeartbeatIntervalSeconds: 120, NextHeartbeatAt: api.NewTime(at.Add(69_637 * time.Millisecond)),
+		LicenseToken: "eyJ…", LicenseTokenExpiresAt: api.NewTime(at.Add(time.Hour)),
 		SeatsUsed: 3, SeatsMax: 10, ServerTime: api.NewTime(at),
 	}
 }

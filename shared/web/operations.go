@@ -78,7 +78,7 @@ func Heartbeat() Operation {
 	return Operation{
 		ID: "heartbeat", Method: http.MethodPatch, Path: api.PathHeartbeat,
 		Summary:     "Keep a seat",
-		Description: "Renews a session of the caller. Send one every heartbeat_interval_seconds. The license token is in the answer only when it was renewed, or when the query has token=renew.",
+		Description: "Renews a session of the caller. Send the next at next_heartbeat_at, which is about every heartbeat_interval_seconds. The license token is in the answer only when it was renewed, or when the query has token=renew.",
 		Body:        BodyOptional, Request: reflect.TypeFor[api.HeartbeatRequest](), Renewable: true,
 		Answers: []Documented{{Status: http.StatusOK, Description: "The session, renewed.", Body: exampleSession()}},
 		Problems: []api.Code{

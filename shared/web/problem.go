@@ -181,19 +181,32 @@ func (f *fault) challengeOrInvalid() string {
 	return challengeInvalid
 }
 
-// wait is Retry-After in whole seconds, rounded up so that nobody is told to
-// come too early. Without a hint an unavailable backend gets 1–5 seconds at
-// random: clients that failed together must not come back together.
+// wait is the fault's Retry-After; zero is none.
 func (f *fault) wait() int {
-	if f.retryAfter > 0 {
-		whole := int(f.retryAfter / time.Second)
-		if f.retryAfter%time.Second > 0 {
-			whole++
-		}
-		return whole
+	return RetryAfter(f.code, f.retryAfter, rand.IntN)
+}
+
+// RetrySpread is over how many whole seconds Retry-After spreads clients that
+// were refused in the same moment. Of 100,000 who are, five send 32,000 a second
+// back at once and ten 18,000 (the storm test of client/pace); heartbeats have
+// minutes to spare, while more would be felt by whoever waits for a program to
+// start. Later waves are taken apart by the clients' own backoff.
+const RetrySpread = 10
+
+// RetryAfter is the value of that header, in whole seconds, for an answer with
+// this code; zero sends none. A hint is rounded up, and nobody is told to come
+// earlier: random, [rand.IntN] or a test's, only adds to it.
+//
+// It adds where many are refused at once and would return at once: unavailable
+// (everybody) and rate_limited (a user with hundreds of copies running).
+// no_seats_available keeps its promise, the time until the earliest expiry.
+func RetryAfter(code api.Code, hint time.Duration, random func(n int) int) int {
+	whole := int(hint / time.Second)
+	if hint%time.Second > 0 {
+		whole++
 	}
-	if f.code == api.Unavailable {
-		return 1 + rand.IntN(5) //nolint:gosec // spreads load, hides nothing
+	if code == api.Unavailable || code == api.RateLimited {
+		return max(whole, 1) + random(RetrySpread)
 	}
-	return 0
+	return max(whole, 0)
 }

@@ -1,12 +1,13 @@
 -- Mark a living session as ending: it expires at once, with a reason. From then
 -- on no heartbeat extends it and no acquire answers with it; whoever meets it
 -- completes the end, also when the process that marked it is gone.
--- KEYS  E N all data owed    ARGV  generation random | session user own_reason other_reason grant
+-- KEYS  E N all data owed marked    ARGV  generation random | session user own_reason other_reason grant
 -- user is compared with the session's; another user's session is FOREIGN when
 -- other_reason is ''. grant > 0 marks only while that is the count of attempts.
 -- Returns {EXPIRED, session, ended, data} | {GONE, owed} | {UNKNOWN, now} | {FOREIGN} | {TOUCHED}
 -- Complexity O(log n). Idempotent: the first mark stays.
--- The license's own set, which is not known here, keeps the old expiry until reserve.lua needs it.
+-- The license's own set, which is not known here, keeps the old expiry until
+-- reserve.lua needs it and finds the session among the marked.
 local no = closed()
 if no then return no end
 local all, data, owed = KEYS[3], KEYS[4], KEYS[5]
@@ -32,5 +33,6 @@ if expiry > now then
   raw, expiry = pack_session(s), now
   redis.call('HSET', data, session, raw)
   redis.call('ZADD', all, digits(now), session)
+  redis.call('ZADD', KEYS[6], digits(now), session)
 end
 return {EXPIRED, session, digits(expiry), raw}

@@ -1,5 +1,5 @@
 -- Reserve a seat, or find the one this holder has.
--- KEYS  E N all data licenses | license holders    ARGV  generation random |
+-- KEYS  E N all data licenses marked | license holders    ARGV  generation random |
 --       session holder who license max_license max_organization ttl token_ttl license_end limit
 -- Returns {OK | HELD, session, now, expiry, token_expiry, renewed, used, recorded, grant, acquired}
 --       | {STALE, now, session, expiry, data, …} | {FULL, cap (0 license, 1 organization), used, max, now, earliest}
@@ -10,7 +10,7 @@
 -- recorded before its seat is granted again.
 local no = closed()
 if no then return no end
-local all, data, licenses, license, holders = KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
+local all, data, licenses, marked, license, holders = KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 local session, holder, who, license_id = ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local max_license, max_organization = tonumber(ARGV[7]), tonumber(ARGV[8])
 local ttl, token_ttl, license_end, limit = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
@@ -41,9 +41,14 @@ local function full(cap, set, max)
 end
 -- mark.lua knows only the organization's set: whoever could be refused for a
 -- marked session, or has to name it, first brings its mark into the license's.
+-- Few are marked: those whose end is under way, or whose process died over it.
 if redis.call('ZCARD', license) >= max_license then
-  local ended = redis.call('ZREVRANGEBYSCORE', all, digits(now), '-inf', 'WITHSCORES', 'LIMIT', 0, limit)
-  for i = 1, #ended, 2 do redis.call('ZADD', license, 'XX', ended[i + 1], ended[i]) end
+  for _, id in ipairs(redis.call('ZRANGE', marked, 0, limit - 1)) do
+    if redis.call('ZSCORE', license, id) then
+      redis.call('ZADD', license, redis.call('ZSCORE', all, id) or '0', id)
+      redis.call('ZREM', marked, id)
+    end
+  end
 end
 local refusal = full(0, license, max_license) or full(1, all, max_organization)
 if refusal then return refusal end

@@ -91,6 +91,16 @@ func (f *Faulty) Repaid(ctx context.Context, caller license.Caller, sessionIDs .
 	return f.do(ctx, "Repaid", func() error { return f.Ledger.Repaid(ctx, caller, sessionIDs...) })
 }
 
+// Claim implements [seats.Ledger].
+func (f *Faulty) Claim(ctx context.Context, caller license.Caller, nonce string) (bool, error) {
+	return around(ctx, f, "Claim", func() (bool, error) { return f.Ledger.Claim(ctx, caller, nonce) })
+}
+
+// Disclaim implements [seats.Ledger].
+func (f *Faulty) Disclaim(ctx context.Context, caller license.Caller, nonce string) error {
+	return f.do(ctx, "Disclaim", func() error { return f.Ledger.Disclaim(ctx, caller, nonce) })
+}
+
 // Stage implements [seats.Ledger].
 func (f *Faulty) Stage(ctx context.Context, caller license.Caller, nonce string, epoch int64, sessions []license.Session) error {
 	return f.do(ctx, "Stage", func() error { return f.Ledger.Stage(ctx, caller, nonce, epoch, sessions) })

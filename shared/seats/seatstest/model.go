@@ -52,6 +52,8 @@ type tenant struct {
 	ledgers    map[string]*ledger
 	owed       map[string]entry
 	dead       map[string]bool
+	lease      time.Time // when the lease on the rebuild of leaseOf ends
+	leaseOf    string
 }
 
 // ledger is one generation.

@@ -80,6 +80,35 @@ func (m *Model) rebuilding(ctx context.Context, caller license.Caller, nonce str
 	return t, nil
 }
 
+// Claim implements [seats.Ledger].
+func (m *Model) Claim(ctx context.Context, caller license.Caller, nonce string) (bool, error) {
+	t, err := m.rebuilding(ctx, caller, nonce)
+	if err != nil {
+		return false, err
+	}
+	defer m.mu.Unlock()
+	if t.leaseOf == nonce && t.lease.After(m.now) {
+		return false, nil
+	}
+	m.renewLease(t)
+	return true, nil
+}
+
+// Disclaim implements [seats.Ledger].
+func (m *Model) Disclaim(ctx context.Context, caller license.Caller, nonce string) error {
+	t, err := m.rebuilding(ctx, caller, nonce)
+	if err != nil {
+		return err
+	}
+	defer m.mu.Unlock()
+	t.leaseOf = ""
+	return nil
+}
+
+func (m *Model) renewLease(t *tenant) {
+	t.leaseOf, t.lease = t.nonce, m.now.Add(seats.RebuildLease(m.sessionTTL))
+}
+
 func generation(epoch int64, nonce string) string { return fmt.Sprintf("%d of %s", epoch, nonce) }
 
 // staged is the generation a rebuild fills.
@@ -99,6 +128,7 @@ func (m *Model) Stage(ctx context.Context, caller license.Caller, nonce string, 
 		return err
 	}
 	defer m.mu.Unlock()
+	m.renewLease(t)
 	l := t.staged(generation(epoch, nonce))
 	if len(sessions) > 0 {
 		t.dead[generation(epoch, nonce)] = true

@@ -17,6 +17,8 @@ func rebuildTests() map[string]func(*bench) {
 		"a promotion is noticed":              promotionNoticed,
 		"exactly the staged, with a full TTL": exactlyTheStaged,
 		"of several chunks":                   manyChunks,
+		"one process has the lease":           oneClaims,
+		"a lease without a rebuild":           nothingToClaim,
 		"overtaken":                           overtaken,
 		"a nonce of another incarnation":      lateRebuild,
 		"an owed end stays out":               owedStaysOut,
@@ -66,6 +68,56 @@ func everyCallAsks(b *bench) {
 	}
 	b.rebuild(acme, 2)
 	b.same("sessions after refused calls", b.held(acme), 0)
+}
+
+func (b *bench) claim(org, nonce string, want bool) {
+	b.Helper()
+	got, err := b.Ledger.Claim(b.Context(), license.Service(org), nonce)
+	b.ok(err)
+	b.same("has the lease", got, want)
+}
+
+func oneClaims(b *bench) {
+	before := b.take(want{}).Now
+	b.Lose()
+	ctx, service := b.Context(), license.Service(acme)
+	nonce, lease := b.nonce(acme), seats.RebuildLease(sessionTTL)
+	b.claim(acme, nonce, true)
+	b.claim(acme, nonce, false)
+	b.claim(globex, b.nonce(globex), true)
+	b.Advance(lease / 2)
+	b.ok(b.Ledger.Stage(ctx, service, nonce, 2, []license.Session{recorded("a", "ann", before)})) // a sign of life
+	b.Advance(lease * 3 / 4)
+	b.claim(acme, nonce, false)
+	b.Advance(lease)
+	b.claim(acme, nonce, true)
+	b.ok(b.Ledger.Disclaim(ctx, service, nonce))
+	b.claim(acme, nonce, true)
+	b.Promote()
+	next := b.nonce(acme)
+	b.claim(acme, next, true) // that lease was another server's
+	if _, err := b.Ledger.Claim(ctx, service, nonce); !errors.Is(err, seats.ErrLost) {
+		b.Errorf("lease on a rebuild of a server that is gone: %v", err)
+	}
+}
+
+func nothingToClaim(b *bench) {
+	ctx, service := b.Context(), license.Service(acme)
+	for _, nonce := range []string{"", "made up"} {
+		if _, err := b.Ledger.Claim(ctx, service, nonce); !errors.Is(err, seats.ErrLost) {
+			b.Errorf("lease on %q: %v", nonce, err)
+		}
+		if err := b.Ledger.Disclaim(ctx, service, nonce); !errors.Is(err, seats.ErrLost) {
+			b.Errorf("lease on %q given back: %v", nonce, err)
+		}
+	}
+	b.Lose()
+	nonce := b.nonce(acme)
+	b.claim(acme, nonce, true)
+	b.rebuild(acme, 2)
+	if _, err := b.Ledger.Claim(ctx, service, nonce); !errors.Is(err, seats.ErrLost) {
+		b.Errorf("lease on a rebuild that is done: %v", err)
+	}
 }
 
 func oneNonce(b *bench) {

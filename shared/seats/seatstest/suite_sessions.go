@@ -275,7 +275,21 @@ func markTests() map[string]func(*bench) {
 		"an unknown one":                 markUnknown,
 		"only while nobody else answers": markGrant,
 		"frees the organization's cap":   markAndCaps,
+		"frees its license at any size":  markAmongMany,
 	}
+}
+
+// markAmongMany: however many others have expired since, a marked session neither
+// refuses anybody nor goes unnamed.
+func markAmongMany(b *bench) {
+	for i := range 450 { // more than one grant is told of
+		b.take(want{license: "lab", user: fmt.Sprint("lab-", i)})
+	}
+	b.Advance(sessionTTL / 2)
+	h := b.take(want{max: 1})
+	b.mark(h, license.EndReleased)
+	b.Advance(sessionTTL / 2)
+	b.same("must go", b.stale(want{user: "bob", max: 1}), []string{h.ID})
 }
 
 func markLiving(b *bench) {

@@ -1,0 +1,66 @@
+package redisconn
+
+import (
+	"context"
+	"errors"
+	"net"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/coditect-ai/coditect-licenses/shared/circuit"
+)
+
+// guarded is a hook that puts one server's circuit around its commands: a
+// command with all its repeats is one call. Of a cluster every node has its own,
+// so that one dead master costs only the organizations it holds.
+type guarded struct{ circuit *circuit.Breaker }
+
+func (cfg Config) guard(client *redis.Client) {
+	client.AddHook(guarded{circuit.New(circuit.Options{
+		Backend: Backend + " " + client.Options().Addr, Cooldown: cfg.Cooldown, Unanswered: unanswered, Log: cfg.Log,
+	})})
+}
+
+// DialHook implements [redis.Hook]. Connections are made for commands, which are guarded.
+func (guarded) DialHook(next redis.DialHook) redis.DialHook {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) { return next(ctx, network, addr) }
+}
+
+// ProcessHook implements [redis.Hook].
+func (g guarded) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		return g.pass(ctx, func(ctx context.Context) error { return next(ctx, cmd) }, cmd)
+	}
+}
+
+// ProcessPipelineHook implements [redis.Hook].
+func (g guarded) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		return g.pass(ctx, func(ctx context.Context) error { return next(ctx, cmds) }, cmds...)
+	}
+}
+
+// inside marks the context of a command that passed its circuit. go-redis sends
+// what sets up a new connection through the same hooks, as part of the command
+// that needed it: refusing that would keep the circuit open for ever.
+type inside struct{}
+
+func (g guarded) pass(ctx context.Context, send func(context.Context) error, cmds ...redis.Cmder) error {
+	if ctx.Value(inside{}) != nil || ctx.Err() != nil {
+		return send(ctx) // with its time over, a command says nothing about the server
+	}
+	err := g.circuit.Do(func() error { return send(context.WithValue(ctx, inside{}, true)) })
+	// Who reads a result asks the command, not the client.
+	if errors.Is(err, circuit.ErrOpen) {
+		for _, cmd := range cmds {
+			cmd.SetErr(err)
+		}
+	}
+	return err
+}
+
+// unanswered: whatever the server itself said, an error too, is an answer.
+func unanswered(err error) bool {
+	var said redis.Error
+	return err != nil && !errors.As(err, &said)
+}

@@ -1,0 +1,89 @@
+package seats_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/seats"
+	"github.com/coditect-ai/coditect-licenses/shared/store"
+	"github.com/coditect-ai/coditect-licenses/shared/store/storetest"
+)
+
+// TestARefusalWaitsForTheGrantAtWork that took the last seat: is its record down,
+// the seat is free again, and what is to be told is the outage.
+func TestARefusalWaitsForTheGrantAtWork(t *testing.T) {
+	down := storetest.Outage(store.ErrNotWritten)
+	for name, tt := range map[string]struct {
+		record error
+		want   func(error) bool
+	}{
+		"recorded":    {nil, func(err error) bool { return errors.As(err, new(*license.NoSeatsError)) }},
+		"record down": {down, func(err error) bool { return errors.As(err, new(*license.UnavailableError)) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.pool(nil).reap() // rebuilt
+			g := newGate(seats.StepReserved)
+			p := w.pool(g.onStep)
+			finish := stopped(t, g, func() (seats.Hold, error) { return p.acquire("ann", 1) })
+			w.failing(only("Create", tt.record))
+			refused, done := make(chan struct{}), make(chan error, 1)
+			w.onceRefused(func() { close(refused) })
+			go func() {
+				_, err := p.acquire("bob", 1)
+				done <- err
+			}()
+			<-refused
+			if o := finish(); (o.err != nil) != (tt.record != nil) {
+				t.Fatal(o.err)
+			}
+			if err := <-done; !tt.want(err) {
+				t.Errorf("the one refused meanwhile: %v", err)
+			}
+		})
+	}
+}
+
+// onceRefused calls f when the ledger has refused somebody.
+func (w *world) onceRefused(f func()) {
+	after := w.ledger.After
+	w.ledger.After = func(ctx context.Context, method string, err error) error {
+		if errors.As(err, new(*license.NoSeatsError)) && f != nil {
+			f()
+			f = nil
+		}
+		return after(ctx, method, err)
+	}
+}
+
+// TestARefusalDoesNotOutwaitItsRequest: with its time over it is told neither.
+func TestARefusalDoesNotOutwaitItsRequest(t *testing.T) {
+	w := newWorld(t)
+	w.pool(nil).reap()
+	g := newGate(seats.StepReserved)
+	p := w.pool(g.onStep)
+	finish := stopped(t, g, func() (seats.Hold, error) { return p.acquire("ann", 1) })
+	ctx, cancel := context.WithCancel(t.Context())
+	w.onceRefused(cancel)
+	_, err := p.Acquire(ctx, user("bob"), request("bob", 1), signed)
+	var down *license.UnavailableError
+	if !errors.As(err, &down) {
+		t.Errorf("error = %v", err)
+	}
+	if o := finish(); o.err != nil {
+		t.Fatal(o.err)
+	}
+}
+
+// TestAPanicIsAnAttemptThatFailed, not one to wait for.
+func TestAPanicIsAnAttemptThatFailed(t *testing.T) {
+	w := newWorld(t)
+	p := w.pool(nil)
+	func() {
+		defer func() { _ = recover() }()
+		_, _ = p.Acquire(t.Context(), user("ann"), request("ann", 1), func(context.Context, seats.Hold) error { panic("a fault") })
+	}()
+	p.refused("bob", 1) // at once: the seat lives until its holder is back, or its TTL is over
+}
