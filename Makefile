@@ -12,8 +12,13 @@ GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 MIN_COVERAGE  := 85
 COVERAGE_FILE := coverage.out
 
+# What make torture does; seed 0 chooses one and prints it.
+SEED          ?= 0
+DURATION      ?= 3m
+TOPOLOGY      ?= both
+
 .DEFAULT_GOAL := help
-.PHONY: help run test test-tools lint fmt bench
+.PHONY: help run test test-tools lint fmt bench torture
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,3 +48,6 @@ fmt: ## format the Go files
 
 bench: ## measure the service under load (cmd/bench)
 	$(GO) run ./cmd/bench
+
+torture: test-tools ## break everything around the service, check every promise (SEED= DURATION=3m TOPOLOGY=both|replica|cluster)
+	$(GO) run ./cmd/torture --seed $(SEED) --duration $(DURATION) --topology $(TOPOLOGY)

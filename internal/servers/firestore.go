@@ -38,7 +38,10 @@ var errNotInstalled = errors.New("not installed")
 // which takes some seconds; [Main] or [Stop] ends it.
 func Firestore(t testing.TB) (addr string) {
 	t.Helper()
-	addresses, err := shared.get("firestore", startFirestore)
+	addresses, err := shared.get("firestore", func() ([]string, func() error, error) {
+		addr, stop, err := StartFirestore()
+		return []string{addr}, stop, err
+	})
 	if errors.Is(err, errNotInstalled) {
 		missing(t, "the Firestore emulator", err.Error()+"; "+howToInstallFirestore)
 	}
@@ -48,30 +51,30 @@ func Firestore(t testing.TB) (addr string) {
 	return addresses[0]
 }
 
-func startFirestore() ([]string, func() error, error) {
+// StartFirestore is [Firestore] outside of tests: stop ends the emulator.
+func StartFirestore() (addr string, stop func() error, err error) {
 	java, jar, err := findEmulator()
 	if err != nil {
-		return nil, nil, err
+		return "", nil, err
 	}
 	dir, err := os.MkdirTemp("", "firestore-shared-*")
 	if err != nil {
-		return nil, nil, err
+		return "", nil, err
 	}
 	proc, addr, err := runEmulator(dir, java, jar)
 	if err != nil {
-		return nil, nil, errors.Join(err, os.RemoveAll(dir))
+		return "", nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	stop := func() error { return errors.Join(proc.kill(), os.RemoveAll(dir)) }
-	return []string{addr}, stop, nil
+	return addr, func() error { return errors.Join(proc.Kill(), os.RemoveAll(dir)) }, nil
 }
 
 // runEmulator starts the emulator on a free port; when somebody else was
 // faster to listen there, on another.
-func runEmulator(dir, java, jar string) (*process, string, error) {
+func runEmulator(dir, java, jar string) (*Process, string, error) {
 	const attempts = 3
 	var errs []error
 	for range attempts {
-		port, err := freePort()
+		port, err := FindPort()
 		if err != nil {
 			return nil, "", err
 		}
@@ -84,14 +87,14 @@ func runEmulator(dir, java, jar string) (*process, string, error) {
 	return nil, "", errors.Join(errs...)
 }
 
-func runEmulatorOn(port int, dir, java, jar string) (*process, error) {
-	proc, err := startProcess(dir, java, "-Djava.awt.headless=true", "-Xmx512m", "-cp", jar,
+func runEmulatorOn(port int, dir, java, jar string) (*Process, error) {
+	proc, err := StartProcess(dir, java, "-Djava.awt.headless=true", "-Xmx512m", "-cp", jar,
 		emulatorMain, "start", "--host=127.0.0.1", "--port="+strconv.Itoa(port))
 	if err != nil {
 		return nil, err
 	}
 	if err := waitFor(proc.exited, func() bool { return emulatorAnswers(loopback(port)) }); err != nil {
-		return nil, errors.Join(fmt.Errorf("Firestore emulator %s: %w; it wrote:\n%s", loopback(port), err, proc.output()), proc.kill())
+		return nil, errors.Join(fmt.Errorf("Firestore emulator %s: %w; it wrote:\n%s", loopback(port), err, proc.Output()), proc.Kill())
 	}
 	return proc, nil
 }

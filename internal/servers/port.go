@@ -23,14 +23,15 @@ const (
 // to fail.
 func FreePort(t testing.TB) int {
 	t.Helper()
-	port, err := freePort()
+	port, err := FindPort()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return port
 }
 
-func freePort() (int, error) {
+// FindPort is [FreePort] outside of tests.
+func FindPort() (int, error) {
 	const attempts = 100
 	for range attempts {
 		port := firstPort + rand.IntN(ports) // spreads parallel test processes, guards nothing

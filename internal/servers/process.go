@@ -10,20 +10,22 @@ import (
 	"syscall"
 )
 
-// process is one child process with its output in a file.
-type process struct {
+// Process is one child process with its output in a file. Its methods may be
+// called from any goroutine.
+type Process struct {
 	pid     int
 	logPath string
 	exited  chan struct{} // closed once the process is gone and reaped
 }
 
-// startProcess runs a program in dir, its output appended to dir/output.log.
+// StartProcess runs a program in dir, its output appended to dir/output.log. It
+// does not outlive this process (on Linux), and ends by [Process.Kill].
 //
 // On Linux the child gets SIGKILL when its parent dies. "Parent" there is the
 // operating system's thread that forked it (prctl(2), PR_SET_PDEATHSIG), and
 // the Go runtime ends idle threads when it likes. Therefore the goroutine that
 // forks keeps its thread, and stays blocked on it until the child is gone.
-func startProcess(dir, program string, args ...string) (*process, error) {
+func StartProcess(dir, program string, args ...string) (*Process, error) {
 	logPath := filepath.Join(dir, "output.log")
 	output, err := os.OpenFile(logPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -32,7 +34,7 @@ func startProcess(dir, program string, args ...string) (*process, error) {
 	cmd := exec.Command(program, args...) //nolint:noctx // ended by pid, not by a context
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, output, output
 	cmd.SysProcAttr = dieWithParent()
-	p := &process{logPath: logPath, exited: make(chan struct{})}
+	p := &Process{logPath: logPath, exited: make(chan struct{})}
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread()
@@ -52,18 +54,25 @@ func startProcess(dir, program string, args ...string) (*process, error) {
 	return p, nil
 }
 
-// kill ends the process at once and returns when it is gone.
-func (p *process) kill() error {
-	if err := p.signal(syscall.SIGKILL); err != nil && !errors.Is(err, os.ErrProcessDone) {
+// Pid is the process id, also of a process that is gone.
+func (p *Process) Pid() int { return p.pid }
+
+// Exited is closed once the process is gone.
+func (p *Process) Exited() <-chan struct{} { return p.exited }
+
+// Kill ends the process at once and returns when it is gone; killing it again
+// changes nothing.
+func (p *Process) Kill() error {
+	if err := p.Signal(syscall.SIGKILL); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
 	<-p.exited
 	return nil
 }
 
-// signal sends a signal to this process alone. Once the process is gone its
+// Signal sends a signal to this process alone. Once the process is gone its
 // number may be somebody else's: os.ErrProcessDone then, and nothing is sent.
-func (p *process) signal(s syscall.Signal) error {
+func (p *Process) Signal(s syscall.Signal) error {
 	select {
 	case <-p.exited:
 		return os.ErrProcessDone
@@ -75,8 +84,8 @@ func (p *process) signal(s syscall.Signal) error {
 	return nil
 }
 
-// output returns the last part of what the process wrote, for error messages.
-func (p *process) output() string {
+// Output returns the last part of what the process wrote, for error messages.
+func (p *Process) Output() string {
 	const tail = 4 << 10
 	text, err := os.ReadFile(p.logPath)
 	if err != nil {

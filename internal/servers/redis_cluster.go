@@ -38,48 +38,66 @@ func startCluster() ([]string, func() error, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	var nodes []clusterNode
-	stop := func() error {
-		errs := []error{}
-		for _, node := range nodes {
-			errs = append(errs, node.proc.kill())
-		}
-		return errors.Join(append(errs, os.RemoveAll(dir))...)
-	}
-	for i := range masters {
-		node, err := newClusterNode(filepath.Join(dir, strconv.Itoa(i)))
-		if err != nil {
-			return nil, nil, errors.Join(err, stop())
-		}
-		nodes = append(nodes, node)
-	}
-	if err := formCluster(context.Background(), nodes); err != nil {
-		return nil, nil, errors.Join(err, stop())
+	nodes, err := StartCluster(context.Background(), dir)
+	if err != nil {
+		return nil, nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	addresses := make([]string, 0, masters)
 	for _, node := range nodes {
 		addresses = append(addresses, node.Addr())
 	}
+	stop := func() error { return errors.Join(killAll(nodes), os.RemoveAll(dir)) }
 	return addresses, stop, nil
+}
+
+// StartCluster starts a Redis Cluster of three masters, whose files are below
+// dir. announce are the ports under which clients are told to find the nodes,
+// for example a proxy's; none: their own.
+func StartCluster(ctx context.Context, dir string, announce ...int) ([]*RedisProcess, error) {
+	var nodes []clusterNode
+	var processes []*RedisProcess
+	for i := range masters {
+		var args []string
+		if i < len(announce) {
+			args = []string{"--cluster-announce-ip", "127.0.0.1", "--cluster-announce-port", strconv.Itoa(announce[i])}
+		}
+		node, err := newClusterNode(filepath.Join(dir, strconv.Itoa(i)), args...)
+		if err != nil {
+			return nil, errors.Join(err, killAll(processes))
+		}
+		nodes, processes = append(nodes, node), append(processes, node.RedisProcess)
+	}
+	if err := formCluster(ctx, nodes); err != nil {
+		return nil, errors.Join(err, killAll(processes))
+	}
+	return processes, nil
+}
+
+func killAll(processes []*RedisProcess) error {
+	var errs []error
+	for _, p := range processes {
+		errs = append(errs, p.Kill())
+	}
+	return errors.Join(errs...)
 }
 
 // clusterNode is a server with the port on which it talks to the others. By
 // default that is port + 10000; chosen freely it cannot collide unseen.
 type clusterNode struct {
-	*RedisServer
+	*RedisProcess
 	busPort int
 }
 
-func newClusterNode(dir string) (clusterNode, error) {
+func newClusterNode(dir string, args ...string) (clusterNode, error) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return clusterNode{}, err
 	}
-	busPort, err := freePort()
+	busPort, err := FindPort()
 	if err != nil {
 		return clusterNode{}, err
 	}
-	server, err := newRedis(dir, "--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(busPort))
-	return clusterNode{RedisServer: server, busPort: busPort}, err
+	server, err := StartRedis(dir, append(args, "--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(busPort))...)
+	return clusterNode{RedisProcess: server, busPort: busPort}, err
 }
 
 // formCluster gives each node its share of the slots, introduces the others to
@@ -92,7 +110,7 @@ func formCluster(ctx context.Context, nodes []clusterNode) error {
 	}
 	for _, node := range nodes {
 		if err := waitClustered(ctx, node); err != nil {
-			return fmt.Errorf("cluster node %s: %w; it wrote:\n%s", node.Addr(), err, node.proc.output())
+			return fmt.Errorf("cluster node %s: %w; it wrote:\n%s", node.Addr(), err, node.Output())
 		}
 	}
 	return nil
@@ -112,10 +130,16 @@ func joinCluster(ctx context.Context, node clusterNode, i int, first clusterNode
 	return errors.Join(err, client.Do(ctx, "CLUSTER", "MEET", "127.0.0.1", first.port, first.busPort).Err())
 }
 
+// WaitClustered waits until the node sees the whole cluster working, for example
+// after it was started again.
+func WaitClustered(ctx context.Context, node *RedisProcess) error {
+	return waitClustered(ctx, clusterNode{RedisProcess: node})
+}
+
 func waitClustered(ctx context.Context, node clusterNode) error {
 	client := adminClient(node.Addr())
 	defer func() { _ = client.Close() }()
-	return waitFor(node.proc.exited, func() bool { return seesWholeCluster(ctx, client) })
+	return waitFor(node.proc.Exited(), func() bool { return seesWholeCluster(ctx, client) })
 }
 
 func seesWholeCluster(ctx context.Context, client *redis.Client) bool {

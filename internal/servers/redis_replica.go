@@ -2,6 +2,8 @@ package servers
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"testing"
@@ -15,32 +17,39 @@ import (
 // Memorystore: what the master acknowledged last may be missing here.
 func RedisReplica(t testing.TB, of *RedisServer) *RedisServer {
 	t.Helper()
-	host, port, err := net.SplitHostPort(of.Addr())
+	process, err := StartReplica(t.Context(), t.TempDir(), of.Addr())
 	if err != nil {
 		t.Fatal(err)
 	}
-	replica := Redis(t, "--replicaof", host+" "+port)
-	client := adminClient(replica.Addr())
-	defer func() { _ = client.Close() }()
-	err = waitFor(replica.proc.exited, func() bool {
-		info, err := client.Info(t.Context(), "replication").Result()
-		return err == nil && strings.Contains(info, "master_link_status:up")
-	})
-	if err != nil {
-		t.Fatalf("replica of %s: %v", of.Addr(), err)
-	}
+	replica := &RedisServer{RedisProcess: process, t: t}
+	t.Cleanup(replica.end)
 	return replica
 }
 
-// Promote makes a replica a master, as a failover does: it keeps the data it
-// has, takes writes, and has a new replication id (master_replid).
-func (r *RedisServer) Promote() {
+// StartReplica is [RedisReplica] outside of tests; of is how the replica reaches
+// its master, possibly through a proxy.
+func StartReplica(ctx context.Context, dir, of string) (*RedisProcess, error) {
+	host, port, err := net.SplitHostPort(of)
+	if err != nil {
+		return nil, err
+	}
+	replica, err := StartRedis(dir, "--replicaof", host+" "+port)
+	if err != nil {
+		return nil, err
+	}
+	if err := replica.waitReplicated(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("replica of %s: %w", of, err), replica.Kill())
+	}
+	return replica, nil
+}
+
+func (r *RedisProcess) waitReplicated(ctx context.Context) error {
 	client := adminClient(r.Addr())
 	defer func() { _ = client.Close() }()
-	r.check(client.Do(context.Background(), "REPLICAOF", "NO", "ONE").Err())
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.args = nil // a later Start runs a master, not a replica of the old one
+	return waitFor(r.proc.Exited(), func() bool {
+		info, err := client.Info(ctx, "replication").Result()
+		return err == nil && strings.Contains(info, "master_link_status:up")
+	})
 }
 
 // adminClient is for this package's own commands to a server it started.

@@ -172,7 +172,7 @@ func TestClusterServesEverySlotThroughEveryNode(t *testing.T) {
 
 func TestAnOccupiedPortIsNotMistakenForOurs(t *testing.T) {
 	occupant := Redis(t)
-	intruder := &RedisServer{port: occupant.port, dir: t.TempDir()}
+	intruder := &RedisProcess{port: occupant.port, dir: t.TempDir()}
 	err := intruder.run()
 	if err == nil {
 		t.Fatal("a server on an occupied port counts as started")
@@ -183,7 +183,7 @@ func TestAnOccupiedPortIsNotMistakenForOurs(t *testing.T) {
 }
 
 func TestStartProcessReportsAMissingProgram(t *testing.T) {
-	_, err := startProcess(t.TempDir(), "no-such-program-anywhere")
+	_, err := StartProcess(t.TempDir(), "no-such-program-anywhere")
 	if !errors.Is(err, exec.ErrNotFound) {
 		t.Errorf("error = %v, want %v", err, exec.ErrNotFound)
 	}
@@ -192,7 +192,7 @@ func TestStartProcessReportsAMissingProgram(t *testing.T) {
 func TestSignalsNeverReachAReusedPid(t *testing.T) {
 	server := Redis(t)
 	server.Kill()
-	if err := server.proc.signal(syscall.SIGSTOP); err == nil {
+	if err := server.proc.Signal(syscall.SIGSTOP); err == nil {
 		t.Error("a signal was sent to a process that is gone")
 	}
 }

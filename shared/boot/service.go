@@ -35,6 +35,9 @@ type Clients struct {
 	Users  *identity.Verifier
 	// Schedulers verify the reaper's caller, one per accepted audience.
 	Schedulers []*identity.Scheduler
+	// OnStep stops the seat protocol at a boundary, for tests of crashes; nil
+	// in production.
+	OnStep func(context.Context, seats.Step) error
 }
 
 // Service is the parts of a process, ready for the functions.
@@ -66,7 +69,7 @@ func Assemble(cfg config.Config, clients Clients, log *slog.Logger, now func() t
 		return nil, fmt.Errorf("boot: %w", err)
 	}
 	s.Ledger = ledger
-	if s.Pool, err = seats.NewPool(ledger, clients.Record, seats.Options{SessionTTL: cfg.SessionTTL, Log: log}); err != nil {
+	if s.Pool, err = seats.NewPool(ledger, clients.Record, seats.Options{SessionTTL: cfg.SessionTTL, Log: log, OnStep: clients.OnStep}); err != nil {
 		return nil, fmt.Errorf("boot: %w", err)
 	}
 	if err := s.openDesk(); err != nil {

@@ -225,5 +225,10 @@ func (s *Stack) RunReaper(w http.ResponseWriter, r *http.Request) {
 
 // SchedulerToken is an OIDC token as Cloud Scheduler sends it.
 func (s *Stack) SchedulerToken() string {
-	return s.IDP.SchedulerToken(fakeidp.SchedulerClaims{Audience: schedulerAudience, Email: schedulerAccount})
+	return s.IDP.SchedulerToken(SchedulerClaims())
+}
+
+// SchedulerClaims is whose OIDC token a stack's reaper accepts.
+func SchedulerClaims() fakeidp.SchedulerClaims {
+	return fakeidp.SchedulerClaims{Audience: schedulerAudience, Email: schedulerAccount}
 }

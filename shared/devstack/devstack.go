@@ -6,6 +6,7 @@
 package devstack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/devstack/fakeredis"
 	"github.com/coditect-ai/coditect-licenses/shared/identity"
 	"github.com/coditect-ai/coditect-licenses/shared/redisconn"
+	"github.com/coditect-ai/coditect-licenses/shared/seats"
 	"github.com/coditect-ai/coditect-licenses/shared/store"
 	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
@@ -42,9 +44,22 @@ type Options struct {
 	// KMS is the host:port of a [fakekms.Server] in another process, so that
 	// its signing does not count as this one's work; empty embeds one.
 	KMS string
+	// IDP is the host:port where another process serves [fakeidp.IDP.Handler],
+	// so that several stacks trust one issuer; empty makes an issuer of its own.
+	IDP string
 	// SessionTTL, HeartbeatInterval, TokenTTL and EntitlementCacheTTL are as in
 	// [config.Config], without its bounds: a local run may be quick.
 	SessionTTL, HeartbeatInterval, TokenTTL, EntitlementCacheTTL time.Duration
+	// BackendDeadline and RequestDeadline are as in [config.Config]; 0 is the
+	// default there.
+	BackendDeadline, RequestDeadline time.Duration
+	// CircuitCooldown is as in [config.Config]; 0 is the service's own.
+	CircuitCooldown time.Duration
+	// Bare calls no backend at start, so that it starts whatever is down, and
+	// leaves it to the caller which organizations there are.
+	Bare bool
+	// OnStep is as in [boot.Clients].
+	OnStep func(context.Context, seats.Step) error
 	// RateLimitPerUser is as in [config.Config]; 0 is no limit.
 	RateLimitPerUser int
 	// Log gets one line per request; nil logs nothing.
@@ -79,7 +94,7 @@ const (
 type Stack struct {
 	// Service is the parts the functions were made of.
 	Service *boot.Service
-	// IDP issues ID tokens, KMS signs license tokens; KMS is nil with another process's.
+	// IDP issues ID tokens, KMS signs license tokens; nil with another process's.
 	IDP *fakeidp.IDP
 	KMS *fakekms.Server
 	// Redis is the embedded server; nil with a real one.
@@ -102,7 +117,11 @@ func Start(ctx context.Context, opts Options) (*Stack, error) {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
+	opts.BackendDeadline = cmp.Or(opts.BackendDeadline, 5*time.Second)
+	opts.RequestDeadline = cmp.Or(opts.RequestDeadline, 10*time.Second)
+	opts.CircuitCooldown = cmp.Or(opts.CircuitCooldown, circuit.DefaultCooldown)
 	s := &Stack{opts: opts}
+	s.clients.OnStep = opts.OnStep
 	for _, part := range []func(context.Context) error{s.issuers, s.signer, s.ledger, s.record, s.assemble, s.seed} {
 		if err := part(ctx); err != nil {
 			return nil, errors.Join(fmt.Errorf("local stack: %w", err), s.Close())
@@ -131,8 +150,8 @@ func (s *Stack) config() config.Config {
 		SessionTTL:  s.opts.SessionTTL, HeartbeatInterval: s.opts.HeartbeatInterval, TokenTTL: s.opts.TokenTTL,
 		EntitlementCacheTTL: s.opts.EntitlementCacheTTL,
 		KeyActivationDelay:  10 * time.Minute,
-		RequestDeadline:     10 * time.Second, BackendDeadline: 5 * time.Second, ReapBudget: 45 * time.Second,
-		RedisDeadline: s.redisDeadline(), CircuitCooldown: circuit.DefaultCooldown, MaxInFlight: 1000,
+		RequestDeadline:     s.opts.RequestDeadline, BackendDeadline: s.opts.BackendDeadline, ReapBudget: 45 * time.Second,
+		RedisDeadline: s.redisDeadline(), CircuitCooldown: s.opts.CircuitCooldown, MaxInFlight: 1000,
 		RateLimitPerUser: s.opts.RateLimitPerUser,
 	}
 }
@@ -143,20 +162,21 @@ func (s *Stack) redisDeadline() time.Duration {
 	if s.opts.Redis == "" {
 		return 5 * time.Second
 	}
-	return 500 * time.Millisecond
+	return min(500*time.Millisecond, s.opts.BackendDeadline)
 }
 
 func (s *Stack) issuers(ctx context.Context) (err error) {
-	if s.IDP, err = fakeidp.New(fakeidp.Config{ProjectID: Project, Now: s.opts.Now}); err != nil {
+	keys, err := s.keyClient()
+	if err != nil {
 		return err
 	}
-	s.clients.Users, err = identity.New(ctx, identity.Config{ProjectID: Project, KeyClient: s.IDP.Client(), Now: s.opts.Now})
+	s.clients.Users, err = identity.New(ctx, identity.Config{ProjectID: Project, KeyClient: keys, Now: s.opts.Now})
 	if err != nil {
 		return err
 	}
 	s.onClose(func() error { s.clients.Users.Close(); return nil })
 	scheduler, err := identity.NewScheduler(identity.SchedulerConfig{
-		Audience: schedulerAudience, ServiceAccount: schedulerAccount, KeyClient: s.IDP.Client(), Now: s.opts.Now,
+		Audience: schedulerAudience, ServiceAccount: schedulerAccount, KeyClient: keys, Now: s.opts.Now,
 	})
 	if err != nil {
 		return err
@@ -164,6 +184,18 @@ func (s *Stack) issuers(ctx context.Context) (err error) {
 	s.onClose(func() error { scheduler.Close(); return nil })
 	s.clients.Schedulers = []*identity.Scheduler{scheduler}
 	return nil
+}
+
+func (s *Stack) keyClient() (_ *http.Client, err error) {
+	if s.opts.IDP != "" {
+		keys := fakeidp.ClientAt(s.opts.IDP)
+		s.onClose(func() error { keys.CloseIdleConnections(); return nil })
+		return keys, nil
+	}
+	if s.IDP, err = fakeidp.New(fakeidp.Config{ProjectID: Project, Now: s.opts.Now}); err != nil {
+		return nil, err
+	}
+	return s.IDP.Client(), nil
 }
 
 func (s *Stack) signer(ctx context.Context) error {
@@ -196,7 +228,8 @@ func (s *Stack) signerOptions() (options []option.ClientOption, err error) {
 func (s *Stack) ledger(ctx context.Context) (err error) {
 	attempt := s.config().RedisAttempt()
 	cfg := redisconn.Config{
-		Addr: s.opts.Redis, PoolSize: 64, ReadTimeout: attempt, WriteTimeout: attempt, PoolTimeout: attempt, Log: s.opts.Log,
+		Addr: s.opts.Redis, PoolSize: 64, ReadTimeout: attempt, WriteTimeout: attempt, PoolTimeout: attempt,
+		Cooldown: s.opts.CircuitCooldown, Log: s.opts.Log,
 	}
 	if cfg.Addr == "" {
 		if s.Redis, err = fakeredis.Start(); err != nil {
@@ -210,6 +243,9 @@ func (s *Stack) ledger(ctx context.Context) (err error) {
 		return err
 	}
 	s.onClose(s.clients.Redis.Close)
+	if s.opts.Bare {
+		return nil
+	}
 	if err := redisconn.Ping(ctx, s.clients.Redis); err != nil {
 		return fmt.Errorf("redis at %s does not answer: %w", cfg.Addr, err)
 	}
@@ -232,9 +268,15 @@ func (s *Stack) record(ctx context.Context) error {
 	}
 	s.onClose(client.Close)
 	s.clients.Record = store.NewFirestore(client, store.FirestoreOptions{
-		Circuit: circuit.New(circuit.Options{Backend: "firestore", Patience: store.DefaultDeadline / 2, Log: s.opts.Log}),
+		Deadline: s.opts.BackendDeadline,
+		Circuit: circuit.New(circuit.Options{
+			Backend: "firestore", Cooldown: s.opts.CircuitCooldown, Patience: s.opts.BackendDeadline / 2, Log: s.opts.Log,
+		}),
 	})
 	s.patient = store.NewFirestore(client, store.FirestoreOptions{Deadline: emulatorStart})
+	if s.opts.Bare {
+		return nil
+	}
 	if err := s.patient.Ping(ctx); err != nil {
 		return fmt.Errorf("the Firestore emulator at %s does not answer: %w", s.opts.Firestore, err)
 	}

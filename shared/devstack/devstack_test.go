@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/devstack"
 	"github.com/coditect-ai/coditect-licenses/shared/devstack/fakekms"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/seats"
 	"github.com/coditect-ai/coditect-licenses/shared/store"
 )
 
@@ -239,6 +241,56 @@ func TestWhatIsNotThere(t *testing.T) {
 		} else if want != "invalid" && !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not name %s", err, want)
 		}
+	}
+}
+
+// TestBare: stacks of several processes start whatever is down, know no
+// organization, and take the tokens of one issuer.
+func TestBare(t *testing.T) {
+	issuer := stack(t, devstack.Defaults())
+	server := httptest.NewServer(issuer.IDP.Handler())
+	defer server.Close()
+	const nobody = "127.0.0.1:1"
+	s := stack(t, devstack.Options{
+		Redis: nobody, Firestore: nobody, KMS: nobody, IDP: strings.TrimPrefix(server.URL, "http://"), Bare: true,
+		SessionTTL: time.Minute, TokenTTL: time.Minute, BackendDeadline: 50 * time.Millisecond, RequestDeadline: 2 * time.Second,
+	})
+	token := object(t, issuer, http.StatusOK, http.MethodPost, "/dev/token", `{"user_id":"ann","organization_id":"acme"}`)["id_token"].(string)
+	if got := acquire(t, s, token); got != http.StatusServiceUnavailable {
+		t.Errorf("with nothing there: %d", got)
+	}
+	if got := acquire(t, s, token+"x"); got != http.StatusUnauthorized {
+		t.Errorf("with a damaged token: %d", got)
+	}
+	r := request(t, http.MethodPost, api.PathReap, "")
+	r.Header.Set("Authorization", "Bearer "+issuer.SchedulerToken())
+	if got := serve(s, r).Code; got != http.StatusServiceUnavailable {
+		t.Errorf("the reaper, with nothing there: %d", got)
+	}
+}
+
+// TestBareKnowsNobody: what is not seeded is not found.
+func TestBareKnowsNobody(t *testing.T) {
+	s := stack(t, devstack.Options{Bare: true, SessionTTL: time.Minute, TokenTTL: time.Minute})
+	token := object(t, s, http.StatusOK, http.MethodPost, "/dev/token", `{"user_id":"ann","organization_id":"acme"}`)["id_token"].(string)
+	if got := acquire(t, s, token); got != http.StatusNotFound {
+		t.Errorf("acme: %d", got)
+	}
+}
+
+// TestOnStep: the protocol passes its boundaries through the hook.
+func TestOnStep(t *testing.T) {
+	var steps []seats.Step
+	opts := devstack.Defaults()
+	opts.OnStep = func(_ context.Context, s seats.Step) error { steps = append(steps, s); return nil }
+	s := stack(t, opts)
+	token := object(t, s, http.StatusOK, http.MethodPost, "/dev/token", `{"user_id":"ann","organization_id":"acme"}`)["id_token"].(string)
+	if got := acquire(t, s, token); got != http.StatusCreated {
+		t.Fatal(got)
+	}
+	want := []seats.Step{seats.StepOpened, seats.StepStaged, seats.StepLoaded, seats.StepReserved, seats.StepRecorded, seats.StepSigned}
+	if !slices.Equal(steps, want) {
+		t.Errorf("passed %v, want %v", steps, want)
 	}
 }
 

@@ -8,6 +8,9 @@ import (
 
 // seed makes the organizations that every local run begins with.
 func (s *Stack) seed(ctx context.Context) error {
+	if s.opts.Bare {
+		return nil
+	}
 	for _, tenant := range seeds() {
 		caller := license.Service(tenant.Organization.ID)
 		if err := s.patient.PutOrganization(ctx, caller, tenant.Organization); err != nil {

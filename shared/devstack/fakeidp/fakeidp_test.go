@@ -251,19 +251,34 @@ func TestAccounts(t *testing.T) {
 	}
 }
 
+// TestClientReachesGoogleOnly: the client of this process, and that of another.
 func TestClientReachesGoogleOnly(t *testing.T) {
 	idp := newIDP(t)
+	server := httptest.NewServer(idp.Handler())
+	defer server.Close()
+	elsewhere := fakeidp.ClientAt(strings.TrimPrefix(server.URL, "http://"))
+	defer elsewhere.CloseIdleConnections()
+	for _, client := range []*http.Client{idp.Client(), elsewhere} {
+		reachesGoogleOnly(t, client)
+	}
+}
+
+func reachesGoogleOnly(t *testing.T, client *http.Client) {
+	t.Helper()
 	for _, url := range []string{"https://example.com/oauth2/v3/certs", "http://www.googleapis.com/oauth2/v3/certs"} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if resp, err := idp.Client().Do(req); err == nil {
+		if resp, err := client.Do(req); err == nil {
 			_ = resp.Body.Close()
 			t.Errorf("%s is answered", url)
 		}
 	}
-	if status, _, _ := call(t, idp.Client(), http.MethodGet, "https://www.googleapis.com/other", ""); status != http.StatusNotFound {
+	if status, _, _ := call(t, client, http.MethodGet, "https://www.googleapis.com/oauth2/v3/certs", ""); status != http.StatusOK {
+		t.Errorf("the keys: status %d", status)
+	}
+	if status, _, _ := call(t, client, http.MethodGet, "https://www.googleapis.com/other", ""); status != http.StatusNotFound {
 		t.Errorf("another path: status %d", status)
 	}
 }

@@ -35,6 +35,36 @@ func (i *IDP) Handler() http.Handler {
 // all others. It opens no connection.
 func (i *IDP) Client() *http.Client { return &http.Client{Transport: transport{i.Handler()}} }
 
+// ClientAt is [IDP.Client] for another process: requests to Google's addresses
+// go to the [IDP.Handler] that listens at addr (host:port), all others fail.
+func ClientAt(addr string) *http.Client {
+	return &http.Client{Transport: elsewhere{addr: addr, next: &http.Transport{}}}
+}
+
+type elsewhere struct {
+	addr string
+	next *http.Transport
+}
+
+// CloseIdleConnections is what [http.Client.CloseIdleConnections] calls.
+func (e elsewhere) CloseIdleConnections() { e.next.CloseIdleConnections() }
+
+// RoundTrip implements [http.RoundTripper].
+func (e elsewhere) RoundTrip(req *http.Request) (*http.Response, error) {
+	if !googles(req) {
+		return nil, fmt.Errorf("fakeidp: %s is not Google's", req.URL.Host)
+	}
+	req = req.Clone(req.Context())
+	req.URL.Scheme, req.URL.Host = "http", e.addr
+	return e.next.RoundTrip(req)
+}
+
+// googles reports whether a request is for an address answered here.
+func googles(req *http.Request) bool {
+	h := req.URL.Host
+	return req.URL.Scheme == "https" && (h == keysHost || h == accountsHost)
+}
+
 // publish serves what document makes, which runs under mu.
 func (i *IDP) publish(document func() any) http.HandlerFunc {
 	return i.counted(&i.fetches, func(w http.ResponseWriter, _ *http.Request) {
@@ -81,8 +111,8 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		req.Body = http.NoBody // what a handler may rely on
 	}
 	defer func() { _ = req.Body.Close() }()
-	if h := req.URL.Host; req.URL.Scheme != "https" || h != keysHost && h != accountsHost {
-		return nil, fmt.Errorf("fakeidp: %s is not Google's", h)
+	if !googles(req) {
+		return nil, fmt.Errorf("fakeidp: %s is not Google's", req.URL.Host)
 	}
 	rec := &recorder{header: http.Header{}}
 	t.handler.ServeHTTP(rec, req)

@@ -1,0 +1,72 @@
+package history
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Record is a session's document, read past all faults.
+type Record struct {
+	Org, License, Session, Status, Reason string
+	Acquired, EndedAt                     Instant
+}
+
+// CheckRecords finds sessions whose record is wrong once everybody has gone and
+// the reaper has run: every session ever told of has one record, ended, with a
+// reason that something asked for, and no earlier than it was promised to live.
+func (h *History) CheckRecords(records []Record) []Violation {
+	lives := h.lives()
+	var out []Violation
+	seen := map[string]int{}
+	for _, r := range records {
+		seen[r.Session]++
+		complaint := r.fault()
+		l := lives[r.Session]
+		if complaint == "" && l != nil && len(l.told) > 0 {
+			complaint = l.disputes(r)
+		}
+		if complaint != "" {
+			out = append(out, r.violation(complaint))
+		}
+	}
+	for id, l := range lives {
+		if len(l.told) > 0 && seen[id] != 1 {
+			r := Record{Org: l.holder.Org, Session: id}
+			out = append(out, r.violation(fmt.Sprintf("it was granted and has %d records", seen[id])))
+		}
+	}
+	return out
+}
+
+// fault is what is wrong with a record by itself.
+func (r Record) fault() string {
+	switch {
+	case r.Status != "ended":
+		return fmt.Sprintf("it is still %q", r.Status)
+	case r.EndedAt == 0:
+		return "it has no time of its end"
+	case !slices.Contains([]string{"expired", "released", "revoked", "displaced", "failed"}, r.Reason):
+		return fmt.Sprintf("its reason is %q", r.Reason)
+	}
+	return ""
+}
+
+// disputes is where a record contradicts what was told.
+func (l *life) disputes(r Record) string {
+	asked := l.givenUp != Never
+	switch {
+	case r.Org != l.holder.Org:
+		return "it is recorded for " + r.Org + ", its holder is of " + l.holder.Org
+	case r.Reason == "failed":
+		return "it was granted, and recorded as failed"
+	case (r.Reason == "released" || r.Reason == "revoked") && !asked:
+		return "nobody asked for its end, recorded as " + r.Reason
+	case !asked && r.EndedAt < l.last():
+		return fmt.Sprintf("it ended (%s) at %s and was to live until %s", r.Reason, r.EndedAt, l.last())
+	}
+	return ""
+}
+
+func (r Record) violation(text string) Violation {
+	return Violation{Check: "record", Text: r.Session + ": " + text, Org: r.Org, Session: r.Session, At: r.EndedAt}
+}

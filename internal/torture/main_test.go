@@ -1,0 +1,51 @@
+package torture
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/coditect-ai/coditect-licenses/internal/servers"
+	"github.com/coditect-ai/coditect-licenses/internal/torture/rig"
+	"github.com/coditect-ai/coditect-licenses/internal/torture/worker"
+)
+
+// TestMain makes this binary a function process when it is started as one.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == "serve" {
+		if err := worker.Main(context.Background(), os.Args[2], os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	goleak.VerifyTestMain(servers.Main(m))
+}
+
+func launch(t *testing.T) rig.Launch {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rig.Launch{Program: self, Args: []string{"serve"}}
+}
+
+// shared is the backends that all topologies of a test use.
+func shared(t *testing.T) *rig.Shared {
+	t.Helper()
+	servers.SharedRedis(t) // says so where redis-server is not installed
+	s, err := rig.UseShared(t.Context(), servers.Firestore(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
