@@ -20,16 +20,36 @@ func RedisReplica(t testing.TB, of *RedisServer) *RedisServer {
 		t.Fatal(err)
 	}
 	replica := Redis(t, "--replicaof", host+" "+port)
-	client := adminClient(replica.Addr())
-	defer func() { _ = client.Close() }()
-	err = waitFor(replica.proc.exited, func() bool {
-		info, err := client.Info(t.Context(), "replication").Result()
-		return err == nil && strings.Contains(info, "master_link_status:up")
-	})
-	if err != nil {
+	if err := replica.synced(); err != nil {
 		t.Fatalf("replica of %s: %v", of.Addr(), err)
 	}
 	return replica
+}
+
+// Follow makes a running server a replica of another, as happens to the old
+// master after a failover: it stays the same process, gives up what it has, and
+// has the other's data when Follow returns.
+func (r *RedisServer) Follow(of *RedisServer) {
+	client := adminClient(r.Addr())
+	defer func() { _ = client.Close() }()
+	host, port, err := net.SplitHostPort(of.Addr())
+	if err == nil {
+		err = client.Do(context.Background(), "REPLICAOF", host, port).Err()
+	}
+	if err == nil {
+		err = r.synced()
+	}
+	r.check(err)
+}
+
+// synced waits until a replica has its master's data.
+func (r *RedisServer) synced() error {
+	client := adminClient(r.Addr())
+	defer func() { _ = client.Close() }()
+	return waitFor(r.proc.exited, func() bool {
+		info, err := client.Info(context.Background(), "replication").Result()
+		return err == nil && strings.Contains(info, "master_link_status:up")
+	})
 }
 
 // Promote makes a replica a master, as a failover does: it keeps the data it
