@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -33,6 +34,11 @@ type mutant struct {
 	test test
 }
 
+// open says that the mutant changes scripts alone.
+func (m mutant) open() bool {
+	return !slices.ContainsFunc(m.edits, func(e edit) bool { return !strings.HasPrefix(e.file, scripts) })
+}
+
 // edit replaces old, which occurs exactly once in file, by its replacement.
 type edit struct{ file, old, replacement string }
 
@@ -45,8 +51,6 @@ type test struct {
 	// args go to the test binary, for flags of the package's own.
 	args []string
 }
-
-func (t test) key() string { return fmt.Sprint(t.pkg, " ", t.name, " ", t.args) }
 
 // printed is the name as the testing package prints it.
 func (t test) printed() string { return strings.ReplaceAll(t.name, " ", "_") }

@@ -123,11 +123,12 @@ func (t tally) sound(ctx context.Context, w *workshop, guards []guard) error {
 	start, seen := time.Now(), map[string]bool{}
 	for _, g := range guards {
 		for _, m := range g.mutants {
-			if seen[m.test.key()] {
+			run := fmt.Sprint(m.test, m.open())
+			if seen[run] {
 				continue
 			}
-			seen[m.test.key()] = true
-			if err := w.sound(ctx, m.test); err != nil {
+			seen[run] = true
+			if err := w.sound(ctx, m); err != nil {
 				return err
 			}
 		}

@@ -157,7 +157,7 @@ func incarnation() []guard {
 				{
 					name:  "epoch per rebuilder, twin",
 					edits: []edit{record("memory", " || t.ledger.LastNonce != nonce {", " || nonce != \"\" {")},
-					test:  seatsTest("TestRebuildersAgreeOnOneEpoch"),
+					test:  seatsTest("TestGuardOneEpochPerNonce"),
 				},
 				{
 					name:  "epoch per rebuilder, Firestore",

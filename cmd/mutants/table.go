@@ -10,7 +10,7 @@ func guards() []guard {
 
 // script changes one of the ledger's scripts.
 func script(name, old, replacement string) edit {
-	return edit{"shared/seats/scripts/" + name + ".lua", old, replacement}
+	return edit{scripts + name + ".lua", old, replacement}
 }
 
 // pool changes a file of the ledger and the protocol over it.

@@ -18,8 +18,30 @@ import (
 type workshop struct {
 	root, tmp string
 	timeout   time.Duration
-	// unmutated are the test binaries of packages as they are.
-	unmutated map[string]string
+	// built are test binaries that serve more than one run, by package, and
+	// whether they read their scripts at run time.
+	built map[bench]string
+}
+
+// bench is one way to build a package's tests.
+type bench struct {
+	pkg string
+	// open binaries read the ledger's scripts from a folder and not from
+	// themselves, so that one serves all mutants that change nothing else.
+	open bool
+}
+
+const (
+	scripts = "shared/seats/scripts/"
+	// scriptsVariable names the folder to an open binary.
+	scriptsVariable = "MUTANT_SCRIPTS"
+)
+
+func reading() []edit {
+	return []edit{
+		pool("redis", `"math/rand/v2"`, "\"math/rand/v2\"\n\t\"os\""),
+		pool("redis", `scriptFiles.ReadFile("scripts/" +`, `os.ReadFile(os.Getenv("`+scriptsVariable+`") + "/" +`),
+	}
 }
 
 // verdict is what became of a mutant.
@@ -51,64 +73,119 @@ func moduleRoot(ctx context.Context) (string, error) {
 
 // try makes a mutant and runs its test.
 func (w *workshop) try(ctx context.Context, m mutant) result {
-	binary, err := w.build(ctx, m.test.pkg, m.edits)
+	dir, err := os.MkdirTemp(w.tmp, "mutant-*")
 	if err != nil {
 		return result{verdict: unfit, output: err.Error()}
 	}
-	defer func() { _ = os.RemoveAll(filepath.Dir(binary)) }()
-	output, err := w.run(ctx, binary, m.test)
+	defer func() { _ = os.RemoveAll(dir) }()
+	files, err := mutated(w.root, m.edits)
+	if err != nil {
+		return result{verdict: unfit, output: err.Error()}
+	}
+	binary := filepath.Join(dir, "test")
+	if m.open() {
+		binary, err = w.shared(ctx, bench{m.test.pkg, true})
+	} else {
+		err = w.build(ctx, m.test.pkg, files, binary)
+	}
+	if err == nil {
+		err = w.script(dir, files)
+	}
+	if err != nil {
+		return result{verdict: unfit, output: err.Error()}
+	}
+	output, err := w.run(ctx, binary, dir, m.test)
 	return judge(output, err)
 }
 
-// sound reports why a test proves nothing: it fails, or it does not run at all.
-func (w *workshop) sound(ctx context.Context, t test) error {
-	binary, ok := w.unmutated[t.pkg]
-	if !ok {
-		var err error
-		if binary, err = w.build(ctx, t.pkg, nil); err != nil {
-			return err
-		}
-		if w.unmutated == nil {
-			w.unmutated = map[string]string{}
-		}
-		w.unmutated[t.pkg] = binary
-	}
-	output, err := w.run(ctx, binary, t)
+// sound reports why a mutant's test proves nothing: it fails on the module as it
+// is, or does not run at all.
+func (w *workshop) sound(ctx context.Context, m mutant) error {
+	binary, err := w.shared(ctx, bench{m.test.pkg, m.open()})
 	if err != nil {
-		return fmt.Errorf("%s fails unmutated: %w\n%s", t.name, err, indented(output))
+		return err
 	}
-	if !strings.Contains(output, "--- PASS: "+t.printed()+" (") {
-		return fmt.Errorf("%s has no test %s that runs\n%s", t.pkg, t.name, indented(output))
+	dir := filepath.Dir(binary)
+	if err := w.script(dir, nil); err != nil {
+		return err
+	}
+	output, err := w.run(ctx, binary, dir, m.test)
+	if err != nil {
+		return fmt.Errorf("%s fails unmutated: %w\n%s", m.test.name, err, indented(output))
+	}
+	if !strings.Contains(output, "--- PASS: "+m.test.printed()+" (") {
+		return fmt.Errorf("%s has no test %s that runs\n%s", m.test.pkg, m.test.name, indented(output))
 	}
 	return nil
 }
 
-// build compiles a package's test binary with the edits applied.
-func (w *workshop) build(ctx context.Context, pkg string, edits []edit) (string, error) {
-	dir, err := os.MkdirTemp(w.tmp, "build-*")
+// shared is a binary of the module as it is, built for the first who asks.
+func (w *workshop) shared(ctx context.Context, b bench) (string, error) {
+	if binary, ok := w.built[b]; ok {
+		return binary, nil
+	}
+	dir, err := os.MkdirTemp(w.tmp, "shared-*")
 	if err != nil {
 		return "", err
 	}
-	overlay, err := w.overlay(dir, edits)
-	if err != nil {
-		return "", err
+	var files map[string]string
+	if b.open {
+		if files, err = mutated(w.root, reading()); err != nil {
+			return "", err
+		}
 	}
 	binary := filepath.Join(dir, "test")
-	//nolint:gosec // the go command, on packages named in the table
-	cmd := exec.CommandContext(ctx, "go", "test", "-c", "-ldflags=-w", "-overlay", overlay, "-o", binary, "./"+pkg)
-	cmd.Dir = w.root
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("it does not compile: %w\n%s", err, out)
+	if err := w.build(ctx, b.pkg, files, binary); err != nil {
+		return "", err
 	}
+	if w.built == nil {
+		w.built = map[bench]string{}
+	}
+	w.built[b] = binary
 	return binary, nil
 }
 
-// overlay writes the changed files and tells go build where they are.
-func (w *workshop) overlay(dir string, edits []edit) (string, error) {
-	files, err := mutated(w.root, edits)
+// script fills a folder with the ledger's scripts, some of them changed.
+func (w *workshop) script(dir string, files map[string]string) error {
+	all, err := filepath.Glob(filepath.Join(w.root, scripts, "*.lua"))
 	if err != nil {
-		return "", err
+		return err
 	}
+	for _, path := range all {
+		text, changed := files[scripts+filepath.Base(path)]
+		if !changed {
+			b, err := os.ReadFile(path) //nolint:gosec // one of the module's scripts
+			if err != nil {
+				return err
+			}
+			text = string(b)
+		}
+		if err := os.WriteFile(filepath.Join(dir, filepath.Base(path)), []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// build compiles a package's tests with these files in the place of its own.
+func (w *workshop) build(ctx context.Context, pkg string, files map[string]string, binary string) error {
+	overlay, err := w.overlay(filepath.Dir(binary), files)
+	if err != nil {
+		return err
+	}
+	//nolint:gosec // the go command, on packages named in the table
+	cmd := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off",
+		"-gcflags=-l", "-ldflags=-s -w", // quick to build, not to run
+		"-overlay", overlay, "-o", binary, "./"+pkg)
+	cmd.Dir = w.root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("it does not compile: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// overlay writes the changed files and tells go build where they are.
+func (w *workshop) overlay(dir string, files map[string]string) (string, error) {
 	replace := map[string]string{}
 	for name, text := range files {
 		changed := filepath.Join(dir, fmt.Sprint(len(replace), filepath.Ext(name)))
@@ -126,7 +203,7 @@ func (w *workshop) overlay(dir string, edits []edit) (string, error) {
 }
 
 // run runs one test, where a missing server is a failure and not a skip.
-func (w *workshop) run(ctx context.Context, binary string, t test) (string, error) {
+func (w *workshop) run(ctx context.Context, binary, scripts string, t test) (string, error) {
 	// Beyond the test's own limit, for one that does not even end by that.
 	ctx, cancel := context.WithTimeout(ctx, w.timeout+30*time.Second)
 	defer cancel()
@@ -135,7 +212,7 @@ func (w *workshop) run(ctx context.Context, binary string, t test) (string, erro
 	}, t.args...)
 	cmd := exec.CommandContext(ctx, binary, args...) //nolint:gosec // a binary made a moment ago
 	cmd.Dir = filepath.Join(w.root, t.pkg)
-	cmd.Env = append(os.Environ(), "CI=1")
+	cmd.Env = append(os.Environ(), "CI=1", scriptsVariable+"="+scripts)
 	cmd.WaitDelay = 10 * time.Second
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out

@@ -372,6 +372,26 @@ func TestRebuildersAgreeOnOneEpoch(t *testing.T) {
 	w.sound(2)
 }
 
+// TestGuardOneEpochPerNonce: two instances have opened the epoch of one loss
+// before either has rebuilt.
+func TestGuardOneEpochPerNonce(t *testing.T) {
+	w := newWorld(t)
+	ann := w.pool(nil).take("ann", 9)
+	w.model.Lose()
+	first, second := newGate(seats.StepOpened), newGate(seats.StepOpened)
+	finishFirst := stopped(t, first, func() (seats.Hold, error) { return seats.Hold{}, w.pool(first.onStep).heartbeat(ann) })
+	finishSecond := stopped(t, second, func() (seats.Hold, error) { return w.pool(second.onStep).acquire("bob", 9) })
+	for _, finish := range []func() outcome{finishFirst, finishSecond} {
+		if o := finish(); o.err != nil {
+			t.Error(o.err)
+		}
+	}
+	if h := w.pool(nil).take("cid", 9); h.Epoch != 2 {
+		t.Errorf("epoch = %d after one loss, want 2", h.Epoch)
+	}
+	w.sound(3)
+}
+
 // TestWaitersOfARebuildHaveTheirOwnDeadlines: the work goes on without them.
 func TestWaitersOfARebuildHaveTheirOwnDeadlines(t *testing.T) {
 	w := newWorld(t)
