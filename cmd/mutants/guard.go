@@ -39,6 +39,9 @@ func (m mutant) open() bool {
 	return !slices.ContainsFunc(m.edits, func(e edit) bool { return !strings.HasPrefix(e.file, scripts) })
 }
 
+// bench builds the mutant's test on the module as it is.
+func (m mutant) bench() bench { return bench{m.test.pkg, m.open()} }
+
 // edit replaces old, which occurs exactly once in file, by its replacement.
 type edit struct{ file, old, replacement string }
 
@@ -48,8 +51,6 @@ type test struct {
 	pkg string
 	// name is what the test is called in its source, subtests after slashes.
 	name string
-	// args go to the test binary, for flags of the package's own.
-	args []string
 }
 
 // printed is the name as the testing package prints it.

@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -120,20 +121,23 @@ func (t tally) all(ctx context.Context, w *workshop, guards []guard) error {
 
 // sound runs every test once on the module as it is.
 func (t tally) sound(ctx context.Context, w *workshop, guards []guard) error {
-	start, seen := time.Now(), map[string]bool{}
+	start := time.Now()
+	tests := map[bench][]test{}
 	for _, g := range guards {
 		for _, m := range g.mutants {
-			run := fmt.Sprint(m.test, m.open())
-			if seen[run] {
-				continue
-			}
-			seen[run] = true
-			if err := w.sound(ctx, m); err != nil {
-				return err
+			if b := m.bench(); !slices.Contains(tests[b], m.test) {
+				tests[b] = append(tests[b], m.test)
 			}
 		}
 	}
-	t.printf("%d tests pass unmutated in %s\n", len(seen), time.Since(start).Round(time.Second))
+	n := 0
+	for b, some := range tests {
+		if err := w.sound(ctx, b, some); err != nil {
+			return err
+		}
+		n += len(some)
+	}
+	t.printf("%d tests pass unmutated in %s\n", n, time.Since(start).Round(time.Second))
 	return nil
 }
 

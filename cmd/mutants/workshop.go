@@ -84,7 +84,7 @@ func (w *workshop) try(ctx context.Context, m mutant) result {
 	}
 	binary := filepath.Join(dir, "test")
 	if m.open() {
-		binary, err = w.shared(ctx, bench{m.test.pkg, true})
+		binary, err = w.shared(ctx, m.bench())
 	} else {
 		err = w.build(ctx, m.test.pkg, files, binary)
 	}
@@ -98,10 +98,10 @@ func (w *workshop) try(ctx context.Context, m mutant) result {
 	return judge(output, err)
 }
 
-// sound reports why a mutant's test proves nothing: it fails on the module as it
-// is, or does not run at all.
-func (w *workshop) sound(ctx context.Context, m mutant) error {
-	binary, err := w.shared(ctx, bench{m.test.pkg, m.open()})
+// sound reports why tests prove nothing: they fail on the module as it is, or do
+// not run at all.
+func (w *workshop) sound(ctx context.Context, b bench, tests []test) error {
+	binary, err := w.shared(ctx, b)
 	if err != nil {
 		return err
 	}
@@ -109,12 +109,14 @@ func (w *workshop) sound(ctx context.Context, m mutant) error {
 	if err := w.script(dir, nil); err != nil {
 		return err
 	}
-	output, err := w.run(ctx, binary, dir, m.test)
+	output, err := w.run(ctx, binary, dir, tests...)
 	if err != nil {
-		return fmt.Errorf("%s fails unmutated: %w\n%s", m.test.name, err, indented(output))
+		return fmt.Errorf("%s fails unmutated: %w\n%s", b.pkg, err, indented(output))
 	}
-	if !strings.Contains(output, "--- PASS: "+m.test.printed()+" (") {
-		return fmt.Errorf("%s has no test %s that runs\n%s", m.test.pkg, m.test.name, indented(output))
+	for _, t := range tests {
+		if !strings.Contains(output, "--- PASS: "+t.printed()+" (") {
+			return fmt.Errorf("%s has no test %s that runs\n%s", b.pkg, t.name, indented(output))
+		}
 	}
 	return nil
 }
@@ -202,16 +204,20 @@ func (w *workshop) overlay(dir string, files map[string]string) (string, error) 
 	return path, os.WriteFile(path, b, 0o600)
 }
 
-// run runs one test, where a missing server is a failure and not a skip.
-func (w *workshop) run(ctx context.Context, binary, scripts string, t test) (string, error) {
-	// Beyond the test's own limit, for one that does not even end by that.
-	ctx, cancel := context.WithTimeout(ctx, w.timeout+30*time.Second)
+// run runs tests of one package, where a missing server is a failure and not a skip.
+func (w *workshop) run(ctx context.Context, binary, scripts string, tests ...test) (string, error) {
+	limit := w.timeout * time.Duration(len(tests))
+	// Beyond the tests' own limit, for one that does not even end by that.
+	ctx, cancel := context.WithTimeout(ctx, limit+30*time.Second)
 	defer cancel()
-	args := append([]string{
-		"-test.v", "-test.failfast", "-test.run=" + t.pattern(), "-test.timeout=" + w.timeout.String(),
-	}, t.args...)
-	cmd := exec.CommandContext(ctx, binary, args...) //nolint:gosec // a binary made a moment ago
-	cmd.Dir = filepath.Join(w.root, t.pkg)
+	patterns := make([]string, len(tests))
+	for i, t := range tests {
+		patterns[i] = t.pattern()
+	}
+	//nolint:gosec // a binary made a moment ago
+	cmd := exec.CommandContext(ctx, binary, "-test.v", "-test.failfast",
+		"-test.run="+strings.Join(patterns, "|"), "-test.timeout="+limit.String())
+	cmd.Dir = filepath.Join(w.root, tests[0].pkg)
 	cmd.Env = append(os.Environ(), "CI=1", scriptsVariable+"="+scripts)
 	cmd.WaitDelay = 10 * time.Second
 	var out bytes.Buffer

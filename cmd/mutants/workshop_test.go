@@ -28,6 +28,8 @@ func TestTwo(t *testing.T) {
 
 func TestWait(t *testing.T) { Wait(nil) }
 
+func TestSound(*testing.T) {}
+
 func TestBad(t *testing.T) { t.Error("always") }
 
 func TestSkipped(t *testing.T) { t.Skip() }
@@ -81,12 +83,17 @@ func TestVerdictsOfAToy(t *testing.T) {
 // TestATestMustPassUnmutated, and run.
 func TestATestMustPassUnmutated(t *testing.T) {
 	w := newToy(t)
-	for name, want := range map[string]string{
-		"TestTwo/is two": "", "TestTwo/is three": "no test", "TestBad": "fails unmutated", "TestSkipped": "no test", "TestNone": "no test",
+	for names, want := range map[string]string{
+		"TestTwo/is two": "", "TestTwo/is two,TestSound": "", "TestTwo/is two,TestBad": "fails unmutated",
+		"TestTwo/is three": "no test TestTwo/is three", "TestSkipped": "no test", "TestSound,TestNone": "no test TestNone",
 	} {
-		err := w.sound(t.Context(), toyMutant("", "", name))
+		var tests []test
+		for name := range strings.SplitSeq(names, ",") {
+			tests = append(tests, test{pkg: "pkg", name: name})
+		}
+		err := w.sound(t.Context(), bench{pkg: "pkg"}, tests)
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, want %q", name, err, want)
+			t.Errorf("%s: %v, want %q", names, err, want)
 		}
 	}
 }
