@@ -33,6 +33,33 @@ func generations() []guard {
 			},
 		},
 		{
+			name:    "one-rebuilder",
+			keeps:   "one process rebuilds while the others wait, as long as it shows signs of life",
+			without: "after a loss hundreds of instances read the whole record; or nobody follows one that died",
+			mutants: []mutant{
+				{
+					name:  "everybody",
+					edits: []edit{script("claim", "tonumber(ends) > now then return {OK, 0} end", "false then return {OK, 0} end")},
+					test:  ledgerContract("Rebuild/one process has the lease"),
+				},
+				{
+					name:  "a lease for ever",
+					edits: []edit{script("claim", "tonumber(ends) > now then return {OK, 0} end", "true then return {OK, 0} end")},
+					test:  ledgerContract("Rebuild/one process has the lease"),
+				},
+				{
+					name:  "no sign of life",
+					edits: []edit{script("stage", "redis.call('SET', KEYS[8], digits(now + tonumber(ARGV[5])) .. ';' .. ARGV[3])\n", "")},
+					test:  ledgerContract("Rebuild/one process has the lease"),
+				},
+				{
+					name:  "kept after a failure",
+					edits: []edit{pool("rebuild", "_ = p.ledger.Disclaim(ctx, caller, nonce)", "_ = ctx")},
+					test:  seatsTest("TestARebuildThatFailed"),
+				},
+			},
+		},
+		{
 			name:    "recorded-per-epoch",
 			keeps:   "what an instance knows to be recorded it knows for one epoch",
 			without: "a rebuild brings back a session that has ended, and acquire answers with it",
@@ -87,6 +114,11 @@ func marks() []guard {
 					test:  ledgerContract("Mark/the first mark stays"),
 				},
 				{
+					name:  "not found by its license",
+					edits: []edit{script("mark", "  redis.call('ZADD', KEYS[6], digits(now), session)\n", "")},
+					test:  ledgerContract("Mark/frees its license at any size"),
+				},
+				{
 					name: "recorded before",
 					edits: []edit{pool("release", "	hold, err := p.ledger.Mark(ctx, caller, mark)\n", `	if s, err := p.record.Session(ctx, caller, mark.SessionID); err == nil && s.UserID == mark.UserID && s.Status == license.SessionActive {
 		s.EndedAt, s.EndedReason = s.AcquiredAt, mark.Own
@@ -94,7 +126,7 @@ func marks() []guard {
 	}
 	hold, err := p.ledger.Mark(ctx, caller, mark)
 `)},
-					test: seatsTest("TestCostInTheSteadyState"),
+					test: seatsTest("TestGuardMarkBeforeEnd"),
 				},
 			},
 		},

@@ -142,16 +142,11 @@ func TestGuardRemoveOnlyIfStillExpired(t *testing.T) {
 	}
 }
 
-// TestGuardNotedBeforeTaken: a process dies with the seat of an organization that
-// had long left the reaper's index.
+// TestGuardNotedBeforeTaken: a process stops for good when it has taken a seat of
+// an organization that had long left the reaper's index.
 func TestGuardNotedBeforeTaken(t *testing.T) {
 	w := newWorld(t)
 	p, shard := w.pool(nil), w.model.Shard(acme)
-	p.reap()
-	w.model.Advance(sessionTTL)
-	if !p.reap().Left {
-		t.Fatal("an idle organization stays in the index")
-	}
 	due := func() []string {
 		t.Helper()
 		d, err := w.model.Due(t.Context(), shard, 1)
@@ -164,13 +159,43 @@ func TestGuardNotedBeforeTaken(t *testing.T) {
 		return d.Organizations
 	}
 	due()
-	if _, err := w.pool(crashAt(seats.StepReserved)).acquire("ann", 1); !errors.Is(err, errCrash) {
-		t.Fatal(err)
+	p.reap()
+	w.model.Advance(sessionTTL)
+	if !p.reap().Left {
+		t.Fatal("an idle organization stays in the index")
 	}
+	g := newGate(seats.StepReserved)
+	finish := stopped(t, g, func() (seats.Hold, error) { return w.pool(g.onStep).acquire("ann", 1) })
 	w.model.Advance(sessionTTL)
 	if got := due(); !slices.Equal(got, []string{acme}) {
 		t.Errorf("due = %v, want %s", got, acme)
 	}
+	if o := finish(); o.err != nil {
+		t.Error(o.err)
+	}
+}
+
+// TestGuardMarkBeforeEnd: the holder acquires again at the moment its release is
+// recorded.
+func TestGuardMarkBeforeEnd(t *testing.T) {
+	w := newWorld(t)
+	p, other := w.pool(nil), w.pool(nil)
+	old := p.take("ann", 1)
+	p.alive(old) // told of, so that no acquire looks into the record for it
+	var next seats.Hold
+	w.losing(func(method string) error {
+		if method == "EndNow" {
+			next = other.take("ann", 1)
+		}
+		return nil
+	})
+	p.release(old)
+	w.losing(nil)
+	if next.ID == old.ID {
+		t.Error("granted the session that was being released")
+	}
+	p.alive(next)
+	w.sound(1)
 }
 
 // TestGuardASecondReleaseChangesNothing: the first told how and when it ended.
