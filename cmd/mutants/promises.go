@@ -62,7 +62,7 @@ func caps() []guard {
 					name: "released, not removed",
 					edits: []edit{pool("release", "		_, err := p.ledger.Remove(ctx, caller, how, hold)\n", `		var err error
 `)},
-					test: seatsTest("TestNoResurrection"),
+					test: seatsTest("TestGuardASecondReleaseChangesNothing"),
 				},
 				{
 					name:  "the license keeps it",

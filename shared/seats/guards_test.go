@@ -183,9 +183,10 @@ func TestGuardMarkBeforeEnd(t *testing.T) {
 	old := p.take("ann", 1)
 	p.alive(old) // told of, so that no acquire looks into the record for it
 	var next seats.Hold
+	var once sync.Once
 	w.losing(func(method string) error {
 		if method == "EndNow" {
-			next = other.take("ann", 1)
+			once.Do(func() { next = other.take("ann", 1) })
 		}
 		return nil
 	})
@@ -204,6 +205,7 @@ func TestGuardASecondReleaseChangesNothing(t *testing.T) {
 	p := w.pool(nil)
 	released, expired := p.take("ann", 2), p.take("bob", 2)
 	p.release(released)
+	w.sound(1)
 	w.model.Advance(sessionTTL)
 	p.reap()
 	for _, h := range []seats.Hold{released, expired} {
