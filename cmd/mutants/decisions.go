@@ -5,7 +5,7 @@ import "slices"
 // decisions are the guards that were added to the protocol's; the architecture
 // page gives their reasons.
 func decisions() []guard {
-	return slices.Concat(generations(), marks(), attempts(), debts(), index())
+	return slices.Concat(generations(), rebuilders(), marks(), attempts(), debts(), index(), shards())
 }
 
 func generations() []guard {
@@ -29,33 +29,6 @@ func generations() []guard {
 					name:  "an unfinished one kept",
 					edits: []edit{script("stage", "redis.call('SADD', KEYS[7], ARGV[1])\n", "")},
 					test:  ledgerContract("Rebuild/an unfinished rebuild is cleared"),
-				},
-			},
-		},
-		{
-			name:    "one-rebuilder",
-			keeps:   "one process rebuilds while the others wait, as long as it shows signs of life",
-			without: "after a loss hundreds of instances read the whole record; or nobody follows one that died",
-			mutants: []mutant{
-				{
-					name:  "everybody",
-					edits: []edit{script("claim", "tonumber(ends) > now then return {OK, 0} end", "false then return {OK, 0} end")},
-					test:  ledgerContract("Rebuild/one process has the lease"),
-				},
-				{
-					name:  "a lease for ever",
-					edits: []edit{script("claim", "tonumber(ends) > now then return {OK, 0} end", "true then return {OK, 0} end")},
-					test:  ledgerContract("Rebuild/one process has the lease"),
-				},
-				{
-					name:  "no sign of life",
-					edits: []edit{script("stage", "redis.call('SET', KEYS[8], digits(now + tonumber(ARGV[5])) .. ';' .. ARGV[3])\n", "")},
-					test:  ledgerContract("Rebuild/one process has the lease"),
-				},
-				{
-					name:  "kept after a failure",
-					edits: []edit{pool("rebuild", "_ = p.ledger.Disclaim(ctx, caller, nonce)", "_ = ctx")},
-					test:  seatsTest("TestARebuildThatFailed"),
 				},
 			},
 		},
@@ -90,6 +63,38 @@ func generations() []guard {
 					name:  "as any other",
 					edits: []edit{pool("redis", "		once:   true,\n", "")},
 					test:  seatsTest("TestReserveIsSentOncePerID"),
+				},
+			},
+		},
+	}
+}
+
+func rebuilders() []guard {
+	return []guard{
+		{
+			name:    "one-rebuilder",
+			keeps:   "one process rebuilds while the others wait, as long as it shows signs of life",
+			without: "after a loss hundreds of instances read the whole record; or nobody follows one that died",
+			mutants: []mutant{
+				{
+					name:  "everybody",
+					edits: []edit{script("claim", "tonumber(ends) > now then return {OK, 0} end", "false then return {OK, 0} end")},
+					test:  ledgerContract("Rebuild/one process has the lease"),
+				},
+				{
+					name:  "a lease for ever",
+					edits: []edit{script("claim", "tonumber(ends) > now then return {OK, 0} end", "true then return {OK, 0} end")},
+					test:  ledgerContract("Rebuild/one process has the lease"),
+				},
+				{
+					name:  "no sign of life",
+					edits: []edit{script("stage", "redis.call('SET', KEYS[8], digits(now + tonumber(ARGV[5])) .. ';' .. ARGV[3])\n", "")},
+					test:  ledgerContract("Rebuild/one process has the lease"),
+				},
+				{
+					name:  "kept after a failure",
+					edits: []edit{pool("rebuild", "_ = p.ledger.Disclaim(ctx, caller, nonce)", "_ = ctx")},
+					test:  seatsTest("TestARebuildThatFailed"),
 				},
 			},
 		},
@@ -299,6 +304,11 @@ func index() []guard {
 				},
 			},
 		},
+	}
+}
+
+func shards() []guard {
+	return []guard{
 		{
 			name:    "fresh-shard",
 			keeps:   "an index that was not filled on this very server is filled by the reaper",

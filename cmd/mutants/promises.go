@@ -214,7 +214,7 @@ func losses() []guard {
 			{
 				name:  "the license forgotten",
 				edits: []edit{script("stage", "    redis.call('ZADD', KEYS[i], expiry, session)\n", "")},
-				test:  ledgerContract("Rebuild/exactly the staged, with a full TTL"),
+				test:  ledgerContract("Rebuild/of several chunks"),
 			},
 			{
 				name:  "one page of many",

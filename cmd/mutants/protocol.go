@@ -4,10 +4,10 @@ import "slices"
 
 // protocol is the seat protocol's list of guards, row by row.
 func protocol() []guard {
-	return slices.Concat(clockAndCount(), incarnation(), beforeTheAnswer(), fences(), endings(), removals())
+	return slices.Concat(lastSeat(), clockAndCount(), incarnation(), nonces(), beforeTheAnswer(), fences(), endings(), removals())
 }
 
-func clockAndCount() []guard {
+func lastSeat() []guard {
 	return []guard{
 		{
 			name:    "one-script",
@@ -34,6 +34,11 @@ if ARGV[13] == 'count' then return {OK, session, now, now + ttl, now, 1, 0, 0, 1
 				test: seatsTest("TestGuardOneScript"),
 			}},
 		},
+	}
+}
+
+func clockAndCount() []guard {
+	return []guard{
 		{
 			name:    "living-only",
 			keeps:   "a heartbeat extends only the living",
@@ -119,6 +124,11 @@ func incarnation() []guard {
 				},
 			},
 		},
+	}
+}
+
+func nonces() []guard {
+	return []guard{
 		{
 			name:    "nonce",
 			keeps:   "one nonce per incarnation, the epoch raised once per nonce",
@@ -362,6 +372,11 @@ func endings() []guard {
 				},
 			},
 		},
+	}
+}
+
+func removals() []guard {
+	return []guard{
 		{
 			name:    "own-session-first",
 			keeps:   "a holder's own expired session is ended first",
@@ -371,11 +386,6 @@ func endings() []guard {
 				test:  ledgerContract("Stale/the holder's own goes also with room"),
 			}},
 		},
-	}
-}
-
-func removals() []guard {
-	return []guard{
 		{
 			name:    "only-if-still-expired",
 			keeps:   "what expired is removed only if it still is expired",

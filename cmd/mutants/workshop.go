@@ -162,6 +162,7 @@ func (w *workshop) script(dir string, files map[string]string) error {
 			}
 			text = string(b)
 		}
+		//nolint:gosec // into a folder of our own
 		if err := os.WriteFile(filepath.Join(dir, filepath.Base(path)), []byte(text), 0o600); err != nil {
 			return err
 		}

@@ -18,13 +18,6 @@ func TestGuardOneScript(t *testing.T) {
 	f := fake(t)
 	loaded(t, newRedis(t, client(t, f.Addr()), "", sessionTTL, tokenTTL), 1)
 	rival := newRedis(t, client(t, f.Addr()), "", sessionTTL, tokenTTL)
-	last := func(l seats.Ledger, userID string) error {
-		_, err := l.Reserve(t.Context(), user(userID), seats.Reservation{ //nolint:contextcheck // the test's own time
-			SessionID: "s-" + userID, MaxLicense: 1, MaxOrganization: 9,
-			Holder: license.Holder{LicenseID: "pro", UserID: userID},
-		})
-		return err
-	}
 	// The server knows the script, and the slow instance the generation: its
 	// next command is the one that counts.
 	warm, err := rival.Reserve(t.Context(), user("warm"), seats.Reservation{SessionID: "s-warm", MaxLicense: 1, MaxOrganization: 9})
@@ -40,8 +33,8 @@ func TestGuardOneScript(t *testing.T) {
 		t.Fatal(err)
 	}
 	var rivalErr error
-	c.AddHook(&afterFirst{do: func() { rivalErr = last(rival, "rival") }})
-	err = last(slow, "slow")
+	c.AddHook(&afterFirst{do: func() { rivalErr = lastSeat(t, rival, "rival") }})
+	err = lastSeat(t, slow, "slow")
 	var full *license.NoSeatsError
 	if (err == nil) == (rivalErr == nil) || !errors.As(errors.Join(err, rivalErr), &full) {
 		t.Errorf("slow: %v, its rival: %v, want one seat and one refusal", err, rivalErr)
@@ -58,26 +51,29 @@ func TestGuardAnotherInstancesRebuild(t *testing.T) {
 	ledger := func() seats.Ledger { return newRedis(t, client(t, f.Addr()), "", sessionTTL, tokenTTL) }
 	quick, slow := ledger(), ledger()
 	loaded(t, quick, 1)
-	reserve := func(l seats.Ledger, userID string) error {
-		_, err := l.Reserve(t.Context(), user(userID), seats.Reservation{
-			SessionID: "s-" + userID, MaxLicense: 1, MaxOrganization: 9,
-			Holder: license.Holder{LicenseID: "pro", UserID: userID},
-		})
-		return err
-	}
 	if _, err := slow.Known(t.Context(), license.Service(acme), nil); err != nil {
 		t.Fatal(err)
 	}
 	f.Promote()
 	loaded(t, quick, 2)
-	if err := reserve(quick, "ann"); err != nil {
+	if err := lastSeat(t, quick, "ann"); err != nil {
 		t.Fatal(err)
 	}
 	for name, l := range map[string]seats.Ledger{"remembers another": slow, "remembers none": ledger()} {
-		if err := reserve(l, "bob"); !errors.As(err, new(*license.NoSeatsError)) {
+		if err := lastSeat(t, l, "bob"); !errors.As(err, new(*license.NoSeatsError)) {
 			t.Errorf("an instance that %s: %v, want no seats", name, err)
 		}
 	}
+}
+
+// lastSeat reserves the one seat there is.
+func lastSeat(t *testing.T, l seats.Ledger, userID string) error {
+	t.Helper()
+	_, err := l.Reserve(t.Context(), user(userID), seats.Reservation{
+		SessionID: "s-" + userID, MaxLicense: 1, MaxOrganization: 9,
+		Holder: license.Holder{LicenseID: "pro", UserID: userID},
+	})
+	return err
 }
 
 // loaded makes the ledger one without sessions, in this epoch.
