@@ -4,7 +4,7 @@ import "slices"
 
 // promises are what customers are promised, as far as no guard above keeps it.
 func promises() []guard {
-	return slices.Concat(caps(), holders(), finality(), tenancy(), losses())
+	return slices.Concat(caps(), refusals(), holders(), finality(), tenancy(), losses())
 }
 
 func caps() []guard {
@@ -227,5 +227,17 @@ func losses() []guard {
 				test:  functionsTest("TestAStaleCacheEndsNobodysSession"),
 			},
 		},
+	}}
+}
+
+func refusals() []guard {
+	return []guard{{
+		name:    "all-seats-held",
+		keeps:   "no seats is answered only if living sessions really hold them all",
+		without: "in an outage of the record customers are told to buy more seats",
+		mutants: []mutant{{
+			edits: []edit{pool("undecided", "for _, a := range u.of(org) {", "for _, a := range u.of(\"\") {")},
+			test:  seatsTest("TestARefusalWaitsForTheGrantAtWork/record down"),
+		}},
 	}}
 }
