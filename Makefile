@@ -18,7 +18,7 @@ DURATION      ?= 3m
 TOPOLOGY      ?= both
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-tools lint fmt bench torture
+.PHONY: help run test test-tools mutants model torture drills lint fmt bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ test-tools: ## install the servers the tests need: redis-server, the Firestore e
 test: test-tools ## every test under the race detector, and the coverage bound
 	$(GO) test -race -timeout 15m -coverprofile=$(COVERAGE_FILE) -coverpkg=./functions/...,./shared/... ./...
 	./scripts/check-coverage.sh $(COVERAGE_FILE) $(MIN_COVERAGE)
+
+mutants: test-tools ## break each guard of the protocol in turn; a test must notice
+	$(GO) run ./cmd/mutants
 
 lint: ## formatting, vet, staticcheck, golangci-lint, a tidy go.mod
 	@unformatted="$$($(GO) run $(GOFUMPT) -l .)" || exit 1; \

@@ -76,6 +76,11 @@ func (r *RedisServer) Resume() { r.check(r.RedisProcess.Resume()) }
 // Promote is [RedisProcess.Promote].
 func (r *RedisServer) Promote() { r.check(r.RedisProcess.Promote(context.Background())) }
 
+// Follow is [RedisProcess.Follow]: what happens to the old master after a failover.
+func (r *RedisServer) Follow(of *RedisServer) {
+	r.check(r.RedisProcess.Follow(context.Background(), of.Addr()))
+}
+
 // check fails the test without ending the calling goroutine, which need not be
 // the test's own.
 func (r *RedisServer) check(err error) {

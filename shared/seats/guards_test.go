@@ -3,6 +3,7 @@ package seats_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -67,6 +68,157 @@ func TestGuardEndsFencedByEpoch(t *testing.T) {
 	p.refused("bob", 1)
 	p.alive(ann)
 	w.sound(1)
+}
+
+// TestGuardEndedBeforeItsSeatIsFree: while the end of an expired session cannot
+// be recorded, nobody gets its seat.
+func TestGuardEndedBeforeItsSeatIsFree(t *testing.T) {
+	w := newWorld(t)
+	p := w.pool(nil)
+	ann := p.take("ann", 1)
+	w.model.Advance(sessionTTL)
+	w.failing(only("End", storetest.Outage(store.ErrNotWritten)))
+	for range 2 {
+		_, err := p.acquire("bob", 1)
+		down(t, err)
+	}
+	w.failing(nil)
+	w.recorded(ann, license.SessionActive, "")
+	w.model.Lose()
+	p.alive(ann) // what is recorded active comes back, so its seat cannot be another's
+	p.refused("bob", 1)
+	w.sound(1)
+}
+
+// TestGuardOneDocumentPerGrant: the end of a holder's expired session is still
+// on its way when the holder has a new one.
+func TestGuardOneDocumentPerGrant(t *testing.T) {
+	w := newWorld(t)
+	p := w.pool(nil)
+	old := p.take("ann", 1)
+	w.model.Advance(sessionTTL)
+	g := newGate(seats.StepEnding)
+	finish := stopped(t, g, func() (seats.Hold, error) {
+		_, err := w.pool(g.onStep).Reap(t.Context(), acme)
+		return seats.Hold{}, err
+	})
+	next := p.take("ann", 1)
+	if o := finish(); o.err != nil {
+		t.Fatal(o.err)
+	}
+	w.recorded(next, license.SessionActive, "")
+	w.model.Lose()
+	p.refused("bob", 1)
+	p.alive(next)
+	w.recorded(old, license.SessionEnded, license.EndExpired)
+	w.sound(1)
+}
+
+// TestGuardRemoveOnlyIfStillExpired: between a reaper's record of an end and its
+// removal the ledger is rebuilt, with that session living.
+func TestGuardRemoveOnlyIfStillExpired(t *testing.T) {
+	w := newWorld(t)
+	ann := w.pool(nil).take("ann", 1)
+	w.model.Advance(sessionTTL)
+	g := newGate(seats.StepEnded)
+	finish := stopped(t, g, func() (seats.Hold, error) {
+		_, err := w.pool(g.onStep).Reap(t.Context(), acme)
+		return seats.Hold{}, err
+	})
+	w.model.Promote()
+	nonce, caller := rebuildNonce(t, w.model), license.Service(acme)
+	err := errors.Join(
+		w.model.Stage(t.Context(), caller, nonce, 2, []license.Session{ann.Session}),
+		w.model.Load(t.Context(), caller, nonce, 2),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o := finish(); o.err != nil {
+		t.Fatal(o.err)
+	}
+	if living := w.model.Living(acme, "pro"); !slices.Equal(living, []string{ann.ID}) {
+		t.Errorf("living = %v, want ann's %s", living, ann.ID)
+	}
+}
+
+// TestGuardNotedBeforeTaken: a process stops for good when it has taken a seat of
+// an organization that had long left the reaper's index.
+func TestGuardNotedBeforeTaken(t *testing.T) {
+	w := newWorld(t)
+	p, shard := w.pool(nil), w.model.Shard(acme)
+	due := func() []string {
+		t.Helper()
+		d, err := w.model.Due(t.Context(), shard, 1)
+		if err == nil && d.Fresh {
+			err = w.model.Seeded(t.Context(), shard, d.Identity)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d.Organizations
+	}
+	due()
+	p.reap()
+	w.model.Advance(sessionTTL)
+	if !p.reap().Left {
+		t.Fatal("an idle organization stays in the index")
+	}
+	g := newGate(seats.StepReserved)
+	finish := stopped(t, g, func() (seats.Hold, error) { return w.pool(g.onStep).acquire("ann", 1) })
+	w.model.Advance(sessionTTL)
+	if got := due(); !slices.Equal(got, []string{acme}) {
+		t.Errorf("due = %v, want %s", got, acme)
+	}
+	if o := finish(); o.err != nil {
+		t.Error(o.err)
+	}
+}
+
+// TestGuardMarkBeforeEnd: the holder acquires again at the moment its release is
+// recorded.
+func TestGuardMarkBeforeEnd(t *testing.T) {
+	w := newWorld(t)
+	p, other := w.pool(nil), w.pool(nil)
+	old := p.take("ann", 1)
+	p.alive(old) // told of, so that no acquire looks into the record for it
+	var next seats.Hold
+	var once sync.Once
+	w.losing(func(method string) error {
+		if method == "EndNow" {
+			once.Do(func() { next = other.take("ann", 1) })
+		}
+		return nil
+	})
+	p.release(old)
+	w.losing(nil)
+	if next.ID == old.ID {
+		t.Error("granted the session that was being released")
+	}
+	p.alive(next)
+	w.sound(1)
+}
+
+// TestGuardASecondReleaseChangesNothing: the first told how and when it ended.
+func TestGuardASecondReleaseChangesNothing(t *testing.T) {
+	w := newWorld(t)
+	p := w.pool(nil)
+	released, expired := p.take("ann", 2), p.take("bob", 2)
+	p.release(released)
+	w.sound(1)
+	w.model.Advance(sessionTTL)
+	p.reap()
+	for _, h := range []seats.Hold{released, expired} {
+		before := w.session(h.ID)
+		w.model.Advance(time.Second)
+		p.release(h)
+		if err := p.Release(t.Context(), admin("boss"), h.ID); err != nil {
+			t.Error(err)
+		}
+		if after := w.session(h.ID); after != before {
+			t.Errorf("released again: %+v, was %+v", after, before)
+		}
+	}
 }
 
 // TestGuardForgetOnAMovedEpoch: a rebuild died after it had opened its epoch, on
@@ -245,6 +397,26 @@ func TestRebuildersAgreeOnOneEpoch(t *testing.T) {
 		t.Errorf("epoch = %d after one loss, want 2", h.Epoch)
 	}
 	w.sound(2)
+}
+
+// TestGuardOneEpochPerNonce: two instances have opened the epoch of one loss
+// before either has rebuilt.
+func TestGuardOneEpochPerNonce(t *testing.T) {
+	w := newWorld(t)
+	ann := w.pool(nil).take("ann", 9)
+	w.model.Lose()
+	first, second := newGate(seats.StepOpened), newGate(seats.StepOpened)
+	finishFirst := stopped(t, first, func() (seats.Hold, error) { return seats.Hold{}, w.pool(first.onStep).heartbeat(ann) })
+	finishSecond := stopped(t, second, func() (seats.Hold, error) { return w.pool(second.onStep).acquire("bob", 9) })
+	for _, finish := range []func() outcome{finishFirst, finishSecond} {
+		if o := finish(); o.err != nil {
+			t.Error(o.err)
+		}
+	}
+	if h := w.pool(nil).take("cid", 9); h.Epoch != 2 {
+		t.Errorf("epoch = %d after one loss, want 2", h.Epoch)
+	}
+	w.sound(3)
 }
 
 // TestWaitersOfARebuildHaveTheirOwnDeadlines: the work goes on without them.

@@ -118,6 +118,41 @@ func TestFailOverAndBack(t *testing.T) {
 	}
 }
 
+// TestFailOverAndBackLosesWrites: the master is cut off from its replica, which
+// takes over; then it follows the replica, and takes over again. It is the same
+// process all the time, and what it wrote while cut off is gone.
+func TestFailOverAndBackLosesWrites(t *testing.T) {
+	master, record := servers.Redis(t), store.NewMemory()
+	instance := func() *seats.Pool {
+		return realPool(t, newRedis(t, client(t, master.Addr()), "", sessionTTL, tokenTTL), record)
+	}
+	acquire := func(p *seats.Pool, userID string) seats.Hold {
+		t.Helper()
+		h, err := p.Acquire(t.Context(), user(userID), request(userID, 2), signed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	before := instance()
+	kept := acquire(before, "kept")
+	replica := servers.RedisReplica(t, master)
+	replica.Promote()
+	lost := acquire(before, "lost")
+	master.Follow(replica)
+	master.Promote()
+	for _, p := range []*seats.Pool{before, instance()} {
+		for _, h := range []seats.Hold{kept, lost} {
+			if err := beatUntilAnswered(t.Context(), p, h); err != nil {
+				t.Errorf("%s: %v", h.UserID, err)
+			}
+		}
+		if got := tryAcquire(t.Context(), p, "late", 2); got.refused != 1 {
+			t.Errorf("one more: %+v, want refused", got)
+		}
+	}
+}
+
 // TestPausedRedis answers nothing: callers get a retryable error in time, and
 // nothing is lost.
 func TestPausedRedis(t *testing.T) {

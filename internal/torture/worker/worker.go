@@ -62,9 +62,9 @@ func (c Config) run(ctx context.Context, out io.Writer) error {
 		BackendDeadline:     c.BackendDeadline, RequestDeadline: c.RequestDeadline,
 		// At the run's pace a second would be several lives of a session.
 		CircuitCooldown: min(circuit.DefaultCooldown, c.SessionTTL/10),
-		Now:    func() time.Time { return time.Now().Add(c.Skew) },
-		OnStep: c.onStep(),
-		Log:    telemetry.NewLogger(out, slog.LevelWarn),
+		Now:             func() time.Time { return time.Now().Add(c.Skew) },
+		OnStep:          c.onStep(),
+		Log:             telemetry.NewLogger(out, slog.LevelWarn),
 	})
 	if err != nil {
 		return errors.Join(err, listener.Close())

@@ -1,0 +1,105 @@
+package seats_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/seats"
+)
+
+// TestGuardOneScript: a rival comes in after the first command that a
+// reservation sends. Whoever was first, one of them gets the last seat.
+func TestGuardOneScript(t *testing.T) {
+	f := fake(t)
+	loaded(t, newRedis(t, client(t, f.Addr()), "", sessionTTL, tokenTTL), 1)
+	rival := newRedis(t, client(t, f.Addr()), "", sessionTTL, tokenTTL)
+	// The server knows the script, and the slow instance the generation: its
+	// next command is the one that counts.
+	warm, err := rival.Reserve(t.Context(), user("warm"), seats.Reservation{SessionID: "s-warm", MaxLicense: 1, MaxOrganization: 9})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := rival.Remove(t.Context(), user("warm"), seats.BySession, warm); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	c := client(t, f.Addr())
+	slow := newRedis(t, c, "", sessionTTL, tokenTTL)
+	if _, err := slow.Known(t.Context(), license.Service(acme), nil); err != nil {
+		t.Fatal(err)
+	}
+	var rivalErr error
+	c.AddHook(&afterFirst{do: func() { rivalErr = lastSeat(t, rival, "rival") }})
+	err = lastSeat(t, slow, "slow")
+	var full *license.NoSeatsError
+	if (err == nil) == (rivalErr == nil) || !errors.As(errors.Join(err, rivalErr), &full) {
+		t.Errorf("slow: %v, its rival: %v, want one seat and one refusal", err, rivalErr)
+	}
+	if h, err := slow.Known(t.Context(), license.Service(acme), nil); h.Held != 1 || err != nil {
+		t.Errorf("%d sessions, %v", h.Held, err)
+	}
+}
+
+// TestGuardAnotherInstancesRebuild: an instance that remembers the generation
+// before counts in the one that is there now.
+func TestGuardAnotherInstancesRebuild(t *testing.T) {
+	f := fake(t)
+	ledger := func() seats.Ledger { return newRedis(t, client(t, f.Addr()), "", sessionTTL, tokenTTL) }
+	quick, slow := ledger(), ledger()
+	loaded(t, quick, 1)
+	if _, err := slow.Known(t.Context(), license.Service(acme), nil); err != nil {
+		t.Fatal(err)
+	}
+	f.Promote()
+	loaded(t, quick, 2)
+	if err := lastSeat(t, quick, "ann"); err != nil {
+		t.Fatal(err)
+	}
+	for name, l := range map[string]seats.Ledger{"remembers another": slow, "remembers none": ledger()} {
+		if err := lastSeat(t, l, "bob"); !errors.As(err, new(*license.NoSeatsError)) {
+			t.Errorf("an instance that %s: %v, want no seats", name, err)
+		}
+	}
+}
+
+// lastSeat reserves the one seat there is.
+func lastSeat(t *testing.T, l seats.Ledger, userID string) error {
+	t.Helper()
+	_, err := l.Reserve(t.Context(), user(userID), seats.Reservation{
+		SessionID: "s-" + userID, MaxLicense: 1, MaxOrganization: 9,
+		Holder: license.Holder{LicenseID: "pro", UserID: userID},
+	})
+	return err
+}
+
+// loaded makes the ledger one without sessions, in this epoch.
+func loaded(t *testing.T, l seats.Ledger, epoch int64) {
+	t.Helper()
+	if err := l.Load(t.Context(), license.Service(acme), rebuildNonce(t, l), epoch); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// afterFirst does something after the first script of a client was run.
+type afterFirst struct {
+	do   func()
+	once sync.Once
+}
+
+func (h *afterFirst) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (h *afterFirst) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (h *afterFirst) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		err := next(ctx, cmd)
+		h.once.Do(h.do)
+		return err
+	}
+}
