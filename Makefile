@@ -13,7 +13,7 @@ MIN_COVERAGE  := 85
 COVERAGE_FILE := coverage.out
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-tools lint fmt bench
+.PHONY: help run test test-tools lint fmt bench model
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,3 +43,6 @@ fmt: ## format the Go files
 
 bench: ## measure the service under load (cmd/bench)
 	$(GO) run ./cmd/bench
+
+model: ## check the written model of the protocol with spin
+	./scripts/model.sh
