@@ -54,3 +54,9 @@ bench: ## measure the service under load (cmd/bench)
 
 torture: test-tools ## break everything around the service, check every promise (SEED= DURATION=3m TOPOLOGY=both|replica|cluster)
 	$(GO) run ./cmd/torture --seed $(SEED) --duration $(DURATION) --topology $(TOPOLOGY)
+
+drills: test-tools ## play four outages one by one and print what they cost (about three minutes)
+	$(GO) run ./cmd/torture drill
+
+model: ## check the written model of the protocol with spin
+	./scripts/model.sh
