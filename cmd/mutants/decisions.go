@@ -88,12 +88,17 @@ func rebuilders() []guard {
 				},
 				{
 					name:  "no sign of life",
-					edits: []edit{script("stage", "redis.call('SET', KEYS[8], digits(now + tonumber(ARGV[5])) .. ';' .. ARGV[3])\n", "")},
+					edits: []edit{script("stage", "if of == ARGV[3] then redis.call('SET', KEYS[8]", "if false then redis.call('SET', KEYS[8]")},
+					test:  ledgerContract("Rebuild/one process has the lease"),
+				},
+				{
+					name:  "an owner does not know its own",
+					edits: []edit{script("claim", " and by ~= owner", "")},
 					test:  ledgerContract("Rebuild/one process has the lease"),
 				},
 				{
 					name:  "kept after a failure",
-					edits: []edit{pool("rebuild", "_ = p.ledger.Disclaim(ctx, caller, nonce)", "_ = ctx")},
+					edits: []edit{pool("rebuild", "_ = p.ledger.Disclaim(ctx, caller, nonce, owner)", "_ = ctx")},
 					test:  seatsTest("TestARebuildThatFailed"),
 				},
 			},

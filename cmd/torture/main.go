@@ -17,12 +17,14 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/coditect-ai/coditect-licenses/internal/torture"
+	"github.com/coditect-ai/coditect-licenses/internal/torture/drill"
 	"github.com/coditect-ai/coditect-licenses/internal/torture/rig"
 	"github.com/coditect-ai/coditect-licenses/internal/torture/worker"
 )
@@ -31,6 +33,7 @@ import (
 // are tortured.
 type program struct {
 	Run   runCommand   `cmd:"" default:"withargs" help:"Torture the service and print the verdict."`
+	Drill drillCommand `cmd:"" help:"Play the outages an operator will meet, one by one, and print what they cost."`
 	Serve serveCommand `cmd:"" hidden:"" name:"serve"`
 }
 
@@ -82,6 +85,33 @@ func (c runCommand) Run(ctx context.Context, out io.Writer) (err error) {
 	return torture.Run(ctx, torture.Options{
 		Seed: c.Seed, Duration: c.Duration, Topologies: topologies, Workers: c.Workers, Pace: torture.Pace(c.SessionTTL),
 		Launch: rig.Launch{Program: self, Args: []string{"serve"}}, Out: out, Verbose: c.Verbose, Only: c.Round, Unbroken: c.Unbroken, History: file,
+	})
+}
+
+type drillCommand struct {
+	Only   string        `arg:"" optional:"" help:"The one drill to play: redis-killed, redis-hangs, firestore-unreachable, firestore-hangs."`
+	Outage time.Duration `default:"30s" help:"How long a backend hangs."`
+}
+
+// Validate is called by kong after parsing.
+func (c drillCommand) Validate() error {
+	if c.Only != "" && !slices.Contains(drill.Drills(), c.Only) {
+		return fmt.Errorf("no drill %q: there are %v", c.Only, drill.Drills())
+	}
+	if c.Outage < time.Second || c.Outage > 2*time.Minute {
+		return errors.New("--outage must be between 1s and 2m")
+	}
+	return nil
+}
+
+// Run plays the drills.
+func (c drillCommand) Run(ctx context.Context, out io.Writer) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	return drill.Run(ctx, drill.Options{
+		Only: c.Only, Outage: c.Outage, Launch: rig.Launch{Program: self, Args: []string{"serve"}}, Out: out,
 	})
 }
 

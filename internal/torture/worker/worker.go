@@ -69,7 +69,7 @@ func (c Config) run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	server := &http.Server{Handler: stack.Handler(), ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Handler: withStats(c.Redis, stack.Handler()), ReadHeaderTimeout: 5 * time.Second}
 	go func() { <-ctx.Done(); _ = server.Close() }() // the process ends with it
 	err = server.Serve(listener)
 	return errors.Join(err, stack.Close())
