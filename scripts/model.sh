@@ -105,6 +105,7 @@ events=(
 
 # The long searches are worth a slow compiler, the short ones are not.
 optimize=-O1
+breadth= # -DBFS: search breadth first, which finds the shortest counterexample
 slots=24 # of the hash table, as a power of two
 
 # build NAME OPTION... makes $work/NAME/pan.
@@ -114,7 +115,8 @@ build() {
 	for o in "$@"; do options+=("-D$o"); done
 	mkdir "$dir"
 	(cd "$dir" && spin -a "${options[@]}" "$model" >spin.out 2>&1) || { cat "$dir/spin.out" >&2; return 1; }
-	(cd "$dir" && gcc "$optimize" -w -DSAFETY -DNOFAIR -DCOLLAPSE -DMEMLIM=2000 -o pan pan.c)
+	# shellcheck disable=SC2086 # empty is no option
+	(cd "$dir" && gcc "$optimize" $breadth -w -DSAFETY -DNOFAIR -DCOLLAPSE -DMEMLIM=4000 -o pan pan.c)
 }
 
 # check NAME OPTION... runs it and leaves in $work/NAME/result: errors, states,
@@ -162,10 +164,11 @@ if [ "${1:-}" = trace ]; then
 		set -- $line
 		[ "$1" = "$guard" ] || continue
 		shift
+		breadth=-DBFS
 		build trace "$guard" "$@"
 		cd "$work/trace"
-		./pan -n -m1000000 -w24 >pan.out 2>&1 || true
-		grep 'assertion violated' pan.out
+		./pan -n >pan.out 2>&1 || true
+		sed -n 's/.*assertion violated *!(\([a-z_]*\)).*/broken promise: \1/p' pan.out
 		spin -t -k ./*.trail "-D$guard" "${@/#/-D}" "$model" | sed -n 's/^ *//; /^\(instance\|time\|Redis\|late\)/p'
 		exit 0
 	done
