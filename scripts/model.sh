@@ -47,7 +47,7 @@ trap 'rm -rf "$work"' EXIT
 
 # The whole space of each of these is searched. The words are -D options.
 intact=(
-	"loss-and-fault"
+	"loss-and-fault    BEAT_AFTER_RELEASE=1"
 	"lagging-replica   FAULTS=0 EMPTY_LOSS=0 STALE_LOSS=1 BACK_LOSS=1"
 	"two-seats         FAULTS=0 SEATS=2"
 	"three-holders     FAULTS=0 LOSSES=0 HOLDERS=3 SESSIONS=3"
@@ -79,7 +79,7 @@ guards=(
 	"NO_MARK                 LOSSES=0"
 	"NO_OWED"
 	"NO_OWED_STAGE"
-	"NO_RELEASE_AGAIN        FAULTS=0"
+	"NO_FENCE_RELEASE        BEAT_AFTER_RELEASE=1"
 )
 
 # Events that must be found, by their numbers in the model.

@@ -132,13 +132,22 @@ func marks() []guard {
 					name: "recorded before",
 					edits: []edit{pool("release", "	hold, err := p.ledger.Mark(ctx, caller, mark)\n", `	if s, err := p.record.Session(ctx, caller, mark.SessionID); err == nil && s.UserID == mark.UserID && s.Status == license.SessionActive {
 		s.EndedAt, s.EndedReason = s.AcquiredAt, mark.Own
-		_ = p.record.EndNow(ctx, caller, ended(Hold{Session: s}))
+		_ = p.record.EndNow(ctx, caller, 0, ended(Hold{Session: s}))
 	}
 	hold, err := p.ledger.Mark(ctx, caller, mark)
 `)},
 					test: seatsTest("TestGuardMarkBeforeEnd"),
 				},
 			},
+		},
+		{
+			name:    "release-fenced",
+			keeps:   "a release's end holds in the epoch of its mark alone",
+			without: "a rebuild brings the session back beside an ended record: the next loss oversells",
+			mutants: []mutant{{
+				edits: []edit{pool("release", "EndNow(ctx, caller, hold.Epoch, ended(hold))", "EndNow(ctx, caller, 0, ended(hold))")},
+				test:  seatsTest("TestGuardReleaseFencedByEpoch"),
+			}},
 		},
 		{
 			name:    "ends-carry-the-ledgers-times",

@@ -392,9 +392,8 @@ inline insert() {
 	fi
 }
 
-/* A release's end holds in every epoch. FENCE_RELEASE is the stricter variant,
- * not what the service does: see "Known gaps" in README.md. */
-#ifdef FENCE_RELEASE
+/* A release's end holds in the epoch of its mark alone: fenced, it begins anew. */
+#ifndef NO_FENCE_RELEASE
 #define MARKED_IN	R.eepoch
 #define LATE_RELEASE	late_fenced_end
 #define GIVE_UP_END	late_fenced_end = BIT(x); late_end_epoch = n

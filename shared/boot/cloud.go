@@ -49,7 +49,7 @@ func (d *dialer) close() error {
 func (d *dialer) redis(ctx context.Context) error {
 	client, err := redisconn.Dial(ctx, redisconn.Config{
 		Addr: d.cfg.RedisAddr, Password: d.cfg.RedisPassword.Reveal(), TLS: d.cfg.RedisTLS,
-		ReadTimeout: d.cfg.RedisAttempt(), WriteTimeout: d.cfg.RedisAttempt(), PoolTimeout: d.cfg.RedisAttempt(),
+		ReadTimeout: d.cfg.RedisAttempt(), WriteTimeout: d.cfg.RedisAttempt(), PoolTimeout: d.cfg.LedgerDeadline(),
 		Instance: d.cfg.MemorystoreInstance, Cooldown: d.cfg.CircuitCooldown, Log: d.log,
 	})
 	if err != nil {

@@ -42,7 +42,10 @@ var ErrOpen = errors.New("not tried: the last calls went unanswered")
 type Options struct {
 	// Backend is its name in the log.
 	Backend string
-	// Cooldown is how long an open circuit refuses everything; zero is [DefaultCooldown].
+	// Cooldown is how long an open circuit refuses everything, and how long nobody
+	// must have been answered before it opens: a process that is starved of its
+	// processor sees calls time out together, but some of them succeed. Zero is
+	// [DefaultCooldown].
 	Cooldown time.Duration
 	// Patience is how long a call must have waited to say anything about the
 	// backend if its caller's time ended it: whoever comes with ten milliseconds
@@ -61,6 +64,9 @@ type Breaker struct {
 	state      *gobreaker.CircuitBreaker[struct{}]
 	unanswered func(error) bool
 	patience   time.Duration
+	cooldown   time.Duration
+	// answered is when the latest call was, in Unix nanoseconds.
+	answered atomic.Int64
 	// last is the latest failure, for the log.
 	last atomic.Pointer[error]
 }
@@ -71,11 +77,13 @@ func New(opts Options) *Breaker {
 	if b.unanswered == nil {
 		b.unanswered = Unanswered
 	}
+	b.cooldown = cmp.Or(opts.Cooldown, DefaultCooldown)
+	b.answered.Store(time.Now().UnixNano())
 	b.state = gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
 		Name:          opts.Backend,
 		MaxRequests:   1,
-		Timeout:       cmp.Or(opts.Cooldown, DefaultCooldown),
-		ReadyToTrip:   func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= Failures },
+		Timeout:       b.cooldown,
+		ReadyToTrip:   func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= Failures && b.silent() },
 		IsSuccessful:  func(err error) bool { return !b.unanswered(err) && !abandoned(err) },
 		IsExcluded:    func(err error) bool { return errors.As(err, new(cut)) },
 		OnStateChange: b.report(opts.Log),
@@ -95,6 +103,8 @@ func (b *Breaker) Do(ctx context.Context, call func() error) error {
 			err = cut{err}
 		} else if b.unanswered(err) {
 			b.last.Store(&err)
+		} else if !abandoned(err) {
+			b.answered.Store(time.Now().UnixNano())
 		}
 		return struct{}{}, err
 	})
@@ -105,6 +115,11 @@ func (b *Breaker) Do(ctx context.Context, call func() error) error {
 		return c.error
 	}
 	return err
+}
+
+// silent reports whether nobody has been answered for a while.
+func (b *Breaker) silent() bool {
+	return time.Since(time.Unix(0, b.answered.Load())) >= b.cooldown
 }
 
 // cut marks the error of a call that its caller's time ended too early to say

@@ -55,9 +55,12 @@ func wantClosed(t *testing.T, b *Breaker) {
 func TestOpensAfterFailuresInARow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := New(Options{Backend: "redis"})
+		pass(DefaultCooldown)
 		fail(t, b, Failures-1, errDown)
-		wantClosed(t, b) // an answer begins the count anew
-		fail(t, b, Failures, errDown)
+		wantClosed(t, b)                // an answer begins the count anew
+		fail(t, b, 3*Failures, errDown) // together: somebody was answered a moment ago
+		pass(DefaultCooldown)
+		fail(t, b, 1, errDown)
 		wantOpen(t, b)
 		pass(DefaultCooldown)
 		wantOpen(t, b)
@@ -66,6 +69,7 @@ func TestOpensAfterFailuresInARow(t *testing.T) {
 		wantOpen(t, b) // the one that looked found nobody
 		pass(DefaultCooldown + 1)
 		wantClosed(t, b)
+		pass(DefaultCooldown)
 		fail(t, b, Failures-1, errDown)
 		wantClosed(t, b)
 	})
@@ -75,6 +79,7 @@ func TestOpensAfterFailuresInARow(t *testing.T) {
 func TestOneCallLooks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := New(Options{Backend: "redis", Cooldown: time.Minute})
+		pass(time.Minute)
 		fail(t, b, Failures, errDown)
 		pass(time.Minute + 1)
 		answered := make(chan error)
@@ -126,7 +131,7 @@ func TestOnlyThosePatientEnoughCount(t *testing.T) {
 		}
 		wantClosed(t, b)
 		for range Failures {
-			wait(time.Second, gone)
+			wait(time.Second, gone) // longer than the cooldown, in all
 		}
 		wantOpen(t, b)
 		pass(DefaultCooldown + 1)
@@ -157,6 +162,7 @@ func TestTheLogTells(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
 		b := New(Options{Backend: "kms", Log: slog.New(slog.NewTextHandler(&out, nil))})
+		pass(DefaultCooldown)
 		fail(t, b, Failures, errDown)
 		for range 3 {
 			pass(DefaultCooldown + 1)

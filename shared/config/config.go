@@ -83,10 +83,10 @@ type Config struct {
 	// while what it was decided on still holds.
 	BackendDeadline time.Duration `env:"BACKEND_DEADLINE" envDefault:"5s"`
 	// RedisDeadline bounds one call to Redis with all its repeats. Every request
-	// waits for Redis, which answers in a millisecond or two: half a second says
+	// waits for Redis, which answers in a millisecond or two: so long says
 	// that it will not, and leaves a client time to be told so within a second.
 	// Where BackendDeadline is shorter, that counts.
-	RedisDeadline time.Duration `env:"REDIS_DEADLINE" envDefault:"500ms"`
+	RedisDeadline time.Duration `env:"REDIS_DEADLINE" envDefault:"700ms"`
 	// CircuitCooldown is how long a backend that did not answer several calls in a
 	// row is left alone; requests that need it are answered 503 at once meanwhile.
 	CircuitCooldown time.Duration `env:"CIRCUIT_COOLDOWN" envDefault:"1s"`

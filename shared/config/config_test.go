@@ -37,7 +37,7 @@ func TestDefaults(t *testing.T) {
 		SessionTTL: 6 * time.Minute, HeartbeatInterval: 2 * time.Minute, TokenTTL: time.Hour,
 		EntitlementCacheTTL: 30 * time.Second, KeyActivationDelay: 10 * time.Minute,
 		RequestDeadline: 10 * time.Second, BackendDeadline: 5 * time.Second, ReapBudget: 45 * time.Second,
-		RedisDeadline: 500 * time.Millisecond, CircuitCooldown: time.Second, MaxInFlight: 1000,
+		RedisDeadline: 700 * time.Millisecond, CircuitCooldown: time.Second, MaxInFlight: 1000,
 		RateLimitPerUser: 50, LogLevel: slog.LevelInfo,
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {

@@ -162,7 +162,7 @@ func (s *Stack) redisDeadline() time.Duration {
 	if s.opts.Redis == "" {
 		return 5 * time.Second
 	}
-	return min(500*time.Millisecond, s.opts.BackendDeadline)
+	return min(700*time.Millisecond, s.opts.BackendDeadline)
 }
 
 func (s *Stack) issuers(ctx context.Context) (err error) {
@@ -228,7 +228,7 @@ func (s *Stack) signerOptions() (options []option.ClientOption, err error) {
 func (s *Stack) ledger(ctx context.Context) (err error) {
 	attempt := s.config().RedisAttempt()
 	cfg := redisconn.Config{
-		Addr: s.opts.Redis, PoolSize: 64, ReadTimeout: attempt, WriteTimeout: attempt, PoolTimeout: attempt,
+		Addr: s.opts.Redis, PoolSize: 64, ReadTimeout: attempt, WriteTimeout: attempt, PoolTimeout: s.redisDeadline(),
 		Cooldown: s.opts.CircuitCooldown, Log: s.opts.Log,
 	}
 	if cfg.Addr == "" {

@@ -25,13 +25,16 @@ func brief(addr string) Config {
 // untilOpen sends commands until one is refused unsent.
 func untilOpen(t *testing.T, send func(context.Context) error) {
 	t.Helper()
-	for range circuit.Failures {
-		if err := send(t.Context()); err == nil || errors.Is(err, circuit.ErrOpen) {
-			t.Fatalf("error = %v, want the server's silence", err)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for n := 1; ; n++ {
+		err := send(ctx)
+		switch {
+		case errors.Is(err, circuit.ErrOpen) && n > circuit.Failures:
+			return
+		case err == nil || errors.Is(err, circuit.ErrOpen) || ctx.Err() != nil:
+			t.Fatalf("call %d: error = %v, want the server's silence", n, err)
 		}
-	}
-	if err := send(t.Context()); !errors.Is(err, circuit.ErrOpen) {
-		t.Fatalf("error = %v, want %v", err, circuit.ErrOpen)
 	}
 }
 

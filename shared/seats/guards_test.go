@@ -356,6 +356,34 @@ func TestGuardRecordedIsPerEpoch(t *testing.T) {
 	w.sound(2)
 }
 
+// TestGuardReleaseFencedByEpoch: as above, and a heartbeat that was on its way
+// arrives in the rebuilt ledger. It must not bring the session back to life beside
+// a record that has ended: the next loss would sell its seat again.
+func TestGuardReleaseFencedByEpoch(t *testing.T) {
+	w := newWorld(t)
+	p := w.pool(nil)
+	ann := p.take("ann", 1)
+	marked, staged := newGate(seats.StepMarked), newGate(seats.StepStaged)
+	crash := crashAt(seats.StepEnded)
+	release := stopped(t, marked, func() (seats.Hold, error) {
+		dying := w.pool(func(s seats.Step) error { return errors.Join(marked.onStep(s), crash(s)) })
+		return seats.Hold{}, dying.Release(t.Context(), user("ann"), ann.ID)
+	})
+	w.model.Lose()
+	rebuild := stopped(t, staged, func() (seats.Hold, error) { return w.pool(staged.onStep).acquire("bob", 2) })
+	if o := release(); !errors.Is(o.err, errCrash) {
+		t.Fatal(o.err)
+	}
+	if o := rebuild(); o.err != nil {
+		t.Fatal(o.err)
+	}
+	p.gone(ann, license.EndReleased)
+	if again := p.take("ann", 2); again.ID == ann.ID {
+		t.Error("answered with a session whose record has ended")
+	}
+	w.sound(2)
+}
+
 func TestASecondRequestRecordsForItself(t *testing.T) {
 	w := newWorld(t)
 	w.pool(nil).reap()

@@ -66,7 +66,7 @@ func (p *Pool) attend(ctx context.Context, caller license.Caller, v Visit, done 
 // settleDebts records the ends of seats given back while the record was away.
 func (p *Pool) settleDebts(ctx context.Context, caller license.Caller, v Visit, done *Reaped) error {
 	for _, h := range v.Owed {
-		if err := p.record.EndNow(ctx, caller, ended(h)); err != nil {
+		if err := p.record.EndNow(ctx, caller, 0, ended(h)); err != nil {
 			return definite(err)
 		}
 		if err := p.ledger.Repaid(ctx, caller, h.ID); err != nil {

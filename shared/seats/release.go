@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"time"
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/store"
 )
 
 // Revoke ends a living session whose license no longer allows it.
@@ -40,7 +40,7 @@ func (p *Pool) giveUp(ctx context.Context, caller license.Caller, mark Mark) err
 	case errors.As(err, &owed):
 		return permitted(caller, owed.Hold.Session)
 	case errors.As(err, &unknown):
-		return p.giveUpUnknown(ctx, caller, mark, unknown.Now)
+		return p.giveUpUnknown(ctx, caller, mark, unknown)
 	case err != nil:
 		return p.rebuilt(ctx, caller, err)
 	}
@@ -52,7 +52,13 @@ func (p *Pool) giveUp(ctx context.Context, caller license.Caller, mark Mark) err
 
 func (p *Pool) conclude(ctx context.Context, caller license.Caller, hold Hold) error {
 	how := BySession
-	if err := p.record.EndNow(ctx, caller, ended(hold)); err != nil {
+	err := p.record.EndNow(ctx, caller, hold.Epoch, ended(hold))
+	if errors.Is(err, store.ErrFenced) {
+		// A rebuild may have brought the session back: marked again there, or its
+		// record would end beside a living session if we died now.
+		return p.fenced(ctx, caller, hold.Epoch)
+	}
+	if err != nil {
 		how = Owing // the seat is given back all the same; the reaper records it
 		p.opts.Log.WarnContext(ctx, "the end of a session is owed to the record",
 			slog.String("organization_id", caller.OrganizationID), slog.String("session_id", hold.ID),
@@ -80,7 +86,7 @@ func (p *Pool) conclude(ctx context.Context, caller license.Caller, hold Hold) e
 }
 
 // giveUpUnknown releases a session the ledger does not hold.
-func (p *Pool) giveUpUnknown(ctx context.Context, caller license.Caller, mark Mark, now time.Time) error {
+func (p *Pool) giveUpUnknown(ctx context.Context, caller license.Caller, mark Mark, unknown *UnknownError) error {
 	s, err := p.record.Session(ctx, caller, mark.SessionID)
 	if err != nil {
 		return err
@@ -88,12 +94,16 @@ func (p *Pool) giveUpUnknown(ctx context.Context, caller license.Caller, mark Ma
 	if err := permitted(caller, s); err != nil || s.Status == license.SessionEnded {
 		return err
 	}
-	s.EndedAt, s.EndedReason = now, mark.Own
+	s.EndedAt, s.EndedReason = unknown.Now, mark.Own
 	if s.UserID != caller.UserID {
 		s.EndedReason = mark.Other
 	}
 	hold := Hold{Session: s}
-	if err := p.record.EndNow(ctx, caller, ended(hold)); err != nil {
+	err = p.record.EndNow(ctx, caller, unknown.Epoch, ended(hold))
+	if errors.Is(err, store.ErrFenced) {
+		return p.fenced(ctx, caller, unknown.Epoch)
+	}
+	if err != nil {
 		return definite(err)
 	}
 	_, err = p.ledger.Remove(ctx, caller, BySession, hold)

@@ -192,13 +192,13 @@ func (r *lateRecord) End(ctx context.Context, c license.Caller, epoch int64, end
 	return r.Faulty.End(ctx, c, epoch, ends)
 }
 
-func (r *lateRecord) EndNow(ctx context.Context, c license.Caller, end store.End) error {
-	write := func(ctx context.Context) error { return r.Record.EndNow(ctx, c, end) }
+func (r *lateRecord) EndNow(ctx context.Context, c license.Caller, epoch int64, end store.End) error {
+	write := func(ctx context.Context) error { return r.Record.EndNow(ctx, c, epoch, end) }
 	err := r.late(ctx, "end of "+end.Session.ID, write)
 	if err == nil {
-		err = r.Faulty.EndNow(ctx, c, end)
+		err = r.Faulty.EndNow(ctx, c, epoch, end)
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, store.ErrFenced) {
 		r.sim.owed[end.Session.ID] = true
 	}
 	return err

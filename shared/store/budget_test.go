@@ -76,7 +76,7 @@ func sessionCosts(r store.Record) []cost {
 	create := func(ctx context.Context) error { return r.Create(ctx, acme(), grant()) }
 	again := map[string]int{"BeginTransaction": 1, "BatchGetDocuments": 2, "Commit": 1, "Rollback": 1}
 	end := func(ctx context.Context) error { return r.End(ctx, acme(), 1, ends(3)) }
-	endNow := func(ctx context.Context) error { return r.EndNow(ctx, acme(), endOf(grant())) }
+	endNow := func(ctx context.Context) error { return r.EndNow(ctx, acme(), 0, endOf(grant())) }
 	session := func(ctx context.Context) error { return errorOf(r.Session(ctx, acme(), sessionID)) }
 	return []cost{
 		{"create", create, transaction(), 1, 1},

@@ -18,7 +18,7 @@ import (
 func TestAnOpenCircuitWritesNothing(t *testing.T) {
 	w := newWire()
 	r := store.NewFirestore(dial(t, w.options()...), store.FirestoreOptions{
-		Deadline: 20 * time.Millisecond, Circuit: circuit.New(circuit.Options{Backend: "firestore", Cooldown: time.Hour}),
+		Deadline: 20 * time.Millisecond, Circuit: circuit.New(circuit.Options{Backend: "firestore", Cooldown: 50 * time.Millisecond}),
 	})
 	w.on = func(ctx context.Context, _ string, _ func(context.Context) error) error {
 		<-ctx.Done()
@@ -36,7 +36,7 @@ func TestAnOpenCircuitWritesNothing(t *testing.T) {
 	for name, call := range map[string]func() error{
 		"Create": func() error { return r.Create(t.Context(), acme(), grant()) },
 		"End":    func() error { return r.End(t.Context(), acme(), 1, []store.End{endOf(grant())}) },
-		"EndNow": func() error { return r.EndNow(t.Context(), acme(), endOf(grant())) },
+		"EndNow": func() error { return r.EndNow(t.Context(), acme(), 0, endOf(grant())) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := call()

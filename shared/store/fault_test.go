@@ -108,7 +108,7 @@ func TestCommitRefused(t *testing.T) {
 			w.on = answer("Commit", test.code)
 			wantOutcome(t, r.Create(t.Context(), acme(), grant()), test.mark)
 			wantOutcome(t, r.End(t.Context(), acme(), 1, []store.End{endOf(grant())}), test.mark)
-			wantOutcome(t, r.EndNow(t.Context(), acme(), endOf(grant())), test.mark)
+			wantOutcome(t, r.EndNow(t.Context(), acme(), 0, endOf(grant())), test.mark)
 			w.on = nil
 			wantRecorded(t, r, false)
 		})
@@ -156,7 +156,7 @@ func TestQuotaIsWaitedFor(t *testing.T) {
 		}
 		return status.Error(codes.ResourceExhausted, "injected")
 	}
-	err := r.EndNow(ctx, acme(), endOf(grant()))
+	err := r.EndNow(ctx, acme(), 0, endOf(grant()))
 	wantOutcome(t, err, store.ErrRefused)
 	if commits != 2 {
 		t.Errorf("%d commits", commits)
@@ -342,7 +342,7 @@ func TestWithoutWatching(t *testing.T) {
 	wantOutcome(t, r.Create(t.Context(), acme(), grant()), store.ErrNotWritten)
 	w.on = answer("Commit", codes.PermissionDenied)
 	wantOutcome(t, r.Create(t.Context(), acme(), grant()), nil)
-	wantOutcome(t, r.EndNow(t.Context(), acme(), endOf(grant())), nil)
+	wantOutcome(t, r.EndNow(t.Context(), acme(), 0, endOf(grant())), nil)
 	w.on = nil
 	must(t, r.Create(t.Context(), acme(), grant()))
 	must(t, r.Create(t.Context(), acme(), grant()))

@@ -31,7 +31,7 @@ func TestHangingCommit(t *testing.T) {
 			return r.End(ctx, acme(), 1, []store.End{endOf(grant())})
 		},
 		"EndNow": func(ctx context.Context, r *store.Firestore) error {
-			return r.EndNow(ctx, acme(), endOf(grant()))
+			return r.EndNow(ctx, acme(), 0, endOf(grant()))
 		},
 	}
 	for name, call := range calls {
@@ -73,7 +73,7 @@ func TestOwnDeadline(t *testing.T) {
 	r := store.NewFirestore(dial(t, w.options()...), store.FirestoreOptions{Deadline: 20 * time.Millisecond})
 	for name, call := range map[string]func() error{
 		"Create":          func() error { return r.Create(t.Context(), acme(), grant()) },
-		"EndNow":          func() error { return r.EndNow(t.Context(), acme(), endOf(grant())) },
+		"EndNow":          func() error { return r.EndNow(t.Context(), acme(), 0, endOf(grant())) },
 		"Session":         func() error { return errorOf(r.Session(t.Context(), acme(), sessionID)) },
 		"Entitlements":    func() error { return errorOf(r.Entitlements(t.Context(), acme())) },
 		"CountActive":     func() error { return errorOf(r.CountActive(t.Context(), acme())) },

@@ -149,7 +149,10 @@ func (m *Memory) End(ctx context.Context, caller license.Caller, epoch int64, en
 }
 
 // EndNow implements [Record].
-func (m *Memory) EndNow(ctx context.Context, caller license.Caller, end End) error {
+func (m *Memory) EndNow(ctx context.Context, caller license.Caller, epoch int64, end End) error {
+	if epoch != 0 {
+		return m.End(ctx, caller, epoch, []End{end})
+	}
 	return m.within(ctx, caller, func(t *memoryTenant) error {
 		if !validDocumentID(end.Session.ID) {
 			return license.ErrSessionNotFound

@@ -86,7 +86,10 @@ func (f *Firestore) End(ctx context.Context, caller license.Caller, epoch int64,
 }
 
 // EndNow implements [Record].
-func (f *Firestore) EndNow(ctx context.Context, caller license.Caller, end End) error {
+func (f *Firestore) EndNow(ctx context.Context, caller license.Caller, epoch int64, end End) error {
+	if epoch != 0 {
+		return f.End(ctx, caller, epoch, []End{end})
+	}
 	t, err := f.tenant(caller)
 	if err != nil {
 		return err

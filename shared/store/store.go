@@ -103,10 +103,10 @@ type Record interface {
 	// One read, and one write per session.
 	End(ctx context.Context, caller license.Caller, epoch int64, ends []End) error
 
-	// EndNow records one session as ended whatever the epoch: the release of
-	// a seat its holder gave back. Without a record it leaves a tombstone, as
-	// End does. One write, no read.
-	EndNow(ctx context.Context, caller license.Caller, end End) error
+	// EndNow records one session as ended: the release of a seat its holder gave
+	// back. With an epoch it is End for one session. Epoch 0 is no fence, one
+	// write and no read: for what is owed, which no rebuild brings back.
+	EndNow(ctx context.Context, caller license.Caller, epoch int64, end End) error
 
 	// Session reads one session; license.ErrSessionNotFound if the caller's
 	// organization has none by that id.

@@ -80,7 +80,7 @@ func endRaces(t *testing.T, r store.Record) {
 
 func endTwice(t *testing.T, r store.Record) {
 	created(t, r)
-	wantNil(t, r.EndNow(t.Context(), caller(), endOf(1, license.EndReleased)))
+	wantNil(t, r.EndNow(t.Context(), caller(), 0, endOf(1, license.EndReleased)))
 	wantNil(t, r.End(t.Context(), caller(), 1, []store.End{endOf(1, license.EndExpired)}))
 	wantSession(t, r, caller(), ended(1, license.EndExpired))
 	wantActive(t, r, caller())
@@ -157,7 +157,7 @@ func endAllOrNone(t *testing.T, r store.Record) {
 			end := endOf(2, license.EndExpired)
 			test.change(&end.Session)
 			wantError(t, r.End(t.Context(), caller(), 1, []store.End{good, end}), test.want)
-			wantError(t, r.EndNow(t.Context(), caller(), end), test.want)
+			wantError(t, r.EndNow(t.Context(), caller(), 0, end), test.want)
 			wantSession(t, r, caller(), session(1))
 			wantNoSession(t, r, caller(), 2)
 		})
@@ -171,13 +171,13 @@ func endNowTests() map[string]func(*testing.T, store.Record) {
 			_, err := r.OpenEpoch(t.Context(), caller(), "nonce-2")
 			wantNil(t, err)
 			for range 2 {
-				wantNil(t, r.EndNow(t.Context(), caller(), endOf(1, license.EndReleased)))
+				wantNil(t, r.EndNow(t.Context(), caller(), 0, endOf(1, license.EndReleased)))
 			}
 			wantSession(t, r, caller(), ended(1, license.EndReleased))
 			wantActive(t, r, caller())
 		},
 		"a tombstone stops a late create": func(t *testing.T, r store.Record) {
-			wantNil(t, r.EndNow(t.Context(), caller(), endOf(1, license.EndReleased)))
+			wantNil(t, r.EndNow(t.Context(), caller(), 0, endOf(1, license.EndReleased)))
 			wantSession(t, r, caller(), ended(1, license.EndReleased))
 			opened(t, r, caller())
 			wantError(t, r.Create(t.Context(), caller(), session(1)), store.ErrEnded)
@@ -186,7 +186,7 @@ func endNowTests() map[string]func(*testing.T, store.Record) {
 			created(t, r)
 			want := session(1)
 			want.Status, want.EndedReason, want.EndedAt = license.SessionEnded, license.EndReleased, noon()
-			wantNil(t, r.EndNow(t.Context(), caller(), store.End{Session: license.Session{
+			wantNil(t, r.EndNow(t.Context(), caller(), 0, store.End{Session: license.Session{
 				ID: sessionID(1), EndedAt: noon(), EndedReason: license.EndReleased,
 			}}))
 			wantSession(t, r, caller(), want)

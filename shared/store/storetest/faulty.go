@@ -100,8 +100,8 @@ func (f *Faulty) End(ctx context.Context, caller license.Caller, epoch int64, en
 }
 
 // EndNow implements [store.Record].
-func (f *Faulty) EndNow(ctx context.Context, caller license.Caller, end store.End) error {
-	return f.do(ctx, "EndNow", func() error { return f.Record.EndNow(ctx, caller, end) })
+func (f *Faulty) EndNow(ctx context.Context, caller license.Caller, epoch int64, end store.End) error {
+	return f.do(ctx, "EndNow", func() error { return f.Record.EndNow(ctx, caller, epoch, end) })
 }
 
 // Session implements [store.Record].

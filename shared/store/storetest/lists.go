@@ -17,7 +17,7 @@ func listTests() map[string]func(*testing.T, store.Record) {
 		"none active": func(t *testing.T, r store.Record) {
 			wantActive(t, r, caller())
 			opened(t, r, caller())
-			wantNil(t, r.EndNow(t.Context(), caller(), endOf(1, license.EndReleased)))
+			wantNil(t, r.EndNow(t.Context(), caller(), 0, endOf(1, license.EndReleased)))
 			wantNil(t, r.ActiveSessions(t.Context(), caller(), func(batch []license.Session) error {
 				t.Errorf("visited %d sessions", len(batch))
 				return nil

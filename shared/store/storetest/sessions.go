@@ -97,7 +97,7 @@ func createRacesEnd(t *testing.T, r store.Record) {
 	opened(t, r, caller())
 	errs := race(2, func(i int) error {
 		if i == 0 {
-			return r.EndNow(t.Context(), caller(), endOf(1, license.EndFailed))
+			return r.EndNow(t.Context(), caller(), 0, endOf(1, license.EndFailed))
 		}
 		return r.Create(t.Context(), caller(), session(1))
 	})

@@ -23,7 +23,7 @@ func tenancyTests() map[string]func(*testing.T, store.Record) {
 			wantError(t, r.End(t.Context(), other(), 1, ends), store.ErrFenced)
 			opened(t, r, other())
 			wantNil(t, r.End(t.Context(), other(), 1, ends))
-			wantNil(t, r.EndNow(t.Context(), other(), ends[0]))
+			wantNil(t, r.EndNow(t.Context(), other(), 0, ends[0]))
 			wantSession(t, r, caller(), session(1))
 			wantActive(t, r, caller(), sessionID(1))
 		},
@@ -54,7 +54,7 @@ func sameIDs(t *testing.T, r store.Record) {
 	theirs.OrganizationID = "globex"
 	wantSession(t, r, caller(), session(1))
 	wantSession(t, r, other(), theirs)
-	wantNil(t, r.EndNow(t.Context(), caller(), endOf(1, license.EndReleased)))
+	wantNil(t, r.EndNow(t.Context(), caller(), 0, endOf(1, license.EndReleased)))
 	wantSession(t, r, other(), theirs)
 	wantActive(t, r, caller())
 	wantActive(t, r, other(), sessionID(1))
@@ -102,7 +102,7 @@ func withSession(r store.Record, id string) map[string]func(context.Context) err
 	return map[string]func(context.Context) error{
 		"Create":  func(ctx context.Context) error { return r.Create(ctx, caller(), s) },
 		"End":     func(ctx context.Context) error { return r.End(ctx, caller(), 1, []store.End{end}) },
-		"EndNow":  func(ctx context.Context) error { return r.EndNow(ctx, caller(), end) },
+		"EndNow":  func(ctx context.Context) error { return r.EndNow(ctx, caller(), 0, end) },
 		"Session": func(ctx context.Context) error { return errorOf(r.Session(ctx, caller(), id)) },
 	}
 }
@@ -130,7 +130,7 @@ func writes(r store.Record, c license.Caller) map[string]func(context.Context) e
 		"End": func(ctx context.Context) error {
 			return r.End(ctx, c, 1, []store.End{endOf(1, license.EndRevoked)})
 		},
-		"EndNow": func(ctx context.Context) error { return r.EndNow(ctx, c, endOf(1, license.EndRevoked)) },
+		"EndNow": func(ctx context.Context) error { return r.EndNow(ctx, c, 0, endOf(1, license.EndRevoked)) },
 	}
 }
 
