@@ -59,14 +59,14 @@ func TestBudget(t *testing.T) {
 	m.wantSpent(t, "a refused acquire", spent{}, func() { ann.acquire(t, "hw", map[string]any{"license_id": "no"}).refused(t, "license_not_found") })
 	m.wantSpent(t, "a forged token", spent{}, func() { user{w: m.world, token: ann.token + "x"}.beat(t, held.SessionID).refused(t, "unauthenticated") })
 	m.wantSpent(t, "another user's heartbeat", spent{redis: 1}, func() { m.user(org, "bob").beat(t, held.SessionID).refused(t, "session_not_found") })
-	m.wantSpent(t, "release", spent{redis: 2, reads: 1, writes: 1}, func() { ann.release(t, held.SessionID).want(t, http.StatusNoContent) })
+	m.wantSpent(t, "release", spent{redis: 2, transactions: 1, reads: 1, writes: 1}, func() { ann.release(t, held.SessionID).want(t, http.StatusNoContent) })
 	m.wantSpent(t, "release again", spent{redis: 1, reads: 1}, func() { ann.release(t, held.SessionID).want(t, http.StatusNoContent) })
 	m.wantSpent(t, "heartbeat after release", spent{redis: 1, reads: 1}, func() { ann.beat(t, held.SessionID).refused(t, "session_ended") })
 	m.wantSpent(t, "release of nobody's", spent{redis: 1, reads: 1}, func() { ann.release(t, nobodysSession).refused(t, "session_not_found") })
 
 	lost = ann.take(t, "hw")
 	m.drop(t, lost.SessionID, license.Session{OrganizationID: org, Holder: license.Holder{LicenseID: "pro", UserID: "ann", HardwareID: "hw"}})
-	m.wantSpent(t, "release of what the ledger does not know", spent{redis: 2, reads: 2, writes: 1}, func() { ann.release(t, lost.SessionID).want(t, http.StatusNoContent) })
+	m.wantSpent(t, "release of what the ledger does not know", spent{redis: 2, transactions: 1, reads: 2, writes: 1}, func() { ann.release(t, lost.SessionID).want(t, http.StatusNoContent) })
 	m.fill(t, org)
 	m.wantSpent(t, "acquire, no seat left", spent{redis: 1}, func() { ann.acquire(t, "hw").refused(t, "no_seats_available") })
 }
