@@ -99,11 +99,12 @@ func (b *Breaker) Do(ctx context.Context, call func() error) error {
 	start := time.Now()
 	_, err := b.state.Execute(func() (struct{}, error) {
 		err := call()
-		if err != nil && ctx.Err() != nil && time.Since(start) < b.patience {
+		switch {
+		case err != nil && ctx.Err() != nil && time.Since(start) < b.patience:
 			err = cut{err}
-		} else if b.unanswered(err) {
+		case b.unanswered(err):
 			b.last.Store(&err)
-		} else if !abandoned(err) {
+		case !abandoned(err):
 			b.answered.Store(time.Now().UnixNano())
 		}
 		return struct{}{}, err

@@ -46,7 +46,8 @@ func (s *stage) stats(ctx context.Context) (worker.Stats, error) {
 	}
 	defer func() { _ = response.Body.Close() }()
 	var stats worker.Stats
-	return stats, json.NewDecoder(response.Body).Decode(&stats)
+	err = json.NewDecoder(response.Body).Decode(&stats)
+	return stats, err
 }
 
 const (
