@@ -40,11 +40,13 @@ func (p *Pool) Acquire(ctx context.Context, caller license.Caller, req Request, 
 }
 
 func (p *Pool) grant(ctx context.Context, caller license.Caller, req Request, issue func(context.Context, Hold) error) (Hold, error) {
-	atWork := p.undecided.of(caller.OrganizationID)
+	var refused refusal
+	refused.observe(&p.undecided, caller.OrganizationID)
 	hold, err := p.attempt(ctx, caller, req, issue)
 	var full *license.NoSeatsError
 	if errors.As(err, &full) {
-		return Hold{}, orAgain(ctx, append(atWork, p.undecided.of(caller.OrganizationID)...), err)
+		refused.observe(&p.undecided, caller.OrganizationID)
+		return Hold{}, refused.orAgain(ctx, err)
 	}
 	return hold, err
 }

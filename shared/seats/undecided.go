@@ -12,64 +12,97 @@ import (
 // fail: nobody is told that all seats are held before that is known.
 type undecided struct {
 	mu    sync.Mutex
-	byOrg map[string]map[*attempt]bool
+	byOrg map[string]*atWork
 }
 
-// attempt is one grant at work.
-type attempt struct {
-	// over is closed at its end, after which failed says that it holds no seat.
-	over   chan struct{}
-	failed bool
+// atWork are one organization's.
+type atWork struct {
+	// over has for each a channel that is closed at its end.
+	over map[chan struct{}]bool
+	// failure is closed when one of them came to nothing, and then made anew.
+	failure chan struct{}
 }
 
-// begin notes a grant before it takes a seat; end must be called.
+// begin notes a grant before it takes a seat; end must be called, and says
+// whether it took one that nobody holds.
 func (u *undecided) begin(org string) (end func(failed bool)) {
-	a := &attempt{over: make(chan struct{})}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.byOrg == nil {
-		u.byOrg = map[string]map[*attempt]bool{}
+		u.byOrg = map[string]*atWork{}
 	}
-	if u.byOrg[org] == nil {
-		u.byOrg[org] = map[*attempt]bool{}
+	w := u.byOrg[org]
+	if w == nil {
+		w = &atWork{over: map[chan struct{}]bool{}, failure: make(chan struct{})}
+		u.byOrg[org] = w
 	}
-	u.byOrg[org][a] = true
+	over := make(chan struct{})
+	w.over[over] = true
 	return func(failed bool) {
 		u.mu.Lock()
 		defer u.mu.Unlock()
-		delete(u.byOrg[org], a)
-		if len(u.byOrg[org]) == 0 {
+		delete(w.over, over)
+		if len(w.over) == 0 {
 			delete(u.byOrg, org)
 		}
-		a.failed = failed
-		close(a.over)
+		if failed {
+			close(w.failure)
+			w.failure = make(chan struct{})
+		}
+		close(over)
 	}
 }
 
-func (u *undecided) of(org string) []*attempt {
+// refusal waits for the grants that were at work about the time of a refusal.
+type refusal struct {
+	over    []chan struct{}
+	failure []chan struct{}
+}
+
+// observe adds those at work now.
+func (r *refusal) observe(u *undecided, org string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	var all []*attempt
-	for a := range u.byOrg[org] {
-		all = append(all, a)
+	w := u.byOrg[org]
+	if w == nil {
+		return
 	}
-	return all
+	r.failure = append(r.failure, w.failure)
+	for over := range w.over {
+		r.over = append(r.over, over)
+	}
 }
 
-// orAgain passes a refusal on, unless one of the grants that were at work about
-// the time it was made came to nothing: then there may be a seat, errAgain. In an
-// outage of the record those who are refused so learn that it is that, and not
-// that all seats are held.
-func orAgain(ctx context.Context, atWork []*attempt, refusal error) error {
-	for _, a := range atWork {
+// orAgain passes a refusal on once all of them hold their seats. As soon as one
+// comes to nothing there may be a seat: errAgain. In an outage of the record
+// those who are refused so learn that it is that, and not that all seats are held.
+func (r *refusal) orAgain(ctx context.Context, err error) error {
+	var first, second chan struct{} // nil channels never happen
+	switch len(r.failure) {
+	case 0:
+		return err
+	case 1:
+		first = r.failure[0]
+	default:
+		first, second = r.failure[0], r.failure[1]
+	}
+	for _, over := range r.over {
 		select {
 		case <-ctx.Done():
 			return &license.UnavailableError{Backend: "seats", Err: ctx.Err()}
-		case <-a.over:
-			if a.failed {
-				return errAgain
-			}
+		case <-first:
+			return errAgain
+		case <-second:
+			return errAgain
+		case <-over:
 		}
 	}
-	return refusal
+	select { // a failure closes both: its own end must not hide it
+	case <-first:
+		return errAgain
+	case <-second:
+		return errAgain
+	default:
+		return err
+	}
 }
