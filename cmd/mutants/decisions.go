@@ -246,15 +246,6 @@ func debts() []guard {
 			},
 		},
 		{
-			name:    "release-during-a-rebuild",
-			keeps:   "a release removes its session from the rebuilt ledger too",
-			without: "a rebuild that read the record before brings the session back",
-			mutants: []mutant{{
-				edits: []edit{pool("release", "!errors.Is(err, errAgain) || how == Owing {\n			return err", "!errors.Is(err, errAgain) || how == Owing || true {\n			return nil")},
-				test:  seatsTest("TestGuardReleaseDuringARebuild"),
-			}},
-		},
-		{
 			name:    "sweep-spares-the-young",
 			keeps:   "a sweep ends only records older than a session TTL",
 			without: "a grant whose record was just written is ended",
