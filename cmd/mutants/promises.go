@@ -236,7 +236,7 @@ func refusals() []guard {
 		keeps:   "no seats is answered only if living sessions really hold them all",
 		without: "in an outage of the record customers are told to buy more seats",
 		mutants: []mutant{{
-			edits: []edit{pool("undecided", "for _, over := range r.over {", "for _, over := range r.over[:0] {")},
+			edits: []edit{pool("undecided", "for _, other := range a.end(false) {", "for _, other := range a.end(false)[:0] {")},
 			test:  seatsTest("TestARefusalWaitsForTheGrantAtWork/record down"),
 		}},
 	}}

@@ -39,24 +39,16 @@ func (p *Pool) Acquire(ctx context.Context, caller license.Caller, req Request, 
 	return hold, err
 }
 
-func (p *Pool) grant(ctx context.Context, caller license.Caller, req Request, issue func(context.Context, Hold) error) (Hold, error) {
-	var refused refusal
-	refused.observe(&p.undecided, caller.OrganizationID)
-	hold, err := p.attempt(ctx, caller, req, issue)
-	var full *license.NoSeatsError
-	if errors.As(err, &full) {
-		refused.observe(&p.undecided, caller.OrganizationID)
-		return Hold{}, refused.orAgain(ctx, err)
-	}
-	return hold, err
-}
-
-// attempt is a grant that others may have to wait for; it waits for none.
-func (p *Pool) attempt(ctx context.Context, caller license.Caller, req Request, issue func(context.Context, Hold) error) (hold Hold, err error) {
+func (p *Pool) grant(ctx context.Context, caller license.Caller, req Request, issue func(context.Context, Hold) error) (hold Hold, err error) {
+	work := p.undecided.begin(caller.OrganizationID)
 	lost := false // a seat was taken, and is held by nobody: also when a panic ends it
-	end := p.undecided.begin(caller.OrganizationID)
-	defer func() { end(lost) }()
-	if hold, err = p.reserve(ctx, caller, req); err != nil {
+	defer func() { work.end(lost) }()
+	hold, err = p.reserve(ctx, caller, req)
+	var full *license.NoSeatsError
+	switch {
+	case errors.As(err, &full):
+		return Hold{}, work.refused(ctx, err)
+	case err != nil:
 		return Hold{}, err
 	}
 	lost = !hold.Existing

@@ -17,15 +17,22 @@ type undecided struct {
 
 // atWork are one organization's.
 type atWork struct {
-	// over has for each a channel that is closed at its end.
-	over map[chan struct{}]bool
-	// failure is closed when one of them came to nothing, and then made anew.
+	attempts map[*attempt]bool
+	// failure is closed when one of them comes to nothing, and then made anew.
 	failure chan struct{}
 }
 
-// begin notes a grant before it takes a seat; end must be called, and says
-// whether it took one that nobody holds.
-func (u *undecided) begin(org string) (end func(failed bool)) {
+// attempt is one grant at work.
+type attempt struct {
+	in  *undecided
+	org string
+	// over is closed at its end, failure if any of the organization's comes to
+	// nothing from its beginning on.
+	over, failure chan struct{}
+}
+
+// begin notes a grant before it takes a seat. Its end must be called.
+func (u *undecided) begin(org string) *attempt {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.byOrg == nil {
@@ -33,76 +40,56 @@ func (u *undecided) begin(org string) (end func(failed bool)) {
 	}
 	w := u.byOrg[org]
 	if w == nil {
-		w = &atWork{over: map[chan struct{}]bool{}, failure: make(chan struct{})}
+		w = &atWork{attempts: map[*attempt]bool{}, failure: make(chan struct{})}
 		u.byOrg[org] = w
 	}
-	over := make(chan struct{})
-	w.over[over] = true
-	return func(failed bool) {
-		u.mu.Lock()
-		defer u.mu.Unlock()
-		delete(w.over, over)
-		if len(w.over) == 0 {
-			delete(u.byOrg, org)
-		}
-		if failed {
-			close(w.failure)
-			w.failure = make(chan struct{})
-		}
-		close(over)
-	}
+	a := &attempt{in: u, org: org, over: make(chan struct{}), failure: w.failure}
+	w.attempts[a] = true
+	return a
 }
 
-// refusal waits for the grants that were at work about the time of a refusal.
-type refusal struct {
-	over    []chan struct{}
-	failure []chan struct{}
+// end says whether the grant took a seat that nobody holds, and answers who else
+// is at work. Only the first call does anything.
+func (a *attempt) end(lost bool) (others []*attempt) {
+	a.in.mu.Lock()
+	defer a.in.mu.Unlock()
+	w := a.in.byOrg[a.org]
+	if w == nil || !w.attempts[a] {
+		return nil
+	}
+	delete(w.attempts, a)
+	for other := range w.attempts {
+		others = append(others, other)
+	}
+	if len(others) == 0 {
+		delete(a.in.byOrg, a.org)
+	}
+	if lost {
+		close(w.failure)
+		w.failure = make(chan struct{})
+	}
+	close(a.over)
+	return others
 }
 
-// observe adds those at work now.
-func (r *refusal) observe(u *undecided, org string) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	w := u.byOrg[org]
-	if w == nil {
-		return
-	}
-	r.failure = append(r.failure, w.failure)
-	for over := range w.over {
-		r.over = append(r.over, over)
-	}
-}
-
-// orAgain passes a refusal on once all of them hold their seats. As soon as one
-// comes to nothing there may be a seat: errAgain. In an outage of the record
-// those who are refused so learn that it is that, and not that all seats are held.
-func (r *refusal) orAgain(ctx context.Context, err error) error {
-	var first, second chan struct{} // nil channels never happen
-	switch len(r.failure) {
-	case 0:
-		return err
-	case 1:
-		first = r.failure[0]
-	default:
-		first, second = r.failure[0], r.failure[1]
-	}
-	for _, over := range r.over {
+// refused ends a grant for which there was no seat, and passes the refusal on
+// once all others at work hold theirs. As soon as one comes to nothing there may
+// be a seat: errAgain. In an outage of the record those who are refused so learn
+// that it is that, and not that all seats are held.
+func (a *attempt) refused(ctx context.Context, refusal error) error {
+	for _, other := range a.end(false) { // ended first, or two refusals would wait for each other
 		select {
 		case <-ctx.Done():
 			return &license.UnavailableError{Backend: "seats", Err: ctx.Err()}
-		case <-first:
+		case <-a.failure:
 			return errAgain
-		case <-second:
-			return errAgain
-		case <-over:
+		case <-other.over:
 		}
 	}
-	select { // a failure closes both: its own end must not hide it
-	case <-first:
-		return errAgain
-	case <-second:
+	select {
+	case <-a.failure: // closed before the end of the one that failed
 		return errAgain
 	default:
-		return err
+		return refusal
 	}
 }

@@ -72,7 +72,7 @@ func NewCache(record Record, ttl time.Duration, now func() time.Time) *Cache {
 // Recent is Entitlements for those who must go on while the store hangs: with a
 // stale entry to fall back on, it waits half a second for the load.
 func (c *Cache) Recent(ctx context.Context, caller license.Caller) (license.Entitlements, error) {
-	return c.answer(ctx, caller, c.patience)
+	return c.answer(ctx, caller, true)
 }
 
 // Entitlements answers what the caller's organization is entitled to, as
@@ -80,13 +80,10 @@ func (c *Cache) Recent(ctx context.Context, caller license.Caller) (license.Enti
 // need the same organization share one load, which none of them can cancel.
 // When the store cannot be reached, an entry of up to [StaleFor] is answered.
 func (c *Cache) Entitlements(ctx context.Context, caller license.Caller) (license.Entitlements, error) {
-	endless := func(string) (<-chan time.Time, func()) { return nil, func() {} }
-	return c.answer(ctx, caller, endless)
+	return c.answer(ctx, caller, false)
 }
 
-func (c *Cache) answer(
-	ctx context.Context, caller license.Caller, patience func(organizationID string) (over <-chan time.Time, stop func()),
-) (license.Entitlements, error) {
+func (c *Cache) answer(ctx context.Context, caller license.Caller, hurried bool) (license.Entitlements, error) {
 	if c.ttl <= 0 {
 		return c.read(ctx, caller.OrganizationID)
 	}
@@ -95,8 +92,12 @@ func (c *Cache) answer(
 		return entry.copy(), nil
 	}
 	loading := c.loads.DoChan(id, func() (any, error) { return c.load(context.WithoutCancel(ctx), id) })
-	impatient, stop := patience(id)
-	defer stop()
+	var impatient <-chan time.Time // none: it never happens
+	if hurried && c.hasStale(id) {
+		timer := time.NewTimer(stalePatience)
+		defer timer.Stop()
+		impatient = timer.C
+	}
 	select {
 	case result := <-loading:
 		if result.Err != nil {
@@ -110,16 +111,12 @@ func (c *Cache) answer(
 	}
 }
 
-// patience is a timer where there is a stale entry to answer, else none.
-func (c *Cache) patience(id string) (over <-chan time.Time, stop func()) {
+// hasStale reports whether there is an entry to fall back on.
+func (c *Cache) hasStale(id string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	entry, ok := c.entries.Peek(id)
-	if !ok || !c.now().Before(entry.readAt.Add(StaleFor)) {
-		return nil, func() {}
-	}
-	timer := time.NewTimer(stalePatience)
-	return timer.C, func() { timer.Stop() }
+	return ok && c.now().Before(entry.readAt.Add(StaleFor))
 }
 
 // Refresh is Entitlements read from the store now, before anyone is refused for

@@ -57,17 +57,24 @@ func redisHangs(ctx context.Context, s *stage) error {
 // nothing; nobody gets one, and none is taken by those who ask.
 func firestoreUnreachable(ctx context.Context, s *stage) error {
 	firestore := s.rig.Workers[0].Firestore
-	return s.withoutFirestore(ctx,
+	return s.granting(ctx,
 		func() error { firestore.Cut(); return nil },
 		func() error { return firestore.Open("") })
 }
 
 func firestoreHangs(ctx context.Context, s *stage) error {
 	firestore := s.rig.Workers[0].Firestore
-	return s.withoutFirestore(ctx, firestore.Swallow, func() error { firestore.Mend(ctx); return nil })
+	return s.granting(ctx, firestore.Swallow, func() error { firestore.Mend(ctx); return nil })
 }
 
-func (s *stage) withoutFirestore(ctx context.Context, away, back func() error) error {
+// kmsHangs: the same; no token falls due in the outage.
+func kmsHangs(ctx context.Context, s *stage) error {
+	kms := s.rig.Workers[0].KMS
+	return s.granting(ctx, kms.Swallow, func() error { kms.Mend(ctx); return nil })
+}
+
+// granting plays the outage of what only grants need.
+func (s *stage) granting(ctx context.Context, away, back func() error) error {
 	rig.Sleep(ctx, calm)
 	s.now(during)
 	if err := away(); err != nil {
@@ -77,7 +84,7 @@ func (s *stage) withoutFirestore(ctx context.Context, away, back func() error) e
 	if err := back(); err != nil {
 		return err
 	}
-	if err := s.untilRecorded(ctx); err != nil {
+	if err := s.untilGranted(ctx); err != nil {
 		return err
 	}
 	s.now(after)
@@ -89,10 +96,10 @@ func (s *stage) untilServed(ctx context.Context) error {
 	return s.until(ctx, "served", func(status int) bool { return status == http.StatusConflict })
 }
 
-// untilRecorded waits until a seat can be recorded again; the one that finds
-// out takes the first of those left.
-func (s *stage) untilRecorded(ctx context.Context) error {
-	return s.until(ctx, "recorded", func(status int) bool { return status == http.StatusCreated })
+// untilGranted waits until there are grants again; the one that finds out takes
+// the first of the seats left.
+func (s *stage) untilGranted(ctx context.Context) error {
+	return s.until(ctx, "granted a seat", func(status int) bool { return status == http.StatusCreated })
 }
 
 func (s *stage) until(ctx context.Context, what string, done func(int) bool) error {
@@ -152,13 +159,13 @@ func (s *stage) answeredWithin(limit time.Duration) error {
 	return nil
 }
 
-// heartbeatsWentOn: not one was refused because Firestore was away.
+// heartbeatsWentOn: not one was refused because of what only grants need.
 func (s *stage) heartbeatsWentOn() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, n := range s.seen[during]["heartbeat"] {
 		if n.status != http.StatusOK {
-			return fmt.Errorf("a heartbeat was answered %d while only Firestore was away", n.status)
+			return fmt.Errorf("a heartbeat was answered %d in an outage of what only grants need", n.status)
 		}
 	}
 	return nil
