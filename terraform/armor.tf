@@ -1,0 +1,82 @@
+# What the load balancer turns away before a function sees it. The functions keep
+# the same limits themselves; this saves what a flood would cost.
+#
+# The preconfigured attack signatures (SQL, script injection) are not used: bodies
+# and paths here are short and strictly checked, and long base64 tokens set them off.
+locals {
+  # In order: the first that matches decides.
+  armor = {
+    oversized = {
+      priority    = 1000
+      action      = "deny(403)"
+      description = "Bodies over 16 KiB, the contract's limit."
+      expression  = "has(request.headers['content-length']) && int(request.headers['content-length']) > 16384"
+      limit       = null
+    }
+    acquire = {
+      priority    = 2000
+      action      = "throttle"
+      description = "Acquire, per address: it costs a signature and a transaction."
+      expression  = "request.path == '/api/v1/licenses/acquire'"
+      limit       = var.edge.acquires_per_minute
+    }
+    all = {
+      priority    = 3000
+      action      = "throttle"
+      description = "Everything, per address. A customer's whole office may be one address."
+      expression  = "true"
+      limit       = var.edge.requests_per_minute
+    }
+  }
+}
+
+resource "google_compute_security_policy" "edge" {
+  project     = local.project
+  name        = var.name
+  description = "Rate and size limits of ${var.domain}."
+  type        = "CLOUD_ARMOR"
+
+  advanced_options_config {
+    json_parsing                 = "STANDARD"
+    request_body_inspection_size = "16KB" # the contract's limit
+    log_level                    = "NORMAL"
+  }
+
+  dynamic "rule" {
+    for_each = local.armor
+    content {
+      priority    = rule.value.priority
+      action      = rule.value.action
+      description = rule.value.description
+      match {
+        expr {
+          expression = rule.value.expression
+        }
+      }
+      dynamic "rate_limit_options" {
+        for_each = rule.value.limit == null ? [] : [rule.value.limit]
+        content {
+          conform_action = "allow"
+          exceed_action  = "deny(429)"
+          enforce_on_key = "IP"
+          rate_limit_threshold {
+            count        = rate_limit_options.value
+            interval_sec = 60
+          }
+        }
+      }
+    }
+  }
+
+  rule {
+    priority    = 2147483647
+    action      = "allow"
+    description = "Required by Cloud Armor; the rules above already matched everything."
+    match {
+      versioned_expr = "SRC_IPS_V1"
+      config {
+        src_ip_ranges = ["*"]
+      }
+    }
+  }
+}

@@ -1,0 +1,78 @@
+# The four functions: one image, told apart by FUNCTION_TARGET, each with an
+# identity of its own that may do only what the function does.
+locals {
+  # What a function is. What it is given (instances, memory) is var.functions.
+  functions = {
+    acquire = {
+      target    = "Acquire"
+      signs     = true
+      public    = true
+      revokable = var.identity.check_revoked
+      env       = { CHECK_REVOKED = tostring(var.identity.check_revoked) }
+    }
+    heartbeat = { target = "Heartbeat", signs = true, public = true, revokable = false, env = {} }
+    release   = { target = "Release", signs = false, public = true, revokable = false, env = {} }
+    reaper = {
+      target    = "Reaper"
+      signs     = false
+      public    = false
+      revokable = false
+      env       = {}
+    }
+  }
+
+  environment = {
+    GOOGLE_CLOUD_PROJECT = var.project_id
+    FIRESTORE_DATABASE   = google_firestore_database.record.name
+    MEMORYSTORE_INSTANCE = local.ledger_name
+    TOKEN_ISSUER         = "https://${var.domain}"
+  }
+}
+
+module "functions" {
+  source   = "./modules/function"
+  for_each = local.functions
+
+  project_id      = local.project
+  region          = var.region
+  name            = "${var.name}-${each.key}"
+  target          = each.value.target
+  image           = var.image
+  service_account = local.email[each.key]
+  labels          = local.labels
+  protect         = var.protect
+
+  environment = merge(
+    local.environment,
+    each.value.signs ? { KMS_KEY = local.key_name } : {},
+    each.value.public ? {} : {
+      REAPER_AUDIENCE        = local.reaper_audience
+      REAPER_SERVICE_ACCOUNT = local.email["scheduler"]
+    },
+    var.settings,
+    each.value.env,
+  )
+  size = var.functions[each.key]
+
+  # The load balancer is the only way in; the functions check the caller's token
+  # themselves. Cloud Run would take its signature off if it looked at it first.
+  public = each.value.public
+  # Only of those that are not public.
+  invokers  = each.value.public ? [] : [local.member["scheduler"]]
+  audiences = each.value.public ? [] : [local.reaper_audience]
+
+  network    = google_compute_network.this.id
+  subnetwork = google_compute_subnetwork.functions.id
+
+  # A revision becomes ready when /ready answers 200: by then its account must be
+  # let in everywhere.
+  depends_on = [
+    google_kms_crypto_key_iam_binding.public_key_viewers,
+    google_kms_crypto_key_iam_binding.signers,
+    google_kms_crypto_key_iam_binding.version_listers,
+    google_project_iam_member.ledger_finder,
+    google_project_iam_member.ledger_user,
+    google_project_iam_member.record_user,
+    google_project_iam_member.revocation_reader,
+  ]
+}

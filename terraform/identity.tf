@@ -1,0 +1,128 @@
+# Who users are: Identity Platform. Nobody signs up by themselves and nobody is
+# anonymous: the vendor adds users and gives them their organization.
+resource "google_identity_platform_config" "this" {
+  project                    = local.project
+  autodelete_anonymous_users = true
+  authorized_domains         = concat([var.domain], sort(var.identity.authorized_domains))
+
+  sign_in {
+    allow_duplicate_emails = false
+    anonymous {
+      enabled = false
+    }
+    email {
+      enabled           = var.identity.email_sign_in
+      password_required = true
+    }
+  }
+
+  client {
+    permissions {
+      disabled_user_signup   = true
+      disabled_user_deletion = true
+    }
+  }
+
+  multi_tenant {
+    allow_tenants = length(var.identity.tenants) > 0
+  }
+
+  mfa {
+    state = var.identity.mfa
+    provider_configs {
+      state = var.identity.mfa
+      totp_provider_config {
+        adjacent_intervals = 1 # a clock may be 30 s off
+      }
+    }
+  }
+
+  monitoring {
+    request_logging {
+      enabled = true
+    }
+  }
+}
+
+# One secret per sign-in provider, empty at first: its value is added by hand, so
+# it is in no variable and no plan.
+resource "google_secret_manager_secret" "provider" {
+  for_each  = local.providers
+  project   = local.project
+  secret_id = "${var.name}-${each.key}-client-secret"
+  labels    = local.labels
+  replication {
+    auto {}
+  }
+}
+
+locals {
+  # Identity Platform's ids of the providers this offers.
+  providers = { google = "google.com", github = "github.com" }
+}
+
+# Identity Platform takes the value, not the secret's name, so Terraform's state
+# holds it: the state bucket must be as private as the secret.
+data "google_secret_manager_secret_version" "provider" {
+  for_each = var.identity.providers
+  project  = var.project_id
+  secret   = google_secret_manager_secret.provider[each.key].id
+}
+
+resource "google_identity_platform_default_supported_idp_config" "this" {
+  for_each      = var.identity.providers
+  project       = local.project
+  idp_id        = local.providers[each.key]
+  client_id     = each.value.client_id
+  client_secret = data.google_secret_manager_secret_version.provider[each.key].secret_data
+  enabled       = true
+
+  depends_on = [google_identity_platform_config.this]
+}
+
+# An Identity Platform tenant per organization that wants its own users and
+# providers. Its id, given by Google, is then the organization's id.
+resource "google_identity_platform_tenant" "this" {
+  for_each              = var.identity.tenants
+  project               = local.project
+  display_name          = each.key
+  allow_password_signup = each.value.email_sign_in
+  client {
+    permissions {
+      disabled_user_signup   = true
+      disabled_user_deletion = true
+    }
+  }
+
+  depends_on = [google_identity_platform_config.this]
+}
+
+resource "google_identity_platform_tenant_default_supported_idp_config" "this" {
+  for_each = merge([
+    for tenant, t in var.identity.tenants : { for p in t.providers : "${tenant}/${p}" => { tenant = tenant, provider = p } }
+  ]...)
+  project       = local.project
+  tenant        = google_identity_platform_tenant.this[each.value.tenant].name
+  idp_id        = local.providers[each.value.provider]
+  client_id     = var.identity.providers[each.value.provider].client_id
+  client_secret = data.google_secret_manager_secret_version.provider[each.value.provider].secret_data
+  enabled       = true
+}
+
+# Asking whether a user's tokens were revoked is one look at the user, at acquire
+# alone, and only if that was chosen.
+resource "google_project_iam_custom_role" "revocation_reader" {
+  count       = var.identity.check_revoked ? 1 : 0
+  project     = local.project
+  role_id     = "${local.role_prefix}.revocationReader"
+  title       = "${var.name}: see whether a user's tokens were revoked"
+  description = "Read users of Identity Platform."
+  permissions = ["firebaseauth.users.get"]
+}
+
+resource "google_project_iam_member" "revocation_reader" {
+  for_each = { for name, f in local.functions : name => f if f.revokable }
+  project  = local.project
+  role     = "projects/${var.project_id}/roles/${google_project_iam_custom_role.revocation_reader[0].role_id}"
+  member   = local.member[each.key]
+}

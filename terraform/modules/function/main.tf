@@ -1,0 +1,112 @@
+# One function: a Cloud Run service of the image that serves all four.
+resource "google_cloud_run_v2_service" "this" {
+  count    = var.image == null ? 0 : 1
+  project  = var.project_id
+  location = var.region
+  name     = var.name
+  labels   = var.labels
+
+  # Public: through the load balancer alone, and the function itself checks who
+  # calls. Private: from within the project, and Cloud Run asks IAM first.
+  ingress              = var.public ? "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER" : "INGRESS_TRAFFIC_INTERNAL_ONLY"
+  invoker_iam_disabled = var.public
+  default_uri_disabled = var.public
+  custom_audiences     = var.audiences
+  deletion_protection  = var.protect
+
+  template {
+    labels                           = var.labels
+    service_account                  = var.service_account
+    execution_environment            = "EXECUTION_ENVIRONMENT_GEN2"
+    max_instance_request_concurrency = var.size.concurrency
+    timeout                          = var.size.timeout
+
+    scaling {
+      min_instance_count = var.size.min_instances
+      max_instance_count = var.size.max_instances
+    }
+
+    vpc_access {
+      egress = "PRIVATE_RANGES_ONLY" # Google's APIs the short way, the ledger by the network
+      network_interfaces {
+        network    = var.network
+        subnetwork = var.subnetwork
+      }
+    }
+
+    containers {
+      image = var.image
+      ports {
+        container_port = 8080
+      }
+      resources {
+        limits            = { cpu = var.size.cpu, memory = var.size.memory }
+        cpu_idle          = true # no work is left after an answer
+        startup_cpu_boost = true
+      }
+
+      dynamic "env" {
+        for_each = merge(
+          # At most four fifths of these are one organization's, so one that floods
+          # leaves room on every instance.
+          { MAX_IN_FLIGHT = tostring(var.size.concurrency) },
+          var.environment,
+          { FUNCTION_TARGET = var.target },
+        )
+        content {
+          name  = env.key
+          value = env.value
+        }
+      }
+
+      # /ready pings what the function needs. The way to the ledger may take a
+      # minute to open when an instance starts, so it has two.
+      startup_probe {
+        period_seconds    = 2
+        timeout_seconds   = 2
+        failure_threshold = 60
+        http_get {
+          path = "/ready"
+        }
+      }
+      # /live says that the process answers, whatever its backends do: a restart
+      # mends no backend.
+      liveness_probe {
+        period_seconds    = 30
+        timeout_seconds   = 5
+        failure_threshold = 3
+        http_get {
+          path = "/live"
+        }
+      }
+    }
+  }
+
+  traffic {
+    type    = "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST"
+    percent = 100
+  }
+
+  lifecycle {
+    # Releases are the pipeline's: it deploys images and moves traffic, and may
+    # have moved it back. Everything else is decided here.
+    ignore_changes = [
+      client,
+      client_version,
+      template[0].containers[0].image,
+      template[0].revision,
+      traffic,
+    ]
+  }
+}
+
+# Authoritative: whoever else is made an invoker loses it at the next apply. No
+# binding at all for public functions, whose callers IAM does not know.
+resource "google_cloud_run_v2_service_iam_binding" "invokers" {
+  count    = var.image == null || var.public ? 0 : 1
+  project  = var.project_id
+  location = var.region
+  name     = google_cloud_run_v2_service.this[0].name
+  role     = "roles/run.invoker"
+  members  = var.invokers
+}

@@ -1,0 +1,99 @@
+variable "project_id" {
+  description = "Id of the project."
+  type        = string
+}
+
+variable "region" {
+  description = "Region of the service."
+  type        = string
+}
+
+variable "name" {
+  description = "Name of the Cloud Run service."
+  type        = string
+}
+
+variable "target" {
+  description = "FUNCTION_TARGET: which function of the image this is."
+  type        = string
+  validation {
+    condition     = contains(["Acquire", "Heartbeat", "Release", "Reaper"], var.target)
+    error_message = "target names no function of the image: set Acquire, Heartbeat, Release or Reaper."
+  }
+}
+
+variable "image" {
+  description = "Image of the first revision, by digest. Later ones come from the pipeline. null: there is none yet, and no service."
+  type        = string
+  default     = null
+}
+
+variable "service_account" {
+  description = "E-mail address of the account the function runs as."
+  type        = string
+}
+
+variable "environment" {
+  description = "Environment variables: fields of shared/config.Config."
+  type        = map(string)
+  default     = {}
+}
+
+variable "size" {
+  description = "What the function is given. concurrency: requests of one instance at a time. timeout: of one request, as seconds with an s."
+  type = object({
+    min_instances = number
+    max_instances = number
+    concurrency   = number
+    cpu           = string
+    memory        = string
+    timeout       = string
+  })
+}
+
+variable "public" {
+  description = "Whether callers come through the load balancer, with tokens that the function checks. Otherwise only invokers may call, from within the project."
+  type        = bool
+}
+
+variable "invokers" {
+  description = "IAM members that may call a function that is not public."
+  type        = list(string)
+  default     = []
+  validation {
+    condition     = alltrue([for m in var.invokers : startswith(m, "serviceAccount:")])
+    error_message = "invokers must be service accounts (serviceAccount:NAME@...): a function that is not public is called by programs we know."
+  }
+  validation {
+    condition     = !var.public || length(var.invokers) == 0
+    error_message = "invokers of a public function mean nothing: IAM is not asked. Set public = false, or leave them out."
+  }
+}
+
+variable "audiences" {
+  description = "Audiences of ID tokens, beside its own address, that Cloud Run accepts for this service."
+  type        = list(string)
+  default     = []
+}
+
+variable "network" {
+  description = "Id of the network the ledger is in."
+  type        = string
+}
+
+variable "subnetwork" {
+  description = "Id of the subnetwork that instances take addresses from."
+  type        = string
+}
+
+variable "labels" {
+  description = "Labels of the service and its revisions."
+  type        = map(string)
+  default     = {}
+}
+
+variable "protect" {
+  description = "Whether the service cannot be deleted."
+  type        = bool
+  default     = true
+}

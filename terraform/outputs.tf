@@ -1,0 +1,64 @@
+output "address" {
+  description = "Where clients find the service, once DNS and certificate are ready."
+  value       = "https://${var.domain}"
+  depends_on  = [google_compute_global_forwarding_rule.edge]
+}
+
+output "dns_records" {
+  description = "Records the domain needs: its addresses, and the proof for the certificate. Entered already if edge.dns_zone is set."
+  value       = local.dns_records
+}
+
+output "name_servers" {
+  description = "Name servers of a zone made here, to be entered at the domain's registrar; empty otherwise."
+  value       = flatten([for z in google_dns_managed_zone.this : z.name_servers])
+}
+
+output "repository" {
+  description = "Where images are pushed: REGION-docker.pkg.dev/PROJECT/REPOSITORY."
+  value       = "${var.region}-docker.pkg.dev/${var.project_id}/${google_artifact_registry_repository.images.repository_id}"
+}
+
+output "substitutions" {
+  description = "Substitutions for `gcloud builds submit`."
+  value       = local.substitutions
+}
+
+output "build_service_account" {
+  description = "Name of the account that builds run as."
+  value       = google_service_account.this["build"].name
+}
+
+output "services" {
+  description = "Cloud Run service of each function."
+  value       = { for name, f in module.functions : name => f.name }
+}
+
+output "service_accounts" {
+  description = "E-mail address of each account: the four functions', build, rotation and scheduler."
+  value       = local.email
+}
+
+output "signing_key" {
+  description = "Name of the key that signs license tokens."
+  value       = local.key_name
+}
+
+output "ledger" {
+  description = "Name of the seat ledger's instance."
+  value       = local.ledger_name
+}
+
+output "record" {
+  description = "Name of the record's database."
+  value       = google_firestore_database.record.name
+}
+
+output "provider_secrets" {
+  description = "Secret that holds each sign-in provider's client secret; add a version before you name the provider in var.identity."
+  value       = { for name, s in google_secret_manager_secret.provider : name => s.id }
+}
+output "tenants" {
+  description = "Identity Platform's id of each tenant: the organization's id in the record."
+  value       = { for name, t in google_identity_platform_tenant.this : name => t.name }
+}

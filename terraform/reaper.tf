@@ -1,0 +1,30 @@
+# The schedule that fires the reaper every minute. Its account is the only one that
+# may call it.
+locals {
+  # A name of our own for the reaper, so that its environment need not know the
+  # address Cloud Run will give it. Its path is what the contract has; it is not
+  # routed by the load balancer.
+  reaper_audience = "https://${var.domain}/internal/v1/reap"
+}
+
+resource "google_cloud_scheduler_job" "reaper" {
+  count            = var.image == null ? 0 : 1
+  project          = local.project
+  region           = var.region
+  name             = "${var.name}-reaper"
+  description      = "Ends the sessions whose time ran out."
+  schedule         = "* * * * *"
+  time_zone        = "Etc/UTC"
+  attempt_deadline = "60s" # above REAP_BUDGET; runs may overlap
+  retry_config {
+    retry_count = 0 # the next minute is the retry
+  }
+  http_target {
+    http_method = "POST"
+    uri         = "${module.functions["reaper"].uri}/internal/v1/reap"
+    oidc_token {
+      service_account_email = local.email["scheduler"]
+      audience              = local.reaper_audience
+    }
+  }
+}

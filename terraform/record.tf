@@ -1,0 +1,73 @@
+# The record: what organizations bought and what happened to every session, in
+# Firestore. The ledger is rebuilt from it, so this is what backups are for.
+resource "google_firestore_database" "record" {
+  project                           = local.project
+  name                              = var.record.database
+  location_id                       = coalesce(var.record.location, var.region)
+  type                              = "FIRESTORE_NATIVE"
+  database_edition                  = "STANDARD"
+  concurrency_mode                  = "PESSIMISTIC"
+  app_engine_integration_mode       = "DISABLED"
+  point_in_time_recovery_enablement = var.record.point_in_time_recovery ? "POINT_IN_TIME_RECOVERY_ENABLED" : "POINT_IN_TIME_RECOVERY_DISABLED"
+  delete_protection_state           = var.protect ? "DELETE_PROTECTION_ENABLED" : "DELETE_PROTECTION_DISABLED"
+  deletion_policy                   = var.protect ? "ABANDON" : "DELETE"
+}
+
+# No query of the functions needs a composite index; a test asks the emulator.
+# Single-field indexes are kept for what an operator looks sessions up by (status,
+# license_id, user_id, ended_reason). The rest is exempt: an indexed time that only
+# grows caps the collection at 500 writes a second
+# (https://cloud.google.com/firestore/docs/best-practices), and an index nobody
+# reads costs latency on every grant.
+resource "google_firestore_field" "unindexed" {
+  for_each = toset([
+    "acquired_at", "last_heartbeat_at", "expires_at", "ended_at",
+    "epoch", "hardware_id", "instance_id", "client",
+  ])
+  project    = local.project
+  database   = google_firestore_database.record.name
+  collection = "sessions"
+  field      = each.value
+  index_config {}
+}
+
+# Ended sessions are deleted some time after their purge_at. Housekeeping: no
+# seat waits for it.
+resource "google_firestore_field" "purge" {
+  project    = local.project
+  database   = google_firestore_database.record.name
+  collection = "sessions"
+  field      = "purge_at"
+  index_config {}
+  ttl_config {}
+}
+
+resource "google_firestore_backup_schedule" "daily" {
+  project   = local.project
+  database  = google_firestore_database.record.name
+  retention = "${var.record.daily_backup_days * 86400}s"
+  daily_recurrence {}
+}
+
+resource "google_firestore_backup_schedule" "weekly" {
+  project   = local.project
+  database  = google_firestore_database.record.name
+  retention = "${var.record.weekly_backup_weeks * 7 * 86400}s"
+  weekly_recurrence {
+    day = "SUNDAY"
+  }
+}
+
+# Firestore has no IAM of its own on a database: a condition on its name narrows
+# the project's.
+resource "google_project_iam_member" "record_user" {
+  for_each = local.function_members
+  project  = local.project
+  role     = "roles/datastore.user"
+  member   = each.value
+  condition {
+    title       = "${var.name}-record"
+    description = "The record's database alone."
+    expression  = "resource.name == \"projects/${var.project_id}/databases/${google_firestore_database.record.name}\""
+  }
+}

@@ -1,0 +1,98 @@
+# The key that signs license tokens. Its private half never leaves Cloud KMS.
+resource "google_kms_key_ring" "this" {
+  project  = local.project
+  name     = var.name
+  location = var.region
+}
+
+resource "google_kms_crypto_key" "signing" {
+  name     = "license-tokens"
+  key_ring = google_kms_key_ring.this.id
+  purpose  = "ASYMMETRIC_SIGN"
+  labels   = local.labels
+  version_template {
+    algorithm        = "RSA_SIGN_PKCS1_4096_SHA256"
+    protection_level = var.signing_key.protection_level
+  }
+  # How long a version that was destroyed by mistake can be brought back. It
+  # cannot be changed later.
+  destroy_scheduled_duration = "2592000s"
+  # Destroying the key would make every license token unverifiable at once.
+  deletion_policy = var.protect ? "PREVENT" : "DELETE"
+}
+
+# Acquire and heartbeat sign. The bindings are authoritative: whoever else is given
+# the role on this key loses it at the next apply.
+resource "google_kms_crypto_key_iam_binding" "signers" {
+  crypto_key_id = google_kms_crypto_key.signing.id
+  role          = "roles/cloudkms.signer"
+  members       = local.signers
+}
+
+resource "google_kms_crypto_key_iam_binding" "public_key_viewers" {
+  crypto_key_id = google_kms_crypto_key.signing.id
+  role          = "roles/cloudkms.publicKeyViewer"
+  members       = local.signers
+}
+
+# A signer chooses among the versions, so it must see which there are.
+# roles/cloudkms.viewer would also show keys and import jobs.
+resource "google_project_iam_custom_role" "key_version_lister" {
+  project     = local.project
+  role_id     = "${local.role_prefix}.keyVersionLister"
+  title       = "${var.name}: list versions of the signing key"
+  description = "Which versions of the key exist, and in which state."
+  permissions = ["cloudkms.cryptoKeyVersions.get", "cloudkms.cryptoKeyVersions.list"]
+}
+
+resource "google_kms_crypto_key_iam_binding" "version_listers" {
+  crypto_key_id = google_kms_crypto_key.signing.id
+  role          = local.role.key_version_lister
+  members       = local.signers
+}
+
+# Rotation. Keys that sign do not rotate by themselves: a schedule asks the KMS
+# API for a new version. It starts to sign KEY_ACTIVATION_DELAY later, when every
+# cached key set has it.
+resource "google_project_iam_custom_role" "key_rotator" {
+  project     = local.project
+  role_id     = "${local.role_prefix}.keyRotator"
+  title       = "${var.name}: add versions to the signing key"
+  description = "Create a key version and nothing else: not use, see, disable or destroy one."
+  permissions = ["cloudkms.cryptoKeyVersions.create"]
+}
+
+resource "google_kms_crypto_key_iam_binding" "rotator" {
+  crypto_key_id = google_kms_crypto_key.signing.id
+  role          = local.role.key_rotator
+  members       = [local.member["rotation"]]
+}
+
+resource "google_cloud_scheduler_job" "rotation" {
+  project          = local.project
+  region           = var.region
+  name             = "${var.name}-rotation"
+  description      = "A new version of the signing key every quarter (90 to 92 days)."
+  schedule         = var.signing_key.rotation_schedule
+  time_zone        = "Etc/UTC"
+  attempt_deadline = "60s"
+  retry_config {
+    retry_count          = 3
+    min_backoff_duration = "60s"
+  }
+  http_target {
+    http_method = "POST"
+    uri         = "https://cloudkms.googleapis.com/v1/${local.key_name}/cryptoKeyVersions"
+    headers     = { "Content-Type" = "application/json" }
+    body        = base64encode("{}")
+    oauth_token {
+      service_account_email = local.email["rotation"]
+      scope                 = "https://www.googleapis.com/auth/cloudkms"
+    }
+  }
+  depends_on = [google_kms_crypto_key_iam_binding.rotator]
+}
+
+locals {
+  key_name = "projects/${var.project_id}/locations/${var.region}/keyRings/${google_kms_key_ring.this.name}/cryptoKeys/${google_kms_crypto_key.signing.name}"
+}

@@ -1,0 +1,256 @@
+variable "project_id" {
+  description = "Id of the Google Cloud project. One project per environment."
+  type        = string
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project_id))
+    error_message = "project_id is not the id of a project: 6 to 30 lower-case letters, digits and hyphens, as `gcloud projects list` shows it."
+  }
+}
+
+variable "region" {
+  description = "Region of the functions, the ledger, the key and, unless record.location says otherwise, the record."
+  type        = string
+  default     = "us-central1"
+}
+
+variable "name" {
+  description = "Prefix of the names of everything. It cannot be changed later without making everything anew."
+  type        = string
+  default     = "licenses"
+  validation {
+    # licenses-heartbeat is the id of a service account, which has at most 30 characters.
+    condition     = can(regex("^[a-z][a-z0-9-]{1,18}[a-z0-9]$", var.name))
+    error_message = "name must be 3 to 20 lower-case letters, digits and hyphens, beginning with a letter and not ending with a hyphen."
+  }
+}
+
+variable "domain" {
+  description = "Host name of the service. https://DOMAIN is the issuer of license tokens, which clients compare: choose it once."
+  type        = string
+  default     = "licenses.coditect.ai"
+  validation {
+    condition     = can(regex("^([a-z0-9]([a-z0-9-]*[a-z0-9])?\\.)+[a-z]{2,}$", var.domain))
+    error_message = "domain must be a host name like licenses.example.com: lower-case, no scheme, no path, no dot at the end."
+  }
+}
+
+variable "image" {
+  description = "Image of the first revision, by digest. null until there is one: everything but the services, their load balancer and the reaper's schedule is made. Later releases are the pipeline's and are not undone by an apply."
+  type        = string
+  default     = null
+  validation {
+    condition     = var.image == null ? true : can(regex("@sha256:[0-9a-f]{64}$", var.image))
+    error_message = "image must name a digest (…@sha256:…): a tag can point to something else tomorrow."
+  }
+}
+
+variable "labels" {
+  description = "Labels of everything that can have them."
+  type        = map(string)
+  default     = {}
+}
+
+variable "protect" {
+  description = "Whether ledger, record, key and services refuse to be deleted. Turn off, apply, then destroy."
+  type        = bool
+  default     = true
+}
+
+variable "functions" {
+  description = "What each function is given. min_instances: kept warm. concurrency: requests of one instance at a time. timeout: of one request; above what the function itself allows."
+  type = object({
+    acquire = optional(object({
+      min_instances = optional(number, 1)
+      max_instances = optional(number, 10)
+      concurrency   = optional(number, 200)
+      cpu           = optional(string, "1")
+      memory        = optional(string, "512Mi")
+      timeout       = optional(string, "15s")
+    }), {})
+    heartbeat = optional(object({
+      min_instances = optional(number, 1)
+      max_instances = optional(number, 10)
+      concurrency   = optional(number, 400)
+      cpu           = optional(string, "1")
+      memory        = optional(string, "512Mi")
+      timeout       = optional(string, "15s")
+    }), {})
+    release = optional(object({
+      min_instances = optional(number, 0)
+      max_instances = optional(number, 5)
+      concurrency   = optional(number, 200)
+      cpu           = optional(string, "1")
+      memory        = optional(string, "512Mi")
+      timeout       = optional(string, "15s")
+    }), {})
+    reaper = optional(object({
+      min_instances = optional(number, 0)
+      max_instances = optional(number, 2)
+      concurrency   = optional(number, 4)
+      cpu           = optional(string, "1")
+      memory        = optional(string, "512Mi")
+      timeout       = optional(string, "60s")
+    }), {})
+  })
+  default  = {}
+  nullable = false
+  validation {
+    condition     = alltrue([for f in values(var.functions) : f.min_instances >= 0 && f.max_instances >= 1 && f.min_instances <= f.max_instances])
+    error_message = "functions: max_instances must be at least 1, and min_instances between 0 and max_instances."
+  }
+  validation {
+    condition     = alltrue([for f in values(var.functions) : f.concurrency >= 1 && f.concurrency <= 1000])
+    error_message = "functions: concurrency must be 1 to 1000, Cloud Run's limit."
+  }
+}
+
+variable "settings" {
+  description = "Environment variables of all four functions beside those set here: durations and limits of shared/config.Config, such as SESSION_TTL."
+  type        = map(string)
+  default     = {}
+  validation {
+    condition = alltrue([for name in keys(var.settings) : contains([
+      "BACKEND_DEADLINE", "CIRCUIT_COOLDOWN", "ENTITLEMENT_CACHE_TTL", "HEARTBEAT_INTERVAL", "IDENTITY_PROJECT",
+      "KEY_ACTIVATION_DELAY", "LOG_LEVEL", "MAX_IN_FLIGHT", "RATE_LIMIT_PER_USER", "REAP_BUDGET", "REDIS_DEADLINE",
+      "REQUEST_DEADLINE", "SESSION_TTL", "TOKEN_TTL",
+      "OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG",
+    ], name)])
+    error_message = "settings has a name that is no setting, or one that other variables decide: see shared/config/config.go."
+  }
+}
+
+variable "network" {
+  description = "Address ranges. functions_cidr: one address per instance, twice as many during a release; ledger_cidr: the ledger's endpoints."
+  type = object({
+    functions_cidr = optional(string, "10.20.0.0/23")
+    ledger_cidr    = optional(string, "10.20.2.0/28")
+  })
+  default  = {}
+  nullable = false
+  validation {
+    condition     = can(cidrhost(var.network.functions_cidr, 0)) && can(tonumber(split("/", var.network.functions_cidr)[1])) && try(tonumber(split("/", var.network.functions_cidr)[1]) <= 26, false)
+    error_message = "network.functions_cidr must be a range of at least 64 addresses (/26), Cloud Run's least."
+  }
+  validation {
+    condition     = can(cidrhost(var.network.ledger_cidr, 0)) && try(tonumber(split("/", var.network.ledger_cidr)[1]) <= 29, false)
+    error_message = "network.ledger_cidr must be a range of at least 8 addresses (/29), Google's least for a subnetwork."
+  }
+}
+
+variable "ledger" {
+  description = "The seat ledger. node_type, shards, replicas: docs/operations.md has a table by seats. mode CLUSTER is for more than one shard and cannot be changed later. maintenance: when Google may update it."
+  type = object({
+    mode           = optional(string, "CLUSTER_DISABLED")
+    node_type      = optional(string, "STANDARD_SMALL")
+    shards         = optional(number, 1)
+    replicas       = optional(number, 1)
+    engine_version = optional(string, "VALKEY_8_0")
+    maintenance = optional(object({
+      day      = optional(string, "SUNDAY")
+      hour_utc = optional(number, 3)
+    }), {})
+  })
+  default  = {}
+  nullable = false
+  validation {
+    condition     = contains(["SHARED_CORE_NANO", "STANDARD_SMALL", "HIGHMEM_MEDIUM", "HIGHMEM_XLARGE"], var.ledger.node_type)
+    error_message = "ledger.node_type must be SHARED_CORE_NANO (trials only), STANDARD_SMALL, HIGHMEM_MEDIUM or HIGHMEM_XLARGE."
+  }
+  validation {
+    condition     = var.ledger.replicas >= 0 && var.ledger.replicas <= 5
+    error_message = "ledger.replicas must be 0 to 5; with 0 every maintenance is an outage and a rebuild."
+  }
+}
+
+variable "record" {
+  description = "The record. database: its name, one per environment. location: a region, or nam5 or eur3 for a record that survives a region; null is the region. Backups: how long daily ones (at most 98 days) and weekly ones (at most 14 weeks) are kept."
+  type = object({
+    database               = optional(string, "(default)")
+    location               = optional(string)
+    point_in_time_recovery = optional(bool, true)
+    daily_backup_days      = optional(number, 7)
+    weekly_backup_weeks    = optional(number, 14)
+  })
+  default  = {}
+  nullable = false
+  validation {
+    condition     = var.record.daily_backup_days >= 1 && var.record.daily_backup_days <= 98 && var.record.weekly_backup_weeks >= 1 && var.record.weekly_backup_weeks <= 14
+    error_message = "record: Firestore keeps a backup 1 day to 14 weeks."
+  }
+}
+
+variable "signing_key" {
+  description = "The key of license tokens. protection_level HSM or SOFTWARE: docs/operations.md has the price. rotation_schedule: when a version is added, in cron's form, UTC; at most every 100 days, or an alert goes off."
+  type = object({
+    protection_level  = optional(string, "HSM")
+    rotation_schedule = optional(string, "0 3 1 1,4,7,10 *")
+  })
+  default  = {}
+  nullable = false
+  validation {
+    condition     = contains(["HSM", "SOFTWARE"], var.signing_key.protection_level)
+    error_message = "signing_key.protection_level must be HSM or SOFTWARE."
+  }
+}
+
+variable "identity" {
+  description = "Identity Platform. authorized_domains: where sign-in may come back to, beside the domain. email_sign_in: by e-mail and password. providers: google and github, each with the client id given there; the secret goes into Secret Manager first. tenants: organizations with users of their own, by display name. mfa: DISABLED, ENABLED or MANDATORY (TOTP). check_revoked: ask at every acquire whether the user's tokens were revoked."
+  type = object({
+    authorized_domains = optional(set(string), [])
+    email_sign_in      = optional(bool, true)
+    providers          = optional(map(object({ client_id = string })), {})
+    tenants = optional(map(object({
+      email_sign_in = optional(bool, true)
+      providers     = optional(set(string), [])
+    })), {})
+    mfa           = optional(string, "ENABLED")
+    check_revoked = optional(bool, false)
+  })
+  default  = {}
+  nullable = false
+  validation {
+    condition     = alltrue([for p in keys(var.identity.providers) : contains(["google", "github"], p)])
+    error_message = "identity.providers may have google and github."
+  }
+  validation {
+    condition     = alltrue(flatten([for t in values(var.identity.tenants) : [for p in t.providers : contains(keys(var.identity.providers), p)]]))
+    error_message = "identity.tenants names a provider that identity.providers has no client id for."
+  }
+  validation {
+    condition     = contains(["DISABLED", "ENABLED", "MANDATORY"], var.identity.mfa)
+    error_message = "identity.mfa must be DISABLED, ENABLED or MANDATORY."
+  }
+}
+
+variable "edge" {
+  description = "The load balancer. dns_zone: a Cloud DNS zone of the domain, made here if create is true; null: you enter the records of output dns_records yourself. Limits are per address and minute; behind one address may be a whole office, whose seats send a heartbeat every two minutes."
+  type = object({
+    dns_zone = optional(object({
+      name   = string
+      create = optional(bool, false)
+    }))
+    requests_per_minute = optional(number, 6000)
+    acquires_per_minute = optional(number, 1200)
+  })
+  default  = {}
+  nullable = false
+  validation {
+    condition     = var.edge.requests_per_minute >= 1 && var.edge.acquires_per_minute >= 1
+    error_message = "edge: limits must be at least 1 request a minute."
+  }
+}
+
+variable "build" {
+  description = "The pipeline. repository: projects/P/locations/REGION/connections/C/repositories/R of Cloud Build, connected by hand once; null: no trigger, builds are submitted by hand. branch: a regular expression. approval: whether a person must let each release go."
+  type = object({
+    repository = optional(string)
+    branch     = optional(string, "^main$")
+    approval   = optional(bool, false)
+  })
+  default  = {}
+  nullable = false
+  validation {
+    condition     = var.build.repository == null ? true : can(regex("^projects/[^/]+/locations/[^/]+/connections/[^/]+/repositories/[^/]+$", var.build.repository))
+    error_message = "build.repository must be projects/P/locations/REGION/connections/C/repositories/R, as `gcloud builds repositories list` shows it."
+  }
+}
