@@ -8,11 +8,12 @@ locals {
     [for z in values(local.zone) : z.name if !z.create],
   ))
 
-  proof = google_certificate_manager_dns_authorization.edge.dns_resource_record[0]
+  # One record in fact; a list to the provider.
+  proof = google_certificate_manager_dns_authorization.edge.dns_resource_record
   dns_records = {
     ipv4  = { name = "${var.domain}.", type = "A", data = google_compute_global_address.edge["IPV4"].address }
     ipv6  = { name = "${var.domain}.", type = "AAAA", data = google_compute_global_address.edge["IPV6"].address }
-    proof = { name = local.proof.name, type = local.proof.type, data = local.proof.data }
+    proof = { name = one(local.proof[*].name), type = one(local.proof[*].type), data = one(local.proof[*].data) }
   }
 }
 

@@ -1,0 +1,4 @@
+# Your own values.
+project_id = "acme-licenses"
+domain     = "licenses.acme.example"
+image      = "us-central1-docker.pkg.dev/acme-licenses/licenses/licenses@sha256:0000000000000000000000000000000000000000000000000000000000000000"

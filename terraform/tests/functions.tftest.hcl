@@ -1,0 +1,202 @@
+# The four functions: one image, an identity each, public ones behind the load
+# balancer, the reaper behind IAM.
+mock_provider "google" {}
+
+variables {
+  project_id = "acme-licenses"
+  domain     = "licenses.acme.example"
+  image      = "us-central1-docker.pkg.dev/acme-licenses/licenses/licenses@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+}
+
+run "one_image_four_targets" {
+  command = plan
+  assert {
+    condition     = { for name, f in module.functions : name => one([for e in f.service.template[0].containers[0].env : e.value if e.name == "FUNCTION_TARGET"]) } == { acquire = "Acquire", heartbeat = "Heartbeat", release = "Release", reaper = "Reaper" }
+    error_message = "Each service must serve its own function."
+  }
+  assert {
+    condition     = toset([for f in module.functions : f.service.template[0].containers[0].image]) == toset([var.image])
+    error_message = "All four must run the one image."
+  }
+}
+
+run "an_account_each" {
+  command = plan
+  assert {
+    condition     = { for name, f in module.functions : name => f.service.template[0].service_account } == { for name in ["acquire", "heartbeat", "release", "reaper"] : name => "licenses-${name}@acme-licenses.iam.gserviceaccount.com" }
+    error_message = "Each function must run as its own account."
+  }
+  assert {
+    condition     = toset([for account in google_service_account.this : account.account_id]) == toset(["licenses-acquire", "licenses-heartbeat", "licenses-release", "licenses-reaper", "licenses-build", "licenses-rotation", "licenses-scheduler"])
+    error_message = "An account came or went: tests, policy/iam.rego and docs/security.md must know it."
+  }
+}
+
+run "public_functions_only_through_the_load_balancer" {
+  command = plan
+  assert {
+    condition     = alltrue([for name in ["acquire", "heartbeat", "release"] : module.functions[name].service.ingress == "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER"])
+    error_message = "A public function must take traffic from the load balancer alone."
+  }
+  assert {
+    condition     = alltrue([for name in ["acquire", "heartbeat", "release"] : module.functions[name].service.default_uri_disabled])
+    error_message = "A public function must have no address of its own, or it can be reached beside Cloud Armor."
+  }
+  assert {
+    condition     = alltrue([for name in ["acquire", "heartbeat", "release"] : module.functions[name].service.invoker_iam_disabled])
+    error_message = "Cloud Run must leave public functions the caller's token: it takes the signature off what it checks."
+  }
+  assert {
+    condition     = alltrue([for name in ["acquire", "heartbeat", "release"] : length(module.functions[name].invokers) == 0])
+    error_message = "A public function needs no invoker, least of all allUsers."
+  }
+}
+
+run "the_reaper_is_not_public" {
+  command = plan
+  assert {
+    condition     = module.functions["reaper"].service.ingress == "INGRESS_TRAFFIC_INTERNAL_ONLY"
+    error_message = "The reaper must not be reachable from outside the project."
+  }
+  assert {
+    condition     = module.functions["reaper"].service.invoker_iam_disabled == false
+    error_message = "The reaper's callers must be checked by IAM."
+  }
+  assert {
+    condition     = module.functions["reaper"].invokers == { "roles/run.invoker" = toset(["serviceAccount:licenses-scheduler@acme-licenses.iam.gserviceaccount.com"]) }
+    error_message = "Only the scheduler's account may invoke the reaper."
+  }
+}
+
+run "who_is_configured_with_what" {
+  command = plan
+  assert {
+    condition     = [for name, f in module.functions : name if anytrue([for e in f.service.template[0].containers[0].env : e.name == "KMS_KEY"])] == ["acquire", "heartbeat"]
+    error_message = "Those that sign, and only they, must know the key."
+  }
+  assert {
+    condition     = [for name, f in module.functions : name if anytrue([for e in f.service.template[0].containers[0].env : startswith(e.name, "REAPER_")])] == ["reaper"]
+    error_message = "Only the reaper must know who fires it."
+  }
+  assert {
+    condition     = alltrue([for f in module.functions : toset([for e in f.service.template[0].containers[0].env : e.value if e.name == "TOKEN_ISSUER"]) == toset(["https://licenses.acme.example"])])
+    error_message = "License tokens must be issued in the domain's name."
+  }
+  assert {
+    condition     = alltrue([for f in module.functions : one([for e in f.service.template[0].containers[0].env : e.value if e.name == "MAX_IN_FLIGHT"]) == tostring(f.service.template[0].max_instance_request_concurrency)])
+    error_message = "MAX_IN_FLIGHT must be the concurrency, or one organization can fill an instance."
+  }
+  assert {
+    condition     = alltrue(flatten([for f in module.functions : [for e in f.service.template[0].containers[0].env : !strcontains(e.name, "EMULATOR")]]))
+    error_message = "Nothing deployed may talk to an emulator: it turns signature checks off."
+  }
+}
+
+run "ready_before_traffic_and_stateless" {
+  command = plan
+  assert {
+    condition     = alltrue([for f in module.functions : f.service.template[0].containers[0].startup_probe[0].http_get[0].path == "/ready"])
+    error_message = "A revision must be ready only when its backends answer."
+  }
+  assert {
+    condition     = alltrue([for f in module.functions : f.service.template[0].containers[0].startup_probe[0].period_seconds * f.service.template[0].containers[0].startup_probe[0].failure_threshold >= 120])
+    error_message = "The way to the ledger may take a minute to open: two are needed."
+  }
+  assert {
+    condition     = alltrue([for f in module.functions : f.service.template[0].containers[0].liveness_probe[0].http_get[0].path == "/live"])
+    error_message = "Liveness must not depend on backends."
+  }
+  assert {
+    condition     = alltrue([for f in module.functions : f.service.template[0].containers[0].resources[0].cpu_idle])
+    error_message = "No work is left after an answer, so nothing must be paid for it."
+  }
+  assert {
+    condition     = alltrue([for name in ["acquire", "heartbeat"] : module.functions[name].service.template[0].scaling[0].min_instance_count >= 1])
+    error_message = "Acquire and heartbeat must be warm."
+  }
+  assert {
+    condition     = alltrue([for f in module.functions : f.service.deletion_protection])
+    error_message = "Services must be protected unless var.protect is off."
+  }
+}
+
+run "the_way_to_the_ledger" {
+  command = plan
+  assert {
+    condition     = alltrue([for f in module.functions : f.service.template[0].vpc_access[0].egress == "PRIVATE_RANGES_ONLY" && f.service.template[0].vpc_access[0].network_interfaces[0].subnetwork == google_compute_subnetwork.functions.id])
+    error_message = "Functions must go out by the functions' subnetwork."
+  }
+}
+
+run "settings_reach_every_function" {
+  command = plan
+  variables {
+    settings  = { SESSION_TTL = "10m", MAX_IN_FLIGHT = "50" }
+    functions = { heartbeat = { max_instances = 40, concurrency = 1000 } }
+  }
+  assert {
+    condition     = alltrue([for f in module.functions : one([for e in f.service.template[0].containers[0].env : e.value if e.name == "SESSION_TTL"]) == "10m"])
+    error_message = "A setting must reach all four."
+  }
+  assert {
+    condition     = alltrue([for f in module.functions : one([for e in f.service.template[0].containers[0].env : e.value if e.name == "MAX_IN_FLIGHT"]) == "50"])
+    error_message = "A setting must win over what the module works out."
+  }
+  assert {
+    condition     = module.functions["heartbeat"].service.template[0].scaling[0].max_instance_count == 40 && module.functions["heartbeat"].service.template[0].scaling[0].min_instance_count == 1
+    error_message = "A size must change what it names and nothing else."
+  }
+}
+
+run "revocation_is_acquires_alone" {
+  command = plan
+  variables {
+    identity = { check_revoked = true }
+  }
+  assert {
+    condition     = keys(google_project_iam_member.revocation_reader) == ["acquire"] && google_project_iam_custom_role.revocation_reader[0].permissions == toset(["firebaseauth.users.get"])
+    error_message = "Only acquire may look at users, and only look."
+  }
+  assert {
+    condition     = one([for e in module.functions["acquire"].service.template[0].containers[0].env : e.value if e.name == "CHECK_REVOKED"]) == "true"
+    error_message = "Acquire must be told to ask."
+  }
+}
+
+run "a_public_function_has_no_invokers" {
+  command = plan
+  module {
+    source = "./modules/function"
+  }
+  variables {
+    region          = "us-central1"
+    name            = "licenses-acquire"
+    target          = "Acquire"
+    service_account = "licenses-acquire@acme-licenses.iam.gserviceaccount.com"
+    public          = true
+    invokers        = ["serviceAccount:someone@acme-licenses.iam.gserviceaccount.com"]
+    network         = "n"
+    subnetwork      = "s"
+    size            = { min_instances = 0, max_instances = 1, concurrency = 1, cpu = "1", memory = "512Mi", timeout = "15s" }
+  }
+  expect_failures = [var.invokers]
+}
+
+run "nobody_unknown_invokes_a_private_function" {
+  command = plan
+  module {
+    source = "./modules/function"
+  }
+  variables {
+    region          = "us-central1"
+    name            = "licenses-reaper"
+    target          = "Reaper"
+    service_account = "licenses-reaper@acme-licenses.iam.gserviceaccount.com"
+    public          = false
+    invokers        = ["allUsers"]
+    network         = "n"
+    subnetwork      = "s"
+    size            = { min_instances = 0, max_instances = 1, concurrency = 1, cpu = "1", memory = "512Mi", timeout = "15s" }
+  }
+  expect_failures = [var.invokers]
+}

@@ -1,0 +1,85 @@
+# Nobody is anonymous, nobody signs up by themselves, no secret is in a variable.
+mock_provider "google" {}
+
+variables {
+  project_id = "acme-licenses"
+  domain     = "licenses.acme.example"
+}
+
+run "closed_by_default" {
+  command = plan
+  assert {
+    condition     = google_identity_platform_config.this.sign_in[0].anonymous[0].enabled == false
+    error_message = "Nobody may be anonymous."
+  }
+  assert {
+    condition     = google_identity_platform_config.this.client[0].permissions[0].disabled_user_signup && google_identity_platform_config.this.client[0].permissions[0].disabled_user_deletion
+    error_message = "Users are added and removed by the vendor."
+  }
+  assert {
+    condition     = google_identity_platform_config.this.authorized_domains == tolist(["licenses.acme.example"])
+    error_message = "Sign-in comes back to the domain alone: not localhost."
+  }
+  assert {
+    condition     = google_identity_platform_config.this.multi_tenant[0].allow_tenants == false && length(google_identity_platform_default_supported_idp_config.this) == 0
+    error_message = "No tenants and no providers unless asked for."
+  }
+  assert {
+    condition     = keys(google_secret_manager_secret.provider) == ["github", "google"]
+    error_message = "Both providers' secrets must be there to be filled."
+  }
+}
+
+run "google_and_github" {
+  command = apply # the secret is read when it is there
+  variables {
+    identity = { providers = { google = { client_id = "g-1" }, github = { client_id = "gh-1" } }, authorized_domains = ["app.acme.example"], mfa = "MANDATORY" }
+  }
+  assert {
+    condition     = { for p in google_identity_platform_default_supported_idp_config.this : p.idp_id => p.client_id } == { "google.com" = "g-1", "github.com" = "gh-1" }
+    error_message = "Both providers must be set up."
+  }
+  assert {
+    condition     = alltrue([for name, p in google_identity_platform_default_supported_idp_config.this : p.client_secret == data.google_secret_manager_secret_version.provider[name].secret_data])
+    error_message = "The client secret must come out of Secret Manager."
+  }
+  assert {
+    condition     = google_identity_platform_config.this.authorized_domains == tolist(["licenses.acme.example", "app.acme.example"]) && google_identity_platform_config.this.mfa[0].state == "MANDATORY"
+    error_message = "Domains and second factor must be what was asked for."
+  }
+}
+
+run "tenants" {
+  command = plan
+  variables {
+    identity = { providers = { google = { client_id = "g-1" } }, tenants = { globex = { providers = ["google"] }, initech = {} } }
+  }
+  assert {
+    condition     = google_identity_platform_config.this.multi_tenant[0].allow_tenants && keys(google_identity_platform_tenant.this) == ["globex", "initech"]
+    error_message = "Tenants must be made and allowed."
+  }
+  assert {
+    condition     = alltrue([for t in google_identity_platform_tenant.this : t.client[0].permissions[0].disabled_user_signup])
+    error_message = "Tenants are as closed as the project."
+  }
+  assert {
+    condition     = keys(google_identity_platform_tenant_default_supported_idp_config.this) == ["globex/google"]
+    error_message = "A tenant has the providers it names."
+  }
+}
+
+run "a_provider_without_a_client" {
+  command = plan
+  variables {
+    identity = { tenants = { globex = { providers = ["google"] } } }
+  }
+  expect_failures = [var.identity]
+}
+
+run "a_provider_we_do_not_know" {
+  command = plan
+  variables {
+    identity = { providers = { facebook = { client_id = "x" } } }
+  }
+  expect_failures = [var.identity]
+}

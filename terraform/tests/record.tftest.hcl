@@ -1,0 +1,87 @@
+# The record is what everything is rebuilt from.
+mock_provider "google" {}
+
+variables {
+  project_id = "acme-licenses"
+  domain     = "licenses.acme.example"
+}
+
+run "the_database" {
+  command = plan
+  assert {
+    condition     = google_firestore_database.record.type == "FIRESTORE_NATIVE" && google_firestore_database.record.database_edition == "STANDARD" && google_firestore_database.record.concurrency_mode == "PESSIMISTIC"
+    error_message = "The protocol was proven on Firestore's native mode with pessimistic transactions."
+  }
+  assert {
+    condition     = google_firestore_database.record.delete_protection_state == "DELETE_PROTECTION_ENABLED" && google_firestore_database.record.deletion_policy == "ABANDON"
+    error_message = "The record must be protected unless var.protect is off."
+  }
+}
+
+run "can_be_brought_back" {
+  command = plan
+  assert {
+    condition     = google_firestore_database.record.point_in_time_recovery_enablement == "POINT_IN_TIME_RECOVERY_ENABLED"
+    error_message = "Any minute of the last week must be readable."
+  }
+  assert {
+    condition     = google_firestore_backup_schedule.daily.retention == "604800s" && length(google_firestore_backup_schedule.daily.daily_recurrence) == 1
+    error_message = "A week of daily backups."
+  }
+  assert {
+    condition     = google_firestore_backup_schedule.weekly.retention == "8467200s" && google_firestore_backup_schedule.weekly.weekly_recurrence[0].day == "SUNDAY"
+    error_message = "Fourteen weeks of weekly backups."
+  }
+}
+
+run "no_index_on_what_only_grows" {
+  command = plan
+  assert {
+    condition     = alltrue([for name in ["acquired_at", "last_heartbeat_at", "expires_at", "ended_at"] : length(google_firestore_field.unindexed[name].index_config[0].indexes) == 0])
+    error_message = "An indexed time that only grows caps grants at 500 a second."
+  }
+  assert {
+    condition     = alltrue([for f in google_firestore_field.unindexed : f.collection == "sessions" && length(f.ttl_config) == 0])
+    error_message = "Exemptions are about sessions, and delete nothing."
+  }
+}
+
+run "ended_sessions_are_purged" {
+  command = plan
+  assert {
+    condition     = google_firestore_field.purge.collection == "sessions" && google_firestore_field.purge.field == "purge_at" && length(google_firestore_field.purge.ttl_config) == 1 && length(google_firestore_field.purge.index_config[0].indexes) == 0
+    error_message = "Ended sessions must go after their purge_at, by a field without an index."
+  }
+}
+
+run "read_and_written_by_the_functions_alone" {
+  command = plan
+  assert {
+    condition     = { for name, grant in google_project_iam_member.record_user : name => "${grant.role} ${grant.member}" } == { for name in ["acquire", "heartbeat", "release", "reaper"] : name => "roles/datastore.user serviceAccount:licenses-${name}@acme-licenses.iam.gserviceaccount.com" }
+    error_message = "The four functions, and nobody else, may use the record."
+  }
+  assert {
+    condition     = alltrue([for grant in google_project_iam_member.record_user : grant.condition[0].expression == "resource.name == \"projects/acme-licenses/databases/(default)\""])
+    error_message = "The grants must hold for this database alone."
+  }
+}
+
+run "a_database_of_its_own" {
+  command = plan
+  variables {
+    record  = { database = "licenses-eu", location = "eur3", daily_backup_days = 30 }
+    protect = false
+  }
+  assert {
+    condition     = google_firestore_database.record.location_id == "eur3" && google_firestore_database.record.deletion_policy == "DELETE"
+    error_message = "Location and protection must be what was asked for."
+  }
+  assert {
+    condition     = alltrue([for f in concat(values(google_firestore_field.unindexed), [google_firestore_field.purge]) : f.database == "licenses-eu"]) && google_firestore_backup_schedule.daily.database == "licenses-eu"
+    error_message = "Everything must be about that database."
+  }
+  assert {
+    condition     = alltrue([for f in module.functions : f.name != ""]) && google_firestore_backup_schedule.daily.retention == "2592000s"
+    error_message = "Thirty days of daily backups."
+  }
+}

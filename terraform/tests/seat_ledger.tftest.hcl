@@ -1,0 +1,95 @@
+# The seat ledger may be lost; it may not forget single keys, and only the
+# functions may enter it.
+mock_provider "google" {}
+
+variables {
+  project_id = "acme-licenses"
+  domain     = "licenses.acme.example"
+}
+
+run "forgets_no_key" {
+  command = plan
+  assert {
+    condition     = google_memorystore_instance.ledger.engine_configs["maxmemory-policy"] == "noeviction"
+    error_message = "maxmemory-policy must be noeviction: the default evicts an organization's seats, and they would be sold again."
+  }
+}
+
+run "survives_a_node" {
+  command = plan
+  assert {
+    condition     = google_memorystore_instance.ledger.replica_count >= 1 && google_memorystore_instance.ledger.zone_distribution_config[0].mode == "MULTI_ZONE"
+    error_message = "There must be a replica in another zone."
+  }
+  assert {
+    condition     = google_memorystore_instance.ledger.persistence_config[0].mode == "AOF" && google_memorystore_instance.ledger.persistence_config[0].aof_config[0].append_fsync == "EVERYSEC"
+    error_message = "A restart must come back with all but the last second."
+  }
+  assert {
+    condition     = google_memorystore_instance.ledger.deletion_protection_enabled
+    error_message = "The ledger must be protected unless var.protect is off."
+  }
+}
+
+run "encrypted_and_by_identity" {
+  command = plan
+  assert {
+    condition     = google_memorystore_instance.ledger.authorization_mode == "IAM_AUTH"
+    error_message = "Entering the ledger must take an account's token."
+  }
+  assert {
+    condition     = google_memorystore_instance.ledger.transit_encryption_mode == "SERVER_AUTHENTICATION"
+    error_message = "Connections must be encrypted."
+  }
+}
+
+run "entered_by_the_functions_alone_and_nothing_else_with_it" {
+  command = plan
+  assert {
+    condition     = { for name, grant in google_project_iam_member.ledger_user : name => "${grant.role} ${grant.member}" } == { for name in ["acquire", "heartbeat", "release", "reaper"] : name => "roles/memorystore.dbConnectionUser serviceAccount:licenses-${name}@acme-licenses.iam.gserviceaccount.com" }
+    error_message = "The four functions, and nobody else, may connect."
+  }
+  assert {
+    condition     = { for name, grant in google_project_iam_member.ledger_finder : name => "${grant.role} ${grant.member}" } == { for name in ["acquire", "heartbeat", "release", "reaper"] : name => "roles/memorystore.viewer serviceAccount:licenses-${name}@acme-licenses.iam.gserviceaccount.com" }
+    error_message = "The four functions may ask where it is, and no more."
+  }
+  assert {
+    condition     = alltrue([for grant in concat(values(google_project_iam_member.ledger_user), values(google_project_iam_member.ledger_finder)) : grant.condition[0].expression == "resource.name == \"projects/acme-licenses/locations/us-central1/instances/licenses\""])
+    error_message = "The grants must hold for this instance alone."
+  }
+}
+
+run "in_our_network" {
+  command = plan
+  assert {
+    condition     = google_network_connectivity_service_connection_policy.ledger.service_class == "gcp-memorystore" && google_network_connectivity_service_connection_policy.ledger.psc_config[0].subnetworks == tolist([google_compute_subnetwork.ledger.id])
+    error_message = "Memorystore must be allowed to put endpoints into the ledger's subnetwork, and there alone."
+  }
+  assert {
+    condition     = google_memorystore_instance.ledger.desired_auto_created_endpoints[0].network == google_compute_network.this.id
+    error_message = "The ledger must be reachable in the functions' network."
+  }
+  assert {
+    condition     = google_compute_network.this.auto_create_subnetworks == false
+    error_message = "The network must have no subnetworks nobody asked for."
+  }
+}
+
+run "more_shards_need_a_cluster" {
+  command = plan
+  variables {
+    ledger = { shards = 3 }
+  }
+  expect_failures = [google_memorystore_instance.ledger]
+}
+
+run "a_cluster_is_a_configuration" {
+  command = plan
+  variables {
+    ledger = { mode = "CLUSTER", shards = 3, replicas = 2, node_type = "HIGHMEM_MEDIUM" }
+  }
+  assert {
+    condition     = google_memorystore_instance.ledger.shard_count == 3 && google_memorystore_instance.ledger.mode == "CLUSTER" && google_memorystore_instance.ledger.engine_configs["maxmemory-policy"] == "noeviction"
+    error_message = "A cluster must keep every promise of a single shard."
+  }
+}
