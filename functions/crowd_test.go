@@ -181,7 +181,7 @@ func TestTheLogKeepsSecrets(t *testing.T) {
 	ann.acquire(t, "secret-hardware").refused(t, "unavailable")
 
 	w.close() // the line of a request follows its answer: wait for the last
-	if n := strings.Count(log.String(), "\n"); n != 10 {
+	if n := strings.Count(log.String(), `"request_id":`); n != 10 {
 		t.Errorf("%d lines for 10 requests:\n%s", n, log.String())
 	}
 	for _, secret := range []string{ann.token, s.LicenseToken, renewed.LicenseToken, "secret-", "-secret", "@example.com", "eyJ"} {
