@@ -18,10 +18,10 @@ DURATION      ?= 3m
 TOPOLOGY      ?= both
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-tools mutants model torture drills lint fmt bench
+.PHONY: help run test test-tools mutants model torture drills terraform terraform-faults lint fmt bench
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## all four functions on http://127.0.0.1:8080, with nothing to set up
 	$(GO) run ./cmd/local
@@ -35,6 +35,12 @@ test: test-tools ## every test under the race detector, and the coverage bound
 
 mutants: test-tools ## break each guard of the protocol in turn; a test must notice
 	$(GO) run ./cmd/mutants
+
+terraform: ## check terraform/ with no cloud: schema, tests, policies, plans
+	./scripts/check-terraform.sh
+
+terraform-faults: ## plant faults in terraform/; each must be noticed
+	./scripts/check-terraform.sh --faults
 
 lint: ## formatting, vet, staticcheck, golangci-lint, a tidy go.mod
 	@unformatted="$$($(GO) run $(GOFUMPT) -l .)" || exit 1; \
