@@ -76,11 +76,26 @@ check() {
   go run ./internal/deployment/plancheck "$work"/{complete,small,production}.json
 }
 
-# fault NAME FILE FROM TO: with FROM replaced by TO once in FILE, tests or
-# policies must fail.
+# noticed says what refuses the copy in $work/terraform, or NOTHING.
+noticed() {
+  if ! (cd "$work/terraform" && "$cache/tofu" get && "$cache/tofu" validate) >/dev/null 2>&1; then
+    echo schema
+  elif ! (cd "$work/terraform" && "$cache/tofu" test) >/dev/null 2>&1; then
+    echo tests
+  elif ! plan examples/complete "$work/fault.json" 2>/dev/null; then
+    echo plan
+  elif ! conftest test --policy terraform/policy "$work/fault.json" >/dev/null 2>&1; then
+    echo policies
+  else
+    echo NOTHING
+  fi
+}
+
+# fault NAME FILE FROM TO: with FROM replaced by TO once in FILE, the copy must
+# be refused.
 faults=0 missed=0
 fault() {
-  local name=$1 file=$work/terraform/$2
+  local name=$1 file=$work/terraform/$2 by
   prepare
   python3 - "$file" "$3" "$4" <<'P'
 import sys
@@ -91,23 +106,18 @@ if text.count(old) < 1:
 open(path, "w").write(text.replace(old, new, 1))
 P
   faults=$((faults + 1))
-  local by
-  if ! (cd "$work/terraform" && "$cache/tofu" validate) >/dev/null 2>&1; then
-    by=schema
-  elif ! (cd "$work/terraform" && "$cache/tofu" test) >/dev/null 2>&1; then
-    by=tests
-  elif ! plan examples/complete "$work/fault.json" 2>/dev/null; then
-    by=plan
-  elif ! conftest test --policy terraform/policy "$work/fault.json" >/dev/null 2>&1; then
-    by=policy
-  else
-    missed=$((missed + 1)) by=NOTHING
-  fi
+  by=$(noticed)
+  [ "$by" != NOTHING ] || missed=$((missed + 1))
   printf '%-58s noticed by %s\n' "$name" "$by"
 }
 
 plant() {
   bash "$tfcheck/check.sh" terraform >/dev/null
+  prepare
+  if [ "$(noticed)" != NOTHING ]; then
+    echo "the folder is refused without any fault: run this script without --faults" >&2
+    exit 1
+  fi
   fault "an argument that does not exist" seat_ledger.tf 'node_type      =' 'node_kind      ='
   fault "a value the provider does not have" seat_ledger.tf '"AOF"' '"AOFF"'
   fault "maxmemory-policy left at its default" seat_ledger.tf 'engine_configs = { "maxmemory-policy" = "noeviction" }' ''

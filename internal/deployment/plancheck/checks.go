@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-		"github.com/coditect-ai/coditect-licenses/shared/config"
+	"github.com/coditect-ai/coditect-licenses/shared/config"
 	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
 
