@@ -106,6 +106,12 @@ type Config struct {
 	// ReaperServiceAccount is the one e-mail address the scheduler's token may be of.
 	ReaperServiceAccount string `env:"REAPER_SERVICE_ACCOUNT"`
 
+	// ReaperIAMChecked says that Cloud Run's own IAM check is on for the reaper: it
+	// may take the signature off the scheduler's token once it has checked it, and
+	// the reaper then relies on that check for the signature alone. Off: every token
+	// must be signed, as it is where the check is off.
+	ReaperIAMChecked bool `env:"REAPER_IAM_CHECKED" envDefault:"false"`
+
 	// RateLimitPerUser is how many requests per second one user may send to one
 	// instance, and half of what it may send at once; 0 is no limit. Far above
 	// any sane client, far below what an instance can do.
