@@ -154,6 +154,10 @@ func (c Config) Warnings() []string {
 			"For tokens that end with the seats that expire, set TOKEN_TTL below SESSION_TTL by more than the clients' clocks are off (5m with 6m); "+
 			"the token of a released seat is good until it ends in any case.")
 	}
+	if c.RedisPassword != "" && !c.RedisTLS {
+		ws = append(ws, "REDIS_PASSWORD is set and REDIS_TLS is not: the password and every seat travel unencrypted. "+
+			"Set REDIS_TLS=true, unless nobody else can see this network.")
+	}
 	return ws
 }
 

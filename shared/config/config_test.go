@@ -220,15 +220,24 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 
 func TestWarnings(t *testing.T) {
 	for _, tt := range []struct {
-		function, tokenTTL string
-		want               int
-	}{{"acquire", "1h", 1}, {"heartbeat", "6m", 1}, {"acquire", "5m", 0}, {"release", "1h", 0}} {
-		c, err := config.Load(tt.function, environ("TOKEN_TTL", tt.tokenTTL))
+		function string
+		changes  []string
+		want     int
+	}{
+		{"acquire", []string{"TOKEN_TTL", "1h"}, 1},
+		{"heartbeat", []string{"TOKEN_TTL", "6m"}, 1},
+		{"acquire", []string{"TOKEN_TTL", "5m"}, 0},
+		{"release", []string{"TOKEN_TTL", "1h"}, 0},
+		{"release", []string{"REDIS_PASSWORD", "hunter2"}, 1},
+		{"release", []string{"REDIS_PASSWORD", "hunter2", "REDIS_TLS", "true"}, 0},
+	} {
+		c, err := config.Load(tt.function, environ(tt.changes...))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := c.Warnings(); len(got) != tt.want {
-			t.Errorf("%s %s: %v", tt.function, tt.tokenTTL, got)
+		got := c.Warnings()
+		if len(got) != tt.want || strings.Contains(strings.Join(got, ""), "hunter2") {
+			t.Errorf("%s %v: %v", tt.function, tt.changes, got)
 		}
 	}
 }
