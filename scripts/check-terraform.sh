@@ -127,7 +127,7 @@ plant() {
   fault "a public reaper, by a binding" functions.tf '[local.member["scheduler"]]' '["allUsers"]'
   fault "a reaper reachable from outside" modules/function/main.tf '"INGRESS_TRAFFIC_INTERNAL_ONLY"' '"INGRESS_TRAFFIC_ALL"'
   fault "a function around the load balancer" modules/function/main.tf 'default_uri_disabled = var.public' 'default_uri_disabled = false'
-  fault "a widened role on the record" record.tf '"roles/datastore.user"' '"roles/datastore.owner"'
+  fault "a widened role on the record" record.tf 'local.role.record_user' '"roles/datastore.owner"'
   fault "a role on the whole project" build.tf '"roles/run.developer"' '"roles/run.admin"'
   fault "release signs" functions.tf 'release   = { target = "Release", signs = false' 'release   = { target = "Release", signs = true'
   fault "acquire adds key versions" signing_key.tf 'members       = [local.member["rotation"]]' 'members       = [local.member["rotation"], local.member["acquire"]]'
