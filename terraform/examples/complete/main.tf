@@ -76,6 +76,13 @@ module "licenses" {
     acquires_per_minute = 6000
   }
 
+  observability = {
+    emails                = ["oncall@acme.example"]
+    channels              = ["projects/acme-licenses/notificationChannels/1234567890"] # a pager, made by hand
+    watched_organizations = ["globex", "initech"]
+    slo                   = { availability = 0.9995 }
+  }
+
   build = {
     repository = "projects/acme-licenses/locations/europe-west1/connections/github/repositories/coditect-licenses"
     approval   = true
