@@ -24,6 +24,11 @@ output "substitutions" {
   value       = local.substitutions
 }
 
+output "source_bucket" {
+  description = "Bucket that `gcloud builds submit` uploads source to."
+  value       = google_storage_bucket.source.name
+}
+
 output "build_service_account" {
   description = "Name of the account that builds run as."
   value       = google_service_account.this["build"].name
