@@ -18,12 +18,16 @@ locals {
       title    = "${objective.title}: burning ${speed}"
       summary  = "At this rate ${burn.says} is gone."
       page     = slo
+      look     = "${local.read_logs} 'jsonPayload.outcome=\"failed\"'"
       slo      = slo
       burn     = burn
       urgency  = burn.urgency
       severity = burn.severity
     }
   }]...)
+
+  # What to paste first; each page goes on from there.
+  read_logs = "gcloud logging read --project=${var.project_id} --freshness=1h --limit=50"
 
   cloud_run = "monitored_resource=\"cloud_run_revision\""
 
@@ -32,6 +36,7 @@ locals {
       title    = "https://${var.domain} does not answer"
       summary  = "More than half of the checks from around the world failed for three minutes."
       page     = "unreachable"
+      look     = "curl -si https://${var.domain}/.well-known/jwks.json"
       urgency  = "page"
       severity = "CRITICAL"
       query    = "avg(avg_over_time(monitoring_googleapis_com:uptime_check_check_passed{monitored_resource=\"uptime_url\",check_id=\"${google_monitoring_uptime_check_config.this.uptime_check_id}\"}[3m])) < 0.5"
@@ -41,6 +46,7 @@ locals {
       title    = "A seat was sold twice"
       summary  = "A new grant came back with more seats used than the limits it was decided on. This must never happen."
       page     = "oversold"
+      look     = "${local.read_logs} 'jsonPayload.message=\"oversold\"'"
       urgency  = "page"
       severity = "CRITICAL"
       # By the line itself, not by a count: one is too many, and it names whose seat.
@@ -55,6 +61,7 @@ locals {
       title    = "The reaper has not run for ${var.thresholds.reaper_silent_minutes} minutes"
       summary  = "Nobody loses a seat by it, and expired seats are still handed on by the next acquire; records of ended sessions fall behind."
       page     = "reaper-silent"
+      look     = "gcloud scheduler jobs describe ${var.scheduler_jobs.reaper} --location=${var.region} --project=${var.project_id}"
       urgency  = "page"
       severity = "ERROR"
       query    = "(sum(increase(${local.series.requests}{${local.cloud_run},operation=\"reap\",outcome=\"reaped\"}[${var.thresholds.reaper_silent_minutes}m])) or vector(0)) < 0.5"
@@ -64,6 +71,7 @@ locals {
       title    = "The seat ledger's memory is above ${var.thresholds.ledger_memory_percent} %"
       summary  = "When it is full, Valkey refuses writes (noeviction): no acquire, no heartbeat."
       page     = "ledger-memory"
+      look     = "gcloud memorystore instances describe ${var.ledger_instance} --location=${var.region} --project=${var.project_id}"
       urgency  = "page"
       severity = "ERROR"
       query    = "max(memorystore_googleapis_com:instance_memory_maximum_utilization{monitored_resource=\"memorystore.googleapis.com/Instance\",instance_id=\"${var.ledger_instance}\"}) > ${var.thresholds.ledger_memory_percent / 100}"
@@ -73,6 +81,7 @@ locals {
       title    = "A backend fails"
       summary  = "More than ${var.thresholds.backend_failures} failures in five minutes, for five minutes, also such as clients do not see: renewals that are not signed, ends that are not recorded."
       page     = "backend-unavailable"
+      look     = "${local.read_logs} 'jsonPayload.backend:* AND severity>=WARNING'"
       urgency  = "ticket"
       severity = "ERROR"
       query    = "sum by (backend) (increase(${local.series.backend_failures}{${local.cloud_run}}[5m])) > ${var.thresholds.backend_failures}"
@@ -82,6 +91,7 @@ locals {
       title    = "Seat ledgers keep being rebuilt"
       summary  = "One loss of Redis rebuilds every ledger once, within minutes. These rebuilds go on for ${var.thresholds.rebuild_minutes} minutes: Redis is lost again and again."
       page     = "ledger-rebuilds"
+      look     = "${local.read_logs} 'jsonPayload.message=\"a seat ledger was rebuilt from the record\"'"
       urgency  = "ticket"
       severity = "ERROR"
       query    = "sum(increase(${local.series.rebuilds}{${local.cloud_run}}[5m])) > 0"
@@ -91,6 +101,7 @@ locals {
       title    = "A customer's seats are more than ${var.thresholds.pool_percent} % in use"
       summary  = "Its next programs may be refused. This is for whoever talks to the customer."
       page     = "pool-nearly-full"
+      look     = "${local.read_logs} 'jsonPayload.operation=\"acquire\" AND jsonPayload.seats_percent>${var.thresholds.pool_percent}'"
       urgency  = "ticket"
       severity = "WARNING"
       # By the line: an incident names organization and license, and no metric has
@@ -106,6 +117,7 @@ locals {
       title    = "The signing key is older than ${var.thresholds.signing_key_days} days"
       summary  = "The quarterly rotation did not happen, or its version does not sign."
       page     = "signing-key-old"
+      look     = "gcloud kms keys versions list --key=${var.kms_key}"
       urgency  = "ticket"
       severity = "WARNING"
       query    = "sum(increase(${local.series.key_age_days}_sum{${local.cloud_run}}[1h])) / sum(increase(${local.series.key_age_days}_count{${local.cloud_run}}[1h])) > ${var.thresholds.signing_key_days}"
@@ -115,6 +127,7 @@ locals {
       title    = "Adding a version to the signing key failed"
       summary  = "The present version signs on; there are ten days until it counts as old."
       page     = "rotation-failed"
+      look     = "gcloud scheduler jobs describe ${var.scheduler_jobs.rotation} --location=${var.region} --project=${var.project_id}"
       urgency  = "ticket"
       severity = "WARNING"
       # Cloud Scheduler's own line, of an attempt that was not answered with 2xx.
@@ -191,7 +204,7 @@ resource "google_monitoring_alert_policy" "this" {
   documentation {
     subject   = "[${each.value.urgency}] ${var.name}: ${each.value.title}"
     mime_type = "text/markdown"
-    content   = "${each.value.summary}\n\nWhat to do: ${var.playbooks_url}/${each.value.page}.md"
+    content   = "${each.value.summary}\n\nFirst look: `${each.value.look}`\n\nWhat to do: ${var.playbooks_url}/${each.value.page}.md"
     links {
       display_name = "Playbook"
       url          = "${var.playbooks_url}/${each.value.page}.md"
