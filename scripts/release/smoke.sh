@@ -21,7 +21,7 @@ readonly json=application/json problem=application/problem+json keys=application
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# expect STATUS CONTENT_TYPE TEXT METHOD PATH
+# expect STATUS CONTENT_TYPE PATTERN METHOD PATH (JSON may have a space after a colon)
 expect() {
 	local status=$1 type=$2 text=$3 method=$4 path=$5 got
 	: >"$work/body"
@@ -29,8 +29,7 @@ expect() {
 		--write-out '%{http_code} %{content_type}' "$url$path") || got="nothing"
 	case $got in
 	"$status $type"*)
-		# Members are matched without the spaces that JSON allows between them.
-		if tr -d ' \n' <"$work/body" | grep -qF -- "$text"; then return; fi
+		if grep -qE -- "$text" "$work/body"; then return; fi
 		got="$got, without $text"
 		;;
 	esac
@@ -39,12 +38,12 @@ expect() {
 }
 
 for ((round = 1; round <= rounds; round++)); do
-	expect 200 "$json" '"status":"ok"' GET /live
-	expect 200 "$json" '"redis":"ok"' GET /ready
-	expect 200 "$keys" '"alg":"RS256"' GET /.well-known/jwks.json
-	expect 200 "$json" '"openapi":"3.1' GET /openapi.json
-	expect 401 "$problem" '"code":"unauthenticated"' POST /api/v1/licenses/acquire
-	expect 401 "$problem" '"code":"unauthenticated"' PATCH "$session/heartbeat"
-	expect 401 "$problem" '"code":"unauthenticated"' DELETE "$session"
+	expect 200 "$json" '"status": ?"ok"' GET /live
+	expect 200 "$json" '"redis": ?"ok"' GET /ready
+	expect 200 "$keys" '"alg": ?"RS256"' GET /.well-known/jwks.json
+	expect 200 "$json" '"openapi": ?"3[.]1' GET /openapi.json
+	expect 401 "$problem" '"code": ?"unauthenticated"' POST /api/v1/licenses/acquire
+	expect 401 "$problem" '"code": ?"unauthenticated"' PATCH "$session/heartbeat"
+	expect 401 "$problem" '"code": ?"unauthenticated"' DELETE "$session"
 done
 printf 'smoke: %s answers as it should (%d times)\n' "$url" "$rounds"
