@@ -107,7 +107,7 @@ func newReleaseStage(t *testing.T, env ...string) *releaseStage {
 	}))
 	t.Cleanup(public.Close)
 	s.env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "STATE="+s.state, "PROJECT=acme", "REGION=us-central1",
-		"SERVICES=licenses", "URL="+public.URL, "CANARY_PERCENT=10", "DEPLOY=true")
+		"SERVICES=licenses", "URL="+public.URL, "CANARY_PERCENT=10", "DEPLOY=true", "SMOKE_ROUNDS=2")
 	s.env = append(s.env, env...)
 	return s
 }
@@ -209,7 +209,7 @@ func TestRelease(t *testing.T) {
 	if got := s.calls(); !slices.Equal(got, want) {
 		t.Errorf("gcloud was called\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
-	if got := s.asked.Load(); got != 7*(10+1) {
+	if got := s.asked.Load(); got != 7*(2+1) {
 		t.Errorf("the public address was asked %d times", got)
 	}
 	for _, f := range shippingFunctions {

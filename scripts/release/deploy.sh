@@ -23,7 +23,7 @@
 #
 # Environment: PROJECT, REGION, SERVICES (what their names begin with), URL,
 # CANARY_PERCENT (0: none), DEPLOY (other than true: only the digest is printed,
-# for the first image of a project, which has no services yet).
+# for the first image of a project, which has no services yet); SMOKE_ROUNDS.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -31,7 +31,7 @@ image=${1:?usage: deploy.sh IMAGE@sha256:DIGEST}
 : "${PROJECT:?}" "${REGION:?}" "${SERVICES:?}" "${URL:?}" "${CANARY_PERCENT:?}"
 
 readonly functions=(acquire heartbeat release reaper)
-readonly rounds=10
+readonly rounds=${SMOKE_ROUNDS:-10}
 declare -A before after
 
 say() { printf 'deploy: %s\n' "$*" >&2; }
