@@ -33,6 +33,14 @@ func shippingScript(t *testing.T, name string) string {
 	return path
 }
 
+// shippingCommand runs a file of scripts/release with a changed environment.
+func shippingCommand(t *testing.T, name string, env ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), shippingScript(t, name))
+	cmd.Env = append(os.Environ(), env...)
+	return cmd
+}
+
 // shippingProgram writes an executable.
 func shippingProgram(t *testing.T, path, text string) {
 	t.Helper()
