@@ -6,6 +6,7 @@
 GO            ?= go
 GOFUMPT       := mvdan.cc/gofumpt@v0.12.0
 STATICCHECK   := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 # Percent of the statements of functions/ and shared/ that the tests execute.
@@ -18,7 +19,7 @@ DURATION      ?= 3m
 TOPOLOGY      ?= both
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-tools mutants model torture drills terraform terraform-faults lint fmt bench
+.PHONY: help run test test-tools mutants model torture drills terraform terraform-faults lint vulncheck image fmt bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +52,12 @@ lint: ## formatting, vet, staticcheck, golangci-lint, a tidy go.mod
 	$(GO) run $(STATICCHECK) ./...
 	$(GO) run $(GOLANGCI_LINT) run --allow-parallel-runners ./...
 	$(GO) mod tidy -diff
+
+vulncheck: ## known vulnerabilities in code that is reached (asks vuln.go.dev)
+	$(GO) run $(GOVULNCHECK) ./...
+
+image: ## a plain container image by the Dockerfile, where there is Docker (docs/containers.md)
+	docker build --tag coditect-licenses .
 
 fmt: ## format the Go files
 	$(GO) run $(GOFUMPT) -w .

@@ -99,8 +99,8 @@ resource "google_cloudbuild_trigger" "release" {
   approval_config {
     approval_required = var.build.approval
   }
-  # Text that is not built needs no release.
-  ignored_files = ["docs/**", "**/*.md", "terraform/**"]
+  # Text that is not built needs no release. terraform/firestore.rules does.
+  ignored_files = ["docs/**", "**/*.md", "terraform/**/*.tf", "terraform/**/*.tfvars", "terraform/**/*.hcl", "terraform/**/*.rego"]
 }
 
 locals {
