@@ -149,7 +149,7 @@ resource "google_project_iam_member" "extra" {
 locals {
   # What'
   fault "an alert that reaches nobody" observability modules/observability/alerts.tf 'notification_channels = var.notification_channels' 'notification_channels = []'
-  fault "an alert without a playbook" observability modules/observability/alerts.tf 'url          = "${var.playbooks_url}/${each.value.page}.md"' 'url          = "https://example.com"'
+  fault "an alert without a playbook" observability modules/observability/alerts.tf '.page}.md' '.page}.txt'
   fault "a reaper that may be silent for an hour" observability modules/observability/variables.tf 'reaper_silent_minutes = optional(number, 5)' 'reaper_silent_minutes = optional(number, 60)'
   printf '%d faults, %d missed\n' "$faults" "$missed"
   [ "$missed" -eq 0 ]
