@@ -6,6 +6,7 @@
 GO            ?= go
 GOFUMPT       := mvdan.cc/gofumpt@v0.12.0
 STATICCHECK   := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 # Percent of the statements of functions/ and shared/ that the tests execute.
@@ -18,10 +19,10 @@ DURATION      ?= 3m
 TOPOLOGY      ?= both
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-tools mutants model torture drills lint fmt bench
+.PHONY: help run test test-tools mutants model torture drills terraform terraform-faults lint vulncheck image fmt bench
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## all four functions on http://127.0.0.1:8080, with nothing to set up
 	$(GO) run ./cmd/local
@@ -36,6 +37,12 @@ test: test-tools ## every test under the race detector, and the coverage bound
 mutants: test-tools ## break each guard of the protocol in turn; a test must notice
 	$(GO) run ./cmd/mutants
 
+terraform: ## check terraform/ with no cloud: schema, tests, policies, plans
+	./scripts/check-terraform.sh
+
+terraform-faults: ## plant faults in terraform/; each must be noticed
+	./scripts/check-terraform.sh --faults
+
 lint: ## formatting, vet, staticcheck, golangci-lint, a tidy go.mod
 	@unformatted="$$($(GO) run $(GOFUMPT) -l .)" || exit 1; \
 	if [ -n "$$unformatted" ]; then \
@@ -45,6 +52,12 @@ lint: ## formatting, vet, staticcheck, golangci-lint, a tidy go.mod
 	$(GO) run $(STATICCHECK) ./...
 	$(GO) run $(GOLANGCI_LINT) run --allow-parallel-runners ./...
 	$(GO) mod tidy -diff
+
+vulncheck: ## known vulnerabilities in code that is reached (asks vuln.go.dev)
+	$(GO) run $(GOVULNCHECK) ./...
+
+image: ## a plain container image by the Dockerfile, where there is Docker (docs/containers.md)
+	docker build --tag coditect-licenses .
 
 fmt: ## format the Go files
 	$(GO) run $(GOFUMPT) -w .

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs the servers that the tests start: redis-server, and Google's
-# Firestore emulator with the Java it needs. Run again it does nothing.
+# Firestore emulator with the Java it needs; and shellcheck, for the scripts. Run
+# again it does nothing.
 #
-# Without redis-server or the emulator their suites are skipped, with a warning
+# Without one of them its tests are skipped, with a warning
 # here; in CI (environment variable CI not empty) that is an error instead.
 set -euo pipefail
 
@@ -57,6 +58,16 @@ install_redis() {
 		fi
 	elif have brew; then
 		brew install redis
+	else
+		return 1
+	fi
+}
+
+install_shellcheck() {
+	if have apt-get; then
+		apt_install shellcheck
+	elif have brew; then
+		brew install shellcheck
 	else
 		return 1
 	fi
@@ -128,6 +139,9 @@ install_emulator() {
 have redis-server || install_redis || true
 have redis-server || give_up redis-server \
 	"Install Redis 7 or Valkey's redis-server so that redis-server is on the PATH."
+
+have shellcheck || install_shellcheck || true
+have shellcheck || give_up shellcheck "Install it so that shellcheck is on the PATH."
 
 java_is_good || install_java || true
 java_is_good || give_up "Java $oldest_java" \

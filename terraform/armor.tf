@@ -9,8 +9,8 @@ locals {
     oversized = {
       priority    = 1000
       action      = "deny(403)"
-      description = "Bodies over 16 KiB, the contract's limit."
-      expression  = "has(request.headers['content-length']) && int(request.headers['content-length']) > 16384"
+      description = "Bodies over 64 KiB. Those over 16 KiB, the contract's limit, are the functions' to answer: 413."
+      expression  = "has(request.headers['content-length']) && int(request.headers['content-length']) > 65536"
       limit       = null
     }
     acquire = {

@@ -48,6 +48,8 @@ module "functions" {
     each.value.public ? {} : {
       REAPER_AUDIENCE        = local.reaper_audience
       REAPER_SERVICE_ACCOUNT = local.email["scheduler"]
+      # IAM is asked before the reaper is, and takes the signature off the token.
+      REAPER_IAM_CHECKED = "true"
     },
     var.settings,
     each.value.env,

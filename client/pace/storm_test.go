@@ -18,12 +18,12 @@ import (
 // by event with the functions that the service and the programs really use:
 // license.NextHeartbeat, web.RetryAfter and this package. Answers take no time.
 const (
-	clients  = 100_000
+	clients  = 100_000 / scale
 	interval = 2 * time.Minute
 	ttl      = 6 * time.Minute
 	// capacity is what the service can do, in heartbeats per second: three times
 	// the steady 833, so that there is something to catch up with.
-	capacity = 2500
+	capacity = 2500 / scale
 	// acquireCost is what an acquire takes, in heartbeats: a transaction and a signature.
 	acquireCost = 3
 	// refusalCost is what a refusal takes: a crowd that is only refused costs, too.

@@ -20,9 +20,10 @@ type shell struct {
 	out *bufio.Reader
 }
 
-func newShell(t *testing.T) *shell {
+// newShell starts one; more are tools that its lines need besides.
+func newShell(t *testing.T, more ...string) *shell {
 	t.Helper()
-	for _, tool := range []string{"bash", "curl", "sed"} {
+	for _, tool := range append([]string{"bash", "curl", "sed"}, more...) {
 		if _, err := exec.LookPath(tool); err != nil {
 			if os.Getenv("CI") != "" {
 				t.Fatalf("%s is not installed, and CI runs every test", tool)

@@ -53,6 +53,27 @@ func TestAbandonedSeat(t *testing.T) {
 	}
 }
 
+// TestReaperBehindIAM: Cloud Run takes the signature off the scheduler's token
+// where its own check is on. The reaper takes that only if it is told of the
+// check, and takes no other account's token in any case.
+func TestReaperBehindIAM(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	client := newClient(t)
+	stripped := func(email string) string {
+		signed := c.schedulerToken(audience, email)
+		return signed[:strings.LastIndexByte(signed, '.')+1] + "SIGNATURE_REMOVED_BY_GOOGLE"
+	}
+	told, untold := c.start("Reaper", "REAPER_IAM_CHECKED=true"), c.start("Reaper")
+	reap := func(p *process, token string) reply {
+		return must(call(client, http.MethodPost, p.base+"/", token, ""))(t)
+	}
+	read[api.ReapReport](t, reap(told, stripped(scheduler)), http.StatusOK)
+	read[api.ReapReport](t, reap(told, c.schedulerToken(audience, scheduler)), http.StatusOK)
+	refused(t, reap(told, stripped("other@"+c.project+".iam.gserviceaccount.com")), api.Forbidden)
+	refused(t, reap(untold, stripped(scheduler)), api.Unauthenticated)
+}
+
 // TestRevokedTokens: with CHECK_REVOKED the acquire function asks Identity
 // Platform, as the service account.
 func TestRevokedTokens(t *testing.T) {

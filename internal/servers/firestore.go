@@ -51,8 +51,9 @@ func Firestore(t testing.TB) (addr string) {
 	return addresses[0]
 }
 
-// StartFirestore is [Firestore] outside of tests: stop ends the emulator.
-func StartFirestore() (addr string, stop func() error, err error) {
+// StartFirestore is [Firestore] outside of tests: stop ends the emulator. args
+// are appended to its command line, for example "--rules=FILE".
+func StartFirestore(args ...string) (addr string, stop func() error, err error) {
 	java, jar, err := findEmulator()
 	if err != nil {
 		return "", nil, err
@@ -61,7 +62,7 @@ func StartFirestore() (addr string, stop func() error, err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	proc, addr, err := runEmulator(dir, java, jar)
+	proc, addr, err := runEmulator(dir, java, jar, args...)
 	if err != nil {
 		return "", nil, errors.Join(err, os.RemoveAll(dir))
 	}
@@ -70,7 +71,7 @@ func StartFirestore() (addr string, stop func() error, err error) {
 
 // runEmulator starts the emulator on a free port; when somebody else was
 // faster to listen there, on another.
-func runEmulator(dir, java, jar string) (*Process, string, error) {
+func runEmulator(dir, java, jar string, args ...string) (*Process, string, error) {
 	const attempts = 3
 	var errs []error
 	for range attempts {
@@ -78,7 +79,7 @@ func runEmulator(dir, java, jar string) (*Process, string, error) {
 		if err != nil {
 			return nil, "", err
 		}
-		proc, err := runEmulatorOn(port, dir, java, jar)
+		proc, err := runEmulatorOn(port, dir, java, jar, args...)
 		if err == nil {
 			return proc, loopback(port), nil
 		}
@@ -87,9 +88,12 @@ func runEmulator(dir, java, jar string) (*Process, string, error) {
 	return nil, "", errors.Join(errs...)
 }
 
-func runEmulatorOn(port int, dir, java, jar string) (*Process, error) {
-	proc, err := StartProcess(dir, java, "-Djava.awt.headless=true", "-Xmx512m", "-cp", jar,
-		emulatorMain, "start", "--host=127.0.0.1", "--port="+strconv.Itoa(port))
+func runEmulatorOn(port int, dir, java, jar string, args ...string) (*Process, error) {
+	command := append([]string{
+		"-Djava.awt.headless=true", "-Xmx512m", "-cp", jar,
+		emulatorMain, "start", "--host=127.0.0.1", "--port=" + strconv.Itoa(port),
+	}, args...)
+	proc, err := StartProcess(dir, java, command...)
 	if err != nil {
 		return nil, err
 	}

@@ -107,7 +107,9 @@ func (d *dialer) identity(ctx context.Context) error {
 
 func (d *dialer) schedulers() error {
 	for _, audience := range d.cfg.ReaperAudiences {
-		s, err := identity.NewScheduler(identity.SchedulerConfig{Audience: audience, ServiceAccount: d.cfg.ReaperServiceAccount})
+		s, err := identity.NewScheduler(identity.SchedulerConfig{
+			Audience: audience, ServiceAccount: d.cfg.ReaperServiceAccount, IAMChecked: d.cfg.ReaperIAMChecked,
+		})
 		if err != nil {
 			return err
 		}

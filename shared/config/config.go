@@ -106,6 +106,12 @@ type Config struct {
 	// ReaperServiceAccount is the one e-mail address the scheduler's token may be of.
 	ReaperServiceAccount string `env:"REAPER_SERVICE_ACCOUNT"`
 
+	// ReaperIAMChecked says that Cloud Run's own IAM check is on for the reaper: it
+	// may take the signature off the scheduler's token once it has checked it, and
+	// the reaper then relies on that check for the signature alone. Off: every token
+	// must be signed, as it is where the check is off.
+	ReaperIAMChecked bool `env:"REAPER_IAM_CHECKED" envDefault:"false"`
+
 	// RateLimitPerUser is how many requests per second one user may send to one
 	// instance, and half of what it may send at once; 0 is no limit. Far above
 	// any sane client, far below what an instance can do.
@@ -148,6 +154,10 @@ func (c Config) Warnings() []string {
 			"): a license token can outlive its seat, so more programs may run offline than there are seats. "+
 			"For tokens that end with the seats that expire, set TOKEN_TTL below SESSION_TTL by more than the clients' clocks are off (5m with 6m); "+
 			"the token of a released seat is good until it ends in any case.")
+	}
+	if c.RedisPassword != "" && !c.RedisTLS {
+		ws = append(ws, "REDIS_PASSWORD is set and REDIS_TLS is not: the password and every seat travel unencrypted. "+
+			"Set REDIS_TLS=true, unless nobody else can see this network.")
 	}
 	return ws
 }

@@ -52,7 +52,7 @@ func TestEverythingSet(t *testing.T) {
 		"SESSION_TTL", "8m", "HEARTBEAT_INTERVAL", "4m", "TOKEN_TTL", "5m", "ENTITLEMENT_CACHE_TTL", "0s", "KEY_ACTIVATION_DELAY", "361s",
 		"REQUEST_DEADLINE", "5s", "BACKEND_DEADLINE", "5s", "REAP_BUDGET", "50s",
 		"REDIS_DEADLINE", "1s", "CIRCUIT_COOLDOWN", "2s", "MAX_IN_FLIGHT", "0",
-		"REAPER_AUDIENCE", " https://a , https://b ,", "RATE_LIMIT_PER_USER", "0", "LOG_LEVEL", "DEBUG"))
+		"REAPER_AUDIENCE", " https://a , https://b ,", "REAPER_IAM_CHECKED", "true", "RATE_LIMIT_PER_USER", "0", "LOG_LEVEL", "DEBUG"))
 	want := config.Config{
 		Function: config.Reaper, Project: "p", FirestoreDatabase: "records", MemorystoreInstance: "projects/p/locations/l/instances/i", KMSKey: key,
 		IdentityProject: "people", CheckRevoked: true, TokenIssuer: "https://example.com/x",
@@ -60,7 +60,7 @@ func TestEverythingSet(t *testing.T) {
 		RequestDeadline: 5 * time.Second, BackendDeadline: 5 * time.Second, ReapBudget: 50 * time.Second,
 		RedisDeadline: time.Second, CircuitCooldown: 2 * time.Second,
 		ReaperAudiences: []string{"https://a", "https://b"}, ReaperServiceAccount: "scheduler@p.iam.gserviceaccount.com",
-		LogLevel: slog.LevelDebug,
+		ReaperIAMChecked: true, LogLevel: slog.LevelDebug,
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v\nwant %+v", got, err, want)
@@ -118,6 +118,8 @@ func TestFaults(t *testing.T) {
 		{"reaper", []string{"REAPER_SERVICE_ACCOUNT", ""}, "REAPER_SERVICE_ACCOUNT"},
 		{"reaper", []string{"REAPER_SERVICE_ACCOUNT", "scheduler"}, "REAPER_SERVICE_ACCOUNT"},
 		{"reaper", []string{"REAPER_SERVICE_ACCOUNT", "S <s@example.com>"}, "REAPER_SERVICE_ACCOUNT"},
+		{"reaper", []string{"REAPER_IAM_CHECKED", "true", "K_SERVICE", ""}, "REAPER_IAM_CHECKED"},
+		{"reaper", []string{"REAPER_IAM_CHECKED", "perhaps"}, "REAPER_IAM_CHECKED"},
 		{"acquire", []string{"RATE_LIMIT_PER_USER", "-1"}, "RATE_LIMIT_PER_USER"},
 		{"acquire", []string{"RATE_LIMIT_PER_USER", "1e3"}, "RATE_LIMIT_PER_USER"},
 		{"acquire", []string{"LOG_LEVEL", "loud"}, "LOG_LEVEL"},
@@ -218,15 +220,24 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 
 func TestWarnings(t *testing.T) {
 	for _, tt := range []struct {
-		function, tokenTTL string
-		want               int
-	}{{"acquire", "1h", 1}, {"heartbeat", "6m", 1}, {"acquire", "5m", 0}, {"release", "1h", 0}} {
-		c, err := config.Load(tt.function, environ("TOKEN_TTL", tt.tokenTTL))
+		function string
+		changes  []string
+		want     int
+	}{
+		{"acquire", []string{"TOKEN_TTL", "1h"}, 1},
+		{"heartbeat", []string{"TOKEN_TTL", "6m"}, 1},
+		{"acquire", []string{"TOKEN_TTL", "5m"}, 0},
+		{"release", []string{"TOKEN_TTL", "1h"}, 0},
+		{"release", []string{"REDIS_PASSWORD", "hunter2"}, 1},
+		{"release", []string{"REDIS_PASSWORD", "hunter2", "REDIS_TLS", "true"}, 0},
+	} {
+		c, err := config.Load(tt.function, environ(tt.changes...))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := c.Warnings(); len(got) != tt.want {
-			t.Errorf("%s %s: %v", tt.function, tt.tokenTTL, got)
+		got := c.Warnings()
+		if len(got) != tt.want || strings.Contains(strings.Join(got, ""), "hunter2") {
+			t.Errorf("%s %v: %v", tt.function, tt.changes, got)
 		}
 	}
 }

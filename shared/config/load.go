@@ -23,6 +23,9 @@ func Load(function string, environ map[string]string) (Config, error) {
 		errs = append(errs, explain(err, unread))
 	}
 	c.Function = strings.ToLower(function)
+	if c.ReaperIAMChecked && environ["K_SERVICE"] == "" {
+		errs = append(errs, fault("REAPER_IAM_CHECKED", "is set outside of Cloud Run (K_SERVICE is not set), where nobody checks the caller first", "unset it"))
+	}
 	c.ReaperAudiences = trimAll(c.ReaperAudiences)
 	if c.IdentityProject == "" {
 		c.IdentityProject = c.Project

@@ -42,6 +42,17 @@ func (c claimSet) checkSignIn(now time.Time) error {
 	return nil
 }
 
+// checkProvider refuses anonymous users. Whoever asks gets such an account where
+// that is allowed, and in a tenant of Identity Platform it would be a member of
+// that organization: one wrong setting there must not give its seats away.
+// https://firebase.google.com/docs/reference/node/firebase.FirebaseIdToken
+func (c claimSet) checkProvider() error {
+	if provider, _ := c.firebase().text("sign_in_provider"); provider == "anonymous" {
+		return refuse("an anonymous sign-in")
+	}
+	return nil
+}
+
 // endOfTrust is how long the verified token may be taken from memory: until it
 // expires, and no longer than ttl.
 func (c claimSet) endOfTrust(now time.Time, ttl time.Duration) time.Time {

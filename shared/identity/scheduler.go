@@ -20,6 +20,12 @@ type SchedulerConfig struct {
 	Audience string
 	// ServiceAccount is the email address of the job's service account.
 	ServiceAccount string
+	// IAMChecked says that Cloud Run's own IAM check lets nobody else through to
+	// this process. Cloud Run may then replace the signature of the token that it
+	// has checked, and such a token is taken on its word: account, audience, issuer
+	// and times are still compared here. Any other token needs its signature.
+	// https://docs.cloud.google.com/run/docs/troubleshooting#signature-removed
+	IAMChecked bool
 	// KeyClient and Now are as in [Config].
 	KeyClient *http.Client
 	Now       func() time.Time
@@ -40,6 +46,7 @@ func (c SchedulerConfig) validate() error {
 // account. It is safe for concurrent use.
 type Scheduler struct {
 	audience, account string
+	iamChecked        bool
 	now               func() time.Time
 	keys              *keyCache
 	validator         *idtoken.Validator
@@ -64,7 +71,10 @@ func NewScheduler(cfg SchedulerConfig) (*Scheduler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("identity: %w", err)
 	}
-	return &Scheduler{audience: cfg.Audience, account: cfg.ServiceAccount, now: cfg.Now, keys: keys, validator: validator}, nil
+	return &Scheduler{
+		audience: cfg.Audience, account: cfg.ServiceAccount, iamChecked: cfg.IAMChecked,
+		now: cfg.Now, keys: keys, validator: validator,
+	}, nil
 }
 
 // Close ends key fetches and waits for them.
@@ -85,6 +95,9 @@ func (s *Scheduler) Verify(ctx context.Context, bearer string) error {
 	if err := claims.checkLifetime(s.now()); err != nil {
 		return err
 	}
+	if strings.HasSuffix(bearer, "."+removedSignature) {
+		return s.checkedByIAM(claims)
+	}
 	if _, err := s.keys.get(ctx); err != nil {
 		return unavailable(err)
 	}
@@ -95,6 +108,21 @@ func (s *Scheduler) Verify(ctx context.Context, bearer string) error {
 		return refuse("not signed by Google for this audience")
 	}
 	return s.checkAccount(claims)
+}
+
+// removedSignature stands in place of the signature of a token that Cloud Run has
+// checked, so that whoever gets it cannot use it elsewhere.
+const removedSignature = "SIGNATURE_REMOVED_BY_GOOGLE"
+
+// checkedByIAM judges a token whose signature only Cloud Run has seen.
+func (s *Scheduler) checkedByIAM(c claimSet) error {
+	if !s.iamChecked {
+		return refuse("Cloud Run has removed the signature, and REAPER_IAM_CHECKED does not say that its check counts")
+	}
+	if aud, _ := c.text("aud"); aud != s.audience {
+		return refuse("not for this audience")
+	}
+	return s.checkAccount(c)
 }
 
 // checkAccount runs on verified claims. Google signs with both spellings of the

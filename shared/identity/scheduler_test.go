@@ -84,6 +84,55 @@ func TestSchedulerVerify(t *testing.T) {
 	})
 }
 
+// TestSchedulerBehindIAM: Cloud Run takes the signature off what it has checked.
+// Such a token is taken where the configuration says so, and only for what the
+// signed one would be; a forged signature never is.
+func TestSchedulerBehindIAM(t *testing.T) {
+	idp := newIDP(t)
+	behind, err := identity.NewScheduler(identity.SchedulerConfig{
+		Audience: reaperURL, ServiceAccount: account, KeyClient: idp.Client(), IAMChecked: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(behind.Close)
+	stripped := func(override map[string]any) string {
+		c := genuineJob
+		c.Override = override
+		signed := idp.SchedulerToken(c)
+		return signed[:strings.LastIndexByte(signed, '.')+1] + "SIGNATURE_REMOVED_BY_GOOGLE"
+	}
+	wantError(t, newScheduler(t, idp).Verify(t.Context(), stripped(nil)), identity.ErrUnauthenticated)
+
+	foreign := newIDP(t).SchedulerToken(genuineJob)
+	for name, tt := range map[string]struct {
+		token string
+		want  error
+	}{
+		"checked by Cloud Run":   {stripped(nil), nil},
+		"signed":                 {idp.SchedulerToken(genuineJob), nil},
+		"another issuer's key":   {foreign, identity.ErrUnauthenticated},
+		"no signature":           {foreign[:strings.LastIndexByte(foreign, '.')+1], identity.ErrUnauthenticated},
+		"something else instead": {foreign[:strings.LastIndexByte(foreign, '.')+1] + "SIGNATURE_REMOVED_BY_GOOGLEA", identity.ErrUnauthenticated},
+		"expired":                {stripped(map[string]any{"exp": time.Now().Unix() - 1}), identity.ErrUnauthenticated},
+		"other audience":         {stripped(map[string]any{"aud": reaperURL + "/"}), identity.ErrUnauthenticated},
+		"no audience":            {stripped(map[string]any{"aud": nil}), identity.ErrUnauthenticated},
+		"foreign issuer":         {stripped(map[string]any{"iss": "https://accounts.example.com"}), identity.ErrUnauthenticated},
+		"other account":          {stripped(map[string]any{"email": "x@coditect-test.iam.gserviceaccount.com"}), identity.ErrForbidden},
+		"unverified":             {stripped(map[string]any{"email_verified": false}), identity.ErrForbidden},
+	} {
+		err := behind.Verify(t.Context(), tt.token)
+		if tt.want == nil {
+			wantOK(t, err)
+		} else {
+			wantError(t, err, tt.want)
+		}
+		if t.Failed() {
+			t.Fatalf("in case %q", name)
+		}
+	}
+}
+
 func TestSchedulerRefusesSpellings(t *testing.T) {
 	idp := newIDP(t)
 	s := newScheduler(t, idp)

@@ -186,7 +186,7 @@ func readUserToken(bearer string, now time.Time) (claimSet, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	if err := errors.Join(claims.checkLifetime(now), claims.checkSignIn(now)); err != nil {
+	if err := errors.Join(claims.checkLifetime(now), claims.checkSignIn(now), claims.checkProvider()); err != nil {
 		return nil, "", err
 	}
 	userID, err := claims.user()

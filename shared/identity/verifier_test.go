@@ -113,6 +113,30 @@ func TestVerifyRefusesTenantOfWrongType(t *testing.T) {
 	}
 }
 
+// TestVerifyRefusesAnonymousUsers: a tenant that lets anybody in must not make
+// anybody a member.
+func TestVerifyRefusesAnonymousUsers(t *testing.T) {
+	idp, v := newWorld(t)
+	for provider, ok := range map[string]bool{
+		"anonymous": false, "password": true, "custom": true, "google.com": true, "saml.acme": true,
+	} {
+		for name, claims := range map[string]fakeidp.Claims{
+			"tenant":       {UserID: "u-1", FirebaseTenant: "acme", Override: map[string]any{"firebase": map[string]any{"tenant": "acme", "sign_in_provider": provider}}},
+			"custom claim": {UserID: "u-1", TenantID: "acme", Override: map[string]any{"firebase": map[string]any{"sign_in_provider": provider}}},
+		} {
+			_, err := v.Verify(t.Context(), idp.IDToken(claims))
+			if ok {
+				wantOK(t, err)
+			} else {
+				wantError(t, err, identity.ErrUnauthenticated)
+			}
+			if t.Failed() {
+				t.Fatalf("%s: signed in with %v", name, provider)
+			}
+		}
+	}
+}
+
 func TestVerifyLifetime(t *testing.T) {
 	tests := map[string]struct {
 		issued, expires time.Duration // from now

@@ -68,8 +68,8 @@ run "limits" {
     error_message = "Oversized bodies are refused; acquires and everything else are throttled."
   }
   assert {
-    condition     = one([for r in google_compute_security_policy.edge.rule : r.match[0].expr[0].expression if r.priority == 1000]) == "has(request.headers['content-length']) && int(request.headers['content-length']) > 16384"
-    error_message = "The limit must be the contract's 16 KiB."
+    condition     = one([for r in google_compute_security_policy.edge.rule : r.match[0].expr[0].expression if r.priority == 1000]) == "has(request.headers['content-length']) && int(request.headers['content-length']) > 65536"
+    error_message = "What is far beyond the contract's 16 KiB must be refused at the edge; the functions answer 413 to the rest."
   }
   assert {
     condition     = { for r in google_compute_security_policy.edge.rule : r.priority => r.rate_limit_options[0].rate_limit_threshold[0].count if r.action == "throttle" } == { 2000 = 1200, 3000 = 6000 }

@@ -63,6 +63,10 @@ run "the_reaper_is_not_public" {
     error_message = "The reaper's callers must be checked by IAM."
   }
   assert {
+    condition     = one([for e in module.functions["reaper"].service.template[0].containers[0].env : e.value if e.name == "REAPER_IAM_CHECKED"]) == "true"
+    error_message = "The reaper must be told that IAM was asked: its callers' tokens come without a signature then, and every run would answer 401."
+  }
+  assert {
     condition     = module.functions["reaper"].invokers == { "roles/run.invoker" = toset(["serviceAccount:licenses-scheduler@acme-licenses.iam.gserviceaccount.com"]) }
     error_message = "Only the scheduler's account may invoke the reaper."
   }

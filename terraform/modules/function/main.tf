@@ -62,9 +62,9 @@ resource "google_cloud_run_v2_service" "this" {
       # /ready pings what the function needs. The way to the ledger may take a
       # minute to open when an instance starts, so it has two.
       startup_probe {
-        period_seconds    = 2
-        timeout_seconds   = 2
-        failure_threshold = 60
+        period_seconds    = 3
+        timeout_seconds   = 3 # above the 2 s that /ready gives its checks
+        failure_threshold = 40
         http_get {
           path = "/ready"
         }

@@ -1,0 +1,100 @@
+# Everything the module can do: providers, tenants, a zone, a trigger, another
+# region for the record, alerts to people, sizes for many thousand seats. For your
+# own copy, add a backend: the state holds secrets (../../root.tf.example).
+terraform {
+  required_version = ">= 1.10"
+  required_providers {
+    google = {
+      source  = "hashicorp/google"
+      version = "~> 7.46"
+    }
+  }
+}
+
+provider "google" {
+  project               = "acme-licenses"
+  region                = "europe-west1"
+  user_project_override = true
+  billing_project       = "acme-licenses"
+}
+
+module "licenses" {
+  source     = "../.."
+  project_id = "acme-licenses"
+  region     = "europe-west1"
+  domain     = "licenses.acme.example"
+  image      = "europe-west1-docker.pkg.dev/acme-licenses/licenses/licenses@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+  labels     = { environment = "production", cost-center = "licensing" }
+
+  functions = {
+    acquire   = { min_instances = 2, max_instances = 40 }
+    heartbeat = { min_instances = 3, max_instances = 40, cpu = "2", memory = "1Gi" }
+    release   = { min_instances = 1, max_instances = 20 }
+  }
+  # Tokens that end with the seats that expire; the module's default lets a program
+  # work offline for an hour.
+  settings = {
+    TOKEN_TTL = "5m"
+    LOG_LEVEL = "info"
+  }
+
+  network = { functions_cidr = "10.40.0.0/22", ledger_cidr = "10.40.4.0/28" }
+  ledger = {
+    mode      = "CLUSTER"
+    node_type = "HIGHMEM_MEDIUM"
+    shards    = 3
+    replicas  = 2
+    maintenance = {
+      day      = "TUESDAY"
+      hour_utc = 2
+    }
+  }
+  record = {
+    database          = "licenses"
+    location          = "eur3" # survives the loss of a region
+    daily_backup_days = 30
+  }
+
+  identity = {
+    authorized_domains = ["portal.acme.example"]
+    email_sign_in      = false
+    mfa                = "MANDATORY"
+    check_revoked      = true
+    providers = {
+      google = { client_id = "1234567890-abc.apps.googleusercontent.com" }
+      github = { client_id = "Iv1.0123456789abcdef" }
+    }
+    tenants = {
+      globex  = { email_sign_in = true, providers = ["google"] }
+      initech = { providers = ["google", "github"] }
+    }
+  }
+
+  edge = {
+    dns_zone            = { name = "licenses-acme-example", create = true }
+    requests_per_minute = 30000
+    acquires_per_minute = 6000
+  }
+
+  observability = {
+    emails                = ["oncall@acme.example"]
+    channels              = ["projects/acme-licenses/notificationChannels/1234567890"] # a pager, made by hand
+    watched_organizations = ["globex", "initech"]
+    slo                   = { availability = 0.9995 }
+  }
+
+  build = {
+    repository = "projects/acme-licenses/locations/europe-west1/connections/github/repositories/coditect-licenses"
+    approval   = true
+  }
+}
+
+output "name_servers" {
+  description = "Enter these at the registrar of the domain."
+  value       = module.licenses.name_servers
+}
+
+output "tenants" {
+  description = "The organizations' ids in the record."
+  value       = module.licenses.tenants
+}

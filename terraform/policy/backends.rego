@@ -1,0 +1,103 @@
+# What ledger, record and key must be for the promises to hold.
+package main
+
+import rego.v1
+
+deny contains msg if {
+	some r in resources("google_memorystore_instance")
+	object.get(r.after, ["engine_configs", "maxmemory-policy"], "volatile-lru, the default") != "noeviction"
+	msg := sprintf("%s: maxmemory-policy must be noeviction, or seats are forgotten and sold again", [r.address])
+}
+
+deny contains msg if {
+	some r in resources("google_memorystore_instance")
+	not r.after.authorization_mode == "IAM_AUTH"
+	msg := sprintf("%s: whoever reaches it may enter; set authorization_mode to IAM_AUTH", [r.address])
+}
+
+deny contains msg if {
+	some r in resources("google_memorystore_instance")
+	not r.after.transit_encryption_mode == "SERVER_AUTHENTICATION"
+	msg := sprintf("%s: access tokens would travel in the clear", [r.address])
+}
+
+deny contains msg if {
+	some r in resources("google_memorystore_instance")
+	not appends(r.after)
+	msg := sprintf("%s: must keep an append-only file", [r.address])
+}
+
+appends(ledger) if ledger.persistence_config[_].mode == "AOF"
+
+warn contains msg if {
+	some r in resources("google_memorystore_instance")
+	not r.after.replica_count >= 1
+	msg := sprintf("%s: without a replica every maintenance is an outage and a rebuild", [r.address])
+}
+
+# These count elsewhere or not at all; the ledger was proven on Valkey.
+deny contains msg if {
+	some type in {"google_redis_instance", "google_redis_cluster"}
+	some r in resources(type)
+	msg := sprintf("%s: seats are counted in Memorystore for Valkey", [r.address])
+}
+
+deny contains msg if {
+	some r in resources("google_firestore_database")
+	r.after.type != "FIRESTORE_NATIVE"
+	msg := sprintf("%s: the record needs native mode", [r.address])
+}
+
+deny contains msg if {
+	some r in resources("google_firestore_database")
+	not r.after.point_in_time_recovery_enablement == "POINT_IN_TIME_RECOVERY_ENABLED"
+	msg := sprintf("%s: must be readable as of any minute of the last week", [r.address])
+}
+
+# A sessions field that is a time needs its exemption, whatever name it has.
+deny contains msg if {
+	some r in resources("google_firestore_field")
+	r.after.collection == "sessions"
+	some c in r.after.index_config
+	count(object.get(c, "indexes", [])) > 0
+	endswith(r.after.field, "_at")
+	msg := sprintf("%s: an indexed time that only grows caps grants at 500 a second", [r.address])
+}
+
+deny contains msg if {
+	some r in resources("google_kms_crypto_key")
+	r.after.purpose == "ASYMMETRIC_SIGN"
+	some t in r.after.version_template
+	t.algorithm != "RSA_SIGN_PKCS1_4096_SHA256"
+	msg := sprintf("%s: clients verify RS256 by RSA-4096, not %s", [r.address, t.algorithm])
+}
+
+warn contains msg if {
+	some r in resources("google_kms_crypto_key")
+	some t in r.after.version_template
+	not t.protection_level in {"HSM", "HSM_SINGLE_TENANT"}
+	msg := sprintf("%s: the signing key is not in an HSM", [r.address])
+}
+
+deny contains msg if {
+	some r in resources("google_kms_crypto_key")
+	object.get(r.after, "rotation_period", null) != null
+	msg := sprintf("%s: keys that sign take no rotation_period; a schedule adds versions", [r.address])
+}
+
+deny contains msg if {
+	some r in resources("google_storage_bucket")
+	not r.after.uniform_bucket_level_access == true
+	msg := sprintf("%s: uniform bucket-level access off", [r.address])
+}
+
+deny contains msg if {
+	some r in resources("google_storage_bucket")
+	not r.after.public_access_prevention == "enforced"
+	msg := sprintf("%s: could be made public", [r.address])
+}
+
+deny contains msg if {
+	some r in resources("google_secret_manager_secret_version")
+	msg := sprintf("%s: a secret's value must not pass through a plan; add it with gcloud", [r.address])
+}

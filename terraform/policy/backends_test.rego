@@ -1,0 +1,58 @@
+package main
+
+import rego.v1
+
+ledger := {
+	"engine_configs": {"maxmemory-policy": "noeviction"},
+	"authorization_mode": "IAM_AUTH",
+	"transit_encryption_mode": "SERVER_AUTHENTICATION",
+	"persistence_config": [{"mode": "AOF"}],
+	"replica_count": 1,
+}
+
+valkey := "google_memorystore_instance"
+
+test_the_ledger_as_it_is if not denied(valkey, ledger)
+
+test_a_ledger_that_evicts if {
+	refused(valkey, object.remove(ledger, ["engine_configs"]), "noeviction")
+	refused(valkey, object.union(object.remove(ledger, ["engine_configs"]), {"engine_configs": null}), "noeviction")
+	refused(valkey, object.union(ledger, {"engine_configs": {"maxmemory-policy": "allkeys-lru"}}), "noeviction")
+}
+
+test_a_ledger_anybody_may_enter if {
+	refused(valkey, object.union(ledger, {"authorization_mode": "AUTH_DISABLED"}), "IAM_AUTH")
+	refused(valkey, object.remove(ledger, ["authorization_mode"]), "IAM_AUTH")
+}
+
+test_a_ledger_in_the_clear if refused(valkey, object.union(ledger, {"transit_encryption_mode": "TRANSIT_ENCRYPTION_DISABLED"}), "in the clear")
+
+test_a_ledger_that_appends_nothing if {
+	refused(valkey, object.union(ledger, {"persistence_config": [{"mode": "DISABLED"}]}), "append-only")
+	refused(valkey, object.remove(ledger, ["persistence_config"]), "append-only")
+}
+
+test_no_replica_is_a_warning if count(warn) == 1 with input as planned(valkey, object.union(ledger, {"replica_count": 0}))
+
+test_another_redis if denied("google_redis_instance", {"name": "x"})
+
+test_the_record_in_another_mode if refused("google_firestore_database", {"type": "DATASTORE_MODE", "point_in_time_recovery_enablement": "POINT_IN_TIME_RECOVERY_ENABLED"}, "native")
+
+test_a_record_without_a_past if refused("google_firestore_database", {"type": "FIRESTORE_NATIVE", "point_in_time_recovery_enablement": "POINT_IN_TIME_RECOVERY_DISABLED"}, "last week")
+
+test_an_indexed_time if {
+	refused("google_firestore_field", {"collection": "sessions", "field": "acquired_at", "index_config": [{"indexes": [{"order": "ASCENDING"}]}]}, "500 a second")
+	not denied("google_firestore_field", {"collection": "sessions", "field": "acquired_at", "index_config": [{"indexes": []}]})
+}
+
+test_another_algorithm if refused("google_kms_crypto_key", {"purpose": "ASYMMETRIC_SIGN", "version_template": [{"algorithm": "RSA_SIGN_PSS_4096_SHA256", "protection_level": "HSM"}]}, "RS256")
+
+test_a_key_that_would_rotate_itself if refused("google_kms_crypto_key", {"purpose": "ASYMMETRIC_SIGN", "rotation_period": "7776000s", "version_template": [{"algorithm": "RSA_SIGN_PKCS1_4096_SHA256", "protection_level": "HSM"}]}, "rotation_period")
+
+test_a_key_in_software_is_a_warning if count(warn) == 1 with input as planned("google_kms_crypto_key", {"version_template": [{"algorithm": "RSA_SIGN_PKCS1_4096_SHA256", "protection_level": "SOFTWARE"}]})
+
+test_a_bucket_with_acls if refused("google_storage_bucket", {"uniform_bucket_level_access": false, "public_access_prevention": "enforced"}, "uniform")
+
+test_a_bucket_that_could_be_public if refused("google_storage_bucket", {"uniform_bucket_level_access": true, "public_access_prevention": "inherited"}, "public")
+
+test_a_secret_in_a_plan if denied("google_secret_manager_secret_version", {"secret": "x"})

@@ -1,0 +1,82 @@
+# How the functions may be reached, and what they may be told.
+package main
+
+import rego.v1
+
+public_functions := {"Acquire", "Heartbeat", "Release"}
+
+may_be_public(service) if function(service) in public_functions
+
+deny contains msg if {
+	some r in resources("google_cloud_run_v2_service")
+	r.after.invoker_iam_disabled == true
+	not may_be_public(r.after)
+	msg := sprintf("%s: IAM must check who calls it", [r.address])
+}
+
+# It trusts tokens whose signature only IAM has seen.
+deny contains msg if {
+	some r in resources("google_cloud_run_v2_service")
+	r.after.invoker_iam_disabled == true
+	some t in r.after.template
+	some c in t.containers
+	some e in c.env
+	e.name == "REAPER_IAM_CHECKED"
+	msg := sprintf("%s: REAPER_IAM_CHECKED says that IAM checks callers, but it does not", [r.address])
+}
+
+deny contains msg if {
+	some r in resources("google_cloud_run_v2_service")
+	r.after.invoker_iam_disabled == true
+	r.after.ingress != "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER"
+	msg := sprintf("%s: a public function must be reached through the load balancer alone, not by %s", [r.address, r.after.ingress])
+}
+
+deny contains msg if {
+	some r in resources("google_cloud_run_v2_service")
+	r.after.invoker_iam_disabled == true
+	not r.after.default_uri_disabled == true
+	msg := sprintf("%s: its own address leads around Cloud Armor; set default_uri_disabled", [r.address])
+}
+
+deny contains msg if {
+	some r in resources("google_cloud_run_v2_service")
+	not r.after.invoker_iam_disabled == true
+	r.after.ingress != "INGRESS_TRAFFIC_INTERNAL_ONLY"
+	msg := sprintf("%s: only the project itself may reach it, not %s", [r.address, object.get(r.after, "ingress", "everybody")])
+}
+
+deny contains msg if {
+	some r in resources("google_cloud_run_v2_service")
+	some t in r.after.template
+	some c in t.containers
+	not regex.match(`@sha256:[0-9a-f]{64}$`, c.image)
+	msg := sprintf("%s: image %s is not named by its digest", [r.address, c.image])
+}
+
+deny contains msg if {
+	some r in resources("google_cloud_run_v2_service")
+	some t in r.after.template
+	not t.service_account
+	msg := sprintf("%s: runs as the project's default account", [r.address])
+}
+
+deny contains msg if {
+	some r in resources("google_cloud_run_v2_service")
+	some t in r.after.template
+	some c in t.containers
+	some e in c.env
+	regex.match(`EMULATOR|PASSWORD|SECRET`, e.name)
+	e.value != null
+	msg := sprintf("%s: %s must not be deployed: emulators check no signatures, and a value here is readable to whoever sees the service", [r.address, e.name])
+}
+
+deny contains msg if {
+	some r in resources("google_cloud_run_v2_service")
+	some t in r.after.template
+	some c in t.containers
+	not ready(c)
+	msg := sprintf("%s: must be ready only when /ready says so", [r.address])
+}
+
+ready(container) if container.startup_probe[_].http_get[_].path == "/ready"
