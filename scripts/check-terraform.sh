@@ -76,11 +76,12 @@ check() {
   go run ./internal/deployment/plancheck "$work"/{complete,small,production}.json
 }
 
-# noticed says what refuses the copy in $work/terraform, or NOTHING.
+# noticed [ENTITY] says what refuses the copy in $work/terraform, or NOTHING; with
+# an entity, only its tests are run.
 noticed() {
   if ! (cd "$work/terraform" && "$cache/tofu" get && "$cache/tofu" validate) >/dev/null 2>&1; then
     echo schema
-  elif ! (cd "$work/terraform" && "$cache/tofu" test) >/dev/null 2>&1; then
+  elif ! (cd "$work/terraform" && "$cache/tofu" test ${1:+-filter="tests/$1.tftest.hcl"}) >/dev/null 2>&1; then
     echo tests
   elif ! plan examples/complete "$work/fault.json" 2>/dev/null; then
     echo plan
@@ -91,13 +92,13 @@ noticed() {
   fi
 }
 
-# fault NAME FILE FROM TO: with FROM replaced by TO once in FILE, the copy must
-# be refused.
+# fault NAME ENTITY FILE FROM TO: with FROM replaced by TO once in FILE, the copy
+# must be refused.
 faults=0 missed=0
 fault() {
-  local name=$1 file=$work/terraform/$2 by
+  local name=$1 entity=$2 file=$work/terraform/$3 by
   prepare
-  python3 - "$file" "$3" "$4" <<'P'
+  python3 - "$file" "$4" "$5" <<'P'
 import sys
 path, old, new = sys.argv[1:]
 text = open(path).read()
@@ -106,7 +107,7 @@ if text.count(old) < 1:
 open(path, "w").write(text.replace(old, new, 1))
 P
   faults=$((faults + 1))
-  by=$(noticed)
+  by=$(noticed "$entity")
   [ "$by" != NOTHING ] || missed=$((missed + 1))
   printf '%-58s noticed by %s\n' "$name" "$by"
 }
@@ -118,28 +119,28 @@ plant() {
     echo "the folder is refused without any fault: run this script without --faults" >&2
     exit 1
   fi
-  fault "an argument that does not exist" seat_ledger.tf 'node_type      =' 'node_kind      ='
-  fault "a value the provider does not have" seat_ledger.tf '"AOF"' '"AOFF"'
-  fault "maxmemory-policy left at its default" seat_ledger.tf 'engine_configs = { "maxmemory-policy" = "noeviction" }' ''
-  fault "a ledger anybody may enter" seat_ledger.tf '"IAM_AUTH"' '"AUTH_DISABLED"'
-  fault "a ledger in the clear" seat_ledger.tf '"SERVER_AUTHENTICATION"' '"TRANSIT_ENCRYPTION_DISABLED"'
-  fault "a public reaper, by the switch" modules/function/main.tf 'invoker_iam_disabled = var.public' 'invoker_iam_disabled = true'
-  fault "a public reaper, by a binding" functions.tf '[local.member["scheduler"]]' '["allUsers"]'
-  fault "a reaper reachable from outside" modules/function/main.tf '"INGRESS_TRAFFIC_INTERNAL_ONLY"' '"INGRESS_TRAFFIC_ALL"'
-  fault "a function around the load balancer" modules/function/main.tf 'default_uri_disabled = var.public' 'default_uri_disabled = false'
-  fault "a widened role on the record" record.tf '"roles/datastore.user"' '"roles/datastore.owner"'
-  fault "a role on the whole project" build.tf '"roles/run.developer"' '"roles/run.admin"'
-  fault "release signs" functions.tf 'release   = { target = "Release", signs = false' 'release   = { target = "Release", signs = true'
-  fault "acquire adds key versions" signing_key.tf 'members       = [local.member["rotation"]]' 'members       = [local.member["rotation"], local.member["acquire"]]'
-  fault "a custom role that grew" signing_key.tf '["cloudkms.cryptoKeyVersions.create"]' '["cloudkms.cryptoKeyVersions.create", "cloudkms.cryptoKeyVersions.destroy"]'
-  fault "another algorithm" signing_key.tf 'RSA_SIGN_PKCS1_4096_SHA256' 'RSA_SIGN_PSS_4096_SHA256'
-  fault "a record without a past" record.tf 'var.record.point_in_time_recovery ?' 'false ?'
-  fault "an index on a time" record.tf '"acquired_at", ' ''
-  fault "a backend without Cloud Armor" edge.tf '  security_policy       = google_compute_security_policy.edge.id
+  fault "an argument that does not exist" seat_ledger seat_ledger.tf 'node_type      =' 'node_kind      ='
+  fault "a value the provider does not have" seat_ledger seat_ledger.tf '"AOF"' '"AOFF"'
+  fault "maxmemory-policy left at its default" seat_ledger seat_ledger.tf 'engine_configs = { "maxmemory-policy" = "noeviction" }' ''
+  fault "a ledger anybody may enter" seat_ledger seat_ledger.tf '"IAM_AUTH"' '"AUTH_DISABLED"'
+  fault "a ledger in the clear" seat_ledger seat_ledger.tf '"SERVER_AUTHENTICATION"' '"TRANSIT_ENCRYPTION_DISABLED"'
+  fault "a public reaper, by the switch" functions modules/function/main.tf 'invoker_iam_disabled = var.public' 'invoker_iam_disabled = true'
+  fault "a public reaper, by a binding" functions functions.tf '[local.member["scheduler"]]' '["allUsers"]'
+  fault "a reaper reachable from outside" functions modules/function/main.tf '"INGRESS_TRAFFIC_INTERNAL_ONLY"' '"INGRESS_TRAFFIC_ALL"'
+  fault "a function around the load balancer" functions modules/function/main.tf 'default_uri_disabled = var.public' 'default_uri_disabled = false'
+  fault "a widened role on the record" record record.tf 'local.role.record_user' '"roles/datastore.owner"'
+  fault "a role on the whole project" build build.tf '"roles/run.developer"' '"roles/run.admin"'
+  fault "release signs" signing_key functions.tf 'release   = { target = "Release", signs = false' 'release   = { target = "Release", signs = true'
+  fault "acquire adds key versions" signing_key signing_key.tf 'members       = [local.member["rotation"]]' 'members       = [local.member["rotation"], local.member["acquire"]]'
+  fault "a custom role that grew" signing_key signing_key.tf '["cloudkms.cryptoKeyVersions.create"]' '["cloudkms.cryptoKeyVersions.create", "cloudkms.cryptoKeyVersions.destroy"]'
+  fault "another algorithm" signing_key signing_key.tf 'RSA_SIGN_PKCS1_4096_SHA256' 'RSA_SIGN_PSS_4096_SHA256'
+  fault "a record without a past" record record.tf 'var.record.point_in_time_recovery ?' 'false ?'
+  fault "an index on a time" record record.tf '"acquired_at", ' ''
+  fault "a backend without Cloud Armor" edge edge.tf '  security_policy       = google_compute_security_policy.edge.id
 ' ''
-  fault "a listener in the clear" edge.tf '"443"' '"80"'
-  fault "anonymous users" identity.tf 'enabled = false' 'enabled = true'
-  fault "a grant nobody has agreed to" build.tf '# What cloudbuild.yaml is told' '}
+  fault "a listener in the clear" edge edge.tf '"443"' '"80"'
+  fault "anonymous users" identity identity.tf 'enabled = false' 'enabled = true'
+  fault "a grant nobody has agreed to" build build.tf '# What cloudbuild.yaml is told' '}
 resource "google_project_iam_member" "extra" {
   project = local.project
   role    = "roles/editor"
@@ -147,6 +148,9 @@ resource "google_project_iam_member" "extra" {
 }
 locals {
   # What'
+  fault "an alert that reaches nobody" observability modules/observability/alerts.tf 'notification_channels = var.notification_channels' 'notification_channels = []'
+  fault "an alert without a playbook" observability modules/observability/alerts.tf '.page}.md' '.page}.txt'
+  fault "a reaper that may be silent for an hour" observability modules/observability/variables.tf 'reaper_silent_minutes = optional(number, 5)' 'reaper_silent_minutes = optional(number, 60)'
   printf '%d faults, %d missed\n' "$faults" "$missed"
   [ "$missed" -eq 0 ]
 }

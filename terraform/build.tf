@@ -8,6 +8,31 @@ resource "google_artifact_registry_repository_iam_member" "build_pushes" {
   member     = local.member["build"]
 }
 
+# Source that is submitted by hand is uploaded here; builds read it.
+resource "google_storage_bucket" "source" {
+  project                     = local.project
+  name                        = "${var.project_id}-${var.name}-source"
+  location                    = var.region
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+  force_destroy               = true # all of it is in Git
+  labels                      = local.labels
+  lifecycle_rule {
+    action {
+      type = "Delete"
+    }
+    condition {
+      age = 7 # days
+    }
+  }
+}
+
+resource "google_storage_bucket_iam_member" "build_reads" {
+  bucket = google_storage_bucket.source.name
+  role   = "roles/storage.objectViewer"
+  member = local.member["build"]
+}
+
 # New revisions and traffic of these services: no IAM, no other service.
 resource "google_cloud_run_v2_service_iam_member" "build_releases" {
   for_each = var.image == null ? {} : local.functions

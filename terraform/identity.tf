@@ -3,7 +3,8 @@
 resource "google_identity_platform_config" "this" {
   project                    = local.project
   autodelete_anonymous_users = true
-  authorized_domains         = concat([var.domain], sort(var.identity.authorized_domains))
+  # The second is where Google's own sign-in page lives.
+  authorized_domains = concat([var.domain, "${var.project_id}.firebaseapp.com"], sort(var.identity.authorized_domains))
 
   sign_in {
     allow_duplicate_emails = false

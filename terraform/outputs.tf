@@ -24,6 +24,11 @@ output "substitutions" {
   value       = local.substitutions
 }
 
+output "source_bucket" {
+  description = "Bucket that `gcloud builds submit` uploads source to."
+  value       = google_storage_bucket.source.name
+}
+
 output "build_service_account" {
   description = "Name of the account that builds run as."
   value       = google_service_account.this["build"].name
@@ -58,7 +63,18 @@ output "provider_secrets" {
   description = "Secret that holds each sign-in provider's client secret; add a version before you name the provider in var.identity."
   value       = { for name, s in google_secret_manager_secret.provider : name => s.id }
 }
+
 output "tenants" {
   description = "Identity Platform's id of each tenant: the organization's id in the record."
   value       = { for name, t in google_identity_platform_tenant.this : name => t.name }
+}
+
+output "dashboard" {
+  description = "Id of the dashboard, or null while there are no services."
+  value       = one([for o in module.observability : o.dashboard])
+}
+
+output "playbooks" {
+  description = "Page of each alert."
+  value       = merge([for o in module.observability : o.playbooks]...)
 }

@@ -58,12 +58,28 @@ resource "google_firestore_backup_schedule" "weekly" {
   }
 }
 
+# What the functions call (docs/security.md has the list). roles/datastore.user
+# could also delete, which no function does.
+resource "google_project_iam_custom_role" "record_user" {
+  project     = local.project
+  role_id     = "${local.role_prefix}.recordUser"
+  title       = "${var.name}: use the record"
+  description = "Read, create and update documents; delete none."
+  permissions = [
+    "datastore.databases.get",
+    "datastore.entities.create",
+    "datastore.entities.get",
+    "datastore.entities.list",
+    "datastore.entities.update",
+  ]
+}
+
 # Firestore has no IAM of its own on a database: a condition on its name narrows
 # the project's.
 resource "google_project_iam_member" "record_user" {
   for_each = local.function_members
   project  = local.project
-  role     = "roles/datastore.user"
+  role     = local.role.record_user
   member   = each.value
   condition {
     title       = "${var.name}-record"

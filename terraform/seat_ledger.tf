@@ -64,7 +64,8 @@ locals {
   ledger_only = {
     title       = "${var.name}-ledger"
     description = "The seat ledger alone."
-    expression  = "resource.name == \"${local.ledger_name}\""
+    # The second is its certificate authority.
+    expression = "resource.name == \"${local.ledger_name}\" || resource.name.startsWith(\"${local.ledger_name}/\")"
   }
   ledger_name = "projects/${var.project_id}/locations/${var.region}/instances/${google_memorystore_instance.ledger.instance_id}"
 }

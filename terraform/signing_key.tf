@@ -42,7 +42,7 @@ resource "google_project_iam_custom_role" "key_version_lister" {
   role_id     = "${local.role_prefix}.keyVersionLister"
   title       = "${var.name}: list versions of the signing key"
   description = "Which versions of the key exist, and in which state."
-  permissions = ["cloudkms.cryptoKeyVersions.get", "cloudkms.cryptoKeyVersions.list"]
+  permissions = ["cloudkms.cryptoKeyVersions.list"]
 }
 
 resource "google_kms_crypto_key_iam_binding" "version_listers" {

@@ -254,3 +254,33 @@ variable "build" {
     error_message = "build.repository must be projects/P/locations/REGION/connections/C/repositories/R, as `gcloud builds repositories list` shows it."
   }
 }
+
+variable "observability" {
+  description = "Who is told and what is watched. emails: addresses that every alert goes to. channels: full names of notification channels made elsewhere (chat, pager). watched_organizations: charted by name, at most 50. playbooks_url: where docs/playbooks is published. slo, thresholds: modules/observability/variables.tf has each with its default."
+  type = object({
+    emails                = optional(set(string), [])
+    channels              = optional(set(string), [])
+    watched_organizations = optional(set(string), [])
+    playbooks_url         = optional(string, "https://github.com/coditect-ai/coditect-licenses/blob/main/docs/playbooks")
+    slo = optional(object({
+      availability = optional(number, 0.999)
+      latency      = optional(number, 0.99)
+      latency_ms   = optional(number, 1000)
+      days         = optional(number, 30)
+    }), {})
+    thresholds = optional(object({
+      pool_percent          = optional(number, 90)
+      ledger_memory_percent = optional(number, 80)
+      signing_key_days      = optional(number, 100)
+      reaper_silent_minutes = optional(number, 5)
+      backend_failures      = optional(number, 5)
+      rebuild_minutes       = optional(number, 15)
+    }), {})
+  })
+  default  = {}
+  nullable = false
+  validation {
+    condition     = alltrue([for address in var.observability.emails : can(regex("^[^@ ]+@[^@ ]+[.][^@ ]+$", address))])
+    error_message = "observability.emails has something that is no e-mail address."
+  }
+}

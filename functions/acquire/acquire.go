@@ -5,6 +5,7 @@ package acquire
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -55,6 +56,7 @@ func (f *function) acquire(ctx context.Context, c web.Call, in api.AcquireReques
 	if err != nil {
 		return web.Answer{}, err
 	}
+	web.Annotate(ctx, slog.String("license_id", lic.ID))
 	var signed token.Token
 	hold, err := f.Pool.Acquire(ctx, c.Caller, request(c.Caller, bought.Organization, lic, in), func(ctx context.Context, h seats.Hold) error {
 		signed, err = f.Desk.Token(ctx, h, lic)
@@ -63,7 +65,7 @@ func (f *function) acquire(ctx context.Context, c web.Call, in api.AcquireReques
 	if err != nil {
 		return web.Answer{}, err
 	}
-	annotate(ctx, hold)
+	annotate(ctx, hold, bought.Organization, lic)
 	return answer(hold, f.Desk.Answer(hold, lic, signed)), nil
 }
 
@@ -78,11 +80,12 @@ func request(caller license.Caller, org license.Organization, lic license.Licens
 
 func answer(hold seats.Hold, body api.Session) web.Answer {
 	if hold.Existing {
-		return web.Answer{Status: http.StatusOK, Body: body}
+		return web.Answer{Status: http.StatusOK, Outcome: "renewed", Body: body}
 	}
 	return web.Answer{
-		Status: http.StatusCreated,
-		Header: http.Header{"Location": {api.SessionPath(hold.ID)}},
-		Body:   body,
+		Status:  http.StatusCreated,
+		Outcome: "created",
+		Header:  http.Header{"Location": {api.SessionPath(hold.ID)}},
+		Body:    body,
 	}
 }

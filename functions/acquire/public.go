@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/coditect-ai/coditect-licenses/shared/api"
+	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
 	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
@@ -30,8 +31,8 @@ func (f *function) openAPI(context.Context, web.Call, struct{}) (web.Answer, err
 }
 
 // annotate tells the request's log line which seat it was about.
-func annotate(ctx context.Context, h seats.Hold) {
-	web.Annotate(ctx,
-		slog.String("license_id", h.LicenseID), slog.String("session_id", h.ID),
-		slog.Bool("existing", h.Existing), slog.Int("seats_used", h.Used))
+func annotate(ctx context.Context, h seats.Hold, org license.Organization, lic license.License) {
+	web.Annotate(ctx, slog.String("session_id", h.ID))
+	web.Seats(ctx, h.Used, lic.MaxSeats,
+		max(license.Fullness(h.Used, lic.MaxSeats), license.Fullness(h.UsedByOrganization, org.MaxConcurrentSeats)))
 }

@@ -45,7 +45,7 @@ func (f *function) heartbeat(ctx context.Context, c web.Call, _ api.HeartbeatReq
 	if err != nil {
 		return web.Answer{}, err
 	}
-	web.Annotate(ctx, slog.String("license_id", hold.LicenseID), slog.Bool("renewed", hold.Renewed))
+	web.Annotate(ctx, slog.String("license_id", hold.LicenseID), slog.Bool("token_renewed", hold.Renewed))
 	lic, err := f.allowed(ctx, c.Caller, bought, hold)
 	if err != nil {
 		return web.Answer{}, err
@@ -54,7 +54,8 @@ func (f *function) heartbeat(ctx context.Context, c web.Call, _ api.HeartbeatReq
 	if err != nil {
 		return web.Answer{}, err
 	}
-	return web.Answer{Body: f.Desk.Answer(hold, lic, signed)}, nil
+	web.Seats(ctx, hold.Used, lic.MaxSeats, license.Fullness(hold.Used, lic.MaxSeats))
+	return web.Answer{Outcome: "kept", Body: f.Desk.Answer(hold, lic, signed)}, nil
 }
 
 // keep extends the seat although what the organization has bought cannot be
@@ -96,7 +97,7 @@ func (f *function) sign(ctx context.Context, caller license.Caller, hold seats.H
 	if asked {
 		return token.Token{}, err
 	}
-	web.Annotate(ctx, slog.String("unsigned", err.Error()))
+	web.Degraded(ctx, "unsigned", err)
 	return token.Token{}, nil
 }
 

@@ -42,7 +42,7 @@ func (f *function) reap(ctx context.Context, _ web.Call, _ struct{}) (web.Answer
 	}
 	r.report.DurationMS = f.Now().Sub(start).Milliseconds()
 	annotate(ctx, r)
-	return web.Answer{Body: r.report}, nil
+	return web.Answer{Outcome: "reaped", Body: r.report}, nil
 }
 
 func annotate(ctx context.Context, r *run) {
@@ -52,9 +52,11 @@ func annotate(ctx context.Context, r *run) {
 		slog.Int("records_repaired", r.report.RecordsRepaired),
 		slog.Int("organizations_rebuilt", r.report.OrganizationsRebuilt),
 		slog.Bool("more", r.report.More),
+		slog.Int64("duration_ms", r.report.DurationMS),
 		slog.Int("organizations_failed", r.failed))
 	if r.firstErr != nil {
-		web.Annotate(ctx, slog.String("first_failure", r.firstErr.Error()), slog.String("first_failed_organization", r.firstFailed))
+		web.Annotate(ctx, slog.String("first_failed_organization", r.firstFailed))
+		web.Degraded(ctx, "first_failure", r.firstErr)
 		web.Alarm(ctx)
 	}
 }

@@ -21,5 +21,5 @@ func (f *function) release(ctx context.Context, c web.Call, _ struct{}) (web.Ans
 	if err := f.pool.Release(ctx, c.Caller, c.SessionID); err != nil {
 		return web.Answer{}, err
 	}
-	return web.Answer{Status: http.StatusNoContent}, nil
+	return web.Answer{Status: http.StatusNoContent, Outcome: "released"}, nil
 }

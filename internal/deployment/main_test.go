@@ -1,6 +1,6 @@
-// Package deployment_test holds what is deployed against what is written: the
+// Package deployment holds what is deployed against what is written: the
 // documents' commands are run, and configuration is compared with the code.
-package deployment_test
+package deployment
 
 import (
 	"os"

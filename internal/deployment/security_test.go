@@ -1,5 +1,3 @@
-// Package deployment checks what deploys and describes the service: documents and
-// files that no compiler reads.
 package deployment
 
 import (

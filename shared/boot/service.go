@@ -83,7 +83,7 @@ func (s *Service) openDesk() error {
 		return nil
 	}
 	issuer, err := token.NewIssuer(token.Config{
-		Key: s.Config.KMSKey, ActivationDelay: s.Config.KeyActivationDelay, Deadline: s.Config.BackendDeadline, Now: s.Now,
+		Key: s.Config.KMSKey, ActivationDelay: s.Config.KeyActivationDelay, Deadline: s.Config.BackendDeadline, Log: s.Log, Now: s.Now,
 		Circuit: circuit.New(circuit.Options{Backend: "kms", Cooldown: s.Config.CircuitCooldown, Patience: s.Config.BackendDeadline / 2, Log: s.Log}),
 	}, s.clients.KMS)
 	if err != nil {

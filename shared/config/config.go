@@ -117,7 +117,8 @@ type Config struct {
 	// any sane client, far below what an instance can do.
 	RateLimitPerUser int `env:"RATE_LIMIT_PER_USER" envDefault:"50"`
 
-	// LogLevel is the least level that is logged: debug, info, warn or error.
+	// LogLevel is the least level that is logged: debug, info, warn or error. The
+	// metrics are made of lines of info: above it they are silent.
 	LogLevel slog.Level `env:"LOG_LEVEL" envDefault:"info"`
 }
 

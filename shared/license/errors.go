@@ -66,7 +66,8 @@ func (e *SessionEndedError) Error() string { return "session ended: " + string(e
 // UnavailableError wraps the failure of a backend. The same request can
 // succeed later without a change.
 type UnavailableError struct {
-	// Backend is the part that failed: redis, firestore, kms, identity.
+	// Backend is the part that failed: redis, firestore, kms, identity; seats where
+	// none did and the ledger's protocol came to no end in time.
 	Backend string
 	// RetryAfter is a hint to the client; zero leaves it to the HTTP layer.
 	RetryAfter time.Duration
@@ -75,3 +76,11 @@ type UnavailableError struct {
 
 func (e *UnavailableError) Error() string { return e.Backend + " unavailable: " + e.Err.Error() }
 func (e *UnavailableError) Unwrap() error { return e.Err }
+
+// Backend names the part whose failure err is, for the log; empty if it is none.
+func Backend(err error) string {
+	if e, ok := errors.AsType[*UnavailableError](err); ok {
+		return e.Backend
+	}
+	return ""
+}

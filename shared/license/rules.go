@@ -1,6 +1,9 @@
 package license
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Usable reports why the license may not be used at now: the organization
 // first, then the license's status, then its expiry. A license expires at the
@@ -15,6 +18,15 @@ func Usable(org Organization, lic License, now time.Time) error {
 		return ErrLicenseExpired
 	}
 	return nil
+}
+
+// Fullness is how much of a limit is in use: percent, with one decimal. A limit
+// of no seats is full.
+func Fullness(used, limit int) float64 {
+	if limit <= 0 {
+		return 100
+	}
+	return math.Round(1000*float64(used)/float64(limit)) / 10
 }
 
 // Choose picks the license a request means. With a license id: that one, which

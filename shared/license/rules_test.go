@@ -210,3 +210,22 @@ func TestTokenExpiry(t *testing.T) {
 		}
 	}
 }
+
+func TestFullness(t *testing.T) {
+	for _, tt := range []struct {
+		used, limit int
+		want        float64
+	}{
+		{0, 10, 0},
+		{9, 10, 90},
+		{10, 11, 90.9},
+		{2, 3, 66.7},
+		{4, 3, 133.3},
+		{0, 0, 100},
+		{5, -1, 100},
+	} {
+		if got := license.Fullness(tt.used, tt.limit); got != tt.want {
+			t.Errorf("%d of %d: %v, want %v", tt.used, tt.limit, got, tt.want)
+		}
+	}
+}

@@ -52,6 +52,7 @@ func (p *Pool) grant(ctx context.Context, caller license.Caller, req Request, is
 		return Hold{}, err
 	}
 	lost = !hold.Existing
+	p.audit(ctx, req, hold)
 	hold, err = p.complete(ctx, caller, req, hold, issue)
 	lost = lost && err != nil
 	return hold, err

@@ -122,6 +122,8 @@ func (r *reply) reserved(caller license.Caller, q Reservation) Hold {
 		Recorded:       r.int(6) == 1,
 		Grant:          r.int(7),
 		Existing:       r.code == codeHeld,
+
+		UsedByOrganization: int(r.int(9)),
 	}
 	h.Session = license.Session{
 		ID: unpackID(r.str(0)), OrganizationID: caller.OrganizationID, Holder: q.Holder,

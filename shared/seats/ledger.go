@@ -101,6 +101,9 @@ type Hold struct {
 	// Used counts the license's living sessions, this one included; for display,
 	// because a session marked a moment ago may still be among them.
 	Used int
+	// UsedByOrganization counts the living sessions of all the organization's
+	// licenses, this one included. Only a reservation tells it.
+	UsedByOrganization int
 	// Grant counts the requests that may answer with this grant before it is
 	// known to be recorded: from 1, and from epoch times [GrantsPerEpoch] after
 	// a rebuild, so that no count from before matches one from after it.

@@ -62,7 +62,7 @@ func (p *Pool) conclude(ctx context.Context, caller license.Caller, hold Hold) e
 		how = Owing // the seat is given back all the same; the reaper records it
 		p.opts.Log.WarnContext(ctx, "the end of a session is owed to the record",
 			slog.String("organization_id", caller.OrganizationID), slog.String("session_id", hold.ID),
-			slog.String("error", err.Error()))
+			slog.String("backend", license.Backend(err)), slog.String("error", err.Error()))
 	}
 	p.forget([]Hold{hold})
 	if err := p.step(ctx, StepEnded); err != nil {

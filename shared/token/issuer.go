@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"regexp"
 	"time"
 
@@ -40,6 +41,9 @@ type Config struct {
 	CacheSize int
 	// Circuit stands before KMS; nil lets every call pass.
 	Circuit *circuit.Breaker
+	// Log is told the age of the key that signs, whenever the key set is read anew;
+	// nil logs nothing.
+	Log *slog.Logger
 	// Now is the clock that ages key versions and the cached key set; it never
 	// decides about the life of a token. Nil: time.Now.
 	Now func() time.Time
@@ -77,6 +81,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.CacheSize == 0 {
 		c.CacheSize = DefaultCacheSize
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -116,8 +123,10 @@ func NewIssuer(cfg Config, client *kms.KeyManagementClient) (*Issuer, error) {
 		return nil, fmt.Errorf("token cache: %w", err)
 	}
 	return &Issuer{
-		cfg:    cfg,
-		keys:   &keySet{client: client, key: cfg.Key, limit: cfg.Deadline, now: cfg.Now},
+		cfg: cfg,
+		keys: &keySet{
+			client: client, key: cfg.Key, limit: cfg.Deadline, delay: cfg.ActivationDelay, log: cfg.Log, now: cfg.Now,
+		},
 		signer: NewSigner(client),
 		issued: cache,
 	}, nil

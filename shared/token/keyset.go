@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
+	"math"
 	"strings"
 	"sync"
 	"time"
@@ -33,6 +35,8 @@ type keySet struct {
 	client *kms.KeyManagementClient
 	key    string
 	limit  time.Duration
+	delay  time.Duration
+	log    *slog.Logger
 	now    func() time.Time
 	flight singleflight.Group
 
@@ -111,11 +115,25 @@ func (k *keySet) reload(ctx context.Context) (*snapshot, error) {
 			return nil, unavailable(err)
 		}
 		loaded, life = previous, failedReloadPause
+	} else {
+		k.tellAge(ctx, loaded)
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.snapshot, k.freshUntil = loaded, k.now().Add(life)
 	return loaded, nil
+}
+
+// tellAge logs how old the signing version is, at most once per [KeySetLife]: a
+// rotation that stopped would otherwise show only in what did not happen.
+func (k *keySet) tellAge(ctx context.Context, s *snapshot) {
+	now := k.now()
+	v, err := SigningVersion(s.versions, now, k.delay)
+	if err != nil {
+		return // every signature will say so
+	}
+	k.log.LogAttrs(ctx, slog.LevelInfo, "the signing key was read",
+		slog.String("kid", v.KeyID()), slog.Float64("key_age_days", math.Round(now.Sub(v.CreatedAt).Hours()/24*10)/10))
 }
 
 // load lists the versions and completes their public keys. Those known already

@@ -1,9 +1,13 @@
 package token_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -281,5 +285,42 @@ func TestEveryCallHasADeadline(t *testing.T) {
 		if d, called := left[method]; !called || d < 0 || d > most {
 			t.Errorf("%s was called with %v left, want at most %v", method, d, most)
 		}
+	}
+}
+
+// TestTheAgeOfTheSigningKeyIsTold: of the version that signs, not of the newest,
+// once per reading of the key set, and not for a reading that failed.
+func TestTheAgeOfTheSigningKeyIsTold(t *testing.T) {
+	var log bytes.Buffer
+	b := newBenchWith(t, token.Config{Log: slog.New(slog.NewJSONHandler(&log, nil))}, fakekms.Config{
+		Versions: []fakekms.VersionSpec{aged(101*24*time.Hour + 12*time.Hour), aged(0)},
+	})
+	lines := func() (out []map[string]any) {
+		for line := range strings.Lines(log.String()) {
+			m := map[string]any{}
+			if err := json.Unmarshal([]byte(line), &m); err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, m)
+		}
+		return out
+	}
+	for range 3 {
+		b.issue(t)
+	}
+	if got := lines(); len(got) != 1 || got[0]["key_age_days"] != 101.5 || got[0]["kid"] != "license-token-1" || got[0]["level"] != "INFO" {
+		t.Fatalf("logged %v", got)
+	}
+	b.clock.advance(token.KeySetLife)
+	b.kms.SetBefore(func(context.Context, string) error { return errors.New("down") })
+	b.kids(t)
+	if got := lines(); len(got) != 1 {
+		t.Fatalf("a failed reading told an age: %v", got)
+	}
+	b.kms.SetBefore(nil)
+	b.clock.advance(delay)
+	b.kids(t)
+	if got := lines(); len(got) != 2 || got[1]["kid"] != "license-token-2" || got[1]["key_age_days"] != 0.0 {
+		t.Errorf("logged %v", got)
 	}
 }

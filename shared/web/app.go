@@ -110,7 +110,7 @@ func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer a.recycle(buf)
 
 	answer, err := x.run(ctx, entered, buf)
-	o := outcome{err: err}
+	o := outcome{err: err, name: answer.Outcome}
 	if err != nil {
 		answer, o = x.refuse(err, buf)
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/coditect-ai/coditect-licenses/shared/api"
+	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
 
 // maxLoggedPath bounds the path in a log line, in bytes.
@@ -27,7 +28,8 @@ type notesKey struct{}
 type notes struct {
 	mu    sync.Mutex
 	attrs []slog.Attr
-	alarm bool
+	// least is the severity the line has at least; zero raises nothing.
+	least slog.Level
 }
 
 // Annotate adds attributes to the one log line of the request that ctx belongs
@@ -46,42 +48,87 @@ func Annotate(ctx context.Context, attrs ...slog.Attr) {
 // Alarm makes the request's log line an error although its answer is a success:
 // for work that went on without what failed, and that somebody should look at.
 func Alarm(ctx context.Context) {
+	raise(ctx, slog.LevelError)
+}
+
+// Degraded notes that the request goes on without what failed, and which backend
+// that was: the line becomes a warning, and counts as a failure of that backend
+// though the client is none the wiser. name says what could not be done.
+func Degraded(ctx context.Context, name string, err error) {
+	Annotate(ctx, slog.String(name, err.Error()), backend(err))
+	raise(ctx, slog.LevelWarn)
+}
+
+func raise(ctx context.Context, least slog.Level) {
 	if n, ok := ctx.Value(notesKey{}).(*notes); ok {
 		n.mu.Lock()
 		defer n.mu.Unlock()
-		n.alarm = true
+		n.least = max(n.least, least)
 	}
 }
 
-func (n *notes) alarmed() bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.alarm
+// backend names whose failure err is; a zero Attr, which no handler writes, if nobody's.
+func backend(err error) slog.Attr {
+	name := license.Backend(err)
+	if name == "" {
+		return slog.Attr{}
+	}
+	return slog.String("backend", name)
 }
 
-func (n *notes) taken() []slog.Attr {
+// Seats notes how full a license is; percent is that of the tightest limit known.
+func Seats(ctx context.Context, used, maximum int, percent float64) {
+	Annotate(ctx, seats(used, maximum, percent)...)
+}
+
+func seats(used, maximum int, percent float64) []slog.Attr {
+	return []slog.Attr{slog.Int("seats_used", used), slog.Int("seats_max", maximum), slog.Float64("seats_percent", percent)}
+}
+
+func (n *notes) taken() (attrs []slog.Attr, least slog.Level) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.attrs
+	return n.attrs, n.least
 }
 
 // outcome is how a request ended.
 type outcome struct {
 	status int
 	code   api.Code // empty for success
+	name   string   // the handler's word for a success
 	size   int
 	err    error
+}
+
+// word is the outcome in the log: the handler's own for a success, and one of
+// three for what was not.
+func (o outcome) word() string {
+	switch {
+	case o.status == statusClientGone:
+		return "gone"
+	case o.status >= http.StatusInternalServerError:
+		return "failed"
+	case o.status >= http.StatusBadRequest:
+		return "refused"
+	case o.name == "":
+		return "answered"
+	}
+	return o.name
 }
 
 // record writes the request's one log line, in the form Cloud Logging reads
 // (https://cloud.google.com/logging/docs/structured-logging).
 func (x *exchange) record(ctx context.Context, o outcome) {
 	a := x.app
+	notes, least := x.notes.taken()
 	level := x.level(o)
+	if least > slog.LevelInfo {
+		level = max(level, least)
+	}
 	if !a.log.Enabled(ctx, level) {
 		return
 	}
-	attrs := make([]slog.Attr, 0, 16)
+	attrs := make([]slog.Attr, 0, 24)
 	attrs = append(attrs,
 		slog.Attr{Key: "httpRequest", Value: slog.GroupValue(
 			slog.String("requestMethod", clip(x.r.Method, 16)),
@@ -92,7 +139,11 @@ func (x *exchange) record(ctx context.Context, o outcome) {
 		)},
 		slog.String("function", a.name),
 		slog.String("request_id", x.id),
+		slog.String("outcome", o.word()),
 	)
+	if x.route != nil {
+		attrs = append(attrs, slog.String("operation", x.route.op.ID))
+	}
 	attrs = x.traceAttrs(attrs)
 	if o.code != "" {
 		attrs = append(attrs, slog.String("code", string(o.code)))
@@ -100,8 +151,8 @@ func (x *exchange) record(ctx context.Context, o outcome) {
 	if org := x.call.Caller.OrganizationID; org != "" {
 		attrs = append(attrs, slog.String("organization_id", org))
 	}
-	attrs = append(attrs, x.notes.taken()...)
-	attrs = errorAttrs(attrs, o.err)
+	attrs = append(attrs, notes...)
+	attrs = errorAttrs(attrs, o)
 	//nolint:sloglint // the title is one of a few: an operation and a status
 	a.log.LogAttrs(ctx, level, x.title(o.status), attrs...)
 }
@@ -119,12 +170,19 @@ func (x *exchange) traceAttrs(attrs []slog.Attr) []slog.Attr {
 	)
 }
 
-func errorAttrs(attrs []slog.Attr, err error) []slog.Attr {
-	if err == nil {
+func errorAttrs(attrs []slog.Attr, o outcome) []slog.Attr {
+	if o.err == nil {
 		return attrs
 	}
-	attrs = append(attrs, slog.String("error", err.Error()))
-	if p, ok := errors.AsType[*panicError](err); ok {
+	attrs = append(attrs, slog.String("error", o.err.Error()))
+	if o.status >= http.StatusInternalServerError { // a client that left is nobody's failure
+		attrs = append(attrs, backend(o.err))
+	}
+	if e, ok := errors.AsType[*license.NoSeatsError](o.err); ok {
+		attrs = append(attrs, slog.String("limit", string(e.Limit)))
+		attrs = append(attrs, seats(e.Used, e.Max, license.Fullness(e.Used, e.Max))...)
+	}
+	if p, ok := errors.AsType[*panicError](o.err); ok {
 		attrs = append(attrs, slog.String("stack", string(p.stack)))
 	}
 	return attrs
@@ -134,7 +192,7 @@ func errorAttrs(attrs []slog.Attr, err error) []slog.Attr {
 // is a warning; other refusals are everyday; a healthy probe is noise.
 func (x *exchange) level(o outcome) slog.Level {
 	switch {
-	case o.status >= http.StatusInternalServerError, x.notes.alarmed():
+	case o.status >= http.StatusInternalServerError:
 		return slog.LevelError
 	case o.status == http.StatusUnauthorized, o.status == http.StatusForbidden, o.status == http.StatusTooManyRequests:
 		return slog.LevelWarn

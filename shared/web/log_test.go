@@ -3,6 +3,7 @@ package web_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -22,7 +23,7 @@ import (
 func TestLogLine(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	b := newBench(t, func(o *web.Options) { o.Now = func() time.Time { return now } })
-	b.heartbeat.answer.Body = "ok"
+	b.heartbeat.answer = web.Answer{Body: "ok", Outcome: "kept"}
 	b.heartbeat.do = func(ctx context.Context) {
 		now = now.Add(3 * time.Millisecond)
 		web.Annotate(ctx, slog.Int64("epoch", 7))
@@ -34,7 +35,7 @@ func TestLogLine(t *testing.T) {
 	line := b.lines(t)[0]
 	delete(line, "time")
 	want := map[string]any{
-		"severity": "INFO", "message": "heartbeat 200",
+		"severity": "INFO", "message": "heartbeat 200", "operation": "heartbeat", "outcome": "kept",
 		"httpRequest": map[string]any{
 			"requestMethod": "PATCH", "requestUrl": api.HeartbeatPath(sessionID), "status": 200.0,
 			"responseSize": "5", "latency": "0.003000s",
@@ -68,6 +69,78 @@ func TestSeverity(t *testing.T) {
 		if lines := b.lines(t); len(lines) != 1 || lines[0]["severity"] != tt.want {
 			t.Errorf("%v: %v, want one line of %s", tt.err, lines, tt.want)
 		}
+	}
+}
+
+// TestOutcome: every line has one of few words for what came of the request, and
+// a failure names its backend.
+func TestOutcome(t *testing.T) {
+	down := &license.UnavailableError{Backend: "firestore", Err: errors.New("down")}
+	for _, tt := range []struct {
+		name string
+		err  error
+		do   func(context.Context)
+		want map[string]any
+	}{
+		{name: "answered", want: map[string]any{"outcome": "answered", "operation": "heartbeat", "severity": "INFO", "backend": nil, "code": nil}},
+		{name: "refused", err: license.ErrSessionNotFound, want: map[string]any{"outcome": "refused", "code": "session_not_found", "backend": nil}},
+		{name: "failed", err: down, want: map[string]any{"outcome": "failed", "code": "unavailable", "backend": "firestore"}},
+		{name: "failed wrapped", err: fmt.Errorf("acquire: %w", down), want: map[string]any{"outcome": "failed", "backend": "firestore"}},
+		{name: "internal", err: errors.New("bug"), want: map[string]any{"outcome": "failed", "code": "internal", "backend": nil}},
+		{
+			name: "full", err: &license.NoSeatsError{Limit: license.LimitOrganization, Used: 4, Max: 3},
+			want: map[string]any{"outcome": "refused", "limit": "organization", "seats_used": 4.0, "seats_max": 3.0, "seats_percent": 133.3},
+		},
+		{
+			name: "degraded", do: func(ctx context.Context) { web.Degraded(ctx, "unsigned", down) },
+			want: map[string]any{"outcome": "answered", "severity": "WARNING", "backend": "firestore", "unsigned": "firestore unavailable: down"},
+		},
+		{
+			name: "degraded by nobody's failure", do: func(ctx context.Context) { web.Degraded(ctx, "unsigned", errors.New("bug")) },
+			want: map[string]any{"severity": "WARNING", "backend": nil},
+		},
+		{
+			name: "alarm outlives a degradation", do: func(ctx context.Context) { web.Alarm(ctx); web.Degraded(ctx, "first_failure", down) },
+			want: map[string]any{"severity": "ERROR", "backend": "firestore"},
+		},
+		{
+			name: "seats", do: func(ctx context.Context) { web.Seats(ctx, 9, 10, 90) },
+			want: map[string]any{"seats_used": 9.0, "seats_max": 10.0, "seats_percent": 90.0},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newBench(t, nil)
+			b.heartbeat.err, b.heartbeat.do = tt.err, tt.do
+			b.heartbeatNow()
+			line := b.lines(t)[0]
+			for name, want := range tt.want {
+				if line[name] != want {
+					t.Errorf("%s = %v, want %v", name, line[name], want)
+				}
+			}
+		})
+	}
+}
+
+// TestClientGoneIsNobodysFailure: nothing failed, so no backend is blamed.
+func TestClientGoneIsNobodysFailure(t *testing.T) {
+	b := newBench(t, nil)
+	ctx, leave := context.WithCancel(t.Context())
+	b.heartbeat.do = func(context.Context) { leave() }
+	b.heartbeat.err = &license.UnavailableError{Backend: "redis", Err: context.Canceled}
+	b.heartbeatNow(func(r *http.Request) { *r = *r.WithContext(ctx) })
+	line := b.lines(t)[0]
+	if line["outcome"] != "gone" || line["backend"] != nil || line["severity"] != "INFO" {
+		t.Errorf("line = %v", line)
+	}
+}
+
+// TestNoRoute: what no operation answers has an outcome all the same.
+func TestNoRoute(t *testing.T) {
+	b := newBench(t, nil)
+	b.do(http.MethodGet, "/wp-login.php", "")
+	if line := b.lines(t)[0]; line["outcome"] != "refused" || line["operation"] != nil || line["code"] != "not_found" {
+		t.Errorf("line = %v", line)
 	}
 }
 

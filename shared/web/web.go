@@ -31,6 +31,9 @@ type Call struct {
 type Answer struct {
 	// Status is 200–599; zero means 200.
 	Status int
+	// Outcome is what came of the request, one of few words, for the log and the
+	// metrics made of it; empty is "answered".
+	Outcome string
 	// Header is added to the answer. Cache-Control replaces no-store.
 	Header http.Header
 	// Body is encoded as JSON. A []byte is sent as it is, with the Header's

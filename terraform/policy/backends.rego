@@ -92,6 +92,12 @@ deny contains msg if {
 }
 
 deny contains msg if {
+	some r in resources("google_storage_bucket")
+	not r.after.public_access_prevention == "enforced"
+	msg := sprintf("%s: could be made public", [r.address])
+}
+
+deny contains msg if {
 	some r in resources("google_secret_manager_secret_version")
 	msg := sprintf("%s: a secret's value must not pass through a plan; add it with gcloud", [r.address])
 }

@@ -51,6 +51,8 @@ test_a_key_that_would_rotate_itself if refused("google_kms_crypto_key", {"purpos
 
 test_a_key_in_software_is_a_warning if count(warn) == 1 with input as planned("google_kms_crypto_key", {"version_template": [{"algorithm": "RSA_SIGN_PKCS1_4096_SHA256", "protection_level": "SOFTWARE"}]})
 
-test_a_bucket_with_acls if denied("google_storage_bucket", {"uniform_bucket_level_access": false})
+test_a_bucket_with_acls if refused("google_storage_bucket", {"uniform_bucket_level_access": false, "public_access_prevention": "enforced"}, "uniform")
+
+test_a_bucket_that_could_be_public if refused("google_storage_bucket", {"uniform_bucket_level_access": true, "public_access_prevention": "inherited"}, "public")
 
 test_a_secret_in_a_plan if denied("google_secret_manager_secret_version", {"secret": "x"})

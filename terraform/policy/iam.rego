@@ -10,15 +10,16 @@ grants := {
 	"roles/artifactregistry.writer": {"google_artifact_registry_repository_iam_member": {"build"}},
 	"roles/cloudkms.publicKeyViewer": {"google_kms_crypto_key_iam_binding": {"acquire", "heartbeat"}},
 	"roles/cloudkms.signer": {"google_kms_crypto_key_iam_binding": {"acquire", "heartbeat"}},
-	"roles/datastore.user": {"google_project_iam_member": {"acquire", "heartbeat", "reaper", "release"}},
 	"roles/iam.serviceAccountUser": {"google_service_account_iam_member": {"build"}},
 	"roles/logging.logWriter": {"google_project_iam_member": {"build"}},
 	"roles/memorystore.dbConnectionUser": {"google_project_iam_member": {"acquire", "heartbeat", "reaper", "release"}},
 	"roles/memorystore.viewer": {"google_project_iam_member": {"acquire", "heartbeat", "reaper", "release"}},
 	"roles/run.developer": {"google_cloud_run_v2_service_iam_member": {"build"}},
 	"roles/run.invoker": {"google_cloud_run_v2_service_iam_binding": {"scheduler"}},
+	"roles/storage.objectViewer": {"google_storage_bucket_iam_member": {"build"}},
 	"keyRotator": {"google_kms_crypto_key_iam_binding": {"rotation"}},
 	"keyVersionLister": {"google_kms_crypto_key_iam_binding": {"acquire", "heartbeat"}},
+	"recordUser": {"google_project_iam_member": {"acquire", "heartbeat", "reaper", "release"}},
 	"revocationReader": {"google_project_iam_member": {"acquire"}},
 	"rulesPublisher": {"google_project_iam_member": {"build"}},
 }
@@ -29,7 +30,14 @@ project_wide := {"revocationReader", "roles/logging.logWriter", "rulesPublisher"
 # What custom roles may hold.
 permissions := {
 	"keyRotator": {"cloudkms.cryptoKeyVersions.create"},
-	"keyVersionLister": {"cloudkms.cryptoKeyVersions.get", "cloudkms.cryptoKeyVersions.list"},
+	"keyVersionLister": {"cloudkms.cryptoKeyVersions.list"},
+	"recordUser": {
+		"datastore.databases.get",
+		"datastore.entities.create",
+		"datastore.entities.get",
+		"datastore.entities.list",
+		"datastore.entities.update",
+	},
 	"revocationReader": {"firebaseauth.users.get"},
 	"rulesPublisher": {
 		"firebaserules.releases.create",

@@ -8,7 +8,7 @@ release := "serviceAccount:licenses-release@acme-licenses.iam.gserviceaccount.co
 
 scheduler := "serviceAccount:licenses-scheduler@acme-licenses.iam.gserviceaccount.com"
 
-record_grant := {"role": "roles/datastore.user", "member": acquire, "condition": [{"title": "t", "expression": "e"}]}
+record_grant := {"role": "projects/p/roles/licenses.recordUser", "member": acquire, "condition": [{"title": "t", "expression": "e"}]}
 
 test_agreed_grants_pass if {
 	not denied("google_kms_crypto_key_iam_binding", {"role": "roles/cloudkms.signer", "members": [acquire]})
@@ -29,7 +29,7 @@ test_a_second_invoker if denied("google_cloud_run_v2_service_iam_binding", {"rol
 test_release_cannot_sign if refused("google_kms_crypto_key_iam_binding", {"role": "roles/cloudkms.signer", "members": [acquire, release]}, "licenses-release")
 
 test_widened_roles if {
-	every role in ["roles/owner", "roles/editor", "roles/datastore.owner", "roles/cloudkms.admin", "roles/run.admin", "roles/memorystore.admin"] {
+	every role in ["roles/owner", "roles/editor", "roles/datastore.owner", "roles/datastore.user", "roles/cloudkms.admin", "roles/run.admin", "roles/memorystore.admin"] {
 		refused("google_project_iam_member", object.union(record_grant, {"role": role}), "may not be granted here")
 	}
 	denied("google_kms_crypto_key_iam_binding", {"role": "roles/cloudkms.cryptoKeyEncrypterDecrypter", "members": [acquire]})

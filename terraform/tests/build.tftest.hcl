@@ -36,6 +36,18 @@ run "pushes_to_one_repository" {
   }
 }
 
+run "reads_the_source_and_nobody_else_does" {
+  command = plan
+  assert {
+    condition     = google_storage_bucket.source.uniform_bucket_level_access && google_storage_bucket.source.public_access_prevention == "enforced"
+    error_message = "The source's bucket must be private."
+  }
+  assert {
+    condition     = google_storage_bucket_iam_member.build_reads.role == "roles/storage.objectViewer" && google_storage_bucket_iam_member.build_reads.member == "serviceAccount:licenses-build@acme-licenses.iam.gserviceaccount.com"
+    error_message = "Builds read the source, and change none."
+  }
+}
+
 run "no_trigger_without_a_repository" {
   command = plan
   assert {

@@ -17,8 +17,8 @@ run "closed_by_default" {
     error_message = "Users are added and removed by the vendor."
   }
   assert {
-    condition     = google_identity_platform_config.this.authorized_domains == tolist(["licenses.acme.example"])
-    error_message = "Sign-in comes back to the domain alone: not localhost."
+    condition     = google_identity_platform_config.this.authorized_domains == tolist(["licenses.acme.example", "acme-licenses.firebaseapp.com"])
+    error_message = "Sign-in comes back to the domain and the sign-in page alone: not to localhost."
   }
   assert {
     condition     = google_identity_platform_config.this.multi_tenant[0].allow_tenants == false && length(google_identity_platform_default_supported_idp_config.this) == 0
@@ -44,7 +44,7 @@ run "google_and_github" {
     error_message = "The client secret must come out of Secret Manager."
   }
   assert {
-    condition     = google_identity_platform_config.this.authorized_domains == tolist(["licenses.acme.example", "app.acme.example"]) && google_identity_platform_config.this.mfa[0].state == "MANDATORY"
+    condition     = google_identity_platform_config.this.authorized_domains == tolist(["licenses.acme.example", "acme-licenses.firebaseapp.com", "app.acme.example"]) && google_identity_platform_config.this.mfa[0].state == "MANDATORY"
     error_message = "Domains and second factor must be what was asked for."
   }
 }

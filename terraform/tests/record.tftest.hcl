@@ -57,8 +57,12 @@ run "ended_sessions_are_purged" {
 run "read_and_written_by_the_functions_alone" {
   command = plan
   assert {
-    condition     = { for name, grant in google_project_iam_member.record_user : name => "${grant.role} ${grant.member}" } == { for name in ["acquire", "heartbeat", "release", "reaper"] : name => "roles/datastore.user serviceAccount:licenses-${name}@acme-licenses.iam.gserviceaccount.com" }
+    condition     = { for name, grant in google_project_iam_member.record_user : name => "${grant.role} ${grant.member}" } == { for name in ["acquire", "heartbeat", "release", "reaper"] : name => "projects/acme-licenses/roles/licenses.recordUser serviceAccount:licenses-${name}@acme-licenses.iam.gserviceaccount.com" }
     error_message = "The four functions, and nobody else, may use the record."
+  }
+  assert {
+    condition     = google_project_iam_custom_role.record_user.permissions == toset(["datastore.databases.get", "datastore.entities.create", "datastore.entities.get", "datastore.entities.list", "datastore.entities.update"])
+    error_message = "They may read, create and update documents, and delete none."
   }
   assert {
     condition     = alltrue([for grant in google_project_iam_member.record_user : grant.condition[0].expression == "resource.name == \"projects/acme-licenses/databases/(default)\""])

@@ -54,7 +54,7 @@ run "entered_by_the_functions_alone_and_nothing_else_with_it" {
     error_message = "The four functions may ask where it is, and no more."
   }
   assert {
-    condition     = alltrue([for grant in concat(values(google_project_iam_member.ledger_user), values(google_project_iam_member.ledger_finder)) : grant.condition[0].expression == "resource.name == \"projects/acme-licenses/locations/us-central1/instances/licenses\""])
+    condition     = alltrue([for grant in concat(values(google_project_iam_member.ledger_user), values(google_project_iam_member.ledger_finder)) : grant.condition[0].expression == "resource.name == \"projects/acme-licenses/locations/us-central1/instances/licenses\" || resource.name.startsWith(\"projects/acme-licenses/locations/us-central1/instances/licenses/\")"])
     error_message = "The grants must hold for this instance alone."
   }
 }

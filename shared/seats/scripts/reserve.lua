@@ -1,7 +1,7 @@
 -- Reserve a seat, or find the one this holder has.
 -- KEYS  E N all data licenses marked | license holders    ARGV  generation random |
 --       session holder who license max_license max_organization ttl token_ttl license_end limit
--- Returns {OK | HELD, session, now, expiry, token_expiry, renewed, used, recorded, grant, acquired}
+-- Returns {OK | HELD, session, now, expiry, token_expiry, renewed, used, recorded, grant, acquired, used_by_organization}
 --       | {STALE, now, session, expiry, data, …} | {FULL, cap (0 license, 1 organization), used, max, now, earliest}
 -- Complexity O(log n + limit). Idempotent: a repeat with the same session id
 -- finds the session it made and answers OK again, with the count of attempts it
@@ -30,7 +30,8 @@ if held and tonumber(redis.call('ZSCORE', all, held) or 0) > now then
   redis.call('ZADD', all, digits(now + ttl), held)
   redis.call('ZADD', license, digits(now + ttl), held)
   return {held == session and OK or HELD, held, now, now + ttl, tonumber(s.token), renewed and 1 or 0,
-    redis.call('ZCOUNT', license, alive, '+inf'), tonumber(s.recorded), held == session and 1 or tonumber(s.grant), tonumber(s.acquired)}
+    redis.call('ZCOUNT', license, alive, '+inf'), tonumber(s.recorded), held == session and 1 or tonumber(s.grant), tonumber(s.acquired),
+    redis.call('ZCOUNT', all, alive, '+inf')}
 end
 
 local function full(cap, set, max)
@@ -85,4 +86,6 @@ redis.call('HSET', holders, holder, session)
 redis.call('SADD', licenses, license_id)
 redis.call('HSET', data, session, pack_session({beat = digits(now), token = digits(fresh), grant = '1', recorded = '0',
   reason = '', acquired = digits(now), license = license_id, who = who}))
-return {OK, session, now, now + ttl, fresh, 1, redis.call('ZCOUNT', license, alive, '+inf'), 0, 1, now}
+-- Counted anew: what the caller compares with its limits owes nothing to the refusal above.
+return {OK, session, now, now + ttl, fresh, 1, redis.call('ZCOUNT', license, alive, '+inf'), 0, 1, now,
+  redis.call('ZCOUNT', all, alive, '+inf')}

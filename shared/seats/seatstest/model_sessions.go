@@ -36,7 +36,7 @@ func (m *Model) Reserve(ctx context.Context, caller license.Caller, r seats.Rese
 		AcquiredAt: m.now, LastHeartbeatAt: m.now, ExpiresAt: m.now.Add(m.sessionTTL),
 	}}
 	l.sessions[e.ID], l.holders[e.Holder] = e, e.ID
-	h := m.hold(t, l, e)
+	h := m.reserved(t, l, e)
 	h.Renewed = true
 	return h, nil
 }
@@ -50,7 +50,7 @@ func (m *Model) renew(t *tenant, l *ledger, e entry, r seats.Reservation) seats.
 		e.grant++
 	}
 	l.sessions[e.ID] = e
-	h := m.hold(t, l, e)
+	h := m.reserved(t, l, e)
 	h.Renewed, h.Existing = renewed, e.ID != r.SessionID
 	if !h.Existing {
 		h.Grant = 1 // as the first run answered
@@ -269,6 +269,13 @@ func (m *Model) hold(t *tenant, l *ledger, e entry) seats.Hold {
 		}
 	}
 	h.Epoch = t.epoch
+	return h
+}
+
+// reserved is a living session as the answer to a reservation tells it.
+func (m *Model) reserved(t *tenant, l *ledger, e entry) seats.Hold {
+	h := m.hold(t, l, e)
+	h.UsedByOrganization = len(l.pick(m.living))
 	return h
 }
 

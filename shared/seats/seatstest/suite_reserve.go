@@ -100,7 +100,8 @@ func licenseCap(b *bench) {
 func organizationCap(b *bench) {
 	b.take(want{license: "pro", maxOrg: 2})
 	h := b.take(want{license: "lab", maxOrg: 2})
-	b.same("used counts the license alone", h.Used, 1)
+	b.same("used counts the license alone", []int{h.Used, h.UsedByOrganization}, []int{1, 2})
+	b.same("used, found again", b.take(want{license: "lab", maxOrg: 2}).UsedByOrganization, 2)
 	full := b.full(want{license: "new", maxOrg: 2})
 	b.same("refusal", []any{full.Limit, full.Used, full.Max}, []any{license.LimitOrganization, 2, 2})
 }

@@ -1,5 +1,6 @@
 # Everything the module can do: providers, tenants, a zone, a trigger, another
-# region for the record, alerts to people, sizes for many thousand seats.
+# region for the record, alerts to people, sizes for many thousand seats. For your
+# own copy, add a backend: the state holds secrets (../../root.tf.example).
 terraform {
   required_version = ">= 1.10"
   required_providers {
@@ -8,11 +9,6 @@ terraform {
       version = "~> 7.46"
     }
   }
-  # The state holds secrets: a bucket of its own, versioned and private.
-  # backend "gcs" {
-  #   bucket = "acme-licenses-terraform"
-  #   prefix = "licenses"
-  # }
 }
 
 provider "google" {
@@ -78,6 +74,13 @@ module "licenses" {
     dns_zone            = { name = "licenses-acme-example", create = true }
     requests_per_minute = 30000
     acquires_per_minute = 6000
+  }
+
+  observability = {
+    emails                = ["oncall@acme.example"]
+    channels              = ["projects/acme-licenses/notificationChannels/1234567890"] # a pager, made by hand
+    watched_organizations = ["globex", "initech"]
+    slo                   = { availability = 0.9995 }
   }
 
   build = {

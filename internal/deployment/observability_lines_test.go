@@ -1,0 +1,240 @@
+package deployment
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coditect-ai/coditect-licenses/shared/api"
+	"github.com/coditect-ai/coditect-licenses/shared/devstack"
+	"github.com/coditect-ai/coditect-licenses/shared/devstack/fakeidp"
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/seats"
+	"github.com/coditect-ai/coditect-licenses/shared/store"
+	"github.com/coditect-ai/coditect-licenses/shared/store/storetest"
+	"github.com/coditect-ai/coditect-licenses/shared/telemetry"
+)
+
+// observabilityDay is a day of the service: everything that the metrics and
+// alerts are about happens once, on the real functions, and is logged.
+type observabilityDay struct {
+	*testing.T
+	stack *devstack.Stack
+	log   *observabilityLog
+	// down names the methods of the record that fail now.
+	mu   sync.Mutex
+	down []string
+}
+
+// observabilityLog is written to by many.
+type observabilityLog struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *observabilityLog) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(b)
+}
+
+// liveObservabilityDay returns the day's lines as Cloud Logging would have them.
+func liveObservabilityDay(t *testing.T) []observabilityEntry {
+	t.Helper()
+	d := &observabilityDay{T: t, log: &observabilityLog{}}
+	opts := devstack.Defaults()
+	opts.Log = telemetry.NewLogger(d.log, slog.LevelInfo)
+	opts.Record = &storetest.Faulty{Record: store.NewMemory(), Before: d.outage}
+	var err error
+	if d.stack, err = devstack.Start(t.Context(), opts); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = d.stack.Close() })
+	d.customers()
+	d.strangers()
+	d.outages()
+	d.impossible()
+	d.loss()
+	return d.entries()
+}
+
+func (d *observabilityDay) outage(_ context.Context, method string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if slices.Contains(d.down, method) {
+		return storetest.Outage(nil)
+	}
+	return nil
+}
+
+func (d *observabilityDay) setDown(methods ...string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.down = methods
+}
+
+// customers fill a license, are refused, work and leave; the reaper runs.
+func (d *observabilityDay) customers() {
+	first := d.acquire("ann", http.StatusCreated)
+	d.acquire("ann", http.StatusOK)
+	second := d.acquire("bob", http.StatusCreated)
+	d.acquire("cem", http.StatusCreated)
+	d.acquire("dan", http.StatusConflict)
+	d.beat("ann", first, http.StatusOK)
+	d.release("bob", second)
+	d.beat("bob", second, http.StatusGone)
+	d.reap(http.StatusOK)
+	d.stack.Redis.Advance(devstack.Defaults().SessionTTL + time.Second)
+	d.reap(http.StatusOK) // ends the sessions of ann and cem
+}
+
+// strangers are refused at the door.
+func (d *observabilityDay) strangers() {
+	d.do(http.MethodPost, api.PathAcquire, "no-token", `{"hardware_id":"hw"}`, http.StatusUnauthorized)
+	d.do(http.MethodGet, "/wp-login.php", "", "", http.StatusNotFound)
+	d.do(http.MethodGet, api.PathJWKS, "", "", http.StatusOK)
+}
+
+// outages of the record and of the KMS, seen by clients and not.
+func (d *observabilityDay) outages() {
+	d.setDown("Create")
+	d.acquire("eve", http.StatusServiceUnavailable)
+	d.setDown()
+	session := d.acquire("fay", http.StatusCreated)
+	d.stack.KMS.SetBefore(func(context.Context, string) error { return errors.New("down") })
+	for range 7 { // past half of the token's life: it is to be renewed, and cannot be
+		d.stack.Redis.Advance(5 * time.Minute)
+		d.beat("fay", session, http.StatusOK)
+	}
+	d.stack.KMS.SetBefore(nil)
+	d.setDown("EndNow")
+	d.release("fay", session)
+	d.setDown()
+}
+
+// impossible has a ledger that sells seats twice.
+func (d *observabilityDay) impossible() {
+	broken, err := seats.NewPool(observabilityLiar{d.stack.Service.Ledger}, d.stack.Service.Record, seats.Options{
+		SessionTTL: devstack.Defaults().SessionTTL, Log: d.stack.Service.Log,
+	})
+	if err != nil {
+		d.Fatal(err)
+	}
+	caller := license.Caller{OrganizationID: "globex", UserID: "gus", Role: license.RoleMember}
+	_, err = broken.Acquire(d.Context(), caller, seats.Request{
+		Organization: license.Organization{ID: "globex", MaxConcurrentSeats: 4, Status: license.StatusActive},
+		License:      license.License{ID: "globex-team", MaxSeats: 5, Status: license.StatusActive},
+		Holder:       license.Holder{UserID: "gus", HardwareID: "hw"},
+	}, func(context.Context, seats.Hold) error { return nil })
+	if err != nil {
+		d.Fatal(err)
+	}
+}
+
+type observabilityLiar struct{ seats.Ledger }
+
+func (l observabilityLiar) Reserve(ctx context.Context, caller license.Caller, r seats.Reservation) (seats.Hold, error) {
+	h, err := l.Ledger.Reserve(ctx, caller, r)
+	h.Used += 5
+	return h, err
+}
+
+// loss of Redis: first of its data, then of itself.
+func (d *observabilityDay) loss() {
+	d.stack.Redis.Lose()
+	d.acquire("ida", http.StatusCreated)
+	d.stack.Redis.Close()
+	d.acquire("jim", http.StatusServiceUnavailable)
+	d.reap(http.StatusServiceUnavailable)
+}
+
+func (d *observabilityDay) acquire(user string, want int) (session string) {
+	d.Helper()
+	body := d.do(http.MethodPost, api.PathAcquire, d.token(user), `{"hardware_id":"hw-secret"}`, want)
+	var s api.Session
+	if err := json.Unmarshal(body, &s); err != nil {
+		d.Fatal(err)
+	}
+	return s.SessionID
+}
+
+func (d *observabilityDay) beat(user, session string, want int) {
+	d.Helper()
+	d.do(http.MethodPatch, api.HeartbeatPath(session), d.token(user), "", want)
+}
+
+func (d *observabilityDay) release(user, session string) {
+	d.Helper()
+	d.do(http.MethodDelete, api.SessionPath(session), d.token(user), "", http.StatusNoContent)
+}
+
+func (d *observabilityDay) reap(want int) {
+	d.Helper()
+	d.do(http.MethodPost, api.PathReap, d.stack.SchedulerToken(), "", want)
+}
+
+func (d *observabilityDay) token(user string) string {
+	now := time.Now()
+	return d.stack.IDP.IDToken(fakeidp.Claims{UserID: user, TenantID: "acme", Email: user + "@acme.example", IssuedAt: now, ExpiresAt: now.Add(time.Hour)})
+}
+
+func (d *observabilityDay) do(method, path, bearer, body string, want int) []byte {
+	d.Helper()
+	r := httptest.NewRequestWithContext(d.Context(), method, path, strings.NewReader(body))
+	if bearer != "" {
+		r.Header.Set("Authorization", "Bearer "+bearer)
+	}
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	w := httptest.NewRecorder()
+	d.stack.Handler().ServeHTTP(w, r)
+	if w.Code != want {
+		d.Fatalf("%s %s: %d %s, want %d", method, path, w.Code, w.Body, want)
+	}
+	return w.Body.Bytes()
+}
+
+// entries are the lines as Cloud Run hands them on: severity, httpRequest, time
+// and trace become fields of the entry, the rest is its jsonPayload
+// (https://cloud.google.com/logging/docs/structured-logging).
+func (d *observabilityDay) entries() (out []observabilityEntry) {
+	d.log.mu.Lock()
+	defer d.log.mu.Unlock()
+	for line := range strings.Lines(d.log.buf.String()) {
+		payload := map[string]any{}
+		if err := json.Unmarshal([]byte(line), &payload); err != nil {
+			d.Fatalf("a line is not JSON: %s", line)
+		}
+		e := observabilityEntry{logID: "run.googleapis.com/stdout", fields: map[string]any{"resource.type": "cloud_run_revision"}}
+		function, _ := payload["function"].(string)
+		if function == "" {
+			function = "acquire" // a line of the parts that all functions share
+		}
+		e.fields["resource.labels.service_name"] = "licenses-" + function
+		for name, value := range payload {
+			switch {
+			case name == "severity":
+				e.fields[name] = value
+			case name == "httpRequest":
+				for inner, v := range value.(map[string]any) {
+					e.fields["httpRequest."+inner] = v
+				}
+			case name == "time" || strings.HasPrefix(name, "logging.googleapis.com/"):
+			default:
+				e.fields["jsonPayload."+name] = value
+			}
+		}
+		out = append(out, e)
+	}
+	return out
+}

@@ -1,0 +1,162 @@
+package deployment
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/ext/tryfunc"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/function"
+	"github.com/zclconf/go-cty/cty/function/stdlib"
+)
+
+const observabilityModule = "../../terraform/modules/observability"
+
+// observabilityModuleValues are the module's local values as Terraform would
+// compute them: the filters, extractors and queries that go to Google, not what
+// this test thinks they are.
+type observabilityModuleValues map[string]cty.Value
+
+func readObservabilityModule(t *testing.T) observabilityModuleValues {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(observabilityModule, "*.tf"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no module at %s (%v)", observabilityModule, err)
+	}
+	pending := map[string]hcl.Expression{}
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parsed, diags := hclsyntax.ParseConfig(source, file, hcl.InitialPos)
+		if diags.HasErrors() {
+			t.Fatal(diags)
+		}
+		for _, block := range parsed.Body.(*hclsyntax.Body).Blocks {
+			if block.Type == "locals" {
+				for name, attribute := range block.Body.Attributes {
+					pending[name] = attribute.Expr
+				}
+			}
+		}
+	}
+	return evaluateObservability(t, pending)
+}
+
+// evaluateObservability computes local values in the order they need each other.
+func evaluateObservability(t *testing.T, pending map[string]hcl.Expression) observabilityModuleValues {
+	t.Helper()
+	done := observabilityModuleValues{}
+	for len(pending) > 0 {
+		before := len(pending)
+		for name, expr := range pending {
+			if !observabilityReady(expr, done) {
+				continue
+			}
+			value, diags := expr.Value(observabilityContext(done))
+			if diags.HasErrors() {
+				t.Fatalf("local.%s: %v", name, diags)
+			}
+			done[name] = value
+			delete(pending, name)
+		}
+		if len(pending) == before {
+			t.Fatalf("local values need each other, or one that is not there: %v", pending)
+		}
+	}
+	return done
+}
+
+func observabilityReady(expr hcl.Expression, done observabilityModuleValues) bool {
+	for _, traversal := range expr.Variables() {
+		if traversal.RootName() != "local" {
+			continue
+		}
+		if step, ok := traversal[1].(hcl.TraverseAttr); !ok || done[step.Name] == cty.NilVal {
+			return false
+		}
+	}
+	return true
+}
+
+// observabilityContext has the variables an operator could set, and of resources
+// what only Google knows.
+func observabilityContext(locals observabilityModuleValues) *hcl.EvalContext {
+	text, number := cty.StringVal, cty.NumberFloatVal
+	return &hcl.EvalContext{
+		Variables: map[string]cty.Value{
+			"local": cty.ObjectVal(locals),
+			"var": cty.ObjectVal(map[string]cty.Value{
+				"project_id": text("acme-licenses"), "region": text("us-central1"), "name": text("licenses"), "domain": text("licenses.acme.example"),
+				"services": cty.MapVal(map[string]cty.Value{
+					"acquire": text("licenses-acquire"), "heartbeat": text("licenses-heartbeat"), "release": text("licenses-release"), "reaper": text("licenses-reaper"),
+				}),
+				"ledger_instance": text("licenses"), "kms_key": text("projects/p/locations/l/keyRings/r/cryptoKeys/k"),
+				"scheduler_jobs":        cty.ObjectVal(map[string]cty.Value{"reaper": text("licenses-reaper"), "rotation": text("licenses-rotation")}),
+				"watched_organizations": cty.SetVal([]cty.Value{text("acme"), text("globex")}),
+				"playbooks_url":         text("https://playbooks.example"),
+				"slo": cty.ObjectVal(map[string]cty.Value{
+					"availability": number(0.999), "latency": number(0.99), "latency_ms": number(1000), "days": number(30),
+				}),
+				"thresholds": cty.ObjectVal(map[string]cty.Value{
+					"pool_percent": number(90), "ledger_memory_percent": number(80), "signing_key_days": number(100),
+					"reaper_silent_minutes": number(5), "backend_failures": number(5), "rebuild_minutes": number(15),
+				}),
+			}),
+			"google_monitoring_uptime_check_config": cty.ObjectVal(map[string]cty.Value{"this": cty.ObjectVal(map[string]cty.Value{"uptime_check_id": text("check")})}),
+			"google_monitoring_slo": cty.ObjectVal(map[string]cty.Value{"this": cty.ObjectVal(map[string]cty.Value{
+				"availability":    cty.ObjectVal(map[string]cty.Value{"name": text("slo-a")}),
+				"acquire-latency": cty.ObjectVal(map[string]cty.Value{"name": text("slo-l")}),
+			})}),
+		},
+		Functions: map[string]function.Function{
+			"can": tryfunc.CanFunc, "concat": stdlib.ConcatFunc, "contains": stdlib.ContainsFunc, "join": stdlib.JoinFunc, "keys": stdlib.KeysFunc,
+			"length": stdlib.LengthFunc, "merge": stdlib.MergeFunc, "replace": stdlib.ReplaceFunc, "sort": stdlib.SortFunc,
+			"tolist": stdlib.MakeToFunc(cty.List(cty.DynamicPseudoType)), "try": tryfunc.TryFunc, "values": stdlib.ValuesFunc,
+		},
+	}
+}
+
+// object is a local value's attributes.
+func (m observabilityModuleValues) object(t *testing.T, name string) map[string]cty.Value {
+	t.Helper()
+	if m[name] == cty.NilVal || m[name].IsNull() || m[name].LengthInt() == 0 {
+		t.Fatalf("the module has no local.%s, or nothing in it", name)
+	}
+	return m[name].AsValueMap()
+}
+
+// observabilityText is an attribute that is a text; empty if it is not there.
+func observabilityText(v cty.Value, name string) string {
+	if !v.Type().HasAttribute(name) || v.GetAttr(name).IsNull() {
+		return ""
+	}
+	return v.GetAttr(name).AsString()
+}
+
+// observabilityTexts is an attribute that maps names to texts.
+func observabilityTexts(v cty.Value, name string) map[string]string {
+	out := map[string]string{}
+	if v.Type().HasAttribute(name) && v.GetAttr(name).LengthInt() > 0 {
+		for key, value := range v.GetAttr(name).AsValueMap() {
+			out[key] = value.AsString()
+		}
+	}
+	return out
+}
+
+// observabilityFilter joins what the module joins.
+func observabilityFilter(lists ...cty.Value) string {
+	var parts []string
+	for _, list := range lists {
+		for _, part := range list.AsValueSlice() {
+			parts = append(parts, part.AsString())
+		}
+	}
+	return strings.Join(parts, "\nAND ")
+}

@@ -1,0 +1,34 @@
+package seats
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/telemetry"
+)
+
+// audit compares a new grant with the very limits it was decided on, and says so
+// at the highest severity if it is above one. The ledger does not grant such a
+// seat, so this never happens; if it does, a script or its server is broken, and
+// somebody is woken before a customer counts. Holders found again are not looked
+// at: a limit that was lowered below what is in use is legal and ends nobody.
+func (p *Pool) audit(ctx context.Context, req Request, hold Hold) {
+	if hold.Existing || !hold.AcquiredAt.Equal(hold.Now) { // a repeat may find more seats taken under a limit that was higher
+		return
+	}
+	for _, c := range [...]struct {
+		limit     license.Limit
+		used, max int
+	}{
+		{license.LimitLicense, hold.Used, req.License.MaxSeats},
+		{license.LimitOrganization, hold.UsedByOrganization, req.Organization.MaxConcurrentSeats},
+	} {
+		if c.used > c.max {
+			p.opts.Log.LogAttrs(ctx, telemetry.LevelCritical, "oversold",
+				slog.String("organization_id", hold.OrganizationID), slog.String("license_id", hold.LicenseID),
+				slog.String("session_id", hold.ID), slog.String("limit", string(c.limit)),
+				slog.Int("used", c.used), slog.Int("max", c.max))
+		}
+	}
+}

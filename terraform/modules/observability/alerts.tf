@@ -1,0 +1,213 @@
+# Few alerts, each with a page in docs/playbooks. urgency "page" wakes somebody;
+# "ticket" can wait for the morning.
+#
+# Conditions are PromQL where they can be: unlike a metric filter it may name a
+# metric that is new (disable_metric_validation), or the first apply would fail for
+# ten minutes; and "or vector(0)" makes silence a number, also the silence of what
+# never spoke.
+locals {
+  # Two windows each: the long one says that it matters, the short one that it goes
+  # on. Rates for a 30-day period: 14.4 spends 2 % of the error budget in an hour,
+  # 3 spends 10 % in a day (Google's SRE workbook, "Alerting on SLOs").
+  burns = {
+    fast = { rate = 14.4, windows = ["3600s", "300s"], urgency = "page", severity = "CRITICAL", says = "2 % of the error budget in an hour" }
+    slow = { rate = 3, windows = ["86400s", "7200s"], urgency = "ticket", severity = "WARNING", says = "10 % of the error budget in a day" }
+  }
+  burn_alerts = merge([for slo, objective in local.slos : {
+    for speed, burn in local.burns : "${slo}-${speed}" => {
+      title    = "${objective.title}: burning ${speed}"
+      summary  = "At this rate ${burn.says} is gone."
+      page     = slo
+      look     = "${local.read_logs} 'jsonPayload.outcome=\"failed\"'"
+      slo      = slo
+      burn     = burn
+      urgency  = burn.urgency
+      severity = burn.severity
+    }
+  }]...)
+
+  # What to paste first; each page goes on from there.
+  read_logs = "gcloud logging read --project=${var.project_id} --freshness=1h --limit=50"
+
+  cloud_run = "monitored_resource=\"cloud_run_revision\""
+
+  alerts = merge(local.burn_alerts, {
+    unreachable = {
+      title    = "https://${var.domain} does not answer"
+      summary  = "More than half of the checks from around the world failed for three minutes."
+      page     = "unreachable"
+      look     = "curl -si https://${var.domain}/.well-known/jwks.json"
+      urgency  = "page"
+      severity = "CRITICAL"
+      query    = "avg(avg_over_time(monitoring_googleapis_com:uptime_check_check_passed{monitored_resource=\"uptime_url\",check_id=\"${google_monitoring_uptime_check_config.this.uptime_check_id}\"}[3m])) < 0.5"
+      duration = "60s"
+    }
+    oversold = {
+      title    = "A seat was sold twice"
+      summary  = "A new grant came back with more seats used than the limits it was decided on. This must never happen."
+      page     = "oversold"
+      look     = "${local.read_logs} 'jsonPayload.message=\"oversold\"'"
+      urgency  = "page"
+      severity = "CRITICAL"
+      # By the line itself, not by a count: one is too many, and it names whose seat.
+      lines = local.oversold
+      labels = {
+        organization_id = "EXTRACT(jsonPayload.organization_id)"
+        license_id      = "EXTRACT(jsonPayload.license_id)"
+      }
+      again = "3600s"
+    }
+    reaper-silent = {
+      title    = "The reaper has not run for ${var.thresholds.reaper_silent_minutes} minutes"
+      summary  = "Nobody loses a seat by it, and expired seats are still handed on by the next acquire; records of ended sessions fall behind."
+      page     = "reaper-silent"
+      look     = "gcloud scheduler jobs describe ${var.scheduler_jobs.reaper} --location=${var.region} --project=${var.project_id}"
+      urgency  = "page"
+      severity = "ERROR"
+      query    = "(sum(increase(${local.series.requests}{${local.cloud_run},operation=\"reap\",outcome=\"reaped\"}[${var.thresholds.reaper_silent_minutes}m])) or vector(0)) < 0.5"
+      duration = "60s"
+    }
+    ledger-memory = {
+      title    = "The seat ledger's memory is above ${var.thresholds.ledger_memory_percent} %"
+      summary  = "When it is full, Valkey refuses writes (noeviction): no acquire, no heartbeat."
+      page     = "ledger-memory"
+      look     = "gcloud memorystore instances describe ${var.ledger_instance} --location=${var.region} --project=${var.project_id}"
+      urgency  = "page"
+      severity = "ERROR"
+      query    = "max(memorystore_googleapis_com:instance_memory_maximum_utilization{monitored_resource=\"memorystore.googleapis.com/Instance\",instance_id=\"${var.ledger_instance}\"}) > ${var.thresholds.ledger_memory_percent / 100}"
+      duration = "300s"
+    }
+    backend-unavailable = {
+      title    = "A backend fails"
+      summary  = "More than ${var.thresholds.backend_failures} failures in five minutes, for five minutes, also such as clients do not see: renewals that are not signed, ends that are not recorded."
+      page     = "backend-unavailable"
+      look     = "${local.read_logs} 'jsonPayload.backend:* AND severity>=WARNING'"
+      urgency  = "ticket"
+      severity = "ERROR"
+      query    = "sum by (backend) (increase(${local.series.backend_failures}{${local.cloud_run}}[5m])) > ${var.thresholds.backend_failures}"
+      duration = "300s"
+    }
+    ledger-rebuilds = {
+      title    = "Seat ledgers keep being rebuilt"
+      summary  = "One loss of Redis rebuilds every ledger once, within minutes. These rebuilds go on for ${var.thresholds.rebuild_minutes} minutes: Redis is lost again and again."
+      page     = "ledger-rebuilds"
+      look     = "${local.read_logs} 'jsonPayload.message=\"a seat ledger was rebuilt from the record\"'"
+      urgency  = "ticket"
+      severity = "ERROR"
+      query    = "sum(increase(${local.series.rebuilds}{${local.cloud_run}}[5m])) > 0"
+      duration = "${var.thresholds.rebuild_minutes * 60}s"
+    }
+    pool-nearly-full = {
+      title    = "A customer's seats are more than ${var.thresholds.pool_percent} % in use"
+      summary  = "Its next programs may be refused. This is for whoever talks to the customer."
+      page     = "pool-nearly-full"
+      look     = "${local.read_logs} 'jsonPayload.operation=\"acquire\" AND jsonPayload.seats_percent>${var.thresholds.pool_percent}'"
+      urgency  = "ticket"
+      severity = "WARNING"
+      # By the line: an incident names organization and license, and no metric has
+      # every organization as a label. Only acquires fill a pool, and their lines are kept.
+      lines = ["jsonPayload.operation=\"acquire\"", "jsonPayload.seats_percent>${var.thresholds.pool_percent}"]
+      labels = {
+        organization_id = "EXTRACT(jsonPayload.organization_id)"
+        license_id      = "EXTRACT(jsonPayload.license_id)"
+      }
+      again = "86400s" # once a day for each license
+    }
+    signing-key-old = {
+      title    = "The signing key is older than ${var.thresholds.signing_key_days} days"
+      summary  = "The quarterly rotation did not happen, or its version does not sign."
+      page     = "signing-key-old"
+      look     = "gcloud kms keys versions list --key=${var.kms_key}"
+      urgency  = "ticket"
+      severity = "WARNING"
+      query    = "sum(increase(${local.series.key_age_days}_sum{${local.cloud_run}}[1h])) / sum(increase(${local.series.key_age_days}_count{${local.cloud_run}}[1h])) > ${var.thresholds.signing_key_days}"
+      duration = "600s"
+    }
+    rotation-failed = {
+      title    = "Adding a version to the signing key failed"
+      summary  = "The present version signs on; there are ten days until it counts as old."
+      page     = "rotation-failed"
+      look     = "gcloud scheduler jobs describe ${var.scheduler_jobs.rotation} --location=${var.region} --project=${var.project_id}"
+      urgency  = "ticket"
+      severity = "WARNING"
+      # Cloud Scheduler's own line, of an attempt that was not answered with 2xx.
+      source = [
+        "resource.type=\"cloud_scheduler_job\"",
+        "resource.labels.job_id=\"${var.scheduler_jobs.rotation}\"",
+      ]
+      lines  = ["severity>=ERROR"]
+      labels = {}
+      again  = "3600s"
+    }
+  })
+}
+
+resource "google_monitoring_alert_policy" "this" {
+  for_each              = local.alerts
+  project               = var.project_id
+  display_name          = "${var.name}: ${each.value.title}"
+  severity              = each.value.severity
+  combiner              = can(each.value.burn) ? "AND" : "OR"
+  notification_channels = var.notification_channels
+  user_labels = {
+    service = var.name
+    alert   = each.key
+    urgency = each.value.urgency
+  }
+
+  dynamic "conditions" {
+    for_each = can(each.value.burn) ? each.value.burn.windows : []
+    content {
+      display_name = "Burn rate over ${conditions.value} above ${each.value.burn.rate}"
+      condition_threshold {
+        filter          = "select_slo_burn_rate(\"${google_monitoring_slo.this[each.value.slo].name}\", \"${conditions.value}\")"
+        comparison      = "COMPARISON_GT"
+        threshold_value = each.value.burn.rate
+        duration        = "0s"
+      }
+    }
+  }
+  dynamic "conditions" {
+    for_each = can(each.value.query) ? [each.value] : []
+    content {
+      display_name = conditions.value.title
+      condition_prometheus_query_language {
+        query                     = conditions.value.query
+        duration                  = conditions.value.duration
+        evaluation_interval       = "60s"
+        disable_metric_validation = true
+      }
+    }
+  }
+  dynamic "conditions" {
+    for_each = can(each.value.lines) ? [each.value] : []
+    content {
+      display_name = conditions.value.title
+      condition_matched_log {
+        filter           = join("\nAND ", concat(try(conditions.value.source, local.lines), conditions.value.lines))
+        label_extractors = conditions.value.labels
+      }
+    }
+  }
+
+  alert_strategy {
+    # A matched line closes by itself when none follows; a metric says when it is over.
+    auto_close = can(each.value.lines) ? "86400s" : "1800s"
+    dynamic "notification_rate_limit" {
+      for_each = can(each.value.lines) ? [each.value.again] : []
+      content {
+        period = notification_rate_limit.value
+      }
+    }
+  }
+
+  documentation {
+    subject   = "[${each.value.urgency}] ${var.name}: ${each.value.title}"
+    mime_type = "text/markdown"
+    content   = "${each.value.summary}\n\nFirst look: `${each.value.look}`\n\nWhat to do: ${var.playbooks_url}/${each.value.page}.md"
+    links {
+      display_name = "Playbook"
+      url          = "${var.playbooks_url}/${each.value.page}.md"
+    }
+  }
+}

@@ -1,0 +1,139 @@
+variable "project_id" {
+  description = "Id of the project that is watched."
+  type        = string
+}
+
+variable "region" {
+  description = "Region of the services."
+  type        = string
+}
+
+variable "name" {
+  description = "Prefix of the names of metrics, alerts and exclusions."
+  type        = string
+  default     = "licenses"
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,18}[a-z0-9]$", var.name))
+    error_message = "name must be 3 to 20 lower-case letters, digits and hyphens, beginning with a letter and not ending with a hyphen."
+  }
+}
+
+variable "domain" {
+  description = "Host name of the service, which the uptime check calls."
+  type        = string
+}
+
+variable "services" {
+  description = "Cloud Run service of each function: acquire, heartbeat, release, reaper."
+  type        = map(string)
+  validation {
+    condition     = toset(keys(var.services)) == toset(["acquire", "heartbeat", "release", "reaper"])
+    error_message = "services must name the Cloud Run service of acquire, heartbeat, release and reaper, and nothing else."
+  }
+}
+
+variable "ledger_instance" {
+  description = "Id of the Memorystore instance that is the seat ledger; not its full name."
+  type        = string
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]*$", var.ledger_instance))
+    error_message = "ledger_instance is the instance's id alone, as in the last part of projects/P/locations/L/instances/ID."
+  }
+}
+
+variable "kms_key" {
+  description = "Full name of the key that signs license tokens."
+  type        = string
+  validation {
+    condition     = can(regex("^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$", var.kms_key))
+    error_message = "kms_key must be projects/P/locations/L/keyRings/R/cryptoKeys/K."
+  }
+}
+
+variable "scheduler_jobs" {
+  description = "Names of the Cloud Scheduler jobs that fire the reaper and rotate the key; not their full names."
+  type = object({
+    reaper   = string
+    rotation = string
+  })
+}
+
+variable "notification_channels" {
+  description = "Full names of the notification channels that every alert goes to. Empty: incidents are opened and nobody is told."
+  type        = list(string)
+  default     = []
+}
+
+variable "watched_organizations" {
+  description = "Organizations whose seats are charted by name. All others are seen by percentile alone: a name is a label of a metric, and labels cost."
+  type        = set(string)
+  default     = []
+  validation {
+    condition     = length(var.watched_organizations) <= 50
+    error_message = "At most 50 organizations can be watched by name: each makes time series of its own."
+  }
+  validation {
+    condition     = alltrue([for o in var.watched_organizations : can(regex("^[a-z0-9][a-z0-9-]{0,62}$", o))])
+    error_message = "watched_organizations has something that is no organization's id (a-z, 0-9 and hyphen, up to 63)."
+  }
+}
+
+variable "playbooks_url" {
+  description = "Where the playbooks are published; an alert's page is below it."
+  type        = string
+  default     = "https://github.com/coditect-ai/coditect-licenses/blob/main/docs/playbooks"
+  validation {
+    condition     = can(regex("^https://.*[^/]$", var.playbooks_url))
+    error_message = "playbooks_url must begin with https:// and not end with a slash."
+  }
+}
+
+variable "slo" {
+  description = "Objectives. availability: share of requests that are not answered with 5xx. latency: share of new grants answered within latency_ms, cold starts included. days: over how many."
+  type = object({
+    availability = optional(number, 0.999)
+    latency      = optional(number, 0.99)
+    latency_ms   = optional(number, 1000)
+    days         = optional(number, 30)
+  })
+  default  = {}
+  nullable = false
+  validation {
+    condition     = alltrue([for goal in [var.slo.availability, var.slo.latency] : goal > 0.5 && goal < 1])
+    error_message = "slo: a goal is a share above 0.5 and below 1, such as 0.999; 1 leaves no room for a single failure."
+  }
+  validation {
+    condition     = var.slo.days >= 7 && var.slo.days <= 30
+    error_message = "slo.days must be 7 to 30: the burn-rate alerts are made for that, and 30 is the longest that Cloud Monitoring rolls."
+  }
+  validation {
+    condition     = var.slo.latency_ms > 0
+    error_message = "slo.latency_ms must be positive."
+  }
+}
+
+variable "thresholds" {
+  description = "When the other alerts go off. pool_percent: a license or organization fuller than this. ledger_memory_percent: of the fullest node. signing_key_days: age of the version that signs. reaper_silent_minutes: without a finished run. backend_failures: of one backend in 5 minutes, for 5 minutes. rebuild_minutes: how long ledgers keep being rebuilt."
+  type = object({
+    pool_percent          = optional(number, 90)
+    ledger_memory_percent = optional(number, 80)
+    signing_key_days      = optional(number, 100)
+    reaper_silent_minutes = optional(number, 5)
+    backend_failures      = optional(number, 5)
+    rebuild_minutes       = optional(number, 15)
+  })
+  default  = {}
+  nullable = false
+  validation {
+    condition     = alltrue([for p in [var.thresholds.pool_percent, var.thresholds.ledger_memory_percent] : p > 0 && p < 100])
+    error_message = "thresholds: a percentage must be above 0 and below 100; at 100 it is too late."
+  }
+  validation {
+    condition     = var.thresholds.reaper_silent_minutes >= 3 && floor(var.thresholds.reaper_silent_minutes) == var.thresholds.reaper_silent_minutes
+    error_message = "thresholds.reaper_silent_minutes must be a whole number of at least 3: metrics of a run that just ended arrive two minutes late."
+  }
+  validation {
+    condition     = alltrue([for n in [var.thresholds.signing_key_days, var.thresholds.rebuild_minutes] : n >= 1 && floor(n) == n]) && var.thresholds.backend_failures >= 0
+    error_message = "thresholds: days and minutes must be whole and positive, backend_failures not negative."
+  }
+}
