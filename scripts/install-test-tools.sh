@@ -3,8 +3,8 @@
 # Firestore emulator with the Java it needs; and shellcheck, for the scripts. Run
 # again it does nothing.
 #
-# Without one of them its tests are skipped, with a warning
-# here; in CI (environment variable CI not empty) that is an error instead.
+# Without one of them its tests are skipped, with a warning here; in CI
+# (environment variable CI not empty) that is an error instead.
 set -euo pipefail
 
 readonly emulator_jar=platform/cloud-firestore-emulator/cloud-firestore-emulator.jar

@@ -57,7 +57,7 @@ func readBuildFiles(t *testing.T) buildFiles {
 	for _, path := range []string{"cloudbuild.yaml", "Makefile", "Dockerfile", "project.toml", "go.mod", "terraform/build.tf"} {
 		files[path] = shippingText(t, path)
 	}
-	scripts, err := filepath.Glob(filepath.Join(shippingRoot, "scripts/release/*.sh"))
+	scripts, err := filepath.Glob(filepath.Join(shippingRoot, "scripts", "release", "*.sh"))
 	if err != nil || len(scripts) == 0 {
 		t.Fatal(scripts, err)
 	}

@@ -26,7 +26,7 @@ func shippingText(t *testing.T, path string) string {
 // shippingScript is the absolute path of a file in scripts/release.
 func shippingScript(t *testing.T, name string) string {
 	t.Helper()
-	path, err := filepath.Abs(filepath.Join(shippingRoot, "scripts/release", name))
+	path, err := filepath.Abs(filepath.Join(shippingRoot, "scripts", "release", name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestScriptsAreClean(t *testing.T) {
 		}
 		t.Skip("shellcheck is not installed: run scripts/install-test-tools.sh")
 	}
-	scripts := []string{filepath.Join(shippingRoot, ".ci/run")}
+	scripts := []string{filepath.Join(shippingRoot, ".ci", "run")}
 	for _, pattern := range []string{"scripts/*.sh", "scripts/release/*.sh"} {
 		found, err := filepath.Glob(filepath.Join(shippingRoot, pattern))
 		if err != nil || len(found) == 0 {
