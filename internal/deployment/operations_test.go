@@ -36,7 +36,7 @@ func TestFirstOrganization(t *testing.T) {
 	emulator, project := servers.Firestore(t), "t-"+uuid.NewString()
 	bin := t.TempDir()
 	// The emulator's word for an administrator's access token.
-	if err := os.WriteFile(filepath.Join(bin, "gcloud"), []byte("#!/bin/sh\necho owner\n"), 0o700); err != nil { //nolint:gosec // a program
+	if err := os.WriteFile(filepath.Join(bin, "gcloud"), []byte("#!/bin/sh\necho owner\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), "bash", "-euc", operationsBlock(t, "organization"))

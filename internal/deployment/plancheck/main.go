@@ -40,7 +40,7 @@ func run(plans []string, doc string, out io.Writer) error {
 		if faults != nil {
 			return fmt.Errorf("%s:\n%w", path, faults)
 		}
-		fmt.Fprintf(out, "%s: %d resources, as the code needs them\n", path, len(p.Resources))
+		_, _ = fmt.Fprintf(out, "%s: %d resources, as the code needs them\n", path, len(p.Resources))
 	}
 	return nil
 }
