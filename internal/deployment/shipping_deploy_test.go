@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -83,9 +84,11 @@ type releaseStage struct {
 	state string
 	env   []string
 	asked atomic.Int64
+
+	mu sync.Mutex // held while a script is started: the public address answers from other goroutines
 	// answer may fail a request of the public address; true: it did.
 	answer func(s *releaseStage, w http.ResponseWriter) bool
-	script *exec.Cmd
+	script *os.Process
 }
 
 func newReleaseStage(t *testing.T, env ...string) *releaseStage {
@@ -101,6 +104,8 @@ func newReleaseStage(t *testing.T, env ...string) *releaseStage {
 	}
 	public := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.asked.Add(1)
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		if s.answer == nil || !s.answer(s, w) {
 			answerAsTheService(w, r)
 		}
@@ -132,6 +137,13 @@ func answerAsTheService(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// failBy makes the public address fail.
+func (s *releaseStage) failBy(answer func(*releaseStage, http.ResponseWriter) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer = answer
+}
+
 // localService is the real service, all four functions.
 func localService(t *testing.T) http.Handler {
 	t.Helper()
@@ -160,10 +172,17 @@ func (s *releaseStage) write(name, text string) {
 func (s *releaseStage) run(script string, args ...string) (code int, stdout, stderr string) {
 	s.t.Helper()
 	var out, errs strings.Builder
-	s.script = exec.CommandContext(s.t.Context(), shippingScript(s.t, script), args...)
-	s.script.Env, s.script.Stdout, s.script.Stderr = s.env, &out, &errs
-	_ = s.script.Run() // its exit code says it
-	return s.script.ProcessState.ExitCode(), out.String(), errs.String()
+	cmd := exec.CommandContext(s.t.Context(), shippingScript(s.t, script), args...)
+	cmd.Env, cmd.Stdout, cmd.Stderr = s.env, &out, &errs
+	s.mu.Lock()
+	err := cmd.Start()
+	s.script = cmd.Process
+	s.mu.Unlock()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_ = cmd.Wait() // its exit code says it
+	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
 }
 
 func (s *releaseStage) traffic(function string) string {
@@ -257,7 +276,7 @@ func TestReleaseThatFails(t *testing.T) {
 		{
 			name: "the build is cancelled", moved: true, stderr: "rolled back",
 			answer: func(s *releaseStage, _ http.ResponseWriter) bool {
-				_ = s.script.Process.Signal(syscall.SIGTERM)
+				_ = s.script.Signal(syscall.SIGTERM)
 				return false
 			},
 		},
@@ -265,7 +284,7 @@ func TestReleaseThatFails(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			s := newReleaseStage(t, tt.env...)
-			s.answer = tt.answer
+			s.failBy(tt.answer)
 			if tt.set != nil {
 				tt.set(s)
 			}
@@ -297,7 +316,7 @@ func TestReleaseThatFails(t *testing.T) {
 func TestRollbackThatFails(t *testing.T) {
 	t.Parallel()
 	s := newReleaseStage(t, "FAIL=update-traffic licenses-heartbeat .*--to-revisions=licenses-heartbeat-1=100")
-	s.answer = unhealthy("acquire", "100")
+	s.failBy(unhealthy("acquire", "100"))
 	code, _, stderr := s.run("deploy.sh", shippingImage)
 	byHand := "gcloud run services update-traffic licenses-heartbeat --project=acme --region=us-central1 --to-revisions=licenses-heartbeat-1=100"
 	if code == 0 || !strings.Contains(stderr, "THE ROLLBACK FAILED TOO") || !strings.Contains(stderr, byHand) {
