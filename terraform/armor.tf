@@ -24,7 +24,7 @@ locals {
       priority    = 3000
       action      = "throttle"
       description = "Everything, per address. A customer's whole office may be one address."
-      expression  = "true"
+      expression  = null
       limit       = var.edge.requests_per_minute
     }
   }
@@ -49,8 +49,18 @@ resource "google_compute_security_policy" "edge" {
       action      = rule.value.action
       description = rule.value.description
       match {
-        expr {
-          expression = rule.value.expression
+        versioned_expr = rule.value.expression == null ? "SRC_IPS_V1" : null
+        dynamic "expr" {
+          for_each = rule.value.expression[*]
+          content {
+            expression = expr.value
+          }
+        }
+        dynamic "config" {
+          for_each = rule.value.expression == null ? ["*"] : []
+          content {
+            src_ip_ranges = [config.value]
+          }
         }
       }
       dynamic "rate_limit_options" {

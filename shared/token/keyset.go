@@ -133,8 +133,11 @@ func (k *keySet) tellAge(ctx context.Context, s *snapshot) {
 		return // every signature will say so
 	}
 	k.log.LogAttrs(ctx, slog.LevelInfo, "the signing key was read",
-		slog.String("kid", v.KeyID()), slog.Float64("key_age_days", math.Round(now.Sub(v.CreatedAt).Hours()/24*10)/10))
+		slog.String("kid", v.KeyID()), slog.Float64("key_age_days", days(max(now.Sub(v.CreatedAt), 0))))
 }
+
+// days is a duration in days, with one decimal.
+func days(d time.Duration) float64 { return math.Round(d.Hours()/24*10) / 10 }
 
 // load lists the versions and completes their public keys. Those known already
 // are not fetched again: the key of a version never changes. One version that
