@@ -92,13 +92,14 @@ noticed() {
   fi
 }
 
-# fault NAME ENTITY FILE FROM TO: with FROM replaced by TO once in FILE, the copy
-# must be refused.
+# fault BY NAME ENTITY FILE FROM TO: with FROM replaced by TO once in FILE, the
+# copy must be refused by BY: schema, tests or policies. (A fault that breaks the
+# copy altogether would prove nothing.)
 faults=0 missed=0
 fault() {
-  local name=$1 entity=$2 file=$work/terraform/$3 by
+  local want=$1 name=$2 entity=$3 file=$work/terraform/$4 by
   prepare
-  python3 - "$file" "$4" "$5" <<'P'
+  python3 - "$file" "$5" "$6" <<'P'
 import sys
 path, old, new = sys.argv[1:]
 text = open(path).read()
@@ -108,8 +109,8 @@ open(path, "w").write(text.replace(old, new, 1))
 P
   faults=$((faults + 1))
   by=$(noticed "$entity")
-  [ "$by" != NOTHING ] || missed=$((missed + 1))
-  printf '%-58s noticed by %s\n' "$name" "$by"
+  [ "$by" = "$want" ] || missed=$((missed + 1))
+  printf '%-48s noticed by %s\n' "$name" "$by"
 }
 
 plant() {
@@ -119,28 +120,28 @@ plant() {
     echo "the folder is refused without any fault: run this script without --faults" >&2
     exit 1
   fi
-  fault "an argument that does not exist" seat_ledger seat_ledger.tf 'node_type      =' 'node_kind      ='
-  fault "a value the provider does not have" seat_ledger seat_ledger.tf '"AOF"' '"AOFF"'
-  fault "maxmemory-policy left at its default" seat_ledger seat_ledger.tf 'engine_configs = { "maxmemory-policy" = "noeviction" }' ''
-  fault "a ledger anybody may enter" seat_ledger seat_ledger.tf '"IAM_AUTH"' '"AUTH_DISABLED"'
-  fault "a ledger in the clear" seat_ledger seat_ledger.tf '"SERVER_AUTHENTICATION"' '"TRANSIT_ENCRYPTION_DISABLED"'
-  fault "a public reaper, by the switch" functions modules/function/main.tf 'invoker_iam_disabled = var.public' 'invoker_iam_disabled = true'
-  fault "a public reaper, by a binding" functions functions.tf '[local.member["scheduler"]]' '["allUsers"]'
-  fault "a reaper reachable from outside" functions modules/function/main.tf '"INGRESS_TRAFFIC_INTERNAL_ONLY"' '"INGRESS_TRAFFIC_ALL"'
-  fault "a function around the load balancer" functions modules/function/main.tf 'default_uri_disabled = var.public' 'default_uri_disabled = false'
-  fault "a widened role on the record" record record.tf 'local.role.record_user' '"roles/datastore.owner"'
-  fault "a role on the whole project" build build.tf '"roles/run.developer"' '"roles/run.admin"'
-  fault "release signs" signing_key functions.tf 'release   = { target = "Release", signs = false' 'release   = { target = "Release", signs = true'
-  fault "acquire adds key versions" signing_key signing_key.tf 'members       = [local.member["rotation"]]' 'members       = [local.member["rotation"], local.member["acquire"]]'
-  fault "a custom role that grew" signing_key signing_key.tf '["cloudkms.cryptoKeyVersions.create"]' '["cloudkms.cryptoKeyVersions.create", "cloudkms.cryptoKeyVersions.destroy"]'
-  fault "another algorithm" signing_key signing_key.tf 'RSA_SIGN_PKCS1_4096_SHA256' 'RSA_SIGN_PSS_4096_SHA256'
-  fault "a record without a past" record record.tf 'var.record.point_in_time_recovery ?' 'false ?'
-  fault "an index on a time" record record.tf '"acquired_at", ' ''
-  fault "a backend without Cloud Armor" edge edge.tf '  security_policy       = google_compute_security_policy.edge.id
+  fault schema "an argument that does not exist" seat_ledger seat_ledger.tf 'node_type      =' 'node_kind      ='
+  fault schema "a value the provider does not have" seat_ledger seat_ledger.tf '"AOF"' '"AOFF"'
+  fault tests "maxmemory-policy left at its default" seat_ledger seat_ledger.tf 'engine_configs = { "maxmemory-policy" = "noeviction" }' ''
+  fault tests "a ledger anybody may enter" seat_ledger seat_ledger.tf '"IAM_AUTH"' '"AUTH_DISABLED"'
+  fault tests "a ledger in the clear" seat_ledger seat_ledger.tf '"SERVER_AUTHENTICATION"' '"TRANSIT_ENCRYPTION_DISABLED"'
+  fault tests "a public reaper, by the switch" functions modules/function/main.tf 'invoker_iam_disabled = var.public' 'invoker_iam_disabled = true'
+  fault tests "a public reaper, by a binding" functions functions.tf '[local.member["scheduler"]]' '["allUsers"]'
+  fault tests "a reaper reachable from outside" functions modules/function/main.tf '"INGRESS_TRAFFIC_INTERNAL_ONLY"' '"INGRESS_TRAFFIC_ALL"'
+  fault tests "a function around the load balancer" functions modules/function/main.tf 'default_uri_disabled = var.public' 'default_uri_disabled = false'
+  fault tests "a widened role on the record" record record.tf 'local.role.record_user' '"roles/datastore.owner"'
+  fault tests "a role on the whole project" build build.tf '"roles/run.developer"' '"roles/run.admin"'
+  fault tests "release signs" signing_key functions.tf 'release   = { target = "Release", signs = false' 'release   = { target = "Release", signs = true'
+  fault tests "acquire adds key versions" signing_key signing_key.tf 'members       = [local.member["rotation"]]' 'members       = [local.member["rotation"], local.member["acquire"]]'
+  fault tests "a custom role that grew" signing_key signing_key.tf '["cloudkms.cryptoKeyVersions.create"]' '["cloudkms.cryptoKeyVersions.create", "cloudkms.cryptoKeyVersions.destroy"]'
+  fault tests "another algorithm" signing_key signing_key.tf 'RSA_SIGN_PKCS1_4096_SHA256' 'RSA_SIGN_PSS_4096_SHA256'
+  fault tests "a record without a past" record record.tf 'var.record.point_in_time_recovery ?' 'false ?'
+  fault tests "an index on a time" record record.tf '"acquired_at", ' ''
+  fault tests "a backend without Cloud Armor" edge edge.tf '  security_policy       = google_compute_security_policy.edge.id
 ' ''
-  fault "a listener in the clear" edge edge.tf '"443"' '"80"'
-  fault "anonymous users" identity identity.tf 'enabled = false' 'enabled = true'
-  fault "a grant nobody has agreed to" build build.tf '# What cloudbuild.yaml is told' '}
+  fault tests "a listener in the clear" edge edge.tf '"443"' '"80"'
+  fault tests "anonymous users" identity identity.tf 'enabled = false' 'enabled = true'
+  fault policies "a grant nobody has agreed to" build build.tf '# What cloudbuild.yaml is told' '}
 resource "google_project_iam_member" "extra" {
   project = local.project
   role    = "roles/editor"
@@ -148,9 +149,9 @@ resource "google_project_iam_member" "extra" {
 }
 locals {
   # What'
-  fault "an alert that reaches nobody" observability modules/observability/alerts.tf 'notification_channels = var.notification_channels' 'notification_channels = []'
-  fault "an alert without a playbook" observability modules/observability/alerts.tf '.page}.md' '.page}.txt'
-  fault "a reaper that may be silent for an hour" observability modules/observability/variables.tf 'reaper_silent_minutes = optional(number, 5)' 'reaper_silent_minutes = optional(number, 60)'
+  fault tests "an alert that reaches nobody" observability modules/observability/alerts.tf 'notification_channels = var.notification_channels' 'notification_channels = []'
+  fault tests "an alert without a playbook" observability modules/observability/alerts.tf '.page}.md' '.page}.txt'
+  fault tests "a reaper that may be silent for an hour" observability modules/observability/variables.tf 'reaper_silent_minutes = optional(number, 5)' 'reaper_silent_minutes = optional(number, 60)'
   printf '%d faults, %d missed\n' "$faults" "$missed"
   [ "$missed" -eq 0 ]
 }

@@ -36,6 +36,9 @@ resource "google_compute_security_policy" "edge" {
   description = "Rate and size limits of ${var.domain}."
   type        = "CLOUD_ARMOR"
 
+  # How bodies are read by rules that look into them. There are none of ours; whoever
+  # adds one, or a preconfigured one, finds JSON parsed. Bodies without a length are
+  # the functions' to cut off.
   advanced_options_config {
     json_parsing                 = "STANDARD"
     request_body_inspection_size = "16KB" # the contract's limit

@@ -2,8 +2,10 @@
 # lost at any moment and is then rebuilt from the record; what it must never do is
 # forget single keys, hence noeviction.
 resource "google_memorystore_instance" "ledger" {
-  project        = local.project
-  instance_id    = var.name
+  project = local.project
+  # Another mode is another instance, made before the old one goes: the functions
+  # follow its name, and the ledger is rebuilt there from the record.
+  instance_id    = var.ledger.mode == "CLUSTER" ? "${var.name}-cluster" : var.name
   location       = var.region
   engine_version = var.ledger.engine_version
   mode           = var.ledger.mode
@@ -12,7 +14,9 @@ resource "google_memorystore_instance" "ledger" {
   replica_count  = var.ledger.replicas
   labels         = local.labels
 
-  # Neither can be changed later.
+  # None can be changed later. A certificate authority of its own: the grants below
+  # reach no shared one.
+  server_ca_mode          = "GOOGLE_MANAGED_PER_INSTANCE_CA"
   authorization_mode      = "IAM_AUTH"
   transit_encryption_mode = "SERVER_AUTHENTICATION"
 
@@ -51,6 +55,7 @@ resource "google_memorystore_instance" "ledger" {
   depends_on = [google_network_connectivity_service_connection_policy.ledger]
 
   lifecycle {
+    create_before_destroy = true
     precondition {
       condition     = var.ledger.mode == "CLUSTER" || var.ledger.shards == 1
       error_message = "ledger.shards is ${var.ledger.shards}, but only mode CLUSTER has more than one: set ledger.mode = \"CLUSTER\" (this makes a new instance), or ledger.shards = 1."

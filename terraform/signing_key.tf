@@ -51,6 +51,17 @@ resource "google_kms_crypto_key_iam_binding" "version_listers" {
   members       = local.signers
 }
 
+# Who signed, and when: Google keeps no such log unless asked. A line per signature;
+# docs/operations.md has what that costs.
+resource "google_project_iam_audit_config" "signatures" {
+  count   = var.signing_key.audit ? 1 : 0
+  project = local.project
+  service = "cloudkms.googleapis.com"
+  audit_log_config {
+    log_type = "DATA_READ"
+  }
+}
+
 # Rotation. Keys that sign do not rotate by themselves: a schedule asks the KMS
 # API for a new version. It starts to sign KEY_ACTIVATION_DELAY later, when every
 # cached key set has it.

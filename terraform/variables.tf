@@ -117,6 +117,10 @@ variable "settings" {
     ], name)])
     error_message = "settings has a name that is no setting, or one that other variables decide: see shared/config/config.go."
   }
+  validation {
+    condition     = contains(["debug", "info"], lower(lookup(var.settings, "LOG_LEVEL", "info")))
+    error_message = "settings.LOG_LEVEL must be info or debug: metrics and alerts are made of the lines of requests, which are info."
+  }
 }
 
 variable "network" {
@@ -180,10 +184,11 @@ variable "record" {
 }
 
 variable "signing_key" {
-  description = "The key of license tokens. protection_level HSM or SOFTWARE: docs/operations.md has the price. rotation_schedule: when a version is added, in cron's form, UTC; at most every 100 days, or an alert goes off."
+  description = "The key of license tokens. protection_level HSM or SOFTWARE: docs/operations.md has the price. rotation_schedule: when a version is added, in cron's form, UTC; at most every 100 days, or an alert goes off. audit: keep a log of every signature."
   type = object({
     protection_level  = optional(string, "HSM")
     rotation_schedule = optional(string, "0 3 1 1,4,7,10 *")
+    audit             = optional(bool, true)
   })
   default  = {}
   nullable = false
@@ -194,7 +199,7 @@ variable "signing_key" {
 }
 
 variable "identity" {
-  description = "Identity Platform. authorized_domains: where sign-in may come back to, beside the domain. email_sign_in: by e-mail and password. providers: google and github, each with the client id given there; the secret goes into Secret Manager first. tenants: organizations with users of their own, by display name. mfa: DISABLED, ENABLED or MANDATORY (TOTP). check_revoked: ask at every acquire whether the user's tokens were revoked."
+  description = "Identity Platform. authorized_domains: where sign-in may come back to, beside the domain. email_sign_in: by e-mail and password. providers: google and github, each with the client id given there; the secret goes into Secret Manager first. tenants: organizations with users of their own, by display name. mfa: DISABLED, ENABLED or MANDATORY (TOTP), of the project: the provider cannot set it for tenants, so with MANDATORY their users sign in by providers alone. check_revoked: ask at every acquire whether the user's tokens were revoked."
   type = object({
     authorized_domains = optional(set(string), [])
     email_sign_in      = optional(bool, true)
@@ -219,6 +224,10 @@ variable "identity" {
   validation {
     condition     = contains(["DISABLED", "ENABLED", "MANDATORY"], var.identity.mfa)
     error_message = "identity.mfa must be DISABLED, ENABLED or MANDATORY."
+  }
+  validation {
+    condition     = var.identity.mfa != "MANDATORY" || alltrue([for t in values(var.identity.tenants) : !t.email_sign_in])
+    error_message = "identity.mfa is MANDATORY, but a tenant signs in by e-mail, where no second factor can be asked for from here: set email_sign_in = false for it, or mfa = \"ENABLED\"."
   }
 }
 

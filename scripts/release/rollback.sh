@@ -4,8 +4,10 @@
 # which those are.
 #
 # A service that has no such revision keeps its traffic, and so do all others:
-# revisions are looked up before anything moves. The services stay pinned
-# until the next release (or `gcloud run services update-traffic … --to-latest`).
+# revisions are looked up before anything moves. Then each service gets a revision
+# of that image as its newest, without traffic, so that what Terraform changes
+# later is made of it. The services stay pinned until the next release, or until
+# `gcloud run services update-traffic … --to-latest`.
 #
 # Environment: PROJECT, REGION, SERVICES (what their names begin with).
 set -euo pipefail
@@ -38,5 +40,9 @@ failed=0
 for f in "${functions[@]}"; do
 	gcloud run services update-traffic "$SERVICES-$f" --project="$PROJECT" --region="$REGION" --quiet \
 		--to-revisions="${revision[$f]}=100" || failed=1
+done
+for f in "${functions[@]}"; do
+	gcloud run services update "$SERVICES-$f" --project="$PROJECT" --region="$REGION" --quiet \
+		--image="$image" --no-traffic || failed=1
 done
 exit "$failed"

@@ -48,13 +48,23 @@ permissions := {
 	},
 }
 
-is_grant(type) if regex.match(`_iam_(member|binding|policy|audit_config|member_remove)$`, type)
+is_grant(type) if regex.match(`_iam_(member|binding|policy|member_remove)$`, type)
 
 # bare is a role without the prefix of a custom one: projects/P/roles/PREFIX.ROLE.
 bare(role) := regex.replace(role, `^projects/[^/]+/roles/[^.]+\.`, "")
 
-# account is the last part of a service account's name: SERVICE-ACCOUNT@….
-account(member) := regex.find_all_string_submatch_n(`^serviceAccount:[a-z0-9-]+-([a-z]+)@[a-z0-9-]+\.iam\.gserviceaccount\.com$`, member, 1)[0][1]
+# The projects that the plan is about: one, in any sane plan.
+projects contains r.change.after.project if {
+	some r in input.resource_changes
+	r.change.after.project
+}
+
+# account is the last part of the name of a service account of this project:
+# SERVICE-ACCOUNT@PROJECT….
+account(member) := parts[1] if {
+	parts := regex.find_all_string_submatch_n(`^serviceAccount:[a-z0-9-]+-([a-z]+)@([a-z0-9-]+)\.iam\.gserviceaccount\.com$`, member, 1)[0]
+	parts[2] in projects
+}
 
 # may is a rule of its own because what stands inside `not` must be defined.
 may(member, accounts) if account(member) in accounts
@@ -95,8 +105,23 @@ deny contains msg if {
 deny contains msg if {
 	some r in resources("google_project_iam_member")
 	not bare(r.after.role) in project_wide
-	count(object.get(r.after, "condition", [])) == 0
+	not narrowed(r.after)
 	msg := sprintf("%s: %s on the whole project; narrow it by a condition on the resource's name", [r.address, r.after.role])
+}
+
+# narrowed: every way in is by the name of one resource.
+narrowed(grant) if {
+	some c in grant.condition
+	every way in split(c.expression, " || ") {
+		regex.match(`^resource\.name( == |\.startsWith\()"projects/[^/"]+/[^"]+"\)?$`, way)
+	}
+}
+
+deny contains msg if {
+	some r in resources("google_project_iam_audit_config")
+	some c in r.after.audit_log_config
+	count(object.get(c, "exempted_members", [])) > 0
+	msg := sprintf("%s: nobody is exempt from the audit log", [r.address])
 }
 
 deny contains msg if {

@@ -8,7 +8,7 @@ release := "serviceAccount:licenses-release@acme-licenses.iam.gserviceaccount.co
 
 scheduler := "serviceAccount:licenses-scheduler@acme-licenses.iam.gserviceaccount.com"
 
-record_grant := {"role": "projects/p/roles/licenses.recordUser", "member": acquire, "condition": [{"title": "t", "expression": "e"}]}
+record_grant := {"role": "projects/p/roles/licenses.recordUser", "member": acquire, "condition": [{"title": "t", "expression": "resource.name == \"projects/acme-licenses/databases/(default)\""}]}
 
 test_agreed_grants_pass if {
 	not denied("google_kms_crypto_key_iam_binding", {"role": "roles/cloudkms.signer", "members": [acquire]})
@@ -41,9 +41,17 @@ test_a_role_of_the_key_on_the_ring if denied("google_kms_key_ring_iam_member", {
 
 test_a_grant_on_the_whole_project if refused("google_project_iam_member", object.remove(record_grant, ["condition"]), "on the whole project")
 
+test_conditions_that_narrow_nothing if {
+	every expression in ["true", "resource.name == \"projects/p/databases/d\" || true", "resource.name != \"projects/p/databases/d\"", "resource.name.startsWith(\"projects/\")"] {
+		refused("google_project_iam_member", object.union(record_grant, {"condition": [{"title": "t", "expression": expression}]}), "on the whole project")
+	}
+}
+
+test_an_exempt_member if refused("google_project_iam_audit_config", {"service": "cloudkms.googleapis.com", "audit_log_config": [{"log_type": "DATA_READ", "exempted_members": [acquire]}]}, "exempt")
+
 test_a_whole_policy if denied("google_project_iam_policy", {"policy_data": "{}"})
 
-test_the_same_name_in_another_project_is_not_ours if denied("google_kms_crypto_key_iam_binding", {"role": "roles/cloudkms.signer", "members": ["serviceAccount:licenses-acquire@evil.example"]})
+test_the_same_name_in_another_project_is_not_ours if denied("google_kms_crypto_key_iam_binding", {"role": "roles/cloudkms.signer", "members": ["serviceAccount:licenses-acquire@evil-project.iam.gserviceaccount.com"]})
 
 test_nobody_knows_who if refused("google_kms_crypto_key_iam_binding", {"role": "roles/cloudkms.signer"}, "nobody can see")
 

@@ -55,6 +55,14 @@ run "a_setting_that_is_none" {
   expect_failures = [var.settings]
 }
 
+run "a_log_level_that_blinds" {
+  command = plan
+  variables {
+    settings = { LOG_LEVEL = "warn" }
+  }
+  expect_failures = [var.settings]
+}
+
 run "fewer_instances_at_most_than_at_least" {
   command = plan
   variables {

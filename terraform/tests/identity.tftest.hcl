@@ -76,6 +76,14 @@ run "a_provider_without_a_client" {
   expect_failures = [var.identity]
 }
 
+run "a_second_factor_that_tenants_lack" {
+  command = plan
+  variables {
+    identity = { mfa = "MANDATORY", tenants = { globex = {} } }
+  }
+  expect_failures = [var.identity]
+}
+
 run "a_provider_we_do_not_know" {
   command = plan
   variables {

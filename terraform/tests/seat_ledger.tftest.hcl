@@ -41,6 +41,10 @@ run "encrypted_and_by_identity" {
     condition     = google_memorystore_instance.ledger.transit_encryption_mode == "SERVER_AUTHENTICATION"
     error_message = "Connections must be encrypted."
   }
+  assert {
+    condition     = google_memorystore_instance.ledger.server_ca_mode == "GOOGLE_MANAGED_PER_INSTANCE_CA"
+    error_message = "Functions may read the instance's own certificate authority, and no shared one."
+  }
 }
 
 run "entered_by_the_functions_alone_and_nothing_else_with_it" {
@@ -87,6 +91,10 @@ run "a_cluster_is_a_configuration" {
   command = plan
   variables {
     ledger = { mode = "CLUSTER", shards = 3, replicas = 2, node_type = "HIGHMEM_MEDIUM" }
+  }
+  assert {
+    condition     = google_memorystore_instance.ledger.instance_id == "licenses-cluster"
+    error_message = "A cluster is another instance: it needs a name of its own to be there before the old one goes."
   }
   assert {
     condition     = google_memorystore_instance.ledger.shard_count == 3 && google_memorystore_instance.ledger.mode == "CLUSTER" && google_memorystore_instance.ledger.engine_configs["maxmemory-policy"] == "noeviction"

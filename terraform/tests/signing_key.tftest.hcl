@@ -57,6 +57,14 @@ run "only_the_rotation_account_creates_versions" {
   }
 }
 
+run "every_signature_is_logged" {
+  command = plan
+  assert {
+    condition     = google_project_iam_audit_config.signatures[0].service == "cloudkms.googleapis.com" && [for c in google_project_iam_audit_config.signatures[0].audit_log_config : c.log_type] == ["DATA_READ"]
+    error_message = "Who signed must be in the audit log: it is what there is to go by when the key was misused."
+  }
+}
+
 run "rotates_every_quarter" {
   command = plan
   assert {

@@ -1,6 +1,9 @@
 # Everything the module can do: providers, tenants, a zone, a trigger, another
 # region for the record, alerts to people, sizes for many thousand seats. For your
 # own copy, add a backend: the state holds secrets (../../root.tf.example).
+#
+# The first apply goes without image, providers and tenants: the providers' secrets
+# are filled by hand once they are there (docs/operations.md, step 8).
 terraform {
   required_version = ">= 1.10"
   required_providers {
@@ -65,8 +68,8 @@ module "licenses" {
       github = { client_id = "Iv1.0123456789abcdef" }
     }
     tenants = {
-      globex  = { email_sign_in = true, providers = ["google"] }
-      initech = { providers = ["google", "github"] }
+      globex  = { email_sign_in = false, providers = ["google"] }
+      initech = { email_sign_in = false, providers = ["google", "github"] }
     }
   }
 
@@ -87,6 +90,21 @@ module "licenses" {
     repository = "projects/acme-licenses/locations/europe-west1/connections/github/repositories/coditect-licenses"
     approval   = true
   }
+}
+
+output "substitutions" {
+  description = "For `gcloud builds submit`."
+  value       = module.licenses.substitutions
+}
+
+output "source_bucket" {
+  description = "Where `gcloud builds submit` uploads source."
+  value       = module.licenses.source_bucket
+}
+
+output "build_service_account" {
+  description = "Whom builds run as."
+  value       = module.licenses.build_service_account
 }
 
 output "name_servers" {

@@ -56,3 +56,13 @@ output "substitutions" {
   description = "For `gcloud builds submit`."
   value       = module.licenses.substitutions
 }
+
+output "source_bucket" {
+  description = "Where `gcloud builds submit` uploads source."
+  value       = module.licenses.source_bucket
+}
+
+output "build_service_account" {
+  description = "Whom builds run as."
+  value       = module.licenses.build_service_account
+}

@@ -88,13 +88,16 @@ resource "google_cloud_run_v2_service" "this" {
   }
 
   lifecycle {
-    # Releases are the pipeline's: it deploys images and moves traffic, and may
-    # have moved it back. Everything else is decided here.
+    # Releases are the pipeline's: it deploys images, which leaves labels and
+    # annotations of its own, and moves traffic, and may have moved it back.
+    # Everything else is decided here. Not the revision's name: kept, it would be
+    # given to the next revision too, which Cloud Run refuses.
     ignore_changes = [
       client,
       client_version,
+      template[0].annotations,
       template[0].containers[0].image,
-      template[0].revision,
+      template[0].labels,
       traffic,
     ]
   }

@@ -35,6 +35,14 @@ locals {
         }
       },
     ],
+    [
+      {
+        # Every program beats once in an interval, two minutes unless HEARTBEAT_INTERVAL
+        # says otherwise; no metric has every organization as a label.
+        title   = "Seats in use, of all organizations: heartbeats in 2 minutes"
+        queries = { "seats, about" = "sum(increase(${local.series.requests}{${local.cloud_run},operation=\"heartbeat\",outcome=\"kept\"}[2m]))" }
+      },
+    ],
     [for field, what in local.watched_fields : {
       title   = "Seats ${what}, watched organizations"
       queries = { "$${metric.labels.organization_id} $${metric.labels.license_id}" = "sum by (organization_id, license_id) (${local.mean["watched_${field}"].sum}) / sum by (organization_id, license_id) (${local.mean["watched_${field}"].count})" }
