@@ -93,7 +93,7 @@ noticed() {
 }
 
 # fault BY NAME ENTITY FILE FROM TO: with FROM replaced by TO once in FILE, the
-# copy must be refused by BY: schema, tests or policies. (A fault that breaks the
+# copy must be refused by BY: schema, tests, plan or policies. (A fault that breaks the
 # copy altogether would prove nothing.)
 faults=0 missed=0
 fault() {
@@ -141,7 +141,7 @@ plant() {
 ' ''
   fault tests "a listener in the clear" edge edge.tf '"443"' '"80"'
   fault tests "anonymous users" identity identity.tf 'enabled = false' 'enabled = true'
-  fault policies "a grant nobody has agreed to" build build.tf '# What cloudbuild.yaml is told' '}
+  fault tests "a grant nobody has agreed to" grants build.tf '# What cloudbuild.yaml is told' '}
 resource "google_project_iam_member" "extra" {
   project = local.project
   role    = "roles/editor"

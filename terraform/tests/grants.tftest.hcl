@@ -1,0 +1,50 @@
+# Every grant of the folder, by name: one that is added without being agreed, here
+# and in policy/iam.rego, fails. What each grants is tested beside its entity.
+mock_provider "google" {}
+
+variables {
+  project_id = "acme-licenses"
+  domain     = "licenses.acme.example"
+}
+
+run "no_grant_that_was_not_agreed" {
+  command = plan
+  assert {
+    condition = toset(flatten([
+      for f in fileset(path.module, "{*.tf,modules/**/*.tf}") : [
+        for m in regexall("resource \"(google_[a-z0-9_]+_iam_[a-z_]+)\" \"([a-z0-9_]+)\"", file(f)) : "${m[0]}.${m[1]}"
+      ]
+      ])) == toset([
+      "google_artifact_registry_repository_iam_member.build_pushes",
+      "google_cloud_run_v2_service_iam_binding.invokers",
+      "google_cloud_run_v2_service_iam_member.build_releases",
+      "google_kms_crypto_key_iam_binding.public_key_viewers",
+      "google_kms_crypto_key_iam_binding.rotator",
+      "google_kms_crypto_key_iam_binding.signers",
+      "google_kms_crypto_key_iam_binding.version_listers",
+      "google_project_iam_audit_config.signatures",
+      "google_project_iam_custom_role.key_rotator",
+      "google_project_iam_custom_role.key_version_lister",
+      "google_project_iam_custom_role.record_user",
+      "google_project_iam_custom_role.revocation_reader",
+      "google_project_iam_custom_role.rules_publisher",
+      "google_project_iam_member.build_logs",
+      "google_project_iam_member.build_publishes_rules",
+      "google_project_iam_member.ledger_finder",
+      "google_project_iam_member.ledger_user",
+      "google_project_iam_member.record_user",
+      "google_project_iam_member.revocation_reader",
+      "google_service_account_iam_member.build_deploys_as",
+      "google_storage_bucket_iam_member.build_reads",
+    ])
+    error_message = "A grant came or went: agree on it, then name it here, in policy/iam.rego and in docs/security.md."
+  }
+}
+
+run "nobody_is_everybody" {
+  command = plan
+  assert {
+    condition     = alltrue([for f in fileset(path.module, "{*.tf,modules/**/*.tf}") : !can(regex("allUsers|allAuthenticatedUsers", file(f)))])
+    error_message = "Public functions have the IAM check off; nothing is ever granted to everybody."
+  }
+}
