@@ -68,7 +68,7 @@ bench: ## measure the service under load (cmd/bench)
 torture: test-tools ## break everything around the service, check every promise (SEED= DURATION=3m TOPOLOGY=both|replica|cluster)
 	$(GO) run ./cmd/torture --seed $(SEED) --duration $(DURATION) --topology $(TOPOLOGY)
 
-drills: test-tools ## play five outages one by one and print what they cost (about four minutes)
+drills: test-tools ## play four outages one by one and print what they cost (about four minutes)
 	$(GO) run ./cmd/torture drill
 
 model: ## check the written model of the protocol with spin
