@@ -15,7 +15,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/coditect-ai/coditect-licenses/shared/api"
-	"github.com/coditect-ai/coditect-licenses/shared/devstack"
+	"github.com/coditect-ai/coditect-licenses/internal/devstack"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
 

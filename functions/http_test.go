@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/coditect-ai/coditect-licenses/shared/api"
-	"github.com/coditect-ai/coditect-licenses/shared/devstack"
+	"github.com/coditect-ai/coditect-licenses/internal/devstack"
 )
 
 // TestBodiesThatAreRefused: each names the member at fault, and takes no seat.

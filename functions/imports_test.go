@@ -32,7 +32,7 @@ func TestStandInsAreNotDeployed(t *testing.T) {
 	}
 	for _, p := range linked {
 		for _, banned := range []string{
-			module + "/shared/devstack", module + "/internal/servers", module + "/cmd/", module + "/client",
+			module + "/internal/devstack", module + "/internal/servers", module + "/cmd/", module + "/client",
 			module + "/shared/store/storetest", module + "/shared/seats/seatstest",
 			"github.com/alicebob/miniredis", "github.com/yuin/gopher-lua", "google.golang.org/grpc/test/bufconn",
 			"go.uber.org/goleak", "pgregory.net/rapid", "github.com/alecthomas/kong", "testing", "net/http/httptest", "net/http/pprof",
@@ -43,7 +43,7 @@ func TestStandInsAreNotDeployed(t *testing.T) {
 		}
 	}
 	// The list is of what there is: devstack has them.
-	if local := golist(t, "-deps", "./cmd/local"); !slices.Contains(local, module+"/shared/devstack/fakekms") || !slices.Contains(local, "github.com/alicebob/miniredis/v2") {
+	if local := golist(t, "-deps", "./cmd/local"); !slices.Contains(local, module+"/internal/devstack/fakekms") || !slices.Contains(local, "github.com/alicebob/miniredis/v2") {
 		t.Error("the local server does not link the stand-ins: this test would not see them")
 	}
 }
@@ -88,17 +88,17 @@ func TestImportsPointOneWay(t *testing.T) {
 func forbidden(from, to string) string {
 	within := func(path, folder string) bool { return path == folder || strings.HasPrefix(path, folder+"/") }
 	switch {
-	case within(to, "functions") && from != "" && !within(from, "functions") && from != "shared/devstack":
+	case within(to, "functions") && from != "" && !within(from, "functions") && from != "internal/devstack":
 		return "only the root, functions itself and devstack import functions"
 	case within(from, "functions") && from != "functions" && within(to, "functions"):
 		return "no function imports another"
-	case within(to, "shared/devstack") && !within(from, "shared/devstack") && !within(from, "cmd") && !within(from, "client") && !within(from, "internal/torture"):
+	case within(to, "internal/devstack") && !within(from, "internal/devstack") && !within(from, "cmd") && !within(from, "client") && !within(from, "internal/torture"):
 		return "only commands, the torture run and the SDK's test kit run on the local stack"
 	case within(to, "cmd"), to == "" && !within(from, "cmd"):
 		return "nothing imports a program"
-	case within(from, "shared") && !within(to, "shared") && !within(from, "shared/devstack") && !strings.HasSuffix(from, "test"):
+	case within(from, "shared") && !within(to, "shared") && !strings.HasSuffix(from, "test"):
 		return "shared packages import shared packages alone"
-	case within(to, "shared/boot") && from != "" && from != "functions" && from != "shared/devstack":
+	case within(to, "shared/boot") && from != "" && from != "functions" && from != "internal/devstack":
 		return "the composition root is imported where things are composed"
 	}
 	return ""

@@ -18,8 +18,8 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/coditect-ai/coditect-licenses/shared/api"
-	"github.com/coditect-ai/coditect-licenses/shared/devstack"
-	"github.com/coditect-ai/coditect-licenses/shared/devstack/fakekms"
+	"github.com/coditect-ai/coditect-licenses/internal/devstack"
+	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakekms"
 )
 
 const tokenIssuer = "https://licenses.coditect.ai"

@@ -7,7 +7,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/coditect-ai/coditect-licenses/internal/servers"
-	"github.com/coditect-ai/coditect-licenses/shared/devstack"
+	"github.com/coditect-ai/coditect-licenses/internal/devstack"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(servers.Main(closing{m})) }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/coditect-ai/coditect-licenses/internal/servers"
 	"github.com/coditect-ai/coditect-licenses/shared/api"
-	"github.com/coditect-ai/coditect-licenses/shared/devstack"
+	"github.com/coditect-ai/coditect-licenses/internal/devstack"
 )
 
 // reply is a whole answer.

@@ -20,9 +20,9 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/coditect-ai/coditect-licenses/internal/servers"
-	"github.com/coditect-ai/coditect-licenses/shared/devstack/fakeidp"
-	"github.com/coditect-ai/coditect-licenses/shared/devstack/fakekms"
-	"github.com/coditect-ai/coditect-licenses/shared/devstack/fakememorystore"
+	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakeidp"
+	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakekms"
+	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakememorystore"
 	"github.com/coditect-ai/coditect-licenses/shared/store"
 )
 

@@ -130,7 +130,7 @@ func TestNoStandInIsDeployed(t *testing.T) {
 	t.Parallel()
 	packages := string(must(exec.CommandContext(t.Context(), "go", "list", "-deps", module+"/cmd/function").Output())(t))
 	for _, standIn := range []string{
-		module + "/shared/devstack", module + "/internal/", module + "/shared/seats/seatstest", module + "/shared/store/storetest",
+		module + "/internal/devstack", module + "/internal/", module + "/shared/seats/seatstest", module + "/shared/store/storetest",
 		"github.com/alicebob/miniredis", "github.com/alecthomas/kong", "testing\n",
 	} {
 		if strings.Contains("\n"+packages, "\n"+standIn) {

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/coditect-ai/coditect-licenses/shared/api"
-	"github.com/coditect-ai/coditect-licenses/shared/devstack/fakeidp"
+	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakeidp"
 )
 
 // fleet is the four functions as they are deployed: a process each.

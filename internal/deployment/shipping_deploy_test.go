@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coditect-ai/coditect-licenses/shared/devstack"
+	"github.com/coditect-ai/coditect-licenses/internal/devstack"
 )
 
 // fakeRun is a gcloud that keeps Cloud Run's services as files in $STATE: the

@@ -15,8 +15,8 @@ import (
 
 	"github.com/coditect-ai/coditect-licenses/internal/torture/history"
 	"github.com/coditect-ai/coditect-licenses/shared/api"
-	"github.com/coditect-ai/coditect-licenses/shared/devstack"
-	"github.com/coditect-ai/coditect-licenses/shared/devstack/fakeidp"
+	"github.com/coditect-ai/coditect-licenses/internal/devstack"
+	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakeidp"
 )
 
 // patience is how long a client waits for an answer.

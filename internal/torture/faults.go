@@ -12,7 +12,7 @@ import (
 
 	"github.com/coditect-ai/coditect-licenses/internal/torture/history"
 	"github.com/coditect-ai/coditect-licenses/internal/torture/rig"
-	"github.com/coditect-ai/coditect-licenses/shared/devstack/fakekms"
+	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakekms"
 )
 
 // playLane plays faults one after the other, and mends each before the next.

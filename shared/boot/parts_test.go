@@ -14,9 +14,9 @@ import (
 
 	"github.com/coditect-ai/coditect-licenses/shared/boot"
 	"github.com/coditect-ai/coditect-licenses/shared/config"
-	"github.com/coditect-ai/coditect-licenses/shared/devstack/fakeidp"
-	"github.com/coditect-ai/coditect-licenses/shared/devstack/fakekms"
-	"github.com/coditect-ai/coditect-licenses/shared/devstack/fakeredis"
+	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakeidp"
+	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakekms"
+	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakeredis"
 	"github.com/coditect-ai/coditect-licenses/shared/identity"
 	"github.com/coditect-ai/coditect-licenses/shared/redisconn"
 	"github.com/coditect-ai/coditect-licenses/shared/store"

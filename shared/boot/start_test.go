@@ -23,7 +23,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/functions"
 	"github.com/coditect-ai/coditect-licenses/shared/api"
 	"github.com/coditect-ai/coditect-licenses/shared/boot"
-	"github.com/coditect-ai/coditect-licenses/shared/devstack/fakekms"
+	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakekms"
 	"github.com/coditect-ai/coditect-licenses/shared/telemetry"
 	"github.com/coditect-ai/coditect-licenses/shared/web"
 )

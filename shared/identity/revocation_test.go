@@ -8,7 +8,7 @@ import (
 
 	"google.golang.org/api/option"
 
-	"github.com/coditect-ai/coditect-licenses/shared/devstack/fakeidp"
+	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakeidp"
 	"github.com/coditect-ai/coditect-licenses/shared/identity"
 )
 

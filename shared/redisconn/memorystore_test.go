@@ -19,7 +19,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/coditect-ai/coditect-licenses/internal/servers"
-	"github.com/coditect-ai/coditect-licenses/shared/devstack/fakememorystore"
+	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakememorystore"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
 

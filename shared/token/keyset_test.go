@@ -14,7 +14,7 @@ import (
 
 	"cloud.google.com/go/kms/apiv1/kmspb"
 
-	"github.com/coditect-ai/coditect-licenses/shared/devstack/fakekms"
+	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakekms"
 	"github.com/coditect-ai/coditect-licenses/shared/token"
 )
 

@@ -16,7 +16,7 @@ import (
 
 	"github.com/coditect-ai/coditect-licenses/internal/torture/rig"
 	"github.com/coditect-ai/coditect-licenses/shared/api"
-	"github.com/coditect-ai/coditect-licenses/shared/devstack/fakeidp"
+	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakeidp"
 )
 
 const (

@@ -18,7 +18,7 @@ import (
 	"time"
 
 	"github.com/coditect-ai/coditect-licenses/shared/circuit"
-	"github.com/coditect-ai/coditect-licenses/shared/devstack"
+	"github.com/coditect-ai/coditect-licenses/internal/devstack"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
 	"github.com/coditect-ai/coditect-licenses/shared/telemetry"
 )

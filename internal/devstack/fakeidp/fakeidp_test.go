@@ -17,7 +17,7 @@ import (
 	"cloud.google.com/go/auth/credentials/idtoken"
 	"github.com/golang-jwt/jwt/v5"
 
-	"github.com/coditect-ai/coditect-licenses/shared/devstack/fakeidp"
+	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakeidp"
 )
 
 const (
