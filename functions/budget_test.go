@@ -18,13 +18,13 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
-	"github.com/coditect-ai/coditect-licenses/internal/servers"
-	"github.com/coditect-ai/coditect-licenses/shared/api"
+	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakekms"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakeredis"
+	"github.com/coditect-ai/coditect-licenses/internal/servers"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
-	"github.com/coditect-ai/coditect-licenses/shared/store"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
 )
 
 // spent is what an operation cost.
@@ -246,11 +246,11 @@ type firestoreMeter struct {
 }
 
 // record is the record on a fresh project of the emulator, counted.
-func (m *firestoreMeter) record(t *testing.T) store.Record {
+func (m *firestoreMeter) record(t *testing.T) record.Record {
 	t.Helper()
 	conn, err := grpc.NewClient("passthrough:///"+servers.Firestore(t),
 		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithPerRPCCredentials(emulatorOwner{}),
-		grpc.WithChainUnaryInterceptor(store.WatchCommits, m.unary), grpc.WithChainStreamInterceptor(m.stream))
+		grpc.WithChainUnaryInterceptor(record.WatchCommits, m.unary), grpc.WithChainStreamInterceptor(m.stream))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -259,7 +259,7 @@ func (m *firestoreMeter) record(t *testing.T) store.Record {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = client.Close() })
-	return store.NewFirestore(client, store.FirestoreOptions{Deadline: slowest})
+	return record.NewFirestore(client, record.FirestoreOptions{Deadline: slowest})
 }
 
 // emulatorOwner is the emulator's fixed password for its administrator.

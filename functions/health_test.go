@@ -9,10 +9,10 @@ import (
 
 	"google.golang.org/grpc/codes"
 
-	"github.com/coditect-ai/coditect-licenses/shared/api"
+	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack"
-	"github.com/coditect-ai/coditect-licenses/shared/store"
-	"github.com/coditect-ai/coditect-licenses/shared/store/storetest"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
+	"github.com/coditect-ai/coditect-licenses/shared/record/recordtest"
 	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
 
@@ -38,7 +38,7 @@ func (w *world) functions() map[string]*web.App {
 func TestReadiness(t *testing.T) {
 	onEach(t, devstack.Defaults(), func(t *testing.T, w *world) {
 		w.wantReady(t, map[string]string{"redis": "ok", "firestore": "ok", "kms": "ok"})
-		w.outage.begin(storetest.Outage(store.ErrNotWritten))
+		w.outage.begin(recordtest.Outage(record.ErrNotWritten))
 		w.wantReady(t, map[string]string{"redis": "ok", "firestore": "failed", "kms": "ok"})
 		w.outage.end()
 		w.killRedis()

@@ -7,11 +7,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coditect-ai/coditect-licenses/shared/api"
+	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
-	"github.com/coditect-ai/coditect-licenses/shared/store"
 )
 
 // TestAHeartbeatExtends: a full TTL from the heartbeat, at any time before the end.
@@ -280,7 +280,7 @@ func TestSomebodyElsesHeartbeatRevokesNothing(t *testing.T) {
 
 // without is a record in which one license is gone.
 type without struct {
-	store.Record
+	record.Record
 	gone string
 }
 
@@ -293,7 +293,7 @@ func (r without) Entitlements(ctx context.Context, caller license.Caller) (licen
 // beside makes a second instance of the service over the same servers, which
 // keeps what it once read of entitlements for an hour. Where the record is
 // another view of w's, it is given.
-func beside(t *testing.T, w *world, record store.Record) *world {
+func beside(t *testing.T, w *world, record record.Record) *world {
 	t.Helper()
 	opts := w.opts
 	opts.EntitlementCacheTTL = time.Hour

@@ -33,7 +33,7 @@ func TestStandInsAreNotDeployed(t *testing.T) {
 	for _, p := range linked {
 		for _, banned := range []string{
 			module + "/internal/devstack", module + "/internal/servers", module + "/cmd/", module + "/client",
-			module + "/shared/store/storetest", module + "/shared/seats/seatstest",
+			module + "/shared/record/recordtest", module + "/shared/seats/seatstest",
 			"github.com/alicebob/miniredis", "github.com/yuin/gopher-lua", "google.golang.org/grpc/test/bufconn",
 			"go.uber.org/goleak", "pgregory.net/rapid", "github.com/alecthomas/kong", "testing", "net/http/httptest", "net/http/pprof",
 		} {
@@ -74,7 +74,7 @@ func TestImportsPointOneWay(t *testing.T) {
 			}
 		}
 	}
-	for _, lonely := range []string{"shared/license", "shared/api"} {
+	for _, lonely := range []string{"shared/license", "client/api"} {
 		if len(all[lonely]) != 0 {
 			t.Errorf("%s imports %v", lonely, all[lonely])
 		}

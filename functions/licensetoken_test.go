@@ -17,7 +17,7 @@ import (
 	jwxjwt "github.com/lestrrat-go/jwx/v3/jwt"
 	"google.golang.org/grpc/codes"
 
-	"github.com/coditect-ai/coditect-licenses/shared/api"
+	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakekms"
 )

@@ -6,8 +6,8 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/coditect-ai/coditect-licenses/internal/servers"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack"
+	"github.com/coditect-ai/coditect-licenses/internal/servers"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(servers.Main(closing{m})) }

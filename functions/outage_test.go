@@ -12,12 +12,12 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/coditect-ai/coditect-licenses/shared/api"
+	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakeidp"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
-	"github.com/coditect-ai/coditect-licenses/shared/store"
-	"github.com/coditect-ai/coditect-licenses/shared/store/storetest"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
+	"github.com/coditect-ai/coditect-licenses/shared/record/recordtest"
 )
 
 // kmsDown makes KMS refuse every call, in one of two ways.
@@ -28,7 +28,7 @@ func (w *world) kmsDown(code codes.Code) {
 func (w *world) kmsUp() { w.stack.KMS.SetBefore(nil) }
 
 // firestoreDown makes the whole record unreachable.
-func (w *world) firestoreDown() { w.outage.begin(storetest.Outage(store.ErrNotWritten)) }
+func (w *world) firestoreDown() { w.outage.begin(recordtest.Outage(record.ErrNotWritten)) }
 
 // TestAcquireWithoutKMS: the seat that cannot be signed for is given back
 // before the answer, and its record is ended.
@@ -117,8 +117,8 @@ func TestAcquireWithoutFirestore(t *testing.T) {
 		ann := w.user(org, "ann")
 		session := ann.take(t, "hw").SessionID
 		before := w.state(t, org)
-		for _, mark := range []error{store.ErrNotWritten, store.ErrRefused} {
-			w.outage.begin(storetest.Outage(mark), "Create", "Entitlements", "Session")
+		for _, mark := range []error{record.ErrNotWritten, record.ErrRefused} {
+			w.outage.begin(recordtest.Outage(mark), "Create", "Entitlements", "Session")
 			w.user(org, "bob").acquire(t, "hw").refused(t, "unavailable")
 			w.outage.end()
 			w.wantState(t, org, before)
@@ -162,7 +162,7 @@ func TestHeartbeatWithoutEntitlements(t *testing.T) {
 		t.Error("the renewal that fell due in the outage is lost")
 	}
 	w.advance(t, 7*time.Minute)
-	w.outage.begin(storetest.Outage(store.ErrNotWritten), "Entitlements")
+	w.outage.begin(recordtest.Outage(record.ErrNotWritten), "Entitlements")
 	ann.beat(t, session).refused(t, "session_ended").wantMember(t, "reason", "expired")
 	w.wantEnded(t, org, session, license.EndExpired)
 }
@@ -217,7 +217,7 @@ func TestAFailingReaperIsAnError(t *testing.T) {
 	org := w.licensed(t, 1)
 	w.user(org, "ann").take(t, "hw")
 	w.advance(t, opts.SessionTTL)
-	w.outage.begin(storetest.Outage(store.ErrNotWritten), "End", "OpenEpoch")
+	w.outage.begin(recordtest.Outage(record.ErrNotWritten), "End", "OpenEpoch")
 	if report := w.reap(t); !report.More || report.SessionsReaped != 0 {
 		t.Errorf("report %+v", report)
 	}
@@ -238,9 +238,9 @@ func TestAcquireOfUnknownOutcome(t *testing.T) {
 			onCommon(t, func(t *testing.T, w *world) {
 				org := w.licensed(t, 1)
 				if name == "written" {
-					w.outage.losing(storetest.Outage(nil), "Create")
+					w.outage.losing(recordtest.Outage(nil), "Create")
 				} else {
-					w.outage.begin(storetest.Outage(nil), "Create")
+					w.outage.begin(recordtest.Outage(nil), "Create")
 				}
 				w.user(org, "ann").acquire(t, "hw").refused(t, "unavailable")
 				w.outage.end()
@@ -262,7 +262,7 @@ func TestExpiryWithoutFirestore(t *testing.T) {
 		ann := w.user(org, "ann")
 		old := ann.take(t, "hw").SessionID
 		w.expire(t, org, 1)
-		w.outage.begin(storetest.Outage(store.ErrNotWritten), "End")
+		w.outage.begin(recordtest.Outage(record.ErrNotWritten), "End")
 		ann.beat(t, old).refused(t, "unavailable")
 		w.user(org, "bob").acquire(t, "hw").refused(t, "unavailable")
 		w.outage.end()
@@ -278,7 +278,7 @@ func TestReleaseWithoutFirestore(t *testing.T) {
 		org := w.licensed(t, 1)
 		ann := w.user(org, "ann")
 		session := ann.take(t, "hw").SessionID
-		w.outage.begin(storetest.Outage(nil), "EndNow")
+		w.outage.begin(recordtest.Outage(nil), "EndNow")
 		ann.release(t, session).want(t, http.StatusNoContent)
 		ann.release(t, session).want(t, http.StatusNoContent)
 		ann.beat(t, session).refused(t, "session_ended").wantMember(t, "reason", "released")
@@ -318,7 +318,7 @@ func TestARevocationThatCannotBeRecorded(t *testing.T) {
 		ann := w.user(org, "ann")
 		session := ann.take(t, "hw").SessionID
 		w.putLicense(t, org, "pro", map[string]any{"max_seats": 1, "status": "suspended"})
-		w.outage.begin(storetest.Outage(nil), "EndNow")
+		w.outage.begin(recordtest.Outage(nil), "EndNow")
 		ann.beat(t, session).refused(t, "license_inactive")
 		ann.beat(t, session).refused(t, "session_ended").wantMember(t, "reason", "revoked")
 	})

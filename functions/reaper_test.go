@@ -10,12 +10,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/functions"
-	"github.com/coditect-ai/coditect-licenses/shared/api"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
-	"github.com/coditect-ai/coditect-licenses/shared/store"
-	"github.com/coditect-ai/coditect-licenses/shared/store/storetest"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
+	"github.com/coditect-ai/coditect-licenses/shared/record/recordtest"
 )
 
 // seeded is how many organizations every stack begins with.
@@ -197,20 +197,20 @@ func hanging(method string) func(context.Context, string) error {
 
 // broken is a record that cannot end sessions of one organization.
 type broken struct {
-	store.Record
+	record.Record
 	org string
 }
 
-func (r *broken) End(ctx context.Context, caller license.Caller, epoch int64, ends []store.End) error {
+func (r *broken) End(ctx context.Context, caller license.Caller, epoch int64, ends []record.End) error {
 	if caller.OrganizationID == r.org {
-		return storetest.Outage(store.ErrNotWritten)
+		return recordtest.Outage(record.ErrNotWritten)
 	}
 	return r.Record.End(ctx, caller, epoch, ends)
 }
 
 // TestOneOrganizationsTrouble leaves the others served, and the run unfinished.
 func TestOneOrganizationsTrouble(t *testing.T) {
-	sick := &broken{Record: store.NewMemory()}
+	sick := &broken{Record: record.NewMemory()}
 	w := start(t, backend{"embedded", func(_ *testing.T, w *world) { w.record = sick }}, devstack.Defaults())
 	var orgs []string
 	for range 3 {
@@ -239,7 +239,7 @@ func TestTheSweep(t *testing.T) {
 		org := w.licensed(t, 1)
 		s := w.user(org, "ann").take(t, "hw")
 		w.drop(t, s.SessionID, license.Session{OrganizationID: org, Holder: license.Holder{LicenseID: "pro", UserID: "ann", HardwareID: "hw"}})
-		w.outage.begin(storetest.Outage(store.ErrNotWritten), "CountActive")
+		w.outage.begin(recordtest.Outage(record.ErrNotWritten), "CountActive")
 		w.idle(t, func(r api.ReapReport) bool { return r.More })
 		w.outage.end()
 		w.idle(t, func(r api.ReapReport) bool { return r.RecordsRepaired == 1 && !r.More })
@@ -293,7 +293,7 @@ func TestManyOrganizations(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w.outage.begin(storetest.Outage(store.ErrNotWritten), "OpenEpoch")
+	w.outage.begin(recordtest.Outage(record.ErrNotWritten), "OpenEpoch")
 	if r := w.reap(t); r.OrganizationsVisited != many+seeded || r.OrganizationsRebuilt != 0 || !r.More {
 		t.Errorf("with the record half away: %+v", r)
 	}
@@ -312,7 +312,7 @@ func TestTheReaperWithoutTheRecord(t *testing.T) {
 	onEach(t, devstack.Defaults(), func(t *testing.T, w *world) {
 		org := w.licensed(t, 1)
 		w.user(org, "ann").take(t, "hw")
-		w.outage.begin(storetest.Outage(store.ErrNotWritten), "OrganizationIDs")
+		w.outage.begin(recordtest.Outage(record.ErrNotWritten), "OrganizationIDs")
 		w.do(t, http.MethodPost, "/", w.stack.SchedulerToken(), nil).refused(t, "unavailable")
 		w.outage.end()
 		if r := w.reap(t); r.OrganizationsVisited != seeded+1 {

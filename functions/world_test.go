@@ -11,12 +11,12 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/coditect-ai/coditect-licenses/internal/servers"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack"
+	"github.com/coditect-ai/coditect-licenses/internal/servers"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
+	"github.com/coditect-ai/coditect-licenses/shared/record/recordtest"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
-	"github.com/coditect-ai/coditect-licenses/shared/store"
-	"github.com/coditect-ai/coditect-licenses/shared/store/storetest"
 )
 
 // world is a whole service on one kind of backend, listening.
@@ -26,7 +26,7 @@ type world struct {
 	base  string // http://127.0.0.1:port
 	http  *httptest.Server
 	// record is the record itself; outage stands between it and the service.
-	record store.Record
+	record record.Record
 	outage *outage
 	// server is the real redis-server; nil on the other backends.
 	server *servers.RedisServer
@@ -44,7 +44,7 @@ type backend struct {
 
 // embedded is the stack as `go run ./cmd/local` has it.
 func embedded() backend {
-	return backend{"embedded", func(_ *testing.T, w *world) { w.record = store.NewMemory() }}
+	return backend{"embedded", func(_ *testing.T, w *world) { w.record = record.NewMemory() }}
 }
 
 // genuine is a real redis-server and the official Firestore emulator.
@@ -64,14 +64,14 @@ func cluster() backend {
 }
 
 // emulated is the record on a project of its own in the emulator.
-func emulated(t *testing.T, w *world) store.Record {
+func emulated(t *testing.T, w *world) record.Record {
 	t.Helper()
-	client, err := store.Dial(w.ctx, store.Target{ProjectID: "t-" + uuid.NewString(), Emulator: servers.Firestore(t)})
+	client, err := record.Dial(w.ctx, record.Target{ProjectID: "t-" + uuid.NewString(), Emulator: servers.Firestore(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.onClose(func() { _ = client.Close() })
-	return store.NewFirestore(client, store.FirestoreOptions{Deadline: slowest})
+	return record.NewFirestore(client, record.FirestoreOptions{Deadline: slowest})
 }
 
 // slowest is how long the emulator may take for its very first call, with other
@@ -92,7 +92,7 @@ func open(t *testing.T, b backend, opts devstack.Options) *world {
 	// The world may outlive this test, and with it its context.
 	w := &world{ctx: context.WithoutCancel(t.Context()), opts: opts, outage: &outage{}}
 	b.build(t, w)
-	w.opts.Record = &storetest.Faulty{Record: w.record, Before: w.outage.runBefore, After: w.outage.runAfter}
+	w.opts.Record = &recordtest.Faulty{Record: w.record, Before: w.outage.runBefore, After: w.outage.runAfter}
 	var err error
 	if w.stack, err = w.startStack(); err != nil {
 		w.close()

@@ -6,7 +6,7 @@ package pace
 import (
 	"time"
 
-	"github.com/coditect-ai/coditect-licenses/shared/api"
+	"github.com/coditect-ai/coditect-licenses/client/api"
 )
 
 // The bounds of the backoff.

@@ -11,9 +11,8 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/client/pace"
-	"github.com/coditect-ai/coditect-licenses/shared/api"
-	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
 
 func TestHeartbeat(t *testing.T) {
@@ -101,7 +100,7 @@ func TestSeveralAttemptsFit(t *testing.T) {
 		left := ttl - tt.interval*5/4
 		fit := 0
 		for {
-			left -= pace.Retry(fit+1, web.RetrySpread*time.Second, left, 1)
+			left -= pace.Retry(fit+1, api.RetrySpread*time.Second, left, 1)
 			if left <= 0 {
 				break
 			}
@@ -125,7 +124,7 @@ func TestTheDocumentHasTheseNumbers(t *testing.T) {
 		fmt.Sprintf("no less than %.0f s", pace.UrgentBackoff.Seconds()),
 		fmt.Sprintf("bound = %.0f s, %.0f s, %.0f s, … doubling with n, %.0f s at most", pace.FirstBackoff.Seconds(),
 			2*pace.FirstBackoff.Seconds(), 4*pace.FirstBackoff.Seconds(), pace.MaxBackoff.Seconds()),
-		fmt.Sprintf("The service spreads it over %d s", web.RetrySpread),
+		fmt.Sprintf("The service spreads it over %d s", api.RetrySpread),
 	} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("docs/clients.md does not say %q", want)
@@ -146,7 +145,7 @@ func TestStandardLibraryOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	const module = "github.com/coditect-ai/coditect-licenses/"
-	if got := strings.Fields(string(out)); len(got) != 2 || got[0] != module+"shared/api" || got[1] != module+"client/pace" {
+	if got := strings.Fields(string(out)); len(got) != 2 || got[0] != module+"client/api" || got[1] != module+"client/pace" {
 		t.Errorf("it depends on %v", got)
 	}
 }

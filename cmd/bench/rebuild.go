@@ -11,9 +11,9 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/redisconn"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
-	"github.com/coditect-ai/coditect-licenses/shared/store"
 )
 
 // rebuild is one rebuild of an organization's ledger after Redis lost it.
@@ -51,7 +51,7 @@ func (b *bench) rebuilding(ctx context.Context) (all []rebuild, err error) {
 }
 
 func (b *bench) rebuild(ctx context.Context, client redis.UniversalClient) (rebuild, error) {
-	record := &longRecord{Record: store.NewMemory(), sessions: recorded(b.rebuilt)}
+	record := &longRecord{Record: record.NewMemory(), sessions: recorded(b.rebuilt)}
 	ledger, err := seats.NewRedis(client, seats.RedisOptions{SessionTTL: sessionTTL, TokenTTL: tokenTTL})
 	if err != nil {
 		return rebuild{}, err
@@ -122,14 +122,14 @@ func (b *bench) listened(ctx context.Context, r *rebuild) error {
 // from a list: sorting them for each page, as the record in memory does, would
 // be most of the time.
 type longRecord struct {
-	store.Record
+	record.Record
 	sessions []license.Session
 }
 
 // recordPage is how many sessions one query of the record reads.
 const recordPage = 300
 
-// ActiveSessions implements [store.Record].
+// ActiveSessions implements [record.Record].
 func (r *longRecord) ActiveSessions(_ context.Context, _ license.Caller, visit func([]license.Session) error) error {
 	for page := range slices.Chunk(r.sessions, recordPage) {
 		if err := visit(slices.Clone(page)); err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/internal/devstack"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakeidp"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakekms"
-	"github.com/coditect-ai/coditect-licenses/shared/store"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/telemetry"
 )
 
@@ -43,7 +43,7 @@ func (c functionCommand) Run(ctx context.Context, out io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, null.Close()) }()
 	opts := devstack.Defaults()
-	opts.Redis, opts.KMS, opts.Record = c.Redis, c.KMS, store.NewMemory()
+	opts.Redis, opts.KMS, opts.Record = c.Redis, c.KMS, record.NewMemory()
 	opts.SessionTTL, opts.TokenTTL = sessionTTL, tokenTTL
 	opts.Log = telemetry.NewLogger(null, 0)
 	stack, err := devstack.Start(ctx, opts)

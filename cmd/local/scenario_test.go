@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coditect-ai/coditect-licenses/internal/servers"
-	"github.com/coditect-ai/coditect-licenses/shared/api"
+	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack"
+	"github.com/coditect-ai/coditect-licenses/internal/servers"
 )
 
 // reply is a whole answer.

@@ -210,7 +210,7 @@ func attempts() []guard {
 			{
 				name:  "taken back on a doubt",
 				edits: []edit{record("outcome", "!o.watched || o.attempts > o.refused", "!o.watched")},
-				test:  test{pkg: "shared/store", name: "TestVerdicts"},
+				test:  test{pkg: "shared/record", name: "TestVerdicts"},
 			},
 		},
 	}}

@@ -20,7 +20,7 @@ func pool(file, old, replacement string) edit {
 
 // record changes a file of the record.
 func record(file, old, replacement string) edit {
-	return edit{"shared/store/" + file + ".go", old, replacement}
+	return edit{"shared/record/" + file + ".go", old, replacement}
 }
 
 // ledgerContract is a case of the ledger's contract, with the scripts on the
@@ -34,12 +34,12 @@ func seatsTest(name string) test { return test{pkg: "shared/seats", name: name} 
 
 // twin is a case of the record's contract on the in-memory record.
 func twin(name string) test {
-	return test{pkg: "shared/store", name: "TestMemoryKeepsTheContract/" + name}
+	return test{pkg: "shared/record", name: "TestMemoryKeepsTheContract/" + name}
 }
 
 // emulator is a case of the record's contract on the Firestore emulator.
 func emulator(name string) test {
-	return test{pkg: "shared/store", name: "TestFirestoreKeepsTheContract/" + name}
+	return test{pkg: "shared/record", name: "TestFirestoreKeepsTheContract/" + name}
 }
 
 func functionsTest(name string) test { return test{pkg: "functions", name: name} }

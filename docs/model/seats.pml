@@ -255,7 +255,7 @@ inline switch_generation() {
 	PROMISE(doubled, COUNT(R.live & OF(1)) <= 1 && COUNT(R.live & OF(2)) <= 1)
 }
 
-/* ---- Transactions (shared/store/) ----------------------------------------- */
+/* ---- Transactions (shared/record/) ----------------------------------------- */
 
 inline put_active(s) {
 	actives = actives & ~SAME_DOCUMENT(s); ended = ended & ~SAME_DOCUMENT(s);

@@ -8,11 +8,11 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/coditect-ai/coditect-licenses/shared/api"
+	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/shared/grant"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
-	"github.com/coditect-ai/coditect-licenses/shared/store"
 	"github.com/coditect-ai/coditect-licenses/shared/token"
 	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
@@ -20,7 +20,7 @@ import (
 // Deps is what the function works with.
 type Deps struct {
 	Authenticate web.Authenticator
-	Entitlements *store.Cache
+	Entitlements *record.Cache
 	Pool         *seats.Pool
 	Desk         *grant.Desk
 	// Now judges the expiry of licenses; the seats' own times are the ledger's.

@@ -8,8 +8,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
-	"github.com/coditect-ai/coditect-licenses/shared/store"
 	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
 
@@ -17,7 +17,7 @@ import (
 type Deps struct {
 	Authenticate web.Authenticator
 	Ledger       seats.Ledger
-	Record       store.Record
+	Record       record.Record
 	Pool         *seats.Pool
 	// Budget is how long one run may take before it leaves the rest to the next.
 	Budget time.Duration

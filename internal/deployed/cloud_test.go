@@ -19,11 +19,11 @@ import (
 	"cloud.google.com/go/memorystore/apiv1/memorystorepb"
 	"google.golang.org/grpc"
 
-	"github.com/coditect-ai/coditect-licenses/internal/servers"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakeidp"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakekms"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakememorystore"
-	"github.com/coditect-ai/coditect-licenses/shared/store"
+	"github.com/coditect-ai/coditect-licenses/internal/servers"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
 )
 
 // cloud is Google Cloud as one test's processes see it: a proxy that lets them
@@ -36,7 +36,7 @@ type cloud struct {
 	idp         *fakeidp.IDP
 	kms         *fakekms.Server
 	memorystore *fakememorystore.Server
-	record      *store.Firestore
+	record      *record.Firestore
 
 	redis              *servers.RedisServer
 	emulator           string // its address
@@ -80,10 +80,10 @@ func newCloud(t *testing.T) *cloud {
 	return c
 }
 
-func (c *cloud) openRecord() *store.Firestore {
-	client := must(store.Dial(c.t.Context(), store.Target{ProjectID: c.project, Emulator: c.emulator}))(c.t)
+func (c *cloud) openRecord() *record.Firestore {
+	client := must(record.Dial(c.t.Context(), record.Target{ProjectID: c.project, Emulator: c.emulator}))(c.t)
 	c.t.Cleanup(func() { _ = client.Close() })
-	return store.NewFirestore(client, store.FirestoreOptions{})
+	return record.NewFirestore(client, record.FirestoreOptions{})
 }
 
 // environment is what Cloud Run and Terraform would give a function, and the

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coditect-ai/coditect-licenses/shared/api"
+	"github.com/coditect-ai/coditect-licenses/client/api"
 )
 
 // TestAbandonedSeat: an expired seat goes to the next who asks, reaper or not;
@@ -130,7 +130,7 @@ func TestNoStandInIsDeployed(t *testing.T) {
 	t.Parallel()
 	packages := string(must(exec.CommandContext(t.Context(), "go", "list", "-deps", module+"/cmd/function").Output())(t))
 	for _, standIn := range []string{
-		module + "/internal/devstack", module + "/internal/", module + "/shared/seats/seatstest", module + "/shared/store/storetest",
+		module + "/internal/devstack", module + "/internal/", module + "/shared/seats/seatstest", module + "/shared/record/recordtest",
 		"github.com/alicebob/miniredis", "github.com/alecthomas/kong", "testing\n",
 	} {
 		if strings.Contains("\n"+packages, "\n"+standIn) {

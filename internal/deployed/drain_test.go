@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coditect-ai/coditect-licenses/shared/api"
+	"github.com/coditect-ai/coditect-licenses/client/api"
 )
 
 // TestSignalWithARequestInside: SIGTERM waits for the request that is being

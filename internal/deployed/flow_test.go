@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/coditect-ai/coditect-licenses/shared/api"
+	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakeidp"
 )
 

@@ -13,7 +13,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/coditect-ai/coditect-licenses/shared/api"
+	"github.com/coditect-ai/coditect-licenses/client/api"
 )
 
 // TestRaceOfHolders: 32 holders ask all four instances for one of seven seats

@@ -10,8 +10,8 @@ import (
 
 	"cloud.google.com/go/memorystore/apiv1/memorystorepb"
 
+	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/internal/servers"
-	"github.com/coditect-ai/coditect-licenses/shared/api"
 )
 
 // TestUnusableConfiguration: the process ends at once with every fault in one

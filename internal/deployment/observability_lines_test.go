@@ -14,13 +14,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coditect-ai/coditect-licenses/shared/api"
+	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakeidp"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
+	"github.com/coditect-ai/coditect-licenses/shared/record/recordtest"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
-	"github.com/coditect-ai/coditect-licenses/shared/store"
-	"github.com/coditect-ai/coditect-licenses/shared/store/storetest"
 	"github.com/coditect-ai/coditect-licenses/shared/telemetry"
 )
 
@@ -53,7 +53,7 @@ func liveObservabilityDay(t *testing.T) []observabilityEntry {
 	d := &observabilityDay{T: t, log: &observabilityLog{}}
 	opts := devstack.Defaults()
 	opts.Log = telemetry.NewLogger(d.log, slog.LevelInfo)
-	opts.Record = &storetest.Faulty{Record: store.NewMemory(), Before: d.outage}
+	opts.Record = &recordtest.Faulty{Record: record.NewMemory(), Before: d.outage}
 	var err error
 	if d.stack, err = devstack.Start(t.Context(), opts); err != nil {
 		t.Fatal(err)
@@ -71,7 +71,7 @@ func (d *observabilityDay) outage(_ context.Context, method string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if slices.Contains(d.down, method) {
-		return storetest.Outage(nil)
+		return recordtest.Outage(nil)
 	}
 	return nil
 }

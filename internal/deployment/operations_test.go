@@ -12,7 +12,7 @@ import (
 
 	"github.com/coditect-ai/coditect-licenses/internal/servers"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
-	"github.com/coditect-ai/coditect-licenses/shared/store"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
 )
 
 // operationsBlock is the shell code between two marks of docs/operations.md.
@@ -45,12 +45,12 @@ func TestFirstOrganization(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 
-	client, err := store.Dial(t.Context(), store.Target{ProjectID: project, Emulator: emulator})
+	client, err := record.Dial(t.Context(), record.Target{ProjectID: project, Emulator: emulator})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = client.Close() })
-	record := store.NewFirestore(client, store.FirestoreOptions{Deadline: 10 * time.Second})
+	record := record.NewFirestore(client, record.FirestoreOptions{Deadline: 10 * time.Second})
 	got, err := record.Entitlements(t.Context(), license.Caller{OrganizationID: "globex", UserID: "ann"})
 	if err != nil {
 		t.Fatal(err)

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/coditect-ai/coditect-licenses/shared/api"
+	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/shared/config"
 )
 
@@ -229,7 +229,7 @@ func TestSecurityNamesEveryCall(t *testing.T) {
 	}
 	delete(told, "AUTH") // Redis's own command
 	production := []string{
-		"functions", "shared/boot", "shared/grant", "shared/identity", "shared/redisconn", "shared/seats/", "shared/store", "shared/token", "shared/web",
+		"functions", "shared/boot", "shared/grant", "shared/identity", "shared/redisconn", "shared/seats/", "shared/record", "shared/token", "shared/web",
 	}
 	sources := securitySources(t, false, production...)
 	made := map[string]bool{}
@@ -251,7 +251,7 @@ func TestSecurityNamesEveryCall(t *testing.T) {
 	if !maps.Equal(told, made) {
 		t.Errorf("told:  %v\nmade: %v", slices.Sorted(maps.Keys(told)), slices.Sorted(maps.Keys(made)))
 	}
-	record := securitySources(t, false, "shared/store")
+	record := securitySources(t, false, "shared/record")
 	if m := regexp.MustCompile(`(?:ref|tx|client|batch|writer)\w*\.(?:Delete|BulkWriter|Batch|Collections|Listen|Snapshots)\(`).FindString(record); m != "" {
 		t.Errorf("the record calls %s, which the table does not have", m)
 	}
@@ -280,18 +280,18 @@ func TestSecurityFigures(t *testing.T) {
 		}
 	}
 	for file, want := range map[string]string{
-		"shared/token/issuer.go":            "DefaultCacheSize = 4096",
-		"shared/store/store.go":             "RetainEnded = 400 * 24 * time.Hour",
-		"shared/identity/tokencache.go":     "trustFor = 5 * time.Minute",
-		"shared/identity/keycache.go":       "maxStale = 24 * time.Hour",
-		"shared/redisconn/dial.go":          "maxConnectionAge    = 45 * time.Minute",
-		"shared/store/cache.go":             "StaleFor = 15 * time.Minute",
-		"shared/web/drain.go":               "drainLimit = 8 * time.Second",
-		"shared/identity/claims.go":         "maxClockAhead = time.Minute",
-		"functions/acquire/public.go":       "max-age=300",
-		"shared/circuit/circuit.go":         "Failures = 5",
-		"shared/token/keyset.go":            "KeySetLife = time.Minute",
-		"shared/token/licensejwt/claims.go": "NotBeforeMargin = 60 * time.Second",
+		"shared/token/issuer.go":        "DefaultCacheSize = 4096",
+		"shared/record/record.go":       "RetainEnded = 400 * 24 * time.Hour",
+		"shared/identity/tokencache.go": "trustFor = 5 * time.Minute",
+		"shared/identity/keycache.go":   "maxStale = 24 * time.Hour",
+		"shared/redisconn/dial.go":      "maxConnectionAge    = 45 * time.Minute",
+		"shared/record/cache.go":        "StaleFor = 15 * time.Minute",
+		"shared/web/drain.go":           "drainLimit = 8 * time.Second",
+		"shared/identity/claims.go":     "maxClockAhead = time.Minute",
+		"functions/acquire/public.go":   "max-age=300",
+		"shared/circuit/circuit.go":     "Failures = 5",
+		"shared/token/keyset.go":        "KeySetLife = time.Minute",
+		"client/licensejwt/claims.go":   "NotBeforeMargin = 60 * time.Second",
 	} {
 		if !strings.Contains(securityFile(t, file), want) {
 			t.Errorf("%s is not %q any more: the page says so", file, want)
@@ -302,7 +302,7 @@ func TestSecurityFigures(t *testing.T) {
 // TestSecurityNamesEveryField of the documents in Firestore, in the table of data kept.
 func TestSecurityNamesEveryField(t *testing.T) {
 	section := readSecurityPage(t).section(t, "## Data kept")
-	fields := regexp.MustCompile("`firestore:\"(\\w+)").FindAllStringSubmatch(securityFile(t, "shared/store/docs.go"), -1)
+	fields := regexp.MustCompile("`firestore:\"(\\w+)").FindAllStringSubmatch(securityFile(t, "shared/record/docs.go"), -1)
 	if len(fields) < 25 {
 		t.Fatalf("only %d fields found", len(fields))
 	}

@@ -20,16 +20,16 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/coditect-ai/coditect-licenses/functions"
-	"github.com/coditect-ai/coditect-licenses/shared/boot"
-	"github.com/coditect-ai/coditect-licenses/shared/circuit"
-	"github.com/coditect-ai/coditect-licenses/shared/config"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakeidp"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakekms"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakeredis"
+	"github.com/coditect-ai/coditect-licenses/shared/boot"
+	"github.com/coditect-ai/coditect-licenses/shared/circuit"
+	"github.com/coditect-ai/coditect-licenses/shared/config"
 	"github.com/coditect-ai/coditect-licenses/shared/identity"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/redisconn"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
-	"github.com/coditect-ai/coditect-licenses/shared/store"
 	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
 
@@ -68,7 +68,7 @@ type Options struct {
 	// times are the Redis server's.
 	Now func() time.Time
 	// Record, when set, takes the place of Firestore and of the record in memory.
-	Record store.Record
+	Record record.Record
 }
 
 // Defaults are the service's own pace.
@@ -105,7 +105,7 @@ type Stack struct {
 	opts    Options
 	clients boot.Clients
 	// patient is the record for the first calls, which a cold emulator is slow to answer.
-	patient store.Record
+	patient record.Record
 	closers []func() error
 }
 
@@ -258,22 +258,22 @@ func (s *Stack) record(ctx context.Context) error {
 		s.clients.Record, s.patient = s.opts.Record, s.opts.Record
 		return nil
 	case s.opts.Firestore == "":
-		s.clients.Record = store.NewMemory()
+		s.clients.Record = record.NewMemory()
 		s.patient = s.clients.Record
 		return nil
 	}
-	client, err := store.Dial(ctx, store.Target{ProjectID: Project, Emulator: s.opts.Firestore})
+	client, err := record.Dial(ctx, record.Target{ProjectID: Project, Emulator: s.opts.Firestore})
 	if err != nil {
 		return err
 	}
 	s.onClose(client.Close)
-	s.clients.Record = store.NewFirestore(client, store.FirestoreOptions{
+	s.clients.Record = record.NewFirestore(client, record.FirestoreOptions{
 		Deadline: s.opts.BackendDeadline,
 		Circuit: circuit.New(circuit.Options{
 			Backend: "firestore", Cooldown: s.opts.CircuitCooldown, Patience: s.opts.BackendDeadline / 2, Log: s.opts.Log,
 		}),
 	})
-	s.patient = store.NewFirestore(client, store.FirestoreOptions{Deadline: emulatorStart})
+	s.patient = record.NewFirestore(client, record.FirestoreOptions{Deadline: emulatorStart})
 	if s.opts.Bare {
 		return nil
 	}

@@ -17,13 +17,13 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"go.uber.org/goleak"
 
-	"github.com/coditect-ai/coditect-licenses/internal/servers"
-	"github.com/coditect-ai/coditect-licenses/shared/api"
+	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakekms"
+	"github.com/coditect-ai/coditect-licenses/internal/servers"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
-	"github.com/coditect-ai/coditect-licenses/shared/store"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(servers.Main(m)) }
@@ -206,12 +206,12 @@ func TestOnRealServers(t *testing.T) {
 func warmEmulator(t *testing.T) string {
 	t.Helper()
 	addr := servers.Firestore(t)
-	client, err := store.Dial(t.Context(), store.Target{ProjectID: "warm-up", Emulator: addr})
+	client, err := record.Dial(t.Context(), record.Target{ProjectID: "warm-up", Emulator: addr})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = client.Close() }()
-	if err := store.NewFirestore(client, store.FirestoreOptions{Deadline: time.Minute}).PutOrganization(t.Context(), license.Service("acme"), license.Organization{}); err != nil {
+	if err := record.NewFirestore(client, record.FirestoreOptions{Deadline: time.Minute}).PutOrganization(t.Context(), license.Service("acme"), license.Organization{}); err != nil {
 		t.Fatal(err)
 	}
 	return addr

@@ -13,10 +13,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/coditect-ai/coditect-licenses/internal/torture/history"
-	"github.com/coditect-ai/coditect-licenses/shared/api"
+	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakeidp"
+	"github.com/coditect-ai/coditect-licenses/internal/torture/history"
 )
 
 // patience is how long a client waits for an answer.

@@ -10,9 +10,9 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakekms"
 	"github.com/coditect-ai/coditect-licenses/internal/torture/history"
 	"github.com/coditect-ai/coditect-licenses/internal/torture/rig"
-	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakekms"
 )
 
 // playLane plays faults one after the other, and mends each before the next.

@@ -13,8 +13,8 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/circuit"
 	"github.com/coditect-ai/coditect-licenses/shared/config"
 	"github.com/coditect-ai/coditect-licenses/shared/identity"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/redisconn"
-	"github.com/coditect-ai/coditect-licenses/shared/store"
 	"github.com/coditect-ai/coditect-licenses/shared/telemetry"
 )
 
@@ -65,13 +65,13 @@ func (d *dialer) redis(ctx context.Context) error {
 }
 
 func (d *dialer) record(ctx context.Context) error {
-	client, err := store.Dial(ctx, store.Target{
+	client, err := record.Dial(ctx, record.Target{
 		ProjectID: d.cfg.Project, DatabaseID: d.cfg.FirestoreDatabase, Emulator: d.emulator,
 	})
 	if err != nil {
 		return err
 	}
-	d.clients.Record = store.NewFirestore(client, store.FirestoreOptions{
+	d.clients.Record = record.NewFirestore(client, record.FirestoreOptions{
 		Deadline: d.cfg.BackendDeadline,
 		Circuit:  circuit.New(circuit.Options{Backend: "firestore", Cooldown: d.cfg.CircuitCooldown, Patience: d.cfg.BackendDeadline / 2, Log: d.log}),
 	})

@@ -12,14 +12,14 @@ import (
 	kms "cloud.google.com/go/kms/apiv1"
 	"google.golang.org/api/option"
 
-	"github.com/coditect-ai/coditect-licenses/shared/boot"
-	"github.com/coditect-ai/coditect-licenses/shared/config"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakeidp"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakekms"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakeredis"
+	"github.com/coditect-ai/coditect-licenses/shared/boot"
+	"github.com/coditect-ai/coditect-licenses/shared/config"
 	"github.com/coditect-ai/coditect-licenses/shared/identity"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/redisconn"
-	"github.com/coditect-ai/coditect-licenses/shared/store"
 )
 
 const (
@@ -47,7 +47,7 @@ func newParts(t *testing.T) *parts {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = p.Redis.Close() })
-	p.Record = store.NewMemory()
+	p.Record = record.NewMemory()
 	p.addIdentity(t)
 	return p
 }

@@ -19,9 +19,9 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/grant"
 	"github.com/coditect-ai/coditect-licenses/shared/identity"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/redisconn"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
-	"github.com/coditect-ai/coditect-licenses/shared/store"
 	"github.com/coditect-ai/coditect-licenses/shared/token"
 	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
@@ -30,7 +30,7 @@ import (
 // are empty where no reaper runs.
 type Clients struct {
 	Redis  redis.UniversalClient
-	Record store.Record
+	Record record.Record
 	KMS    *kms.KeyManagementClient
 	Users  *identity.Verifier
 	// Schedulers verify the reaper's caller, one per accepted audience.
@@ -45,8 +45,8 @@ type Service struct {
 	Config       config.Config
 	Log          *slog.Logger
 	Now          func() time.Time
-	Record       store.Record
-	Entitlements *store.Cache
+	Record       record.Record
+	Entitlements *record.Cache
 	Ledger       seats.Ledger
 	Pool         *seats.Pool
 	// Desk is nil where nothing is signed.
@@ -60,7 +60,7 @@ type Service struct {
 // Assemble makes a service of clients, which the caller keeps and closes.
 func Assemble(cfg config.Config, clients Clients, log *slog.Logger, now func() time.Time) (*Service, error) {
 	s := &Service{Config: cfg, Log: log, Now: now, Record: clients.Record, clients: clients}
-	s.Entitlements = store.NewCache(clients.Record, cfg.EntitlementCacheTTL, now)
+	s.Entitlements = record.NewCache(clients.Record, cfg.EntitlementCacheTTL, now)
 	s.limiter = web.NewLimiter(cfg.RateLimitPerUser, now)
 	ledger, err := seats.NewRedis(clients.Redis, seats.RedisOptions{
 		SessionTTL: cfg.SessionTTL, TokenTTL: cfg.TokenTTL, Deadline: cfg.LedgerDeadline(),

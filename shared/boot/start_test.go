@@ -20,10 +20,10 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/functions"
-	"github.com/coditect-ai/coditect-licenses/shared/api"
-	"github.com/coditect-ai/coditect-licenses/shared/boot"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakekms"
+	"github.com/coditect-ai/coditect-licenses/shared/boot"
 	"github.com/coditect-ai/coditect-licenses/shared/telemetry"
 	"github.com/coditect-ai/coditect-licenses/shared/web"
 )

@@ -7,7 +7,7 @@ import (
 	"syscall"
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
-	"github.com/coditect-ai/coditect-licenses/shared/store"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
 )
 
 // Request asks a [Pool] for a seat.
@@ -123,15 +123,15 @@ func (p *Pool) recordGrant(ctx context.Context, caller license.Caller, req Reque
 	case err == nil:
 		p.recorded.Add(hold.ID, hold.Epoch)
 		return nil
-	case errors.Is(err, store.ErrFenced):
+	case errors.Is(err, record.ErrFenced):
 		return p.fenced(ctx, caller, hold.Epoch)
-	case errors.Is(err, store.ErrEnded):
+	case errors.Is(err, record.ErrEnded):
 		return p.buried(ctx, caller, hold)
 	case hold.Existing:
 		return definite(err)
-	case errors.Is(err, store.ErrNotWritten):
+	case errors.Is(err, record.ErrNotWritten):
 		p.withdraw(ctx, caller, hold)
-	case errors.Is(err, store.ErrRefused):
+	case errors.Is(err, record.ErrRefused):
 		p.giveBack(ctx, caller, hold)
 	}
 	// Anything else may or may not be recorded: the seat is left to expire, and

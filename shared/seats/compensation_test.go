@@ -6,9 +6,9 @@ import (
 	"testing"
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
+	"github.com/coditect-ai/coditect-licenses/shared/record/recordtest"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
-	"github.com/coditect-ai/coditect-licenses/shared/store"
-	"github.com/coditect-ai/coditect-licenses/shared/store/storetest"
 )
 
 // down wants an unavailable backend that says nothing of attempts to repeat.
@@ -21,12 +21,12 @@ func down(t *testing.T, err error) {
 }
 
 func TestASeatThatWasNotRecordedIsGivenBack(t *testing.T) {
-	for name, mark := range map[string]error{"not written": store.ErrNotWritten, "refused": store.ErrRefused} {
+	for name, mark := range map[string]error{"not written": record.ErrNotWritten, "refused": record.ErrRefused} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			p := w.pool(nil)
 			p.reap()
-			w.failing(only("Create", storetest.Outage(mark)))
+			w.failing(only("Create", recordtest.Outage(mark)))
 			calls := w.cost(func() {
 				_, err := p.acquire("ann", 1)
 				down(t, err)
@@ -57,7 +57,7 @@ func TestAnUnknownOutcomeLeavesTheSeatToItsHolder(t *testing.T) {
 			w := newWorld(t)
 			p := w.pool(nil)
 			p.reap()
-			inject(w, only("Create", storetest.Outage(nil)))
+			inject(w, only("Create", recordtest.Outage(nil)))
 			_, err := p.acquire("ann", 1)
 			down(t, err)
 			inject(w, nil)
@@ -76,7 +76,7 @@ func TestAnUnknownOutcomeExpires(t *testing.T) {
 	w := newWorld(t)
 	p := w.pool(nil)
 	p.reap()
-	w.losing(only("Create", storetest.Outage(nil)))
+	w.losing(only("Create", recordtest.Outage(nil)))
 	_, err := p.acquire("ann", 1)
 	down(t, err)
 	w.losing(nil)
@@ -87,10 +87,10 @@ func TestAnUnknownOutcomeExpires(t *testing.T) {
 
 // TestAFailedRecordOfAFoundSession must not take the seat from its holder.
 func TestAFailedRecordOfAFoundSession(t *testing.T) {
-	for _, mark := range []error{store.ErrNotWritten, store.ErrRefused, nil} {
+	for _, mark := range []error{record.ErrNotWritten, record.ErrRefused, nil} {
 		w := newWorld(t)
 		ann := w.pool(nil).take("ann", 1)
-		w.failing(only("Create", storetest.Outage(mark)))
+		w.failing(only("Create", recordtest.Outage(mark)))
 		_, err := w.pool(nil).acquire("ann", 1)
 		down(t, err)
 		w.failing(nil)
@@ -165,7 +165,7 @@ func TestAFailedGrantSparesTheSecondRequest(t *testing.T) {
 // TestAWithdrawnGrantSparesTheSecondRequest: the first request's record was
 // never sent; the second's was.
 func TestAWithdrawnGrantSparesTheSecondRequest(t *testing.T) {
-	for _, mark := range []error{store.ErrNotWritten, store.ErrRefused} {
+	for _, mark := range []error{record.ErrNotWritten, record.ErrRefused} {
 		for _, rebuilt := range []bool{false, true} {
 			w := newWorld(t)
 			p := w.pool(nil)
@@ -177,7 +177,7 @@ func TestAWithdrawnGrantSparesTheSecondRequest(t *testing.T) {
 				w.model.Lose()
 				p.refused("bob", 1)
 			}
-			w.failing(only("Create", storetest.Outage(mark)))
+			w.failing(only("Create", recordtest.Outage(mark)))
 			down(t, finish().err)
 			w.failing(nil)
 			p.alive(second)
@@ -193,7 +193,7 @@ func TestCompensationThatFailsLeavesNothingForLong(t *testing.T) {
 			w := newWorld(t)
 			p := w.pool(nil)
 			p.reap()
-			w.failing(only(failing, storetest.Outage(nil)))
+			w.failing(only(failing, recordtest.Outage(nil)))
 			if _, err := p.Acquire(t.Context(), user("ann"), request("ann", 1), unsigned); !errors.Is(err, errUnsigned) {
 				t.Fatal(err)
 			}

@@ -5,7 +5,7 @@ import (
 	"errors"
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
-	"github.com/coditect-ai/coditect-licenses/shared/store"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
 )
 
 // end records expired holds of one epoch as ended, then takes them out of the
@@ -17,7 +17,7 @@ func (p *Pool) end(ctx context.Context, caller license.Caller, holds []Hold) err
 
 func (p *Pool) endCounting(ctx context.Context, caller license.Caller, holds []Hold) (removed int, err error) {
 	for len(holds) > 0 {
-		batch := holds[:min(store.MaxEnds, len(holds))]
+		batch := holds[:min(record.MaxEnds, len(holds))]
 		holds = holds[len(batch):]
 		n, err := p.endBatch(ctx, caller, batch)
 		removed += n
@@ -34,7 +34,7 @@ func (p *Pool) endBatch(ctx context.Context, caller license.Caller, batch []Hold
 	}
 	epoch := batch[0].Epoch
 	err := p.record.End(ctx, caller, epoch, ends(batch))
-	if errors.Is(err, store.ErrFenced) {
+	if errors.Is(err, record.ErrFenced) {
 		return 0, p.fenced(ctx, caller, epoch)
 	}
 	if err != nil {
@@ -57,16 +57,16 @@ func (p *Pool) forget(holds []Hold) {
 	}
 }
 
-func ends(holds []Hold) []store.End {
-	out := make([]store.End, len(holds))
+func ends(holds []Hold) []record.End {
+	out := make([]record.End, len(holds))
 	for i, h := range holds {
 		out[i] = ended(h)
 	}
 	return out
 }
 
-func ended(h Hold) store.End {
+func ended(h Hold) record.End {
 	s := h.Session
 	s.Status = license.SessionEnded
-	return store.End{Session: s}
+	return record.End{Session: s}
 }

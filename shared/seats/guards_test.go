@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
+	"github.com/coditect-ai/coditect-licenses/shared/record/recordtest"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
-	"github.com/coditect-ai/coditect-licenses/shared/store"
-	"github.com/coditect-ai/coditect-licenses/shared/store/storetest"
 )
 
 // Each test here stops one operation between two steps while others go on, and
@@ -77,7 +77,7 @@ func TestGuardEndedBeforeItsSeatIsFree(t *testing.T) {
 	p := w.pool(nil)
 	ann := p.take("ann", 1)
 	w.model.Advance(sessionTTL)
-	w.failing(only("End", storetest.Outage(store.ErrNotWritten)))
+	w.failing(only("End", recordtest.Outage(record.ErrNotWritten)))
 	for range 2 {
 		_, err := p.acquire("bob", 1)
 		down(t, err)
@@ -339,7 +339,7 @@ func TestGuardRecordedIsPerEpoch(t *testing.T) {
 	// A reaper that read what was owed before the loss records it only now.
 	end := ann.Session
 	end.Status, end.EndedAt, end.EndedReason = license.SessionEnded, w.model.Now(), license.EndReleased
-	if err := w.record.EndNow(t.Context(), license.Service(acme), 0, store.End{Session: end}); err != nil {
+	if err := w.record.EndNow(t.Context(), license.Service(acme), 0, record.End{Session: end}); err != nil {
 		t.Fatal(err)
 	}
 	if o := rebuild(); o.err != nil {
@@ -482,7 +482,7 @@ func TestOwedReleaseStaysReleased(t *testing.T) {
 			w := newWorld(t)
 			p := w.pool(nil)
 			ann := p.take("ann", 1)
-			w.failing(only("EndNow", storetest.Outage(store.ErrNotWritten)))
+			w.failing(only("EndNow", recordtest.Outage(record.ErrNotWritten)))
 			p.release(ann)
 			after(w)
 			w.model.Advance(time.Second)
@@ -519,7 +519,7 @@ func TestOwedReleaseAcrossARebuild(t *testing.T) {
 	ann := p.take("ann", 1)
 	w.model.Advance(time.Minute)
 	g := newGate(seats.StepEnded)
-	w.failing(only("EndNow", storetest.Outage(nil)))
+	w.failing(only("EndNow", recordtest.Outage(nil)))
 	finish := stopped(t, g, func() (seats.Hold, error) {
 		return seats.Hold{}, w.pool(g.onStep).Release(t.Context(), user("ann"), ann.ID)
 	})

@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
+	"github.com/coditect-ai/coditect-licenses/shared/record/recordtest"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
-	"github.com/coditect-ai/coditect-licenses/shared/store"
-	"github.com/coditect-ai/coditect-licenses/shared/store/storetest"
 )
 
 // TestHundredsOfInstancesRebuildOnce: after a loss all of them notice at the same
@@ -108,7 +108,7 @@ func TestARebuildThatFailed(t *testing.T) {
 	ann := w.pool(nil).take("ann", 100)
 	w.model.Lose()
 	for range 2 {
-		w.failing(only("OpenEpoch", storetest.Outage(store.ErrNotWritten)))
+		w.failing(only("OpenEpoch", recordtest.Outage(record.ErrNotWritten)))
 		var down *license.UnavailableError
 		calls := w.cost(func() {
 			if err := w.pool(nil).heartbeat(ann); !errors.As(err, &down) {

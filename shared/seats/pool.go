@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
-	"github.com/coditect-ai/coditect-licenses/shared/store"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
 )
 
 // Step names a boundary of the protocol: a point at which a process may die, or
@@ -71,7 +71,7 @@ type Options struct {
 // recorded before it is acted on. Its caches may vanish at any time.
 type Pool struct {
 	ledger Ledger
-	record store.Record
+	record record.Record
 	opts   Options
 	// noted is when this instance last put an organization into the reaper's index.
 	noted *lru.Cache[string, time.Time]
@@ -84,7 +84,7 @@ type Pool struct {
 }
 
 // NewPool makes a pool.
-func NewPool(ledger Ledger, record store.Record, opts Options) (*Pool, error) {
+func NewPool(ledger Ledger, record record.Record, opts Options) (*Pool, error) {
 	if opts.SessionTTL <= 0 {
 		return nil, errors.New("seats: SessionTTL must be positive")
 	}
@@ -128,7 +128,7 @@ func (p *Pool) repeat(ctx context.Context, attempt func() error) error {
 	var obstacle error
 	for n := range maxAttempts {
 		err := attempt()
-		contended := errors.Is(err, store.ErrRefused)
+		contended := errors.Is(err, record.ErrRefused)
 		if !errors.Is(err, errAgain) && !contended {
 			return err
 		}

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
+	"github.com/coditect-ai/coditect-licenses/shared/record/recordtest"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
-	"github.com/coditect-ai/coditect-licenses/shared/store"
-	"github.com/coditect-ai/coditect-licenses/shared/store/storetest"
 )
 
 func TestNeverOversold(t *testing.T) {
@@ -354,7 +354,7 @@ func TestContentionIsWaitedOut(t *testing.T) {
 			return nil
 		}
 		refusals--
-		return storetest.Outage(store.ErrRefused)
+		return recordtest.Outage(record.ErrRefused)
 	})
 	p.take("bob", 1)
 	w.recorded(h, license.SessionEnded, license.EndExpired)

@@ -17,8 +17,8 @@ import (
 
 	"github.com/coditect-ai/coditect-licenses/internal/servers"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
-	"github.com/coditect-ai/coditect-licenses/shared/store"
 )
 
 // racerVariable tells a process that TestManyProcessesShareOneCap started it,
@@ -39,7 +39,7 @@ func TestManyGoroutinesShareOneCap(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, prefix := client(t, addresses(t)...), "t"+uuid.NewString()
-			record := store.NewMemory()
+			record := record.NewMemory()
 			var wg sync.WaitGroup
 			tallies := make([]tally, 32)
 			for i := range tallies {
@@ -58,7 +58,7 @@ func TestManyGoroutinesShareOneCap(t *testing.T) {
 	}
 }
 
-func realPool(t testing.TB, l seats.Ledger, record store.Record) *seats.Pool {
+func realPool(t testing.TB, l seats.Ledger, record record.Record) *seats.Pool {
 	t.Helper()
 	p, err := seats.NewPool(l, record, seats.Options{SessionTTL: sessionTTL, CompensationDeadline: 20 * time.Second})
 	if err != nil {
@@ -132,14 +132,14 @@ func TestManyProcessesShareOneCap(t *testing.T) {
 	}
 }
 
-func emulated(t *testing.T, addr, project string) *store.Firestore {
+func emulated(t *testing.T, addr, project string) *record.Firestore {
 	t.Helper()
-	c, err := store.Dial(t.Context(), store.Target{ProjectID: project, Emulator: addr})
+	c, err := record.Dial(t.Context(), record.Target{ProjectID: project, Emulator: addr})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	return store.NewFirestore(c, store.FirestoreOptions{})
+	return record.NewFirestore(c, record.FirestoreOptions{})
 }
 
 // runRacers starts the processes, waits until all are ready, and lets them go.

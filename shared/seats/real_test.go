@@ -10,14 +10,14 @@ import (
 
 	"github.com/coditect-ai/coditect-licenses/internal/servers"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
-	"github.com/coditect-ai/coditect-licenses/shared/store"
 )
 
 // TestKilledRedisThrowsNobodyOut kills redis-server under heartbeating holders
 // and starts it empty: everybody keeps the seat, nobody gets another one's.
 func TestKilledRedisThrowsNobodyOut(t *testing.T) {
-	server, record := servers.Redis(t), store.NewMemory()
+	server, record := servers.Redis(t), record.NewMemory()
 	const holders = 20
 	pools := make([]*seats.Pool, 4)
 	for i := range pools {
@@ -65,7 +65,7 @@ func beatUntilAnswered(ctx context.Context, p *seats.Pool, h seats.Hold) error {
 // TestFailoverOfARealReplica loses the master's last writes: the replica was
 // cut off before them, and is promoted.
 func TestFailoverOfARealReplica(t *testing.T) {
-	master, record := servers.Redis(t), store.NewMemory()
+	master, record := servers.Redis(t), record.NewMemory()
 	before := realPool(t, newRedis(t, client(t, master.Addr()), "", sessionTTL, tokenTTL), record)
 	acquire := func(p *seats.Pool, userID string) seats.Hold {
 		t.Helper()
@@ -101,7 +101,7 @@ func TestFailoverOfARealReplica(t *testing.T) {
 // TestFailOverAndBack is the same process with another replication id: writes
 // were lost in between, so its data cannot be trusted.
 func TestFailOverAndBack(t *testing.T) {
-	server, record := servers.Redis(t), store.NewMemory()
+	server, record := servers.Redis(t), record.NewMemory()
 	c := client(t, server.Addr())
 	p := realPool(t, newRedis(t, c, "", sessionTTL, tokenTTL), record)
 	h, err := p.Acquire(t.Context(), user("ann"), request("ann", 1), signed)
@@ -122,7 +122,7 @@ func TestFailOverAndBack(t *testing.T) {
 // takes over; then it follows the replica, and takes over again. It is the same
 // process all the time, and what it wrote while cut off is gone.
 func TestFailOverAndBackLosesWrites(t *testing.T) {
-	master, record := servers.Redis(t), store.NewMemory()
+	master, record := servers.Redis(t), record.NewMemory()
 	instance := func() *seats.Pool {
 		return realPool(t, newRedis(t, client(t, master.Addr()), "", sessionTTL, tokenTTL), record)
 	}
@@ -156,7 +156,7 @@ func TestFailOverAndBackLosesWrites(t *testing.T) {
 // TestPausedRedis answers nothing: callers get a retryable error in time, and
 // nothing is lost.
 func TestPausedRedis(t *testing.T) {
-	server, record := servers.Redis(t), store.NewMemory()
+	server, record := servers.Redis(t), record.NewMemory()
 	l, err := seats.NewRedis(client(t, server.Addr()), seats.RedisOptions{
 		SessionTTL: sessionTTL, TokenTTL: tokenTTL, Deadline: 300 * time.Millisecond,
 	})

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
-	"github.com/coditect-ai/coditect-licenses/shared/store"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
 )
 
 // Reaped is what one visit to an organization did.
@@ -28,7 +28,7 @@ func (p *Pool) Reap(ctx context.Context, organizationID string) (Reaped, error) 
 	var done Reaped
 	err := p.repeat(ctx, func() error {
 		for {
-			v, err := p.ledger.Visit(ctx, caller, store.MaxEnds)
+			v, err := p.ledger.Visit(ctx, caller, record.MaxEnds)
 			if err != nil {
 				err = p.rebuilt(ctx, caller, err)
 				done.Rebuilt = done.Rebuilt || isAgain(err)

@@ -7,9 +7,9 @@ import (
 	"testing"
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
+	"github.com/coditect-ai/coditect-licenses/shared/record/recordtest"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
-	"github.com/coditect-ai/coditect-licenses/shared/store"
-	"github.com/coditect-ai/coditect-licenses/shared/store/storetest"
 )
 
 // unledgered makes a session that is recorded active and not in the ledger.
@@ -51,9 +51,9 @@ func TestReleaseOfASessionTheLedgerDoesNotHold(t *testing.T) {
 		t.Errorf("no such session: %v", err)
 	}
 	third := unledgered(w, p, "cid")
-	w.failing(only("EndNow", storetest.Outage(store.ErrRefused)))
+	w.failing(only("EndNow", recordtest.Outage(record.ErrRefused)))
 	var down *license.UnavailableError
-	if err := p.Release(t.Context(), user("cid"), third.ID); !errors.As(err, &down) || errors.Is(err, store.ErrRefused) {
+	if err := p.Release(t.Context(), user("cid"), third.ID); !errors.As(err, &down) || errors.Is(err, record.ErrRefused) {
 		t.Errorf("record down: %v", err)
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"log/slog"
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
-	"github.com/coditect-ai/coditect-licenses/shared/store"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
 )
 
 // Revoke ends a living session whose license no longer allows it.
@@ -53,7 +53,7 @@ func (p *Pool) giveUp(ctx context.Context, caller license.Caller, mark Mark) err
 func (p *Pool) conclude(ctx context.Context, caller license.Caller, hold Hold) error {
 	how := BySession
 	err := p.record.EndNow(ctx, caller, hold.Epoch, ended(hold))
-	if errors.Is(err, store.ErrFenced) {
+	if errors.Is(err, record.ErrFenced) {
 		// A rebuild may have brought the session back: marked again there, or its
 		// record would end beside a living session if we died now.
 		return p.fenced(ctx, caller, hold.Epoch)
@@ -100,7 +100,7 @@ func (p *Pool) giveUpUnknown(ctx context.Context, caller license.Caller, mark Ma
 	}
 	hold := Hold{Session: s}
 	err = p.record.EndNow(ctx, caller, unknown.Epoch, ended(hold))
-	if errors.Is(err, store.ErrFenced) {
+	if errors.Is(err, record.ErrFenced) {
 		return p.fenced(ctx, caller, unknown.Epoch)
 	}
 	if err != nil {

@@ -9,10 +9,10 @@ import (
 	"time"
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
+	"github.com/coditect-ai/coditect-licenses/shared/record/recordtest"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
 	"github.com/coditect-ai/coditect-licenses/shared/seats/seatstest"
-	"github.com/coditect-ai/coditect-licenses/shared/store"
-	"github.com/coditect-ai/coditect-licenses/shared/store/storetest"
 )
 
 // sim runs many operations of several instances at once, one at a time: each
@@ -23,8 +23,8 @@ type sim struct {
 	*testing.T
 	*rand.Rand
 	backend backend
-	record  store.Record
-	memory  *store.Memory // what the record is behind all faults
+	record  record.Record
+	memory  *record.Memory // what the record is behind all faults
 	pools   []*simPool
 	tasks   []*task
 	calm    bool // nothing fails any more
@@ -63,8 +63,8 @@ type simPool struct {
 type taskKey struct{}
 
 func newSim(t *testing.T, seed uint64, b backend) *sim {
-	s := &sim{memory: store.NewMemory(), T: t, Rand: rand.New(rand.NewPCG(seed, 0)), backend: b, customers: newCustomers()}
-	s.record = &lateRecord{sim: s, Faulty: &storetest.Faulty{
+	s := &sim{memory: record.NewMemory(), T: t, Rand: rand.New(rand.NewPCG(seed, 0)), backend: b, customers: newCustomers()}
+	s.record = &lateRecord{sim: s, Faulty: &recordtest.Faulty{
 		Record: s.memory, Before: s.recordBefore, After: s.recordAfter,
 	}}
 	for i := range 5 {
@@ -127,7 +127,7 @@ func (s *sim) recordBefore(ctx context.Context, method string) error {
 	s.yield(ctx)
 	if s.chance(3, 100) {
 		s.note("  record fails before %s", method)
-		return storetest.Outage([]error{store.ErrNotWritten, store.ErrRefused, nil}[s.IntN(3)])
+		return recordtest.Outage([]error{record.ErrNotWritten, record.ErrRefused, nil}[s.IntN(3)])
 	}
 	return nil
 }
@@ -135,7 +135,7 @@ func (s *sim) recordBefore(ctx context.Context, method string) error {
 func (s *sim) recordAfter(ctx context.Context, method string, err error) error {
 	if err == nil && s.chance(2, 100) {
 		s.note("  record fails after %s", method)
-		err = storetest.Outage(nil)
+		err = recordtest.Outage(nil)
 	}
 	s.yield(ctx)
 	return err
@@ -161,7 +161,7 @@ func (s *sim) ledgerAfter(ctx context.Context, method string, err error) error {
 // lateRecord also lets writes land long after their caller has given up, and
 // remembers which releases the record missed.
 type lateRecord struct {
-	*storetest.Faulty
+	*recordtest.Faulty
 	sim *sim
 }
 
@@ -173,7 +173,7 @@ func (r *lateRecord) late(ctx context.Context, name string, write func(context.C
 	r.sim.start(ctx, &task{name: "late " + name}, func(ctx context.Context) {
 		r.sim.note("  late %s: %v", name, write(ctx))
 	})
-	return storetest.Outage(nil)
+	return recordtest.Outage(nil)
 }
 
 func (r *lateRecord) Create(ctx context.Context, c license.Caller, s license.Session) error {
@@ -184,7 +184,7 @@ func (r *lateRecord) Create(ctx context.Context, c license.Caller, s license.Ses
 	return r.Faulty.Create(ctx, c, s)
 }
 
-func (r *lateRecord) End(ctx context.Context, c license.Caller, epoch int64, ends []store.End) error {
+func (r *lateRecord) End(ctx context.Context, c license.Caller, epoch int64, ends []record.End) error {
 	write := func(ctx context.Context) error { return r.Record.End(ctx, c, epoch, ends) }
 	if err := r.late(ctx, "end", write); err != nil {
 		return err
@@ -192,13 +192,13 @@ func (r *lateRecord) End(ctx context.Context, c license.Caller, epoch int64, end
 	return r.Faulty.End(ctx, c, epoch, ends)
 }
 
-func (r *lateRecord) EndNow(ctx context.Context, c license.Caller, epoch int64, end store.End) error {
+func (r *lateRecord) EndNow(ctx context.Context, c license.Caller, epoch int64, end record.End) error {
 	write := func(ctx context.Context) error { return r.Record.EndNow(ctx, c, epoch, end) }
 	err := r.late(ctx, "end of "+end.Session.ID, write)
 	if err == nil {
 		err = r.Faulty.EndNow(ctx, c, epoch, end)
 	}
-	if err != nil && !errors.Is(err, store.ErrFenced) {
+	if err != nil && !errors.Is(err, record.ErrFenced) {
 		r.sim.owed[end.Session.ID] = true
 	}
 	return err

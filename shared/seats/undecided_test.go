@@ -6,15 +6,15 @@ import (
 	"testing"
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
+	"github.com/coditect-ai/coditect-licenses/shared/record/recordtest"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
-	"github.com/coditect-ai/coditect-licenses/shared/store"
-	"github.com/coditect-ai/coditect-licenses/shared/store/storetest"
 )
 
 // TestARefusalWaitsForTheGrantAtWork that took the last seat: is its record down,
 // the seat is free again, and what is to be told is the outage.
 func TestARefusalWaitsForTheGrantAtWork(t *testing.T) {
-	down := storetest.Outage(store.ErrNotWritten)
+	down := recordtest.Outage(record.ErrNotWritten)
 	for name, tt := range map[string]struct {
 		record error
 		want   func(error) bool

@@ -9,10 +9,10 @@ import (
 	"time"
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
+	"github.com/coditect-ai/coditect-licenses/shared/record/recordtest"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
 	"github.com/coditect-ai/coditect-licenses/shared/seats/seatstest"
-	"github.com/coditect-ai/coditect-licenses/shared/store"
-	"github.com/coditect-ai/coditect-licenses/shared/store/storetest"
 )
 
 const (
@@ -27,7 +27,7 @@ type world struct {
 	*testing.T
 	model  *seatstest.Model
 	ledger *seatstest.Faulty
-	record *storetest.Faulty
+	record *recordtest.Faulty
 
 	mu    sync.Mutex
 	calls []string // of ledger and record, in order
@@ -57,7 +57,7 @@ func newWorld(t *testing.T) *world {
 		return err
 	}
 	w.ledger = &seatstest.Faulty{Ledger: w.model, Before: before, After: after}
-	w.record = &storetest.Faulty{Record: store.NewMemory(), Before: before, After: after}
+	w.record = &recordtest.Faulty{Record: record.NewMemory(), Before: before, After: after}
 	return w
 }
 

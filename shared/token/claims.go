@@ -9,8 +9,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/coditect-ai/coditect-licenses/client/licensejwt"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
-	"github.com/coditect-ai/coditect-licenses/shared/token/licensejwt"
 )
 
 // Claims is what a license token says; see [licensejwt.Claims].

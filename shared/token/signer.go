@@ -13,7 +13,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
-	"github.com/coditect-ai/coditect-licenses/shared/token/licensejwt"
+	"github.com/coditect-ai/coditect-licenses/client/licensejwt"
 )
 
 // Signer makes compact JWS with signatures of Cloud KMS. It is safe for

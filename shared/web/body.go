@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/coditect-ai/coditect-licenses/shared/api"
+	"github.com/coditect-ai/coditect-licenses/client/api"
 )
 
 // BodyRule says what body an operation takes.

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coditect-ai/coditect-licenses/shared/api"
+	"github.com/coditect-ai/coditect-licenses/client/api"
 )
 
 // padded is a valid acquire of exactly n bytes.

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"sync"
 
-	"github.com/coditect-ai/coditect-licenses/shared/api"
+	"github.com/coditect-ai/coditect-licenses/client/api"
 )
 
 // crowd counts the requests of known callers that are being worked on, in all and

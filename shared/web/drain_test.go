@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/coditect-ai/coditect-licenses/shared/api"
+	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
 

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coditect-ai/coditect-licenses/shared/api"
+	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
@@ -127,13 +127,13 @@ func TestRetryAfter(t *testing.T) {
 		hint        time.Duration
 		least, most int
 	}{
-		{api.Unavailable, 0, 1, web.RetrySpread},
-		{api.Unavailable, -time.Second, 1, web.RetrySpread},
-		{api.Unavailable, 1, 1, web.RetrySpread},
-		{api.Unavailable, 7500 * time.Millisecond, 8, 7 + web.RetrySpread},
-		{api.Unavailable, 8 * time.Second, 8, 7 + web.RetrySpread},
-		{api.RateLimited, time.Millisecond, 1, web.RetrySpread},
-		{api.RateLimited, 90 * time.Second, 90, 89 + web.RetrySpread},
+		{api.Unavailable, 0, 1, api.RetrySpread},
+		{api.Unavailable, -time.Second, 1, api.RetrySpread},
+		{api.Unavailable, 1, 1, api.RetrySpread},
+		{api.Unavailable, 7500 * time.Millisecond, 8, 7 + api.RetrySpread},
+		{api.Unavailable, 8 * time.Second, 8, 7 + api.RetrySpread},
+		{api.RateLimited, time.Millisecond, 1, api.RetrySpread},
+		{api.RateLimited, 90 * time.Second, 90, 89 + api.RetrySpread},
 		{api.NoSeatsAvailable, 90 * time.Second, 90, 90},
 		{api.NoSeatsAvailable, 90*time.Second + 1, 91, 91},
 		{api.SessionEnded, 0, 0, 0},
@@ -157,12 +157,12 @@ func TestRetryAfterIsSpread(t *testing.T) {
 		seen := map[int]bool{}
 		for range 500 { // one of ten values is missed once in 10^22 runs
 			n, err := strconv.Atoi(b.heartbeatNow().Header().Get("Retry-After"))
-			if err != nil || n < least || n >= least+web.RetrySpread {
-				t.Fatalf("Retry-After = %d, %v; want %d to %d", n, err, least, least+web.RetrySpread-1)
+			if err != nil || n < least || n >= least+api.RetrySpread {
+				t.Fatalf("Retry-After = %d, %v; want %d to %d", n, err, least, least+api.RetrySpread-1)
 			}
 			seen[n] = true
 		}
-		if len(seen) != web.RetrySpread {
+		if len(seen) != api.RetrySpread {
 			t.Errorf("Retry-After took only the values %v: all clients come back at once", seen)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coditect-ai/coditect-licenses/shared/api"
+	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/telemetry"
 	"github.com/coditect-ai/coditect-licenses/shared/web"
@@ -276,7 +276,7 @@ func TestRateLimit(t *testing.T) {
 	for range 3 { // refused requests cost nothing
 		w := send()
 		problem(t, w, api.RateLimited)
-		if after, err := strconv.Atoi(w.Header().Get("Retry-After")); err != nil || after < 1 || after > web.RetrySpread {
+		if after, err := strconv.Atoi(w.Header().Get("Retry-After")); err != nil || after < 1 || after > api.RetrySpread {
 			t.Errorf("Retry-After = %q", w.Header().Get("Retry-After"))
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/coditect-ai/coditect-licenses/shared/api"
+	"github.com/coditect-ai/coditect-licenses/client/api"
 )
 
 // checkLimit is how long all checks of one readiness probe may take together:

@@ -11,7 +11,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/coditect-ai/coditect-licenses/shared/api"
+	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
 
@@ -28,7 +28,7 @@ const (
 )
 
 // OpenAPI is the contract as an OpenAPI 3.1 document, made of [Operations] and
-// the types of shared/api.
+// the types of client/api.
 func OpenAPI() *huma.OpenAPI {
 	registry := huma.NewMapRegistry(schemaPrefix, huma.DefaultSchemaNamer)
 	doc := &huma.OpenAPI{

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/coditect-ai/coditect-licenses/shared/api"
+	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
 
@@ -186,13 +186,6 @@ func (f *fault) wait() int {
 	return RetryAfter(f.code, f.retryAfter, rand.IntN)
 }
 
-// RetrySpread is over how many whole seconds Retry-After spreads clients that
-// were refused in the same moment. Of 100,000 who are, five send 32,000 a second
-// back at once and ten 18,000 (the storm test of client/pace); heartbeats have
-// minutes to spare, while more would be felt by whoever waits for a program to
-// start. Later waves are taken apart by the clients' own backoff.
-const RetrySpread = 10
-
 // RetryAfter is the value of that header, in whole seconds, for an answer with
 // this code; zero sends none. A hint is rounded up, and nobody is told to come
 // earlier: random, [rand.IntN] or a test's, only adds to it.
@@ -206,7 +199,7 @@ func RetryAfter(code api.Code, hint time.Duration, random func(n int) int) int {
 		whole++
 	}
 	if code == api.Unavailable || code == api.RateLimited {
-		return max(whole, 1) + random(RetrySpread)
+		return max(whole, 1) + random(api.RetrySpread)
 	}
 	return max(whole, 0)
 }

@@ -3,7 +3,7 @@
 // line), so that a handler holds only its decision.
 //
 // net/http carries it; huma (github.com/danielgtaylor/huma/v2) reads the
-// schemas out of the types of shared/api, validates bodies by them and holds
+// schemas out of the types of client/api, validates bodies by them and holds
 // the OpenAPI document. Routing and errors are ours, to the letter of the contract.
 package web
 

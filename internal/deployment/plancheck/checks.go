@@ -121,7 +121,7 @@ func (p *plan) exemptions() error {
 	}); err != nil {
 		return err
 	}
-	source, err := os.ReadFile("shared/store/docs.go")
+	source, err := os.ReadFile("shared/record/docs.go")
 	if err != nil {
 		return err
 	}
@@ -129,7 +129,7 @@ func (p *plan) exemptions() error {
 	session, _, _ = strings.Cut(session, "\n}")
 	times := timeField.FindAllStringSubmatch(session, -1)
 	if !found || len(times) == 0 {
-		return errors.New("shared/store/docs.go has no sessionDoc with times any more: tell plancheck where sessions are described")
+		return errors.New("shared/record/docs.go has no sessionDoc with times any more: tell plancheck where sessions are described")
 	}
 	var errs []error
 	for _, m := range times {

@@ -7,8 +7,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/internal/torture/rig"
-	"github.com/coditect-ai/coditect-licenses/shared/api"
 )
 
 // redisKilled: everything Redis knew is gone. Nobody may lose a seat, and none

@@ -14,9 +14,9 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/coditect-ai/coditect-licenses/internal/torture/rig"
-	"github.com/coditect-ai/coditect-licenses/shared/api"
+	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakeidp"
+	"github.com/coditect-ai/coditect-licenses/internal/torture/rig"
 )
 
 const (

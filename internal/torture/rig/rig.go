@@ -12,12 +12,12 @@ import (
 
 	"cloud.google.com/go/firestore"
 
-	"github.com/coditect-ai/coditect-licenses/internal/servers"
-	"github.com/coditect-ai/coditect-licenses/internal/torture/worker"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakeidp"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakekms"
-	"github.com/coditect-ai/coditect-licenses/shared/store"
+	"github.com/coditect-ai/coditect-licenses/internal/servers"
+	"github.com/coditect-ai/coditect-licenses/internal/torture/worker"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
 )
 
 // Topology is how Redis is set up.
@@ -37,7 +37,7 @@ type Pace struct {
 // Shared is what every topology uses: the record, the signer and the issuer.
 type Shared struct {
 	// Record and Client reach the emulator past all faults.
-	Record *store.Firestore
+	Record *record.Firestore
 	Client *firestore.Client
 	KMS    *fakekms.Server
 	IDP    *fakeidp.IDP
@@ -81,12 +81,12 @@ func (s *Shared) open(ctx context.Context) error {
 }
 
 func (s *Shared) openRecord(ctx context.Context) (err error) {
-	s.Client, err = store.Dial(ctx, store.Target{ProjectID: devstack.Project, Emulator: s.emulator})
+	s.Client, err = record.Dial(ctx, record.Target{ProjectID: devstack.Project, Emulator: s.emulator})
 	if err != nil {
 		return err
 	}
 	s.closers = append(s.closers, s.Client.Close)
-	s.Record = store.NewFirestore(s.Client, store.FirestoreOptions{Deadline: emulatorDeadline})
+	s.Record = record.NewFirestore(s.Client, record.FirestoreOptions{Deadline: emulatorDeadline})
 	return s.Record.Ping(ctx)
 }
 

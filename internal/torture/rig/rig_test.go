@@ -11,9 +11,9 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/coditect-ai/coditect-licenses/internal/servers"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack"
-	"github.com/coditect-ai/coditect-licenses/shared/store"
+	"github.com/coditect-ai/coditect-licenses/internal/servers"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
 )
 
 func TestMain(m *testing.M) {
@@ -129,8 +129,8 @@ func TestFailover(t *testing.T) {
 	}
 }
 
-// record is a client behind the gateway, and one beside it.
-func record(t *testing.T) (addr string, direct *firestore.DocumentRef) {
+// behindGateway is a client behind the gateway, and one beside it.
+func behindGateway(t *testing.T) (addr string, direct *firestore.DocumentRef) {
 	t.Helper()
 	emulator := servers.Firestore(t)
 	s := &Shared{emulator: emulator}
@@ -152,7 +152,7 @@ func document(t *testing.T, addr string) *firestore.DocumentRef {
 
 func dial(t *testing.T, addr string) *firestore.Client {
 	t.Helper()
-	c, err := store.Dial(t.Context(), store.Target{ProjectID: devstack.Project, Emulator: addr})
+	c, err := record.Dial(t.Context(), record.Target{ProjectID: devstack.Project, Emulator: addr})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +163,7 @@ func dial(t *testing.T, addr string) *firestore.Client {
 // TestGatewayWounds: of two transactions that read and write one document the
 // older commits at once, and the younger is aborted, which its client repeats.
 func TestGatewayWounds(t *testing.T) {
-	addr, direct := record(t)
+	addr, direct := behindGateway(t)
 	older, younger := document(t, addr), document(t, addr)
 	olderRead, youngerRead := make(chan struct{}), make(chan struct{})
 	write := func(doc *firestore.DocumentRef, c *firestore.Client, hasRead, wait chan struct{}, attempts int) error {
@@ -202,7 +202,7 @@ func TestGatewayWounds(t *testing.T) {
 
 // TestGatewayForgetsTheDead: a transaction whose client is gone holds up nobody.
 func TestGatewayForgetsTheDead(t *testing.T) {
-	addr, _ := record(t)
+	addr, _ := behindGateway(t)
 	p, err := newProxy("firestore", addr)
 	if err != nil {
 		t.Fatal(err)

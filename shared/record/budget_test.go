@@ -1,0 +1,166 @@
+package record_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"testing"
+
+	"cloud.google.com/go/firestore"
+
+	"github.com/coditect-ai/coditect-licenses/internal/servers"
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
+)
+
+// cost is what a method may cost on the wire; docs/architecture.md promises it.
+type cost struct {
+	name          string
+	call          func(ctx context.Context) error
+	calls         map[string]int
+	reads, writes int
+}
+
+// TestBudget runs the methods one after the other and counts.
+func TestBudget(t *testing.T) {
+	r, w := wired(t)
+	for _, step := range slices.Concat(ledgerCosts(r), sessionCosts(r), listCosts(r)) {
+		must(t, step.call(t.Context()))
+		wantCost(t, w, step)
+	}
+}
+
+// TestNothingIsSentInVain: what is refused for its form is not even asked about.
+func TestNothingIsSentInVain(t *testing.T) {
+	r, w := wired(t)
+	for name, call := range map[string]func(ctx context.Context) error{
+		"too many ends": func(ctx context.Context) error { return r.End(ctx, acme(), 1, ends(record.MaxEnds+1)) },
+		"a broken end":  func(ctx context.Context) error { return r.End(ctx, acme(), 1, []record.End{{}}) },
+		"a broken id":   func(ctx context.Context) error { return errorOf(r.Session(ctx, acme(), "a/b")) },
+	} {
+		if err := call(t.Context()); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+		wantCost(t, w, cost{name: name})
+	}
+	must(t, r.End(t.Context(), acme(), 1, nil))
+	wantCost(t, w, cost{name: "no ends"})
+}
+
+func wantCost(t *testing.T, w *wire, want cost) {
+	t.Helper()
+	calls, reads, writes := w.spent()
+	if !maps.Equal(calls, want.calls) || reads != want.reads || writes != want.writes {
+		t.Errorf("%s: %v, %d read, %d written; want %v, %d, %d",
+			want.name, calls, reads, writes, want.calls, want.reads, want.writes)
+	}
+}
+
+// transaction is the calls of every transaction that succeeds at once.
+func transaction() map[string]int {
+	return map[string]int{"BeginTransaction": 1, "BatchGetDocuments": 1, "Commit": 1}
+}
+
+func ledgerCosts(r record.Record) []cost {
+	openEpoch := func(ctx context.Context) error { return errorOf(r.OpenEpoch(ctx, acme(), "n")) }
+	return []cost{
+		{"open an epoch", openEpoch, transaction(), 1, 1},
+		{"open it again", openEpoch, transaction(), 1, 0},
+	}
+}
+
+func sessionCosts(r record.Record) []cost {
+	create := func(ctx context.Context) error { return r.Create(ctx, acme(), grant()) }
+	again := map[string]int{"BeginTransaction": 1, "BatchGetDocuments": 2, "Commit": 1, "Rollback": 1}
+	end := func(ctx context.Context) error { return r.End(ctx, acme(), 1, ends(3)) }
+	endNow := func(ctx context.Context) error { return r.EndNow(ctx, acme(), 0, endOf(grant())) }
+	session := func(ctx context.Context) error { return errorOf(r.Session(ctx, acme(), sessionID)) }
+	return []cost{
+		{"create", create, transaction(), 1, 1},
+		{"create again", create, again, 2, 1},
+		{"end three", end, transaction(), 1, 3},
+		{"end now", endNow, map[string]int{"Commit": 1}, 0, 1},
+		{"session", session, map[string]int{"BatchGetDocuments": 1}, 1, 0},
+	}
+}
+
+func listCosts(r record.Record) []cost {
+	query := map[string]int{"RunQuery": 1}
+	put := func(ctx context.Context) error { return r.PutOrganization(ctx, acme(), license.Organization{}) }
+	putLicense := func(ctx context.Context) error { return r.PutLicense(ctx, acme(), license.License{ID: "l"}) }
+	entitlements := func(ctx context.Context) error { return errorOf(r.Entitlements(ctx, acme())) }
+	count := func(ctx context.Context) error { return errorOf(r.CountActive(ctx, acme())) }
+	list := func(ctx context.Context) error { return r.ActiveSessions(ctx, acme(), nil) }
+	organizations := func(ctx context.Context) error { return errorOf(r.OrganizationIDs(ctx, "a", 9)) }
+	return []cost{
+		{"put an organization", put, map[string]int{"Commit": 1}, 0, 1},
+		{"put a license", putLicense, transaction(), 1, 1},
+		{"entitlements", entitlements, map[string]int{"BatchGetDocuments": 1, "RunQuery": 1}, 1, 0},
+		{"count", count, map[string]int{"RunAggregationQuery": 1}, 0, 0},
+		{"list", list, query, 0, 0},
+		{"organizations", organizations, query, 0, 0},
+		{"ping", r.Ping, query, 0, 0},
+	}
+}
+
+// ends are ends of that many different sessions.
+func ends(n int) []record.End {
+	all := make([]record.End, n)
+	for i := range all {
+		s := grant()
+		s.ID = fmt.Sprintf("%s%03d", sessionID[:33], i)
+		all[i] = endOf(s)
+	}
+	return all
+}
+
+func errorOf[T any](_ T, err error) error { return err }
+
+// TestNoCompositeIndexIsNeeded asks the emulator which composite indexes the
+// queries would need in production: a deployment has none.
+func TestNoCompositeIndexIsNeeded(t *testing.T) {
+	addr, project := servers.Firestore(t), freshProject()
+	client, err := record.Dial(t.Context(), record.Target{ProjectID: project, Emulator: addr})
+	must(t, err)
+	closeAfter(t, client)
+	r := record.NewFirestore(client, record.FirestoreOptions{})
+	open(t, r)
+	must(t, r.PutOrganization(t.Context(), acme(), license.Organization{}))
+	must(t, r.PutLicense(t.Context(), acme(), license.License{ID: "l"}))
+	must(t, r.Create(t.Context(), acme(), grant()))
+	must(t, errorOf(r.Entitlements(t.Context(), acme())))
+	must(t, errorOf(r.CountActive(t.Context(), acme())))
+	must(t, errorOf(r.OrganizationIDs(t.Context(), "a", 1)))
+	must(t, r.ActiveSessions(t.Context(), acme(), func([]license.Session) error { return nil }))
+	if needed := compositeIndexes(t, addr, project); len(needed) != 0 {
+		t.Errorf("composite indexes needed: %s", needed)
+	}
+
+	// The emulator does report a query that needs one.
+	query := client.Collection("orgs/acme/sessions").Where("status", "==", "active").OrderBy("acquired_at", firestore.Asc)
+	must(t, errorOf(query.Documents(t.Context()).GetAll()))
+	if needed := compositeIndexes(t, addr, project); len(needed) == 0 {
+		t.Error("the emulator reports no index where one is needed: this test proves nothing")
+	}
+}
+
+func compositeIndexes(t *testing.T, addr, project string) []json.RawMessage {
+	t.Helper()
+	url := fmt.Sprintf("http://%s/emulator/v1/projects/%s:indexUsage?database=projects/%s/databases/(default)", addr, project, project)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	must(t, err)
+	response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(request)
+	must(t, err)
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s", url, response.Status)
+	}
+	var usage struct {
+		Reports []json.RawMessage `json:"reports"`
+	}
+	must(t, json.NewDecoder(response.Body).Decode(&usage))
+	return usage.Reports
+}

@@ -1,0 +1,53 @@
+package record_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
+	"github.com/coditect-ai/coditect-licenses/shared/record/recordtest"
+)
+
+// TestNobodyWaitsForAHangingStore who has a stale answer to fall back on: half a
+// second, not the deadline, and whoever has none still waits.
+func TestNobodyWaitsForAHangingStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		memory := record.NewMemory()
+		must(t, memory.PutOrganization(t.Context(), acme(), license.Organization{MaxConcurrentSeats: 7}))
+		hanging := false
+		faulty := &recordtest.Faulty{Record: memory, Before: func(ctx context.Context, _ string) error {
+			if !hanging {
+				return nil
+			}
+			<-ctx.Done()
+			return recordtest.Outage(nil)
+		}}
+		cache := record.NewCache(faulty, 30*time.Second, time.Now)
+		ask := func() (took time.Duration, err error) {
+			start := time.Now()
+			e, err := cache.Recent(t.Context(), acme())
+			if err == nil && e.Organization.MaxConcurrentSeats != 7 {
+				t.Errorf("answered %+v", e)
+			}
+			return time.Since(start), err
+		}
+		if _, err := ask(); err != nil {
+			t.Fatal(err)
+		}
+		hanging = true
+		<-time.After(31 * time.Second) // the bubble's clock
+		for range 20 {
+			if took, err := ask(); err != nil || took > 500*time.Millisecond {
+				t.Errorf("%v after %s, want the stale entry within half a second", err, took)
+			}
+			<-time.After(300 * time.Millisecond)
+		}
+		<-time.After(record.StaleFor)
+		if took, err := ask(); err == nil || took != 5*time.Second {
+			t.Errorf("%v after %s, want the failure at the deadline", err, took)
+		}
+	})
+}

@@ -1,0 +1,200 @@
+package record
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+)
+
+// organizationDoc is orgs/{organization}.
+type organizationDoc struct {
+	Name               string `firestore:"name"`
+	Slug               string `firestore:"slug"`
+	SubscriptionTier   string `firestore:"subscription_tier"`
+	MaxConcurrentSeats int    `firestore:"max_concurrent_seats"`
+	Status             string `firestore:"status"`
+}
+
+func organizationToDoc(o license.Organization) organizationDoc {
+	return organizationDoc{
+		Name: o.Name, Slug: o.Slug, SubscriptionTier: o.SubscriptionTier,
+		MaxConcurrentSeats: o.MaxConcurrentSeats, Status: string(o.Status),
+	}
+}
+
+func (d organizationDoc) organization(id string) license.Organization {
+	return license.Organization{
+		ID: id, Name: d.Name, Slug: d.Slug, SubscriptionTier: d.SubscriptionTier,
+		MaxConcurrentSeats: d.MaxConcurrentSeats, Status: license.Status(d.Status),
+	}
+}
+
+// licenseDoc is orgs/{organization}/licenses/{license}.
+type licenseDoc struct {
+	Product      string    `firestore:"product"`
+	Plan         string    `firestore:"plan"`
+	MaxSeats     int       `firestore:"max_seats"`
+	Status       string    `firestore:"status"`
+	ExpiresAt    time.Time `firestore:"expires_at,omitempty"` // absent: never
+	Entitlements []string  `firestore:"entitlements"`
+}
+
+func licenseToDoc(l license.License) licenseDoc {
+	return licenseDoc{
+		Product: l.Product, Plan: l.Plan, MaxSeats: l.MaxSeats, Status: string(l.Status),
+		ExpiresAt: recordTime(l.ExpiresAt), Entitlements: slices.Clone(l.Entitlements),
+	}
+}
+
+func (d licenseDoc) license(organizationID, id string) license.License {
+	return license.License{
+		ID: id, OrganizationID: organizationID, Product: d.Product, Plan: d.Plan, MaxSeats: d.MaxSeats,
+		Status: license.Status(d.Status), ExpiresAt: recordTime(d.ExpiresAt), Entitlements: slices.Clone(d.Entitlements),
+	}
+}
+
+// ledgerDoc is orgs/{organization}/ledger/state.
+type ledgerDoc struct {
+	Epoch     int64  `firestore:"epoch"`
+	LastNonce string `firestore:"last_nonce"`
+}
+
+// sessionDoc is orgs/{organization}/sessions/{session}. last_heartbeat_at and
+// expires_at are as known at acquire and at the end: heartbeats write nothing.
+type sessionDoc struct {
+	Status          string    `firestore:"status"`
+	EndedReason     string    `firestore:"ended_reason"`
+	LicenseID       string    `firestore:"license_id"`
+	UserID          string    `firestore:"user_id"`
+	HardwareID      string    `firestore:"hardware_id"`
+	InstanceID      string    `firestore:"instance_id"`
+	Client          clientDoc `firestore:"client"`
+	AcquiredAt      time.Time `firestore:"acquired_at"`
+	LastHeartbeatAt time.Time `firestore:"last_heartbeat_at"`
+	ExpiresAt       time.Time `firestore:"expires_at"`
+	EndedAt         time.Time `firestore:"ended_at"`
+	// PurgeAt is for Firestore's TTL policy alone: see [RetainEnded].
+	PurgeAt time.Time `firestore:"purge_at"`
+	Epoch   int64     `firestore:"epoch"`
+}
+
+type clientDoc struct {
+	Name     string `firestore:"name"`
+	Version  string `firestore:"version"`
+	Hostname string `firestore:"hostname"`
+}
+
+// sessionToDoc takes the session as the record will have it: active, or ended
+// with what the end knows.
+func sessionToDoc(s license.Session) sessionDoc {
+	d := sessionDoc{
+		Status: string(s.Status), LicenseID: s.LicenseID, UserID: s.UserID,
+		HardwareID: s.HardwareID, InstanceID: s.InstanceID, Client: clientToDoc(s.Client),
+		AcquiredAt: recordTime(s.AcquiredAt), LastHeartbeatAt: recordTime(s.LastHeartbeatAt),
+		ExpiresAt: recordTime(s.ExpiresAt), Epoch: s.Epoch,
+	}
+	if s.Status == license.SessionEnded {
+		d.EndedReason, d.EndedAt = string(s.EndedReason), recordTime(s.EndedAt)
+		d.PurgeAt = d.EndedAt.Add(RetainEnded)
+	}
+	return d
+}
+
+// clientToDoc replaces what is not UTF-8: it is a stranger's free text, and
+// the wire format refuses the whole document for one bad byte in it.
+func clientToDoc(c license.Client) clientDoc {
+	valid := func(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+	return clientDoc{Name: valid(c.Name), Version: valid(c.Version), Hostname: valid(c.Hostname)}
+}
+
+func (d sessionDoc) session(organizationID, id string) license.Session {
+	return license.Session{
+		ID: id, OrganizationID: organizationID,
+		Holder: license.Holder{
+			LicenseID: d.LicenseID, UserID: d.UserID, HardwareID: d.HardwareID, InstanceID: d.InstanceID,
+		},
+		Client:     license.Client(d.Client),
+		AcquiredAt: d.AcquiredAt, LastHeartbeatAt: d.LastHeartbeatAt, ExpiresAt: d.ExpiresAt,
+		Status: license.SessionStatus(d.Status), EndedAt: d.EndedAt,
+		EndedReason: license.EndReason(d.EndedReason), Epoch: d.Epoch,
+	}
+}
+
+// fields lists what the document says, without empty values: merged over an
+// existing document it adds and changes but empties nothing.
+func (d sessionDoc) fields() map[string]any {
+	client, all := map[string]any{}, map[string]any{}
+	put(client, "name", d.Client.Name)
+	put(client, "version", d.Client.Version)
+	put(client, "hostname", d.Client.Hostname)
+	if len(client) > 0 {
+		all["client"] = client
+	}
+	put(all, "status", d.Status)
+	put(all, "ended_reason", d.EndedReason)
+	put(all, "license_id", d.LicenseID)
+	put(all, "user_id", d.UserID)
+	put(all, "hardware_id", d.HardwareID)
+	put(all, "instance_id", d.InstanceID)
+	put(all, "acquired_at", d.AcquiredAt)
+	put(all, "last_heartbeat_at", d.LastHeartbeatAt)
+	put(all, "expires_at", d.ExpiresAt)
+	put(all, "ended_at", d.EndedAt)
+	put(all, "purge_at", d.PurgeAt)
+	put(all, "epoch", d.Epoch)
+	return all
+}
+
+func put[T comparable](fields map[string]any, name string, value T) {
+	var empty T
+	if value != empty {
+		fields[name] = value
+	}
+}
+
+// over is the same merge on values: what d does not say stays as old has it.
+func (d sessionDoc) over(old sessionDoc) sessionDoc {
+	return sessionDoc{
+		Status: cmp.Or(d.Status, old.Status), EndedReason: cmp.Or(d.EndedReason, old.EndedReason),
+		LicenseID: cmp.Or(d.LicenseID, old.LicenseID), UserID: cmp.Or(d.UserID, old.UserID),
+		HardwareID: cmp.Or(d.HardwareID, old.HardwareID), InstanceID: cmp.Or(d.InstanceID, old.InstanceID),
+		Client: clientDoc{
+			Name:     cmp.Or(d.Client.Name, old.Client.Name),
+			Version:  cmp.Or(d.Client.Version, old.Client.Version),
+			Hostname: cmp.Or(d.Client.Hostname, old.Client.Hostname),
+		},
+		AcquiredAt:      cmp.Or(d.AcquiredAt, old.AcquiredAt),
+		LastHeartbeatAt: cmp.Or(d.LastHeartbeatAt, old.LastHeartbeatAt),
+		ExpiresAt:       cmp.Or(d.ExpiresAt, old.ExpiresAt),
+		EndedAt:         cmp.Or(d.EndedAt, old.EndedAt), PurgeAt: cmp.Or(d.PurgeAt, old.PurgeAt),
+		Epoch: cmp.Or(d.Epoch, old.Epoch),
+	}
+}
+
+// activeDoc is what Create records, whatever status and end it is handed.
+func activeDoc(s license.Session) sessionDoc {
+	s.Status = license.SessionActive
+	return sessionToDoc(s)
+}
+
+// endedDoc is what an end records.
+func endedDoc(end End) (sessionDoc, error) {
+	s := end.Session
+	if s.EndedAt.IsZero() || s.EndedReason == "" {
+		return sessionDoc{}, ErrIncompleteEnd
+	}
+	s.Status = license.SessionEnded
+	return sessionToDoc(s), nil
+}
+
+// recordTime is a time as Firestore gives it back: UTC, whole microseconds. A
+// zero time stays the zero value, so that it is recognised as empty.
+func recordTime(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return t.UTC().Truncate(time.Microsecond)
+}

@@ -1,0 +1,82 @@
+package record
+
+import (
+	"context"
+	"fmt"
+
+	"cloud.google.com/go/firestore"
+
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+)
+
+// Entitlements implements [Record]. The organization and its licenses are two
+// reads, not one snapshot: a change between them is a change at that moment.
+func (f *Firestore) Entitlements(ctx context.Context, caller license.Caller) (license.Entitlements, error) {
+	t, err := f.tenant(caller)
+	if err != nil {
+		return license.Entitlements{}, err
+	}
+	snapshot, err := f.get(ctx, t.organization)
+	switch {
+	case err != nil:
+		return license.Entitlements{}, err
+	case snapshot == nil:
+		return license.Entitlements{}, license.ErrOrganizationNotFound
+	}
+	var doc organizationDoc
+	if err := snapshot.DataTo(&doc); err != nil {
+		return license.Entitlements{}, fmt.Errorf("organization record: %w", err)
+	}
+	licenses, err := f.readLicenses(ctx, t)
+	if err != nil {
+		return license.Entitlements{}, err
+	}
+	return license.Entitlements{Organization: doc.organization(t.id), Licenses: licenses}, nil
+}
+
+func (f *Firestore) readLicenses(ctx context.Context, t tenant) ([]license.License, error) {
+	snapshots, err := f.query(ctx, t.licenses().OrderBy(firestore.DocumentID, firestore.Asc))
+	if err != nil {
+		return nil, err
+	}
+	licenses := make([]license.License, len(snapshots))
+	for i, snapshot := range snapshots {
+		var doc licenseDoc
+		if err := snapshot.DataTo(&doc); err != nil {
+			return nil, fmt.Errorf("license record %s: %w", snapshot.Ref.ID, err)
+		}
+		licenses[i] = doc.license(t.id, snapshot.Ref.ID)
+	}
+	return licenses, nil
+}
+
+// PutOrganization implements [Record].
+func (f *Firestore) PutOrganization(ctx context.Context, caller license.Caller, org license.Organization) error {
+	t, err := f.tenant(caller)
+	if err != nil {
+		return err
+	}
+	return f.set(ctx, t.organization, organizationToDoc(org))
+}
+
+// PutLicense implements [Record].
+func (f *Firestore) PutLicense(ctx context.Context, caller license.Caller, lic license.License) error {
+	t, err := f.tenant(caller)
+	if err != nil {
+		return err
+	}
+	ref, err := t.license(lic.ID)
+	if err != nil {
+		return err
+	}
+	return f.transact(ctx, func(tx *firestore.Transaction) error {
+		owners, err := tx.GetAll([]*firestore.DocumentRef{t.organization})
+		if err != nil {
+			return err
+		}
+		if !owners[0].Exists() {
+			return decision{license.ErrOrganizationNotFound}
+		}
+		return tx.Set(ref, licenseToDoc(lic))
+	})
+}

@@ -1,0 +1,116 @@
+package record
+
+import (
+	"context"
+	"fmt"
+
+	"cloud.google.com/go/firestore"
+	"cloud.google.com/go/firestore/apiv1/firestorepb"
+
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+)
+
+// pageSize is how many sessions one query reads: some 200 kB, within a call's
+// deadline on any connection.
+const pageSize = 300
+
+// ActiveSessions implements [Record]. Pages are ordered by document id, a
+// position that no change of other sessions can move: nothing active
+// throughout is skipped or seen twice. Equality on one field with the
+// document id as order is served by the built-in index.
+func (f *Firestore) ActiveSessions(
+	ctx context.Context, caller license.Caller, visit func([]license.Session) error,
+) error {
+	t, err := f.tenant(caller)
+	if err != nil {
+		return err
+	}
+	pages := t.active().OrderBy(firestore.DocumentID, firestore.Asc).Limit(pageSize)
+	for page := pages; ; {
+		snapshots, err := f.query(ctx, page)
+		if err != nil || len(snapshots) == 0 {
+			return err
+		}
+		if err := visitPage(t, snapshots, visit); err != nil || len(snapshots) < pageSize {
+			return err
+		}
+		page = pages.StartAfter(snapshots[len(snapshots)-1].Ref.ID)
+	}
+}
+
+func visitPage(t tenant, snapshots []*firestore.DocumentSnapshot, visit func([]license.Session) error) error {
+	batch := make([]license.Session, len(snapshots))
+	for i, snapshot := range snapshots {
+		session, err := readSession(t, snapshot)
+		if err != nil {
+			return err
+		}
+		batch[i] = session
+	}
+	return visit(batch)
+}
+
+// CountActive implements [Record].
+func (f *Firestore) CountActive(ctx context.Context, caller license.Caller) (int, error) {
+	t, err := f.tenant(caller)
+	if err != nil {
+		return 0, err
+	}
+	const alias = "active"
+	query := t.active()
+	var result firestore.AggregationResult
+	err = f.read(ctx, func(ctx context.Context) (err error) {
+		result, err = query.NewAggregationQuery().WithCount(alias).Get(ctx)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	count, ok := result[alias].(*firestorepb.Value)
+	if !ok {
+		return 0, fmt.Errorf("count of active sessions: answered %T", result[alias])
+	}
+	return int(count.GetIntegerValue()), nil
+}
+
+func (t tenant) active() firestore.Query {
+	return t.sessions().Where("status", "==", string(license.SessionActive))
+}
+
+// OrganizationIDs implements [Record].
+func (f *Firestore) OrganizationIDs(ctx context.Context, after string, limit int) ([]string, error) {
+	if after != "" && !validDocumentID(after) {
+		return nil, license.ErrOrganizationNotFound
+	}
+	if limit < 1 {
+		return nil, nil
+	}
+	query := f.client.Collection(organizationsCollection).Select().OrderBy(firestore.DocumentID, firestore.Asc).Limit(limit)
+	if after != "" {
+		query = query.StartAfter(after)
+	}
+	snapshots, err := f.query(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]string, len(snapshots))
+	for i, snapshot := range snapshots {
+		ids[i] = snapshot.Ref.ID
+	}
+	return ids, nil
+}
+
+// Ping implements [Record], at the price of one read.
+func (f *Firestore) Ping(ctx context.Context) error {
+	_, err := f.OrganizationIDs(ctx, "", 1)
+	return err
+}
+
+func (f *Firestore) query(ctx context.Context, query firestore.Query) ([]*firestore.DocumentSnapshot, error) {
+	var snapshots []*firestore.DocumentSnapshot
+	err := f.read(ctx, func(ctx context.Context) (err error) {
+		snapshots, err = query.Documents(ctx).GetAll()
+		return err
+	})
+	return snapshots, err
+}

@@ -1,0 +1,136 @@
+// Package record is the record: organizations, licenses and sessions in
+// Firestore, scoped to the caller's organization by construction.
+//
+// Redis counts; the record survives it. The seat ledger can always be rebuilt
+// from the active sessions here, and two rules keep that true: a session is
+// recorded before its grant is announced, and its end before it is acted on.
+package record
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+)
+
+// Errors of the session methods.
+var (
+	// ErrFenced: the ledger's epoch is no longer the one given (or no epoch was
+	// ever opened); nothing was written. What was decided under the old epoch
+	// must be decided again.
+	ErrFenced = errors.New("the seat ledger's epoch has moved on")
+	// ErrEnded: the session's record is ended; it can never be active again.
+	ErrEnded = errors.New("the session's record has ended")
+	// ErrNotWritten marks failures after which it is certain that nothing was
+	// written and nothing will be: the write was never sent. An unavailable
+	// store whose error carries neither this mark nor [ErrRefused] leaves the
+	// outcome of a write unknown: it may be there, or still come.
+	ErrNotWritten = errors.New("nothing was written")
+	// ErrRefused marks failures in which the store answered every attempt at
+	// the write with a refusal (permission, quota, contention): nothing was
+	// written by this call and nothing will be.
+	ErrRefused = errors.New("the write was refused")
+	// ErrTooManyEnds: more than [MaxEnds] ends in one call; nothing was sent.
+	ErrTooManyEnds = errors.New("too many ends in one call")
+	// ErrIncompleteEnd: an end without its time or its reason, which repeats
+	// could not agree on; nothing was sent.
+	ErrIncompleteEnd = errors.New("an end needs its time and its reason")
+)
+
+// MaxEnds is how many sessions one [Record.End] takes: Firestore's long-standing
+// limit of 500 writes in a transaction, with room to spare.
+const MaxEnds = 400
+
+// End is the end of one session. Repeating an End, from any process, writes the
+// same document: all of it comes from the seat ledger. Ends are merged into the
+// record: what the ledger does not know (empty values) keeps what was recorded.
+// Of two different ends of one session the later write tells the reason.
+type End struct {
+	// Session carries what the ledger knows of the session; EndedAt and
+	// EndedReason are set ([ErrIncompleteEnd] otherwise). Its Status and
+	// OrganizationID are not looked at.
+	Session license.Session
+}
+
+// Record is what the service remembers. Every method is scoped to
+// caller.OrganizationID and answers for another organization's ids exactly as
+// for ids that do not exist. An id that cannot be one (empty, "..", with a
+// slash, …) names nothing: license.ErrOrganizationNotFound,
+// license.ErrLicenseNotFound or license.ErrSessionNotFound, also from the
+// methods that write, before anything is sent.
+//
+// Each method needs a context with a deadline (and has a shorter one of its
+// own) and returns [*license.UnavailableError] (Backend "firestore") when the
+// store cannot be reached; from methods that write it wraps [ErrNotWritten] or
+// [ErrRefused] where that is certain. Every write may be repeated. What is
+// passed in and answered is copied: nobody shares slices with the record.
+// recordtest.Run enforces this contract on every implementation.
+type Record interface {
+	// Entitlements reads the organization and all its licenses, ascending by
+	// id. license.ErrOrganizationNotFound if there is none.
+	Entitlements(ctx context.Context, caller license.Caller) (license.Entitlements, error)
+
+	// PutOrganization creates or replaces the caller's organization; its ID is
+	// caller.OrganizationID, whatever org.ID says.
+	PutOrganization(ctx context.Context, caller license.Caller, org license.Organization) error
+	// PutLicense creates or replaces a license of the caller's organization,
+	// which must exist (license.ErrOrganizationNotFound).
+	PutLicense(ctx context.Context, caller license.Caller, lic license.License) error
+
+	// OpenEpoch is the first step of a rebuild. If nonce is not the last one
+	// seen, the epoch is raised by one (an organization never rebuilt before
+	// gets 1) and the nonce remembered; either way the current epoch is
+	// answered. So any number of rebuilders of one Redis incarnation agree on
+	// one epoch, and everything decided under an older one is fenced from then on.
+	OpenEpoch(ctx context.Context, caller license.Caller, nonce string) (epoch int64, err error)
+
+	// Create records a session as active if the ledger's epoch is s.Epoch and
+	// the session has no record. A record that is already active counts as
+	// success and is left as it is: it is a retry of our own or a second request
+	// of the same holder, and what the caller needs to know, that the session
+	// would survive the loss of Redis, is true. The epoch that record was made
+	// under does not matter: a rebuild keeps sessions granted under older epochs,
+	// and their holders' repeated acquires come here with the current one.
+	// ErrFenced, ErrEnded. One read and one write on the usual path.
+	Create(ctx context.Context, caller license.Caller, s license.Session) error
+
+	// End records up to [MaxEnds] sessions as ended in one transaction if the
+	// epoch still is the given one, else ErrFenced and nothing is written; more
+	// are ErrTooManyEnds, none are nothing to do (and no call). A
+	// session without a record gets one that is ended from the start (a
+	// tombstone), so that a create still on its way cannot succeed later.
+	// One read, and one write per session.
+	End(ctx context.Context, caller license.Caller, epoch int64, ends []End) error
+
+	// EndNow records one session as ended: the release of a seat its holder gave
+	// back. With an epoch it is End for one session. Epoch 0 is no fence, one
+	// write and no read: for what is owed, which no rebuild brings back.
+	EndNow(ctx context.Context, caller license.Caller, epoch int64, end End) error
+
+	// Session reads one session; license.ErrSessionNotFound if the caller's
+	// organization has none by that id.
+	Session(ctx context.Context, caller license.Caller, id string) (license.Session, error)
+
+	// ActiveSessions calls visit with batches of the organization's active
+	// sessions until all were seen or visit fails. Sessions active during the
+	// whole call are seen exactly once.
+	ActiveSessions(ctx context.Context, caller license.Caller, visit func([]license.Session) error) error
+
+	// CountActive counts the active sessions without reading them.
+	CountActive(ctx context.Context, caller license.Caller) (int, error)
+
+	// OrganizationIDs lists up to limit organization ids greater than after,
+	// ascending: for the reaper's sweep, which walks all tenants. An `after`
+	// that cannot be an id is license.ErrOrganizationNotFound; empty starts
+	// from the first. A limit below 1 lists none.
+	OrganizationIDs(ctx context.Context, after string, limit int) ([]string, error)
+
+	// Ping reports whether the store answers.
+	Ping(ctx context.Context) error
+}
+
+// RetainEnded is how long ended sessions are kept before Firestore's TTL policy
+// on purge_at may delete them (housekeeping only): long enough for a yearly
+// audit and its argument.
+const RetainEnded = 400 * 24 * time.Hour
