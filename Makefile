@@ -33,9 +33,11 @@ test-tools: ## install the servers the tests need: redis-server, the Firestore e
 test: test-tools ## every test under the race detector, and the coverage bound
 	$(GO) test -race -timeout 15m -coverprofile=$(COVERAGE_FILE) -coverpkg=./functions/...,./shared/... ./...
 	./scripts/check-coverage.sh $(COVERAGE_FILE) $(MIN_COVERAGE)
+	$(GO) -C client test -race -timeout 15m ./...
+	$(GO) -C proof test -race -timeout 15m ./...
 
 mutants: test-tools ## break each guard of the protocol in turn; a test must notice
-	$(GO) run ./cmd/mutants
+	$(GO) -C proof run ./cmd/mutants
 
 terraform: ## check terraform/ with no cloud: schema, tests, policies, plans
 	./scripts/check-terraform.sh
@@ -62,14 +64,14 @@ image: ## a plain container image by the Dockerfile, where there is Docker (docs
 fmt: ## format the Go files
 	$(GO) run $(GOFUMPT) -w .
 
-bench: ## measure the service under load (cmd/bench)
-	$(GO) run ./cmd/bench
+bench: ## measure the service under load (proof/cmd/bench)
+	$(GO) -C proof run ./cmd/bench
 
 torture: test-tools ## break everything around the service, check every promise (SEED= DURATION=3m TOPOLOGY=both|replica|cluster)
-	$(GO) run ./cmd/torture --seed $(SEED) --duration $(DURATION) --topology $(TOPOLOGY)
+	$(GO) -C proof run ./cmd/torture --seed $(SEED) --duration $(DURATION) --topology $(TOPOLOGY)
 
 drills: test-tools ## play four outages one by one and print what they cost (about four minutes)
-	$(GO) run ./cmd/torture drill
+	$(GO) -C proof run ./cmd/torture drill
 
 model: ## check the written model of the protocol with spin
-	./scripts/model.sh
+	./proof/model/check.sh

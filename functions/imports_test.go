@@ -92,7 +92,7 @@ func forbidden(from, to string) string {
 		return "only the root, functions itself and devstack import functions"
 	case within(from, "functions") && from != "functions" && within(to, "functions"):
 		return "no function imports another"
-	case within(to, "internal/devstack") && !within(from, "internal/devstack") && !within(from, "cmd") && !within(from, "client") && !within(from, "internal/torture"):
+	case within(to, "internal/devstack") && !within(from, "internal/devstack") && !within(from, "cmd") && !within(from, "client") && !within(from, "proof/torture"):
 		return "only commands, the torture run and the SDK's test kit run on the local stack"
 	case within(to, "cmd"), to == "" && !within(from, "cmd"):
 		return "nothing imports a program"

@@ -1,5 +1,5 @@
 # What is watched, who is told, and what it may cost. That the filters match what
-# the code writes is proven by internal/deployment, on real lines.
+# the code writes is proven by proof/deployment, on real lines.
 mock_provider "google" {}
 
 variables {

@@ -1,0 +1,210 @@
+package rig
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"cloud.google.com/go/firestore"
+
+	"github.com/coditect-ai/coditect-licenses/internal/devstack"
+	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakeidp"
+	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakekms"
+	"github.com/coditect-ai/coditect-licenses/internal/servers"
+	"github.com/coditect-ai/coditect-licenses/proof/torture/worker"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
+)
+
+// Topology is how Redis is set up.
+type Topology string
+
+// The topologies.
+const (
+	Replica Topology = "replica" // a primary with a replica
+	Cluster Topology = "cluster" // three masters
+)
+
+// Pace is how fast everything goes.
+type Pace struct {
+	SessionTTL, TokenTTL, BackendDeadline, RequestDeadline, EntitlementCacheTTL time.Duration
+}
+
+// Shared is what every topology uses: the record, the signer and the issuer.
+type Shared struct {
+	// Record and Client reach the emulator past all faults.
+	Record *record.Firestore
+	Client *firestore.Client
+	KMS    *fakekms.Server
+	IDP    *fakeidp.IDP
+
+	emulator, firestore, kms, idp string
+	closers                       []func() error
+	serving                       sync.WaitGroup
+}
+
+// emulatorDeadline is for the run's own looks at the emulator.
+const emulatorDeadline = 20 * time.Second
+
+// StartShared starts them. Close it.
+func StartShared(ctx context.Context) (_ *Shared, err error) {
+	s := &Shared{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	addr, stop, err := servers.StartFirestore() //nolint:contextcheck // bounded by itself
+	if err != nil {
+		return nil, err
+	}
+	s.emulator, s.closers = addr, append(s.closers, stop)
+	err = s.open(ctx)
+	return s, err
+}
+
+// UseShared is StartShared with an emulator that somebody else started.
+func UseShared(ctx context.Context, emulator string) (_ *Shared, err error) {
+	s := &Shared{emulator: emulator}
+	if err := s.open(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Shared) open(ctx context.Context) error {
+	return errors.Join(s.openRecord(ctx), s.serveFirestore(ctx), s.serveKMS(ctx), s.serveIDP(ctx))
+}
+
+func (s *Shared) openRecord(ctx context.Context) (err error) {
+	s.Client, err = record.Dial(ctx, record.Target{ProjectID: devstack.Project, Emulator: s.emulator})
+	if err != nil {
+		return err
+	}
+	s.closers = append(s.closers, s.Client.Close)
+	s.Record = record.NewFirestore(s.Client, record.FirestoreOptions{Deadline: emulatorDeadline})
+	return s.Record.Ping(ctx)
+}
+
+func (s *Shared) serveFirestore(ctx context.Context) error {
+	g, err := newGateway(s.emulator)
+	if err != nil {
+		return err
+	}
+	s.closers = append(s.closers, g.close)
+	s.firestore, err = s.serve(ctx, g.serve)
+	return err
+}
+
+func (s *Shared) serveKMS(ctx context.Context) (err error) {
+	if s.KMS, err = fakekms.New(fakekms.Config{}); err != nil {
+		return err
+	}
+	s.closers = append(s.closers, func() error { s.KMS.Close(); return nil })
+	s.kms, err = s.serve(ctx, s.KMS.Serve)
+	return err
+}
+
+func (s *Shared) serveIDP(ctx context.Context) (err error) {
+	if s.IDP, err = fakeidp.New(fakeidp.Config{ProjectID: devstack.Project}); err != nil {
+		return err
+	}
+	server := &http.Server{Handler: s.IDP.Handler(), ReadHeaderTimeout: time.Second}
+	s.closers = append(s.closers, server.Close)
+	s.idp, err = s.serve(ctx, func(l net.Listener) error {
+		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	return err
+}
+
+func (s *Shared) serve(ctx context.Context, serve func(net.Listener) error) (string, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	s.serving.Go(func() { _ = serve(l) }) // ends when it is closed
+	return l.Addr().String(), nil
+}
+
+// Close ends everything, last started first.
+func (s *Shared) Close() error {
+	var errs []error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		errs = append(errs, s.closers[i]())
+	}
+	s.serving.Wait()
+	return errors.Join(errs...)
+}
+
+// Rig is one topology with its function processes.
+type Rig struct {
+	*Shared
+
+	Redis   Redis
+	Workers []*Worker
+
+	dir string
+}
+
+// Start starts Redis, the workers and the proxies between them.
+func (s *Shared) Start(ctx context.Context, topology Topology, workers int, launch Launch, pace Pace) (_ *Rig, err error) {
+	r := &Rig{Shared: s}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, r.Stop())
+		}
+	}()
+	if r.dir, err = os.MkdirTemp("", "torture-*"); err != nil {
+		return nil, err
+	}
+	if r.Redis, err = startRedis(ctx, topology, r.dir, workers); err != nil {
+		return nil, err
+	}
+	for i := range workers {
+		config := worker.Config{
+			Redis: r.Redis.Address(i), IDP: s.idp,
+			SessionTTL: pace.SessionTTL, TokenTTL: pace.TokenTTL, EntitlementCacheTTL: pace.EntitlementCacheTTL,
+			BackendDeadline: pace.BackendDeadline, RequestDeadline: pace.RequestDeadline,
+		}
+		w, err := newWorker(i, r.dir, launch, config, s.firestore, s.kms) //nolint:contextcheck // looks for a port, at once
+		if err != nil {
+			return nil, err
+		}
+		r.Workers = append(r.Workers, w)
+	}
+	return r, nil
+}
+
+func startRedis(ctx context.Context, topology Topology, dir string, workers int) (Redis, error) {
+	if topology == Cluster {
+		c, err := startClustered(ctx, dir)
+		if err != nil {
+			return nil, fmt.Errorf("redis cluster: %w", err)
+		}
+		return c, nil
+	}
+	r, err := startReplicated(ctx, dir, workers)
+	if err != nil {
+		return nil, fmt.Errorf("redis with replica: %w", err)
+	}
+	return r, nil
+}
+
+// Stop ends the workers and Redis, and removes their files.
+func (r *Rig) Stop() error {
+	var errs []error
+	for _, w := range r.Workers {
+		errs = append(errs, w.close())
+	}
+	if r.Redis != nil {
+		errs = append(errs, r.Redis.Close())
+	}
+	return errors.Join(append(errs, os.RemoveAll(r.dir))...)
+}

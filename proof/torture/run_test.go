@@ -1,0 +1,81 @@
+package torture
+
+import (
+	"bytes"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coditect-ai/coditect-licenses/internal/servers"
+	"github.com/coditect-ai/coditect-licenses/proof/torture/history"
+	"github.com/coditect-ai/coditect-licenses/proof/torture/rig"
+)
+
+// TestPlanRepeats: a seed is a plan. Calm rounds lose nothing, the others do.
+func TestPlanRepeats(t *testing.T) {
+	t.Parallel()
+	for _, topology := range []rig.Topology{rig.Replica, rig.Cluster} {
+		losses := 0
+		for n := range 20 {
+			round := func(seed uint64) plan { return planRound(seed, n, topology, n%2 == 0, activeTime, 3, 3) }
+			p := round(7)
+			if !reflect.DeepEqual(p, round(7)) {
+				t.Errorf("round %d is not the same again", n)
+			}
+			if reflect.DeepEqual(p, round(8)) {
+				t.Errorf("round %d is the same with another seed", n)
+			}
+			for _, lane := range p.lanes {
+				for _, f := range lane {
+					if f.kind.loses() && p.calm {
+						t.Errorf("round %d is calm and has %s", n, f.kind)
+					}
+					if f.kind.loses() {
+						losses++
+					}
+				}
+			}
+		}
+		if losses < 20 {
+			t.Errorf("%s: %d losses in 10 rounds", topology, losses)
+		}
+	}
+}
+
+// TestRun: one round of losses on real servers keeps every promise.
+func TestRun(t *testing.T) {
+	servers.SharedRedis(t) // says so where redis-server is not installed
+	var out bytes.Buffer
+	err := Run(t.Context(), Options{
+		Seed: 5, Duration: time.Second, Topologies: []rig.Topology{rig.Replica}, Workers: 2, Pace: Pace(time.Second),
+		Launch: launch(t), Emulator: servers.Firestore(t), Out: &out, Verbose: true,
+	})
+	if err != nil || !strings.HasSuffix(out.String(), "torture: seed 5: PASS, 0 violations\n") {
+		t.Errorf("%v; it wrote:\n%s", err, &out)
+	}
+}
+
+// TestReport: a violation is told with its story, and decides the verdict.
+func TestReport(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	r := newReport(Options{Seed: 9, Out: &out})
+	recorder := history.NewRecorder(map[string]history.Org{"acme": {Cap: 1, Licenses: map[string]int{"pro": 1}}}, time.Second)
+	for i, session := range []string{"s1", "s2"} {
+		at := history.Now().After(time.Duration(i) * time.Millisecond)
+		recorder.Add(history.Op{
+			Kind: history.Acquire, Result: history.Granted, Session: session, Holder: history.Holder{Org: "acme", License: "pro", User: session},
+			Call: at, Return: at, Server: at, Expires: at.After(time.Second),
+		})
+	}
+	h := recorder.History()
+	violations, exempted := h.Check()
+	r.add(rig.Replica, plan{n: 1}, &h, violations, exempted, 0)
+	r.print()
+	for _, want := range []string{"VIOLATION oversold: 2 seats of 1", "    ", "acquire, granted", "torture: seed 9: FAIL, 2 violations\n"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in:\n%s", want, &out)
+		}
+	}
+}
