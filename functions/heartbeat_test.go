@@ -9,9 +9,9 @@ import (
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack"
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
-	"github.com/coditect-ai/coditect-licenses/shared/seats"
 )
 
 // TestAHeartbeatExtends: a full TTL from the heartbeat, at any time before the end.
@@ -227,7 +227,7 @@ func TestWhatTheLedgerLost(t *testing.T) {
 func (w *world) drop(t *testing.T, id string, s license.Session) {
 	t.Helper()
 	s.ID = id
-	n, err := w.stack.Service.Ledger.Remove(t.Context(), license.Service(s.OrganizationID), seats.BySession, seats.Hold{Session: s})
+	n, err := w.stack.Service.Ledger.Remove(t.Context(), license.Service(s.OrganizationID), ledger.BySession, ledger.Hold{Session: s})
 	if err != nil || n != 1 {
 		t.Fatalf("%d removed, %v", n, err)
 	}

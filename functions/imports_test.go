@@ -33,7 +33,7 @@ func TestStandInsAreNotDeployed(t *testing.T) {
 	for _, p := range linked {
 		for _, banned := range []string{
 			module + "/internal/devstack", module + "/internal/servers", module + "/cmd/", module + "/client",
-			module + "/shared/record/recordtest", module + "/shared/seats/seatstest",
+			module + "/shared/record/recordtest", module + "/shared/ledger/ledgertest",
 			"github.com/alicebob/miniredis", "github.com/yuin/gopher-lua", "google.golang.org/grpc/test/bufconn",
 			"go.uber.org/goleak", "pgregory.net/rapid", "github.com/alecthomas/kong", "testing", "net/http/httptest", "net/http/pprof",
 		} {

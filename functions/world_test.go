@@ -13,10 +13,10 @@ import (
 
 	"github.com/coditect-ai/coditect-licenses/internal/devstack"
 	"github.com/coditect-ai/coditect-licenses/internal/servers"
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/record/recordtest"
-	"github.com/coditect-ai/coditect-licenses/shared/seats"
 )
 
 // world is a whole service on one kind of backend, listening.
@@ -287,7 +287,7 @@ func (w *world) state(t *testing.T, org string) state {
 	t.Helper()
 	caller := license.Service(org)
 	held, err := w.stack.Service.Ledger.Known(t.Context(), caller, nil)
-	if _, unloaded := err.(*seats.RebuildError); err != nil && !unloaded { //nolint:errorlint // the ledger's own
+	if _, unloaded := err.(*ledger.RebuildError); err != nil && !unloaded { //nolint:errorlint // the ledger's own
 		t.Fatal(err)
 	}
 	s := state{held: held.Held}

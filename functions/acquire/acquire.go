@@ -11,6 +11,7 @@ import (
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/shared/grant"
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
@@ -58,7 +59,7 @@ func (f *function) acquire(ctx context.Context, c web.Call, in api.AcquireReques
 	}
 	web.Annotate(ctx, slog.String("license_id", lic.ID))
 	var signed token.Token
-	hold, err := f.Pool.Acquire(ctx, c.Caller, request(c.Caller, bought.Organization, lic, in), func(ctx context.Context, h seats.Hold) error {
+	hold, err := f.Pool.Acquire(ctx, c.Caller, request(c.Caller, bought.Organization, lic, in), func(ctx context.Context, h ledger.Hold) error {
 		signed, err = f.Desk.Token(ctx, h, lic)
 		return err
 	})
@@ -78,7 +79,7 @@ func request(caller license.Caller, org license.Organization, lic license.Licens
 	}
 }
 
-func answer(hold seats.Hold, body api.Session) web.Answer {
+func answer(hold ledger.Hold, body api.Session) web.Answer {
 	if hold.Existing {
 		return web.Answer{Status: http.StatusOK, Outcome: "renewed", Body: body}
 	}

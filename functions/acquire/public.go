@@ -6,8 +6,8 @@ import (
 	"net/http"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
-	"github.com/coditect-ai/coditect-licenses/shared/seats"
 	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
 
@@ -31,7 +31,7 @@ func (f *function) openAPI(context.Context, web.Call, struct{}) (web.Answer, err
 }
 
 // annotate tells the request's log line which seat it was about.
-func annotate(ctx context.Context, h seats.Hold, org license.Organization, lic license.License) {
+func annotate(ctx context.Context, h ledger.Hold, org license.Organization, lic license.License) {
 	web.Annotate(ctx, slog.String("session_id", h.ID))
 	web.Seats(ctx, h.Used, lic.MaxSeats,
 		max(license.Fullness(h.Used, lic.MaxSeats), license.Fullness(h.UsedByOrganization, org.MaxConcurrentSeats)))

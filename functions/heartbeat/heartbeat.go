@@ -10,6 +10,7 @@ import (
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/shared/grant"
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
@@ -76,7 +77,7 @@ func (f *function) keep(ctx context.Context, c web.Call, outage error) error {
 
 // postpone leaves a renewal that fell due, and goes out with no answer, to the
 // next heartbeat.
-func (f *function) postpone(ctx context.Context, caller license.Caller, hold seats.Hold) {
+func (f *function) postpone(ctx context.Context, caller license.Caller, hold ledger.Hold) {
 	if hold.Renewed {
 		f.Pool.Unsigned(ctx, caller, hold)
 	}
@@ -85,7 +86,7 @@ func (f *function) postpone(ctx context.Context, caller license.Caller, hold sea
 // sign makes the renewed token, if there is one due. A renewal nobody asked for
 // that cannot be signed costs the holder nothing: its seat is extended, its
 // token is good for half its life yet, and the next heartbeat tries again.
-func (f *function) sign(ctx context.Context, caller license.Caller, hold seats.Hold, lic license.License, asked bool) (token.Token, error) {
+func (f *function) sign(ctx context.Context, caller license.Caller, hold ledger.Hold, lic license.License, asked bool) (token.Token, error) {
 	if !hold.Renewed {
 		return token.Token{}, nil
 	}
@@ -104,7 +105,7 @@ func (f *function) sign(ctx context.Context, caller license.Caller, hold seats.H
 // allowed is the session's license if it may still be used. What the cache
 // refuses is looked up anew before anyone loses a seat: this instance may not
 // yet have heard of a license that was made, extended or reactivated.
-func (f *function) allowed(ctx context.Context, caller license.Caller, bought license.Entitlements, hold seats.Hold) (license.License, error) {
+func (f *function) allowed(ctx context.Context, caller license.Caller, bought license.Entitlements, hold ledger.Hold) (license.License, error) {
 	if lic, err := f.usable(bought, hold); err == nil {
 		return lic, nil
 	}
@@ -125,7 +126,7 @@ func (f *function) allowed(ctx context.Context, caller license.Caller, bought li
 
 // usable treats a license that was deleted as one that was switched off: its
 // holders lose their seats at the next heartbeat.
-func (f *function) usable(bought license.Entitlements, hold seats.Hold) (license.License, error) {
+func (f *function) usable(bought license.Entitlements, hold ledger.Hold) (license.License, error) {
 	lic, ok := bought.License(hold.LicenseID)
 	if !ok {
 		return license.License{}, license.ErrLicenseInactive
@@ -133,10 +134,10 @@ func (f *function) usable(bought license.Entitlements, hold seats.Hold) (license
 	return lic, license.Usable(bought.Organization, lic, f.Now())
 }
 
-func candidates(bought license.Entitlements) []seats.LicenseEnd {
-	out := make([]seats.LicenseEnd, len(bought.Licenses))
+func candidates(bought license.Entitlements) []ledger.LicenseEnd {
+	out := make([]ledger.LicenseEnd, len(bought.Licenses))
 	for i, l := range bought.Licenses {
-		out[i] = seats.LicenseEnd{LicenseID: l.ID, Ends: l.ExpiresAt}
+		out[i] = ledger.LicenseEnd{LicenseID: l.ID, Ends: l.ExpiresAt}
 	}
 	return out
 }

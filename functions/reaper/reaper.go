@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
 	"github.com/coditect-ai/coditect-licenses/shared/web"
@@ -16,7 +17,7 @@ import (
 // Deps is what the function works with.
 type Deps struct {
 	Authenticate web.Authenticator
-	Ledger       seats.Ledger
+	Ledger       ledger.Ledger
 	Record       record.Record
 	Pool         *seats.Pool
 	// Budget is how long one run may take before it leaves the rest to the next.

@@ -130,7 +130,7 @@ func TestNoStandInIsDeployed(t *testing.T) {
 	t.Parallel()
 	packages := string(must(exec.CommandContext(t.Context(), "go", "list", "-deps", module+"/cmd/function").Output())(t))
 	for _, standIn := range []string{
-		module + "/internal/devstack", module + "/internal/", module + "/shared/seats/seatstest", module + "/shared/record/recordtest",
+		module + "/internal/devstack", module + "/internal/", module + "/shared/ledger/ledgertest", module + "/shared/record/recordtest",
 		"github.com/alicebob/miniredis", "github.com/alecthomas/kong", "testing\n",
 	} {
 		if strings.Contains("\n"+packages, "\n"+standIn) {

@@ -17,6 +17,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakeidp"
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/record/recordtest"
@@ -134,15 +135,15 @@ func (d *observabilityDay) impossible() {
 		Organization: license.Organization{ID: "globex", MaxConcurrentSeats: 4, Status: license.StatusActive},
 		License:      license.License{ID: "globex-team", MaxSeats: 5, Status: license.StatusActive},
 		Holder:       license.Holder{UserID: "gus", HardwareID: "hw"},
-	}, func(context.Context, seats.Hold) error { return nil })
+	}, func(context.Context, ledger.Hold) error { return nil })
 	if err != nil {
 		d.Fatal(err)
 	}
 }
 
-type observabilityLiar struct{ seats.Ledger }
+type observabilityLiar struct{ ledger.Ledger }
 
-func (l observabilityLiar) Reserve(ctx context.Context, caller license.Caller, r seats.Reservation) (seats.Hold, error) {
+func (l observabilityLiar) Reserve(ctx context.Context, caller license.Caller, r ledger.Reservation) (ledger.Hold, error) {
 	h, err := l.Ledger.Reserve(ctx, caller, r)
 	h.Used += 5
 	return h, err

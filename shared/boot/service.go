@@ -18,6 +18,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/config"
 	"github.com/coditect-ai/coditect-licenses/shared/grant"
 	"github.com/coditect-ai/coditect-licenses/shared/identity"
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/redisconn"
@@ -47,7 +48,7 @@ type Service struct {
 	Now          func() time.Time
 	Record       record.Record
 	Entitlements *record.Cache
-	Ledger       seats.Ledger
+	Ledger       ledger.Ledger
 	Pool         *seats.Pool
 	// Desk is nil where nothing is signed.
 	Desk *grant.Desk
@@ -62,7 +63,7 @@ func Assemble(cfg config.Config, clients Clients, log *slog.Logger, now func() t
 	s := &Service{Config: cfg, Log: log, Now: now, Record: clients.Record, clients: clients}
 	s.Entitlements = record.NewCache(clients.Record, cfg.EntitlementCacheTTL, now)
 	s.limiter = web.NewLimiter(cfg.RateLimitPerUser, now)
-	ledger, err := seats.NewRedis(clients.Redis, seats.RedisOptions{
+	ledger, err := ledger.NewRedis(clients.Redis, ledger.RedisOptions{
 		SessionTTL: cfg.SessionTTL, TokenTTL: cfg.TokenTTL, Deadline: cfg.LedgerDeadline(),
 	})
 	if err != nil {

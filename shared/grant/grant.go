@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
-	"github.com/coditect-ai/coditect-licenses/shared/seats"
 	"github.com/coditect-ai/coditect-licenses/shared/token"
 )
 
@@ -35,13 +35,13 @@ func NewDesk(issuer *token.Issuer, terms Terms) *Desk {
 }
 
 // Sign makes a new token for the hold. Errors as of [token.Issuer.Issue].
-func (d *Desk) Sign(ctx context.Context, h seats.Hold, lic license.License) (token.Token, error) {
+func (d *Desk) Sign(ctx context.Context, h ledger.Hold, lic license.License) (token.Token, error) {
 	return d.issuer.Issue(ctx, d.claims(h, lic))
 }
 
 // Token is the token this process made for the hold while that is fresh and
 // still true, else a new one: a repeated acquire usually costs no signature.
-func (d *Desk) Token(ctx context.Context, h seats.Hold, lic license.License) (token.Token, error) {
+func (d *Desk) Token(ctx context.Context, h ledger.Hold, lic license.License) (token.Token, error) {
 	claims := d.claims(h, lic)
 	if h.Existing && !h.Renewed {
 		if t, ok := d.issuer.Reusable(claims); ok {
@@ -51,7 +51,7 @@ func (d *Desk) Token(ctx context.Context, h seats.Hold, lic license.License) (to
 	return d.issuer.Issue(ctx, claims)
 }
 
-func (d *Desk) claims(h seats.Hold, lic license.License) token.Claims {
+func (d *Desk) claims(h ledger.Hold, lic license.License) token.Claims {
 	return token.NewClaims(d.terms.TokenIssuer, h.Session, lic, h.Now, license.TokenExpiry(lic, h.Now, d.terms.TokenTTL))
 }
 
@@ -59,7 +59,7 @@ func (d *Desk) claims(h seats.Hold, lic license.License) token.Claims {
 func (d *Desk) JWKS(ctx context.Context) ([]byte, error) { return d.issuer.JWKS(ctx) }
 
 // Answer is what the holder is told; t is zero when no token goes with it.
-func (d *Desk) Answer(h seats.Hold, lic license.License, t token.Token) api.Session {
+func (d *Desk) Answer(h ledger.Hold, lic license.License, t token.Token) api.Session {
 	return api.Session{
 		SessionID: h.ID, LicenseID: lic.ID, OrganizationID: h.OrganizationID, UserID: h.UserID,
 		HardwareID: h.HardwareID, InstanceID: h.InstanceID,

@@ -17,8 +17,8 @@ import (
 	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakekms"
 	"github.com/coditect-ai/coditect-licenses/shared/grant"
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
-	"github.com/coditect-ai/coditect-licenses/shared/seats"
 	"github.com/coditect-ai/coditect-licenses/shared/token"
 )
 
@@ -61,9 +61,9 @@ func pro() license.License {
 }
 
 // hold is one that was granted, or with existing found, at a time after granted.
-func hold(after time.Duration, existing, renewed bool) seats.Hold {
+func hold(after time.Duration, existing, renewed bool) ledger.Hold {
 	now := granted().Add(after)
-	return seats.Hold{
+	return ledger.Hold{
 		Session: license.Session{
 			ID: "0199aaaa-0000-7000-8000-000000000001", OrganizationID: "acme",
 			Holder:     license.Holder{LicenseID: "pro", UserID: "ann", HardwareID: "hw-1", InstanceID: "i-1"},
@@ -132,7 +132,7 @@ func TestWhenATokenIsUsedAgain(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name string
-		hold seats.Hold
+		hold ledger.Hold
 		lic  license.License
 		same bool
 	}{

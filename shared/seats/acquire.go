@@ -6,6 +6,7 @@ import (
 	"io"
 	"syscall"
 
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 )
@@ -26,12 +27,12 @@ type Request struct {
 // before the error is returned. Errors: *license.NoSeatsError, which is answered
 // only if living sessions really filled the cap at some moment of the call, and
 // *license.UnavailableError.
-func (p *Pool) Acquire(ctx context.Context, caller license.Caller, req Request, issue func(context.Context, Hold) error) (Hold, error) {
+func (p *Pool) Acquire(ctx context.Context, caller license.Caller, req Request, issue func(context.Context, ledger.Hold) error) (ledger.Hold, error) {
 	req.Holder.LicenseID = req.License.ID
 	if err := p.note(ctx, caller.OrganizationID); err != nil {
-		return Hold{}, err
+		return ledger.Hold{}, err
 	}
-	var hold Hold
+	var hold ledger.Hold
 	err := p.repeat(ctx, func() (err error) {
 		hold, err = p.grant(ctx, caller, req, issue)
 		return err
@@ -39,7 +40,7 @@ func (p *Pool) Acquire(ctx context.Context, caller license.Caller, req Request, 
 	return hold, err
 }
 
-func (p *Pool) grant(ctx context.Context, caller license.Caller, req Request, issue func(context.Context, Hold) error) (hold Hold, err error) {
+func (p *Pool) grant(ctx context.Context, caller license.Caller, req Request, issue func(context.Context, ledger.Hold) error) (hold ledger.Hold, err error) {
 	work := p.undecided.begin(caller.OrganizationID)
 	lost := false // a seat was taken, and is held by nobody: also when a panic ends it
 	defer func() { work.end(lost) }()
@@ -47,9 +48,9 @@ func (p *Pool) grant(ctx context.Context, caller license.Caller, req Request, is
 	var full *license.NoSeatsError
 	switch {
 	case errors.As(err, &full):
-		return Hold{}, work.refused(ctx, err)
+		return ledger.Hold{}, work.refused(ctx, err)
 	case err != nil:
-		return Hold{}, err
+		return ledger.Hold{}, err
 	}
 	lost = !hold.Existing
 	p.audit(ctx, req, hold)
@@ -59,47 +60,47 @@ func (p *Pool) grant(ctx context.Context, caller license.Caller, req Request, is
 }
 
 // complete records a reserved seat and has its token signed.
-func (p *Pool) complete(ctx context.Context, caller license.Caller, req Request, hold Hold, issue func(context.Context, Hold) error) (Hold, error) {
+func (p *Pool) complete(ctx context.Context, caller license.Caller, req Request, hold ledger.Hold, issue func(context.Context, ledger.Hold) error) (ledger.Hold, error) {
 	if err := p.step(ctx, StepReserved); err != nil {
-		return Hold{}, err
+		return ledger.Hold{}, err
 	}
 	if err := p.recordGrant(ctx, caller, req, hold); err != nil {
-		return Hold{}, err
+		return ledger.Hold{}, err
 	}
 	if err := p.step(ctx, StepRecorded); err != nil {
-		return Hold{}, err
+		return ledger.Hold{}, err
 	}
 	if err := issue(ctx, hold); err != nil {
 		p.giveBack(ctx, caller, hold)
-		return Hold{}, err
+		return ledger.Hold{}, err
 	}
 	return hold, p.step(ctx, StepSigned)
 }
 
-func (p *Pool) reserve(ctx context.Context, caller license.Caller, req Request) (Hold, error) {
+func (p *Pool) reserve(ctx context.Context, caller license.Caller, req Request) (ledger.Hold, error) {
 	hold, err := p.propose(ctx, caller, req)
 	if broken(err) {
 		// As after a failover. Whether or not that seat was taken: the holder
 		// finds it, or gets another.
 		hold, err = p.propose(ctx, caller, req)
 	}
-	var stale *StaleError
+	var stale *ledger.StaleError
 	if errors.As(err, &stale) {
 		if err := p.end(ctx, caller, stale.Holds); err != nil {
-			return Hold{}, err
+			return ledger.Hold{}, err
 		}
-		return Hold{}, errAgain
+		return ledger.Hold{}, errAgain
 	}
 	return hold, p.rebuilt(ctx, caller, err)
 }
 
 // propose asks for a seat under a session id of its own.
-func (p *Pool) propose(ctx context.Context, caller license.Caller, req Request) (Hold, error) {
+func (p *Pool) propose(ctx context.Context, caller license.Caller, req Request) (ledger.Hold, error) {
 	id, err := newSessionID()
 	if err != nil {
-		return Hold{}, err
+		return ledger.Hold{}, err
 	}
-	return p.ledger.Reserve(ctx, caller, Reservation{
+	return p.ledger.Reserve(ctx, caller, ledger.Reservation{
 		SessionID: id, Holder: req.Holder, MaxLicense: req.License.MaxSeats,
 		MaxOrganization: req.Organization.MaxConcurrentSeats, LicenseEnds: req.License.ExpiresAt,
 	})
@@ -112,7 +113,7 @@ func broken(err error) bool {
 
 // recordGrant makes the record durable before anything is told. A session found
 // in the ledger may be one whose first request is still at work, or died.
-func (p *Pool) recordGrant(ctx context.Context, caller license.Caller, req Request, hold Hold) error {
+func (p *Pool) recordGrant(ctx context.Context, caller license.Caller, req Request, hold ledger.Hold) error {
 	if epoch, ok := p.recorded.Get(hold.ID); hold.Recorded || ok && epoch == hold.Epoch {
 		return nil
 	}
@@ -159,8 +160,8 @@ func (p *Pool) fenced(ctx context.Context, caller license.Caller, epoch int64) e
 }
 
 // buried clears a hold whose record has ended: its seat is free.
-func (p *Pool) buried(ctx context.Context, caller license.Caller, hold Hold) error {
-	if _, err := p.ledger.Remove(ctx, caller, BySession, hold); err != nil {
+func (p *Pool) buried(ctx context.Context, caller license.Caller, hold ledger.Hold) error {
+	if _, err := p.ledger.Remove(ctx, caller, ledger.BySession, hold); err != nil {
 		return p.rebuilt(ctx, caller, err)
 	}
 	return errAgain
@@ -168,26 +169,26 @@ func (p *Pool) buried(ctx context.Context, caller license.Caller, hold Hold) err
 
 // withdraw takes back a seat of which nothing was recorded nor ever will be,
 // unless another request of the same holder has come to rely on it.
-func (p *Pool) withdraw(ctx context.Context, caller license.Caller, hold Hold) {
+func (p *Pool) withdraw(ctx context.Context, caller license.Caller, hold ledger.Hold) {
 	ctx, cancel := p.detached(ctx)
 	defer cancel()
-	_, _ = p.ledger.Remove(ctx, caller, IfUntouched, hold) // failing that, it expires
+	_, _ = p.ledger.Remove(ctx, caller, ledger.IfUntouched, hold) // failing that, it expires
 }
 
 // giveBack ends a new grant that cannot be completed. Each step may fail: what
 // is left is an expired seat that the next acquire or the reaper clears.
-func (p *Pool) giveBack(ctx context.Context, caller license.Caller, hold Hold) {
+func (p *Pool) giveBack(ctx context.Context, caller license.Caller, hold ledger.Hold) {
 	if hold.Existing {
 		return
 	}
 	ctx, cancel := p.detached(ctx)
 	defer cancel()
 	p.recorded.Remove(hold.ID)
-	marked, err := p.ledger.Mark(ctx, caller, Mark{
+	marked, err := p.ledger.Mark(ctx, caller, ledger.Mark{
 		SessionID: hold.ID, UserID: hold.UserID, Own: license.EndFailed, Grant: hold.Grant,
 	})
 	if err != nil {
 		return
 	}
-	_ = p.end(ctx, caller, []Hold{marked})
+	_ = p.end(ctx, caller, []ledger.Hold{marked})
 }

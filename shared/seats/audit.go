@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/telemetry"
 )
@@ -13,7 +14,7 @@ import (
 // seat, so this never happens; if it does, a script or its server is broken, and
 // somebody is woken before a customer counts. Holders found again are not looked
 // at: a limit that was lowered below what is in use is legal and ends nobody.
-func (p *Pool) audit(ctx context.Context, req Request, hold Hold) {
+func (p *Pool) audit(ctx context.Context, req Request, hold ledger.Hold) {
 	if hold.Existing || !hold.AcquiredAt.Equal(hold.Now) { // a repeat may find more seats taken under a limit that was higher
 		return
 	}

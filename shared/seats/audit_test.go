@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
 	"github.com/coditect-ai/coditect-licenses/shared/telemetry"
@@ -16,11 +17,11 @@ import (
 
 // liar is a ledger that counts more seats than there are.
 type liar struct {
-	seats.Ledger
+	ledger.Ledger
 	license, organization int
 }
 
-func (l *liar) Reserve(ctx context.Context, caller license.Caller, r seats.Reservation) (seats.Hold, error) {
+func (l *liar) Reserve(ctx context.Context, caller license.Caller, r ledger.Reservation) (ledger.Hold, error) {
 	h, err := l.Ledger.Reserve(ctx, caller, r)
 	h.Used += l.license
 	h.UsedByOrganization += l.organization

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/record/recordtest"
@@ -102,9 +103,9 @@ func TestAFailedRecordOfAFoundSession(t *testing.T) {
 func TestAnUnsignedSeatIsGivenBack(t *testing.T) {
 	w := newWorld(t)
 	p := w.pool(nil)
-	var failed seats.Hold
+	var failed ledger.Hold
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err := p.Acquire(ctx, user("ann"), request("ann", 1), func(_ context.Context, h seats.Hold) error {
+	_, err := p.Acquire(ctx, user("ann"), request("ann", 1), func(_ context.Context, h ledger.Hold) error {
 		failed = h
 		cancel() // the client has gone, too
 		return errUnsigned
@@ -142,7 +143,7 @@ func TestAFailedGrantSparesTheSecondRequest(t *testing.T) {
 			w := newWorld(t)
 			p := w.pool(nil)
 			g := newGate(seats.StepRecorded)
-			finish := stopped(t, g, func() (seats.Hold, error) {
+			finish := stopped(t, g, func() (ledger.Hold, error) {
 				return w.pool(g.onStep).Acquire(t.Context(), user("ann"), request("ann", 1), unsigned)
 			})
 			second := p.take("ann", 1)
@@ -171,7 +172,7 @@ func TestAWithdrawnGrantSparesTheSecondRequest(t *testing.T) {
 			p := w.pool(nil)
 			p.reap()
 			g := newGate(seats.StepReserved)
-			finish := stopped(t, g, func() (seats.Hold, error) { return w.pool(g.onStep).acquire("ann", 1) })
+			finish := stopped(t, g, func() (ledger.Hold, error) { return w.pool(g.onStep).acquire("ann", 1) })
 			second := p.take("ann", 1)
 			if rebuilt {
 				w.model.Lose()

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
 )
@@ -16,24 +17,24 @@ func TestCrashAtEveryStep(t *testing.T) {
 	type operation struct {
 		name  string
 		steps []seats.Step
-		ready func(w *world, victim seats.Hold) // what makes the operation take its steps
-		do    func(p instance, victim seats.Hold) error
+		ready func(w *world, victim ledger.Hold) // what makes the operation take its steps
+		do    func(p instance, victim ledger.Hold) error
 	}
-	acquire := func(p instance, _ seats.Hold) error { _, err := p.acquire("new", 3); return err }
-	reap := func(p instance, _ seats.Hold) error { _, err := p.Reap(p.Context(), acme); return err }
-	beat := func(p instance, victim seats.Hold) error { return p.heartbeat(victim) }
-	release := func(p instance, victim seats.Hold) error {
+	acquire := func(p instance, _ ledger.Hold) error { _, err := p.acquire("new", 3); return err }
+	reap := func(p instance, _ ledger.Hold) error { _, err := p.Reap(p.Context(), acme); return err }
+	beat := func(p instance, victim ledger.Hold) error { return p.heartbeat(victim) }
+	release := func(p instance, victim ledger.Hold) error {
 		return p.Release(p.Context(), user(victim.UserID), victim.ID)
 	}
-	calm := func(*world, seats.Hold) {}
-	expired := func(w *world, _ seats.Hold) { w.model.Advance(sessionTTL / 2) }
-	lost := func(w *world, _ seats.Hold) { w.model.Lose() }
+	calm := func(*world, ledger.Hold) {}
+	expired := func(w *world, _ ledger.Hold) { w.model.Advance(sessionTTL / 2) }
+	lost := func(w *world, _ ledger.Hold) { w.model.Lose() }
 	ending := []seats.Step{seats.StepEnding, seats.StepEnded, seats.StepRemoved}
 	rebuilding := []seats.Step{seats.StepOpened, seats.StepStaged, seats.StepLoaded}
 	for _, op := range []operation{
 		{"acquire", []seats.Step{seats.StepReserved, seats.StepRecorded, seats.StepSigned}, calm, acquire},
-		{"acquire that ends", ending, expired, func(p instance, _ seats.Hold) error { _, err := p.acquire("new", 2); return err }},
-		{"unsigned acquire", ending, calm, func(p instance, _ seats.Hold) error {
+		{"acquire that ends", ending, expired, func(p instance, _ ledger.Hold) error { _, err := p.acquire("new", 2); return err }},
+		{"unsigned acquire", ending, calm, func(p instance, _ ledger.Hold) error {
 			_, err := p.Acquire(p.Context(), user("new"), request("new", 3), unsigned)
 			return err
 		}},
@@ -74,7 +75,7 @@ func TestCrashAtEveryStep(t *testing.T) {
 
 // afterCrash: the bystander never notices, nothing is oversold, within a TTL
 // every seat is free again, and every session is recorded as what it is.
-func afterCrash(w *world, p instance, victim, bystander seats.Hold) {
+func afterCrash(w *world, p instance, victim, bystander ledger.Hold) {
 	w.Helper()
 	p.alive(bystander)
 	if again := p.take("bystander", 3); again.ID != bystander.ID {
@@ -92,7 +93,7 @@ func afterCrash(w *world, p instance, victim, bystander seats.Hold) {
 	if _, err := p.Sweep(w.Context(), acme); err != nil {
 		w.Fatal(err)
 	}
-	for _, h := range []seats.Hold{bystander, first, second} {
+	for _, h := range []ledger.Hold{bystander, first, second} {
 		p.alive(h)
 	}
 	if s := w.session(victim.ID); s.Status != license.SessionEnded || s.EndedReason == "" {

@@ -4,18 +4,19 @@ import (
 	"context"
 	"errors"
 
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 )
 
 // end records expired holds of one epoch as ended, then takes them out of the
 // ledger if they still are expired. errAgain when the epoch had moved.
-func (p *Pool) end(ctx context.Context, caller license.Caller, holds []Hold) error {
+func (p *Pool) end(ctx context.Context, caller license.Caller, holds []ledger.Hold) error {
 	_, err := p.endCounting(ctx, caller, holds)
 	return err
 }
 
-func (p *Pool) endCounting(ctx context.Context, caller license.Caller, holds []Hold) (removed int, err error) {
+func (p *Pool) endCounting(ctx context.Context, caller license.Caller, holds []ledger.Hold) (removed int, err error) {
 	for len(holds) > 0 {
 		batch := holds[:min(record.MaxEnds, len(holds))]
 		holds = holds[len(batch):]
@@ -28,7 +29,7 @@ func (p *Pool) endCounting(ctx context.Context, caller license.Caller, holds []H
 	return removed, nil
 }
 
-func (p *Pool) endBatch(ctx context.Context, caller license.Caller, batch []Hold) (int, error) {
+func (p *Pool) endBatch(ctx context.Context, caller license.Caller, batch []ledger.Hold) (int, error) {
 	if err := p.step(ctx, StepEnding); err != nil {
 		return 0, err
 	}
@@ -44,20 +45,20 @@ func (p *Pool) endBatch(ctx context.Context, caller license.Caller, batch []Hold
 	if err := p.step(ctx, StepEnded); err != nil {
 		return 0, err
 	}
-	removed, err := p.ledger.Remove(ctx, caller, IfExpired, batch...)
+	removed, err := p.ledger.Remove(ctx, caller, ledger.IfExpired, batch...)
 	if err != nil {
 		return removed, p.rebuilt(ctx, caller, err)
 	}
 	return removed, p.step(ctx, StepRemoved)
 }
 
-func (p *Pool) forget(holds []Hold) {
+func (p *Pool) forget(holds []ledger.Hold) {
 	for _, h := range holds {
 		p.recorded.Remove(h.ID)
 	}
 }
 
-func ends(holds []Hold) []record.End {
+func ends(holds []ledger.Hold) []record.End {
 	out := make([]record.End, len(holds))
 	for i, h := range holds {
 		out[i] = ended(h)
@@ -65,7 +66,7 @@ func ends(holds []Hold) []record.End {
 	return out
 }
 
-func ended(h Hold) record.End {
+func ended(h ledger.Hold) record.End {
 	s := h.Session
 	s.Status = license.SessionEnded
 	return record.End{Session: s}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/record/recordtest"
@@ -21,7 +22,7 @@ func TestGuardCreateFencedByEpoch(t *testing.T) {
 	w := newWorld(t)
 	w.pool(nil).reap() // rebuilt in epoch 1
 	g := newGate(seats.StepReserved)
-	finish := stopped(t, g, func() (seats.Hold, error) { return w.pool(g.onStep).acquire("slow", 1) })
+	finish := stopped(t, g, func() (ledger.Hold, error) { return w.pool(g.onStep).acquire("slow", 1) })
 	w.model.Lose()
 	quick := w.pool(nil).take("quick", 1)
 	var full *license.NoSeatsError
@@ -36,7 +37,7 @@ func TestGuardTombstone(t *testing.T) {
 	w := newWorld(t)
 	w.pool(nil).reap()
 	g := newGate(seats.StepReserved)
-	finish := stopped(t, g, func() (seats.Hold, error) { return w.pool(g.onStep).acquire("slow", 1) })
+	finish := stopped(t, g, func() (ledger.Hold, error) { return w.pool(g.onStep).acquire("slow", 1) })
 	w.model.Advance(sessionTTL)
 	quick := w.pool(nil).take("quick", 1)
 	var full *license.NoSeatsError
@@ -54,9 +55,9 @@ func TestGuardEndsFencedByEpoch(t *testing.T) {
 	ann := p.take("ann", 1)
 	w.model.Advance(sessionTTL)
 	g := newGate(seats.StepEnding)
-	finish := stopped(t, g, func() (seats.Hold, error) {
+	finish := stopped(t, g, func() (ledger.Hold, error) {
 		_, err := w.pool(g.onStep).Reap(t.Context(), acme)
-		return seats.Hold{}, err
+		return ledger.Hold{}, err
 	})
 	w.model.Lose()
 	p.alive(ann) // the rebuild gave the session back
@@ -98,9 +99,9 @@ func TestGuardOneDocumentPerGrant(t *testing.T) {
 	old := p.take("ann", 1)
 	w.model.Advance(sessionTTL)
 	g := newGate(seats.StepEnding)
-	finish := stopped(t, g, func() (seats.Hold, error) {
+	finish := stopped(t, g, func() (ledger.Hold, error) {
 		_, err := w.pool(g.onStep).Reap(t.Context(), acme)
-		return seats.Hold{}, err
+		return ledger.Hold{}, err
 	})
 	next := p.take("ann", 1)
 	if o := finish(); o.err != nil {
@@ -121,9 +122,9 @@ func TestGuardRemoveOnlyIfStillExpired(t *testing.T) {
 	ann := w.pool(nil).take("ann", 1)
 	w.model.Advance(sessionTTL)
 	g := newGate(seats.StepEnded)
-	finish := stopped(t, g, func() (seats.Hold, error) {
+	finish := stopped(t, g, func() (ledger.Hold, error) {
 		_, err := w.pool(g.onStep).Reap(t.Context(), acme)
-		return seats.Hold{}, err
+		return ledger.Hold{}, err
 	})
 	w.model.Promote()
 	nonce, caller := rebuildNonce(t, w.model), license.Service(acme)
@@ -165,7 +166,7 @@ func TestGuardNotedBeforeTaken(t *testing.T) {
 		t.Fatal("an idle organization stays in the index")
 	}
 	g := newGate(seats.StepReserved)
-	finish := stopped(t, g, func() (seats.Hold, error) { return w.pool(g.onStep).acquire("ann", 1) })
+	finish := stopped(t, g, func() (ledger.Hold, error) { return w.pool(g.onStep).acquire("ann", 1) })
 	w.model.Advance(sessionTTL)
 	if got := due(); !slices.Equal(got, []string{acme}) {
 		t.Errorf("due = %v, want %s", got, acme)
@@ -182,7 +183,7 @@ func TestGuardMarkBeforeEnd(t *testing.T) {
 	p, other := w.pool(nil), w.pool(nil)
 	old := p.take("ann", 1)
 	p.alive(old) // told of, so that no acquire looks into the record for it
-	var next seats.Hold
+	var next ledger.Hold
 	var once sync.Once
 	w.losing(func(method string) error {
 		if method == "EndNow" {
@@ -208,7 +209,7 @@ func TestGuardASecondReleaseChangesNothing(t *testing.T) {
 	w.sound(1)
 	w.model.Advance(sessionTTL)
 	p.reap()
-	for _, h := range []seats.Hold{released, expired} {
+	for _, h := range []ledger.Hold{released, expired} {
 		before := w.session(h.ID)
 		w.model.Advance(time.Second)
 		p.release(h)
@@ -256,8 +257,8 @@ func TestGuardReleaseBySession(t *testing.T) {
 			p := w.pool(nil)
 			old := p.take("ann", 1)
 			g := newGate(step)
-			finish := stopped(t, g, func() (seats.Hold, error) {
-				return seats.Hold{}, w.pool(g.onStep).Release(t.Context(), user("ann"), old.ID)
+			finish := stopped(t, g, func() (ledger.Hold, error) {
+				return ledger.Hold{}, w.pool(g.onStep).Release(t.Context(), user("ann"), old.ID)
 			})
 			next := p.take("ann", 1) // completes the end itself
 			if next.ID == old.ID {
@@ -281,7 +282,7 @@ func TestGuardLateRebuild(t *testing.T) {
 	ann := p.take("ann", 1)
 	w.model.Promote()
 	g := newGate(seats.StepStaged)
-	finish := stopped(t, g, func() (seats.Hold, error) { return w.pool(g.onStep).acquire("bob", 1) })
+	finish := stopped(t, g, func() (ledger.Hold, error) { return w.pool(g.onStep).acquire("bob", 1) })
 	w.model.Promote()
 	p.release(ann)
 	cid := p.take("cid", 1)
@@ -301,11 +302,11 @@ func TestGuardReleaseDuringARebuild(t *testing.T) {
 	p := w.pool(nil)
 	ann := p.take("ann", 1)
 	marked, staged := newGate(seats.StepMarked), newGate(seats.StepStaged)
-	release := stopped(t, marked, func() (seats.Hold, error) {
-		return seats.Hold{}, w.pool(marked.onStep).Release(t.Context(), user("ann"), ann.ID)
+	release := stopped(t, marked, func() (ledger.Hold, error) {
+		return ledger.Hold{}, w.pool(marked.onStep).Release(t.Context(), user("ann"), ann.ID)
 	})
 	w.model.Lose()
-	rebuild := stopped(t, staged, func() (seats.Hold, error) { return w.pool(staged.onStep).acquire("bob", 2) })
+	rebuild := stopped(t, staged, func() (ledger.Hold, error) { return w.pool(staged.onStep).acquire("bob", 2) })
 	recorded, once := make(chan struct{}), sync.Once{}
 	w.losing(func(method string) error {
 		if method == "EndNow" {
@@ -335,7 +336,7 @@ func TestGuardRecordedIsPerEpoch(t *testing.T) {
 	ann := p.take("ann", 1)
 	w.model.Lose()
 	staged := newGate(seats.StepStaged)
-	rebuild := stopped(t, staged, func() (seats.Hold, error) { return w.pool(staged.onStep).acquire("bob", 2) })
+	rebuild := stopped(t, staged, func() (ledger.Hold, error) { return w.pool(staged.onStep).acquire("bob", 2) })
 	// A reaper that read what was owed before the loss records it only now.
 	end := ann.Session
 	end.Status, end.EndedAt, end.EndedReason = license.SessionEnded, w.model.Now(), license.EndReleased
@@ -363,12 +364,12 @@ func TestGuardReleaseFencedByEpoch(t *testing.T) {
 	ann := p.take("ann", 1)
 	marked, staged := newGate(seats.StepMarked), newGate(seats.StepStaged)
 	crash := crashAt(seats.StepEnded)
-	release := stopped(t, marked, func() (seats.Hold, error) {
+	release := stopped(t, marked, func() (ledger.Hold, error) {
 		dying := w.pool(func(s seats.Step) error { return errors.Join(marked.onStep(s), crash(s)) })
-		return seats.Hold{}, dying.Release(t.Context(), user("ann"), ann.ID)
+		return ledger.Hold{}, dying.Release(t.Context(), user("ann"), ann.ID)
 	})
 	w.model.Lose()
-	rebuild := stopped(t, staged, func() (seats.Hold, error) { return w.pool(staged.onStep).acquire("bob", 2) })
+	rebuild := stopped(t, staged, func() (ledger.Hold, error) { return w.pool(staged.onStep).acquire("bob", 2) })
 	if o := release(); !errors.Is(o.err, errCrash) {
 		t.Fatal(o.err)
 	}
@@ -386,8 +387,8 @@ func TestASecondRequestRecordsForItself(t *testing.T) {
 	w := newWorld(t)
 	w.pool(nil).reap()
 	g := newGate(seats.StepReserved)
-	finish := stopped(t, g, func() (seats.Hold, error) { return w.pool(g.onStep).acquire("ann", 1) })
-	second, err := w.pool(nil).Acquire(t.Context(), user("ann"), request("ann", 1), func(_ context.Context, h seats.Hold) error {
+	finish := stopped(t, g, func() (ledger.Hold, error) { return w.pool(g.onStep).acquire("ann", 1) })
+	second, err := w.pool(nil).Acquire(t.Context(), user("ann"), request("ann", 1), func(_ context.Context, h ledger.Hold) error {
 		w.recorded(h, license.SessionActive, "") //nolint:contextcheck // looks in the test's own time
 		return nil
 	})
@@ -432,8 +433,8 @@ func TestGuardOneEpochPerNonce(t *testing.T) {
 	ann := w.pool(nil).take("ann", 9)
 	w.model.Lose()
 	first, second := newGate(seats.StepOpened), newGate(seats.StepOpened)
-	finishFirst := stopped(t, first, func() (seats.Hold, error) { return seats.Hold{}, w.pool(first.onStep).heartbeat(ann) })
-	finishSecond := stopped(t, second, func() (seats.Hold, error) { return w.pool(second.onStep).acquire("bob", 9) })
+	finishFirst := stopped(t, first, func() (ledger.Hold, error) { return ledger.Hold{}, w.pool(first.onStep).heartbeat(ann) })
+	finishSecond := stopped(t, second, func() (ledger.Hold, error) { return w.pool(second.onStep).acquire("bob", 9) })
 	for _, finish := range []func() outcome{finishFirst, finishSecond} {
 		if o := finish(); o.err != nil {
 			t.Error(o.err)
@@ -453,7 +454,7 @@ func TestWaitersOfARebuildHaveTheirOwnDeadlines(t *testing.T) {
 	g := newGate(seats.StepOpened)
 	p := w.pool(g.onStep)
 	ctx, cancel := context.WithCancel(t.Context())
-	finish := stopped(t, g, func() (seats.Hold, error) {
+	finish := stopped(t, g, func() (ledger.Hold, error) {
 		return p.Heartbeat(ctx, user("ann"), ann.ID, nil, false)
 	})
 	cancel()
@@ -520,8 +521,8 @@ func TestOwedReleaseAcrossARebuild(t *testing.T) {
 	w.model.Advance(time.Minute)
 	g := newGate(seats.StepEnded)
 	w.failing(only("EndNow", recordtest.Outage(nil)))
-	finish := stopped(t, g, func() (seats.Hold, error) {
-		return seats.Hold{}, w.pool(g.onStep).Release(t.Context(), user("ann"), ann.ID)
+	finish := stopped(t, g, func() (ledger.Hold, error) {
+		return ledger.Hold{}, w.pool(g.onStep).Release(t.Context(), user("ann"), ann.ID)
 	})
 	w.model.Lose()
 	if o := finish(); o.err != nil {

@@ -10,9 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
+	"github.com/coditect-ai/coditect-licenses/shared/ledger/ledgertest"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
-	"github.com/coditect-ai/coditect-licenses/shared/seats/seatstest"
 )
 
 var (
@@ -26,7 +27,7 @@ func TestFaultHarness(t *testing.T) {
 	for i := range *seedCount {
 		seed := *firstSeed + uint64(i)
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
-			m := seatstest.NewModel(time.UnixMilli(1_800_000_000_000), sessionTTL, tokenTTL)
+			m := ledgertest.NewModel(time.UnixMilli(1_800_000_000_000), sessionTTL, tokenTTL)
 			harness(t, seed, 4000, backend{
 				ledger: m, now: m.Now, advance: m.Advance, living: m.Living,
 				faults:      map[string]func(){"lose": m.Lose, "promote": m.Promote, "replicate": m.Replicate, "failover": m.Failover},
@@ -41,10 +42,10 @@ func TestFaultHarnessOnScripts(t *testing.T) {
 	for i := range max(1, *seedCount/25) {
 		seed := *firstSeed + uint64(i)
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
-			f := fake(t)
+			f := ledgertest.Fake(t)
 			now := time.UnixMilli(1_800_000_000_000)
 			harness(t, seed, 2000, backend{
-				ledger: newRedis(t, client(t, f.Addr()), "", sessionTTL, tokenTTL),
+				ledger: ledgertest.NewRedis(t, ledgertest.Client(t, f.Addr()), "", sessionTTL, tokenTTL),
 				now:    func() time.Time { return now },
 				advance: func(d time.Duration) {
 					f.Advance(d)
@@ -88,7 +89,7 @@ type holder struct {
 
 func newCustomers() *customers {
 	c := &customers{owed: map[string]bool{}, finished: map[string]bool{}, undoable: map[string]bool{}, givenUp: map[string]bool{}, told: map[string]string{}}
-	for _, org := range orgs {
+	for _, org := range customerIDs() {
 		for _, lic := range []string{"pro", "lab"} {
 			for u := range usersPerLicense {
 				c.clients = append(c.clients, &holder{org: org, license: lic, user: fmt.Sprint("u", u)})
@@ -220,8 +221,8 @@ func (s *sim) acquire(c *holder) {
 }
 
 // sign stands in the place of the token: nothing may come here unrecorded.
-func (s *sim) sign(c *holder) func(context.Context, seats.Hold) error {
-	return func(ctx context.Context, h seats.Hold) error {
+func (s *sim) sign(c *holder) func(context.Context, ledger.Hold) error {
+	return func(ctx context.Context, h ledger.Hold) error {
 		if _, err := s.look(ctx, c.org, h.ID); err != nil {
 			s.broken("a token for %s of %s, which is not recorded: %v", h.ID, c, err)
 		}
@@ -239,7 +240,7 @@ func (s *sim) look(ctx context.Context, org, id string) (license.Session, error)
 }
 
 // hold notes what a client was told.
-func (s *sim) hold(c *holder, h seats.Hold) {
+func (s *sim) hold(c *holder, h ledger.Hold) {
 	if s.givenUp[h.ID] || !s.backend.now().Before(h.ExpiresAt) {
 		return
 	}
@@ -253,7 +254,7 @@ func (s *sim) hold(c *holder, h seats.Hold) {
 func (s *sim) beat(c *holder) {
 	id, finished := c.session, maps.Clone(s.finished)
 	s.operate("beat "+c.String()+" "+id, func(ctx context.Context, p *simPool) error {
-		h, err := p.Heartbeat(ctx, c.caller(), id, []seats.LicenseEnd{{LicenseID: c.license}}, false)
+		h, err := p.Heartbeat(ctx, c.caller(), id, []ledger.LicenseEnd{{LicenseID: c.license}}, false)
 		var ended *license.SessionEndedError
 		switch {
 		case errors.As(err, &ended) || errors.Is(err, license.ErrSessionNotFound):
@@ -314,7 +315,7 @@ func (s *sim) check() {
 			add(c.org+"/"+c.license, c.session)
 		}
 	}
-	for _, org := range orgs {
+	for _, org := range customerIDs() {
 		s.within(capOrganization, len(held[org]), org, "")
 		for _, lic := range []string{"pro", "lab"} {
 			s.within(capLicense, len(held[org+"/"+lic]), org, lic)
@@ -341,7 +342,7 @@ func (s *sim) within(limit, held int, org, lic string) {
 func (s *sim) settle() {
 	p, ctx := s.pools[0], context.Background()
 	for range 3 {
-		for _, org := range orgs {
+		for _, org := range customerIDs() {
 			_, reapErr := p.Reap(ctx, org)
 			_, sweepErr := p.Sweep(ctx, org)
 			if err := errors.Join(reapErr, sweepErr); err != nil {
@@ -350,7 +351,7 @@ func (s *sim) settle() {
 		}
 		s.backend.advance(sessionTTL)
 	}
-	for _, org := range orgs {
+	for _, org := range customerIDs() {
 		active, err := s.record.CountActive(ctx, license.Service(org))
 		h, ledgerErr := s.backend.ledger.Known(ctx, license.Service(org), nil)
 		v, visitErr := s.backend.ledger.Visit(ctx, license.Service(org), 10)
@@ -373,9 +374,11 @@ func (s *sim) fillUp(ctx context.Context, p *simPool) {
 			granted[c.org]++
 		}
 	}
-	for _, org := range orgs {
+	for _, org := range customerIDs() {
 		if granted[org] != capOrganization {
 			s.broken("%s fills %d of its %d seats", org, granted[org], capOrganization)
 		}
 	}
 }
+
+func customerIDs() []string { return []string{"acme", "globex"} }

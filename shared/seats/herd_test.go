@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/record/recordtest"
@@ -87,7 +88,7 @@ func TestARebuilderThatDied(t *testing.T) {
 	if err := w.pool(crashAt(seats.StepOpened)).heartbeat(ann); !errors.Is(err, errCrash) {
 		t.Fatal(err)
 	}
-	w.model.Advance(seats.RebuildLease(sessionTTL))
+	w.model.Advance(ledger.RebuildLease(sessionTTL))
 	calls := w.cost(func() { w.pool(nil).alive(ann) })
 	claims := 0
 	for _, c := range calls {

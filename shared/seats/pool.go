@@ -12,6 +12,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 )
@@ -70,7 +71,7 @@ type Options struct {
 // Its one principle: a grant is recorded before it is announced, an end is
 // recorded before it is acted on. Its caches may vanish at any time.
 type Pool struct {
-	ledger Ledger
+	ledger ledger.Ledger
 	record record.Record
 	opts   Options
 	// noted is when this instance last put an organization into the reaper's index.
@@ -84,7 +85,7 @@ type Pool struct {
 }
 
 // NewPool makes a pool.
-func NewPool(ledger Ledger, record record.Record, opts Options) (*Pool, error) {
+func NewPool(ledger ledger.Ledger, record record.Record, opts Options) (*Pool, error) {
 	if opts.SessionTTL <= 0 {
 		return nil, errors.New("seats: SessionTTL must be positive")
 	}

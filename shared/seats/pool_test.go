@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
+	"github.com/coditect-ai/coditect-licenses/shared/ledger/ledgertest"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/record/recordtest"
@@ -99,7 +101,7 @@ func TestNothingCrossesOrganizations(t *testing.T) {
 func TestRecordedBeforeSignedAndEndedAfter(t *testing.T) {
 	w := newWorld(t)
 	p := w.pool(nil)
-	h, err := p.Acquire(t.Context(), user("ann"), request("ann", 1), func(_ context.Context, h seats.Hold) error {
+	h, err := p.Acquire(t.Context(), user("ann"), request("ann", 1), func(_ context.Context, h ledger.Hold) error {
 		w.recorded(h, license.SessionActive, "") //nolint:contextcheck // looks in the test's own time
 		//nolint:contextcheck // as above
 		if s := w.session(h.ID); s.Client.Name != "studio" || s.Holder != h.Holder || s.Epoch != h.Epoch || !s.ExpiresAt.Equal(h.ExpiresAt) {
@@ -235,7 +237,7 @@ func TestCostInTheSteadyState(t *testing.T) {
 	w := newWorld(t)
 	p := w.pool(nil)
 	p.take("first", 9) // rebuilds and notes
-	var h seats.Hold
+	var h ledger.Hold
 	for _, c := range []struct {
 		name string
 		do   func()
@@ -371,8 +373,8 @@ func TestPoolOptions(t *testing.T) {
 	if _, err := seats.NewPool(w.ledger, w.record, seats.Options{}); err == nil {
 		t.Error("a pool without a session TTL")
 	}
-	for _, o := range []seats.RedisOptions{{SessionTTL: time.Minute}, {TokenTTL: time.Minute}, {SessionTTL: 1, TokenTTL: time.Hour}} {
-		if _, err := seats.NewRedis(client(t, "127.0.0.1:1"), o); err == nil {
+	for _, o := range []ledger.RedisOptions{{SessionTTL: time.Minute}, {TokenTTL: time.Minute}, {SessionTTL: 1, TokenTTL: time.Hour}} {
+		if _, err := ledger.NewRedis(ledgertest.Client(t, "127.0.0.1:1"), o); err == nil {
 			t.Errorf("a ledger with %+v", o)
 		}
 	}

@@ -16,6 +16,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/coditect-ai/coditect-licenses/internal/servers"
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
+	"github.com/coditect-ai/coditect-licenses/shared/ledger/ledgertest"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
@@ -38,12 +40,12 @@ func TestManyGoroutinesShareOneCap(t *testing.T) {
 		"cluster":      servers.RedisCluster,
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, prefix := client(t, addresses(t)...), "t"+uuid.NewString()
+			c, prefix := ledgertest.Client(t, addresses(t)...), "t"+uuid.NewString()
 			record := record.NewMemory()
 			var wg sync.WaitGroup
 			tallies := make([]tally, 32)
 			for i := range tallies {
-				p := realPool(t, newRedis(t, c, prefix, sessionTTL, tokenTTL), record)
+				p := realPool(t, ledgertest.NewRedis(t, c, prefix, sessionTTL, tokenTTL), record)
 				wg.Go(func() { tallies[i] = race(t.Context(), p, fmt.Sprint("r", i), 4, 10) })
 			}
 			wg.Wait()
@@ -58,7 +60,7 @@ func TestManyGoroutinesShareOneCap(t *testing.T) {
 	}
 }
 
-func realPool(t testing.TB, l seats.Ledger, record record.Record) *seats.Pool {
+func realPool(t testing.TB, l ledger.Ledger, record record.Record) *seats.Pool {
 	t.Helper()
 	p, err := seats.NewPool(l, record, seats.Options{SessionTTL: sessionTTL, CompensationDeadline: 20 * time.Second})
 	if err != nil {
@@ -119,7 +121,7 @@ func TestManyProcessesShareOneCap(t *testing.T) {
 	prefix, project := "t"+uuid.NewString(), "t-"+uuid.NewString()
 	// The first seat makes the epoch; the emulator is slow when all race for that.
 	record := emulated(t, firestoreAddr, project)
-	first := realPool(t, newRedis(t, client(t, redisAddr), prefix, sessionTTL, tokenTTL), record)
+	first := realPool(t, ledgertest.NewRedis(t, ledgertest.Client(t, redisAddr), prefix, sessionTTL, tokenTTL), record)
 	if got := race(t.Context(), first, "first", 1, racedSeats); got.granted != 1 {
 		t.Fatalf("the first seat: %+v", got)
 	}
@@ -195,7 +197,7 @@ func awaitLine(t *testing.T, r io.Reader, want string) {
 // beRacer is what each of the processes does.
 func beRacer(t *testing.T, at []string) {
 	record := emulated(t, at[2], at[3])
-	p := realPool(t, newRedis(t, client(t, at[0]), at[1], sessionTTL, tokenTTL), record)
+	p := realPool(t, ledgertest.NewRedis(t, ledgertest.Client(t, at[0]), at[1], sessionTTL, tokenTTL), record)
 	fmt.Println("racer ready")
 	_, _ = io.Copy(io.Discard, os.Stdin) // until all are ready
 	got := race(t.Context(), p, "p"+at[4], racersEach, racedSeats)

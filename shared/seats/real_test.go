@@ -9,9 +9,12 @@ import (
 	"time"
 
 	"github.com/coditect-ai/coditect-licenses/internal/servers"
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
+	"github.com/coditect-ai/coditect-licenses/shared/ledger/ledgertest"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
+	"github.com/redis/go-redis/v9"
 )
 
 // TestKilledRedisThrowsNobodyOut kills redis-server under heartbeating holders
@@ -21,9 +24,9 @@ func TestKilledRedisThrowsNobodyOut(t *testing.T) {
 	const holders = 20
 	pools := make([]*seats.Pool, 4)
 	for i := range pools {
-		pools[i] = realPool(t, newRedis(t, client(t, server.Addr()), "", sessionTTL, tokenTTL), record)
+		pools[i] = realPool(t, ledgertest.NewRedis(t, ledgertest.Client(t, server.Addr()), "", sessionTTL, tokenTTL), record)
 	}
-	holds := make([]seats.Hold, holders)
+	holds := make([]ledger.Hold, holders)
 	for i := range holds {
 		var err error
 		holds[i], err = pools[0].Acquire(t.Context(), user(fmt.Sprint(i)), request(fmt.Sprint(i), holders), signed)
@@ -50,11 +53,11 @@ func TestKilledRedisThrowsNobodyOut(t *testing.T) {
 }
 
 // beatUntilAnswered repeats a heartbeat that a backend failed, as clients do.
-func beatUntilAnswered(ctx context.Context, p *seats.Pool, h seats.Hold) error {
+func beatUntilAnswered(ctx context.Context, p *seats.Pool, h ledger.Hold) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for {
-		_, err := p.Heartbeat(ctx, user(h.UserID), h.ID, []seats.LicenseEnd{{LicenseID: "pro"}}, false)
+		_, err := p.Heartbeat(ctx, user(h.UserID), h.ID, []ledger.LicenseEnd{{LicenseID: "pro"}}, false)
 		var down *license.UnavailableError
 		if !errors.As(err, &down) || ctx.Err() != nil {
 			return err
@@ -66,8 +69,8 @@ func beatUntilAnswered(ctx context.Context, p *seats.Pool, h seats.Hold) error {
 // cut off before them, and is promoted.
 func TestFailoverOfARealReplica(t *testing.T) {
 	master, record := servers.Redis(t), record.NewMemory()
-	before := realPool(t, newRedis(t, client(t, master.Addr()), "", sessionTTL, tokenTTL), record)
-	acquire := func(p *seats.Pool, userID string) seats.Hold {
+	before := realPool(t, ledgertest.NewRedis(t, ledgertest.Client(t, master.Addr()), "", sessionTTL, tokenTTL), record)
+	acquire := func(p *seats.Pool, userID string) ledger.Hold {
 		t.Helper()
 		h, err := p.Acquire(t.Context(), user(userID), request(userID, 2), signed)
 		if err != nil {
@@ -83,8 +86,8 @@ func TestFailoverOfARealReplica(t *testing.T) {
 	}
 	lost := acquire(before, "lost")
 	master.Kill()
-	after := realPool(t, newRedis(t, client(t, replica.Addr()), "", sessionTTL, tokenTTL), record)
-	for _, h := range []seats.Hold{kept, lost} {
+	after := realPool(t, ledgertest.NewRedis(t, ledgertest.Client(t, replica.Addr()), "", sessionTTL, tokenTTL), record)
+	for _, h := range []ledger.Hold{kept, lost} {
 		if err := beatUntilAnswered(t.Context(), after, h); err != nil {
 			t.Errorf("%s: %v", h.UserID, err)
 		}
@@ -102,15 +105,15 @@ func TestFailoverOfARealReplica(t *testing.T) {
 // were lost in between, so its data cannot be trusted.
 func TestFailOverAndBack(t *testing.T) {
 	server, record := servers.Redis(t), record.NewMemory()
-	c := client(t, server.Addr())
-	p := realPool(t, newRedis(t, c, "", sessionTTL, tokenTTL), record)
+	c := ledgertest.Client(t, server.Addr())
+	p := realPool(t, ledgertest.NewRedis(t, c, "", sessionTTL, tokenTTL), record)
 	h, err := p.Acquire(t.Context(), user("ann"), request("ann", 1), signed)
 	if err != nil {
 		t.Fatal(err)
 	}
 	replicaOf(t, c, "127.0.0.1", "1") // of nobody who answers
 	replicaOf(t, c, "NO", "ONE")
-	if _, err := newRedis(t, c, "", sessionTTL, tokenTTL).Visit(t.Context(), license.Service(acme), 1); !errors.As(err, new(*seats.RebuildError)) {
+	if _, err := ledgertest.NewRedis(t, c, "", sessionTTL, tokenTTL).Visit(t.Context(), license.Service(acme), 1); !errors.As(err, new(*ledger.RebuildError)) {
 		t.Errorf("after fail over and back: %v, want a call for a rebuild", err)
 	}
 	if err := beatUntilAnswered(t.Context(), p, h); err != nil {
@@ -124,9 +127,9 @@ func TestFailOverAndBack(t *testing.T) {
 func TestFailOverAndBackLosesWrites(t *testing.T) {
 	master, record := servers.Redis(t), record.NewMemory()
 	instance := func() *seats.Pool {
-		return realPool(t, newRedis(t, client(t, master.Addr()), "", sessionTTL, tokenTTL), record)
+		return realPool(t, ledgertest.NewRedis(t, ledgertest.Client(t, master.Addr()), "", sessionTTL, tokenTTL), record)
 	}
-	acquire := func(p *seats.Pool, userID string) seats.Hold {
+	acquire := func(p *seats.Pool, userID string) ledger.Hold {
 		t.Helper()
 		h, err := p.Acquire(t.Context(), user(userID), request(userID, 2), signed)
 		if err != nil {
@@ -142,7 +145,7 @@ func TestFailOverAndBackLosesWrites(t *testing.T) {
 	master.Follow(replica)
 	master.Promote()
 	for _, p := range []*seats.Pool{before, instance()} {
-		for _, h := range []seats.Hold{kept, lost} {
+		for _, h := range []ledger.Hold{kept, lost} {
 			if err := beatUntilAnswered(t.Context(), p, h); err != nil {
 				t.Errorf("%s: %v", h.UserID, err)
 			}
@@ -157,7 +160,7 @@ func TestFailOverAndBackLosesWrites(t *testing.T) {
 // nothing is lost.
 func TestPausedRedis(t *testing.T) {
 	server, record := servers.Redis(t), record.NewMemory()
-	l, err := seats.NewRedis(client(t, server.Addr()), seats.RedisOptions{
+	l, err := ledger.NewRedis(ledgertest.Client(t, server.Addr()), ledger.RedisOptions{
 		SessionTTL: sessionTTL, TokenTTL: tokenTTL, Deadline: 300 * time.Millisecond,
 	})
 	if err != nil {
@@ -187,10 +190,17 @@ func TestPausedRedis(t *testing.T) {
 	}
 }
 
-func rebuildNonce(t *testing.T, l seats.Ledger) string {
+func replicaOf(t *testing.T, c redis.UniversalClient, host, port string) {
+	t.Helper()
+	if err := c.Do(t.Context(), "REPLICAOF", host, port).Err(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func rebuildNonce(t *testing.T, l ledger.Ledger) string {
 	t.Helper()
 	_, err := l.Visit(t.Context(), license.Service(acme), 1)
-	var fresh *seats.RebuildError
+	var fresh *ledger.RebuildError
 	if !errors.As(err, &fresh) {
 		t.Fatalf("error = %v, want a call for a rebuild", err)
 	}

@@ -3,6 +3,7 @@ package seats
 import (
 	"context"
 
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 )
@@ -46,7 +47,7 @@ func (p *Pool) Reap(ctx context.Context, organizationID string) (Reaped, error) 
 	return done, err
 }
 
-func (p *Pool) attend(ctx context.Context, caller license.Caller, v Visit, done *Reaped) error {
+func (p *Pool) attend(ctx context.Context, caller license.Caller, v ledger.Visit, done *Reaped) error {
 	n, err := p.endCounting(ctx, caller, v.Expired)
 	done.Sessions += n
 	if err != nil {
@@ -64,7 +65,7 @@ func (p *Pool) attend(ctx context.Context, caller license.Caller, v Visit, done 
 }
 
 // settleDebts records the ends of seats given back while the record was away.
-func (p *Pool) settleDebts(ctx context.Context, caller license.Caller, v Visit, done *Reaped) error {
+func (p *Pool) settleDebts(ctx context.Context, caller license.Caller, v ledger.Visit, done *Reaped) error {
 	for _, h := range v.Owed {
 		if err := p.record.EndNow(ctx, caller, 0, ended(h)); err != nil {
 			return definite(err)
@@ -114,14 +115,14 @@ func (p *Pool) endUnknown(ctx context.Context, caller license.Caller, batch []li
 	if err != nil {
 		return 0, p.rebuilt(ctx, caller, err)
 	}
-	var lost []Hold
+	var lost []ledger.Hold
 	for i, s := range batch {
 		// A younger one may be a grant whose outcome is still on its way.
 		if h.Known[i] || s.AcquiredAt.Add(p.opts.SessionTTL).After(h.Now) {
 			continue
 		}
 		s.EndedAt, s.EndedReason, s.Epoch = h.Now, license.EndDisplaced, h.Epoch
-		lost = append(lost, Hold{Session: s})
+		lost = append(lost, ledger.Hold{Session: s})
 	}
 	_, err = p.endCounting(ctx, caller, lost)
 	return len(lost), err

@@ -6,16 +6,16 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/record/recordtest"
-	"github.com/coditect-ai/coditect-licenses/shared/seats"
 )
 
 // unledgered makes a session that is recorded active and not in the ledger.
-func unledgered(w *world, p instance, userID string) seats.Hold {
+func unledgered(w *world, p instance, userID string) ledger.Hold {
 	h := p.take(userID, 9)
-	if n, err := w.model.Remove(w.Context(), license.Service(acme), seats.BySession, h); n != 1 || err != nil {
+	if n, err := w.model.Remove(w.Context(), license.Service(acme), ledger.BySession, h); n != 1 || err != nil {
 		w.Fatal(n, err)
 	}
 	return h

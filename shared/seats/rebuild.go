@@ -7,13 +7,15 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/google/uuid"
 )
 
 // rebuilt turns a ledger's call for a rebuild into one, and into errAgain when
 // that is done; any other error (or none) passes.
 func (p *Pool) rebuilt(ctx context.Context, caller license.Caller, err error) error {
-	var fresh *RebuildError
+	var fresh *ledger.RebuildError
 	if !errors.As(err, &fresh) {
 		return err
 	}
@@ -56,11 +58,11 @@ const (
 // does it itself once that one shows no sign of life: after a loss all instances
 // notice at once, and each would read the whole organization from the record.
 func (p *Pool) reloadAlone(ctx context.Context, caller license.Caller, nonce string) error {
-	pause, owner := firstClaimPause, randomness()
+	pause, owner := firstClaimPause, uuid.NewString()
 	for range claimAttempts {
 		claimed, err := p.ledger.Claim(ctx, caller, nonce, owner)
 		switch {
-		case errors.Is(err, ErrLost):
+		case errors.Is(err, ledger.ErrLost):
 			return nil // it is rebuilt, or this Redis is gone again
 		case err != nil || claimed:
 			return p.reloadClaimed(ctx, caller, nonce, owner, err)
@@ -95,7 +97,7 @@ func (p *Pool) reload(ctx context.Context, caller license.Caller, nonce, owner s
 		return err
 	}
 	// A slow record must not bring the others in before the first page is staged.
-	if _, err := p.ledger.Claim(ctx, caller, nonce, owner); err != nil && !errors.Is(err, ErrLost) {
+	if _, err := p.ledger.Claim(ctx, caller, nonce, owner); err != nil && !errors.Is(err, ledger.ErrLost) {
 		return err
 	}
 	if err := p.step(ctx, StepOpened); err != nil {
@@ -114,7 +116,7 @@ func (p *Pool) reload(ctx context.Context, caller license.Caller, nonce, owner s
 	if err == nil {
 		err = p.ledger.Load(ctx, caller, nonce, epoch)
 	}
-	if errors.Is(err, ErrLost) {
+	if errors.Is(err, ledger.ErrLost) {
 		return nil // another rebuild was quicker, or this Redis is gone again
 	}
 	if err != nil {

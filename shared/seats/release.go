@@ -5,14 +5,15 @@ import (
 	"errors"
 	"log/slog"
 
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 )
 
 // Revoke ends a living session whose license no longer allows it.
-func (p *Pool) Revoke(ctx context.Context, caller license.Caller, hold Hold) error {
+func (p *Pool) Revoke(ctx context.Context, caller license.Caller, hold ledger.Hold) error {
 	return p.repeat(ctx, func() error {
-		return p.giveUp(ctx, caller, Mark{SessionID: hold.ID, UserID: caller.UserID, Own: license.EndRevoked})
+		return p.giveUp(ctx, caller, ledger.Mark{SessionID: hold.ID, UserID: caller.UserID, Own: license.EndRevoked})
 	})
 }
 
@@ -21,7 +22,7 @@ func (p *Pool) Revoke(ctx context.Context, caller license.Caller, hold Hold) err
 // Errors: license.ErrSessionNotFound, license.ErrForbidden,
 // *license.UnavailableError.
 func (p *Pool) Release(ctx context.Context, caller license.Caller, sessionID string) error {
-	mark := Mark{SessionID: sessionID, UserID: caller.UserID, Own: license.EndReleased}
+	mark := ledger.Mark{SessionID: sessionID, UserID: caller.UserID, Own: license.EndReleased}
 	if caller.Administers() {
 		mark.Other = license.EndRevoked
 	}
@@ -30,12 +31,12 @@ func (p *Pool) Release(ctx context.Context, caller license.Caller, sessionID str
 
 // giveUp ends a session on request: begun in the ledger (so that whoever meets
 // it completes it, should we die), recorded, then removed by its id.
-func (p *Pool) giveUp(ctx context.Context, caller license.Caller, mark Mark) error {
+func (p *Pool) giveUp(ctx context.Context, caller license.Caller, mark ledger.Mark) error {
 	hold, err := p.ledger.Mark(ctx, caller, mark)
-	var owed *OwedError
-	var unknown *UnknownError
+	var owed *ledger.OwedError
+	var unknown *ledger.UnknownError
 	switch {
-	case errors.Is(err, ErrForeign):
+	case errors.Is(err, ledger.ErrForeign):
 		return license.ErrForbidden
 	case errors.As(err, &owed):
 		return permitted(caller, owed.Hold.Session)
@@ -50,8 +51,8 @@ func (p *Pool) giveUp(ctx context.Context, caller license.Caller, mark Mark) err
 	return p.conclude(ctx, caller, hold)
 }
 
-func (p *Pool) conclude(ctx context.Context, caller license.Caller, hold Hold) error {
-	how := BySession
+func (p *Pool) conclude(ctx context.Context, caller license.Caller, hold ledger.Hold) error {
+	how := ledger.BySession
 	err := p.record.EndNow(ctx, caller, hold.Epoch, ended(hold))
 	if errors.Is(err, record.ErrFenced) {
 		// A rebuild may have brought the session back: marked again there, or its
@@ -59,12 +60,12 @@ func (p *Pool) conclude(ctx context.Context, caller license.Caller, hold Hold) e
 		return p.fenced(ctx, caller, hold.Epoch)
 	}
 	if err != nil {
-		how = Owing // the seat is given back all the same; the reaper records it
+		how = ledger.Owing // the seat is given back all the same; the reaper records it
 		p.opts.Log.WarnContext(ctx, "the end of a session is owed to the record",
 			slog.String("organization_id", caller.OrganizationID), slog.String("session_id", hold.ID),
 			slog.String("backend", license.Backend(err)), slog.String("error", err.Error()))
 	}
-	p.forget([]Hold{hold})
+	p.forget([]ledger.Hold{hold})
 	if err := p.step(ctx, StepEnded); err != nil {
 		return err
 	}
@@ -78,7 +79,7 @@ func (p *Pool) conclude(ctx context.Context, caller license.Caller, hold Hold) e
 		// A rebuild that read the record before it ended may have brought the
 		// session back: remove it from the new ledger too.
 		// What is owed is what was marked, so an owed end begins anew.
-		if err = p.rebuilt(ctx, caller, err); !errors.Is(err, errAgain) || how == Owing {
+		if err = p.rebuilt(ctx, caller, err); !errors.Is(err, errAgain) || how == ledger.Owing {
 			return err
 		}
 	}
@@ -86,7 +87,7 @@ func (p *Pool) conclude(ctx context.Context, caller license.Caller, hold Hold) e
 }
 
 // giveUpUnknown releases a session the ledger does not hold.
-func (p *Pool) giveUpUnknown(ctx context.Context, caller license.Caller, mark Mark, unknown *UnknownError) error {
+func (p *Pool) giveUpUnknown(ctx context.Context, caller license.Caller, mark ledger.Mark, unknown *ledger.UnknownError) error {
 	s, err := p.record.Session(ctx, caller, mark.SessionID)
 	if err != nil {
 		return err
@@ -98,7 +99,7 @@ func (p *Pool) giveUpUnknown(ctx context.Context, caller license.Caller, mark Ma
 	if s.UserID != caller.UserID {
 		s.EndedReason = mark.Other
 	}
-	hold := Hold{Session: s}
+	hold := ledger.Hold{Session: s}
 	err = p.record.EndNow(ctx, caller, unknown.Epoch, ended(hold))
 	if errors.Is(err, record.ErrFenced) {
 		return p.fenced(ctx, caller, unknown.Epoch)
@@ -106,7 +107,7 @@ func (p *Pool) giveUpUnknown(ctx context.Context, caller license.Caller, mark Ma
 	if err != nil {
 		return definite(err)
 	}
-	_, err = p.ledger.Remove(ctx, caller, BySession, hold)
+	_, err = p.ledger.Remove(ctx, caller, ledger.BySession, hold)
 	return p.rebuilt(ctx, caller, err)
 }
 

@@ -8,11 +8,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
+	"github.com/coditect-ai/coditect-licenses/shared/ledger/ledgertest"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/record/recordtest"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
-	"github.com/coditect-ai/coditect-licenses/shared/seats/seatstest"
 )
 
 // sim runs many operations of several instances at once, one at a time: each
@@ -34,7 +35,7 @@ type sim struct {
 
 // backend is a ledger whose server can be lost.
 type backend struct {
-	ledger seats.Ledger
+	ledger ledger.Ledger
 	now    func() time.Time
 	// advance moves the clock; the others are faults.
 	advance func(time.Duration)
@@ -76,7 +77,7 @@ func newSim(t *testing.T, seed uint64, b backend) *sim {
 
 // restart gives an instance empty caches, as after a crash.
 func (s *sim) restart(p *simPool) {
-	ledger := &seatstest.Faulty{Ledger: s.backend.ledger, Before: s.ledgerBefore, After: s.ledgerAfter}
+	ledger := &ledgertest.Faulty{Ledger: s.backend.ledger, Before: s.ledgerBefore, After: s.ledgerAfter}
 	pool, err := seats.NewPool(ledger, s.record, seats.Options{
 		SessionTTL: sessionTTL, RebuildDeadline: time.Hour, CompensationDeadline: time.Hour, Now: s.backend.now,
 		Wait: func(ctx context.Context, _ time.Duration) error { s.yield(ctx); return nil },
@@ -144,7 +145,7 @@ func (s *sim) recordAfter(ctx context.Context, method string, err error) error {
 func (s *sim) ledgerBefore(ctx context.Context, _ string) error {
 	s.yield(ctx)
 	if s.chance(1, 100) {
-		return seatstest.Outage()
+		return ledgertest.Outage()
 	}
 	return nil
 }
@@ -152,7 +153,7 @@ func (s *sim) ledgerBefore(ctx context.Context, _ string) error {
 func (s *sim) ledgerAfter(ctx context.Context, method string, err error) error {
 	if err == nil && s.chance(1, 100) {
 		s.note("  ledger's answer to %s is lost", method)
-		err = seatstest.Outage()
+		err = ledgertest.Outage()
 	}
 	s.yield(ctx)
 	return err

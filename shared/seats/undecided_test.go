@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/record/recordtest"
@@ -27,7 +28,7 @@ func TestARefusalWaitsForTheGrantAtWork(t *testing.T) {
 			w.pool(nil).reap() // rebuilt
 			g := newGate(seats.StepReserved)
 			p := w.pool(g.onStep)
-			finish := stopped(t, g, func() (seats.Hold, error) { return p.acquire("ann", 1) })
+			finish := stopped(t, g, func() (ledger.Hold, error) { return p.acquire("ann", 1) })
 			w.failing(only("Create", tt.record))
 			refused, done := make(chan struct{}), make(chan error, 1)
 			w.onceRefused(func() { close(refused) })
@@ -64,7 +65,7 @@ func TestARefusalDoesNotOutwaitItsRequest(t *testing.T) {
 	w.pool(nil).reap()
 	g := newGate(seats.StepReserved)
 	p := w.pool(g.onStep)
-	finish := stopped(t, g, func() (seats.Hold, error) { return p.acquire("ann", 1) })
+	finish := stopped(t, g, func() (ledger.Hold, error) { return p.acquire("ann", 1) })
 	ctx, cancel := context.WithCancel(t.Context())
 	w.onceRefused(cancel)
 	_, err := p.Acquire(ctx, user("bob"), request("bob", 1), signed)
@@ -83,7 +84,7 @@ func TestAPanicIsAnAttemptThatFailed(t *testing.T) {
 	p := w.pool(nil)
 	func() {
 		defer func() { _ = recover() }()
-		_, _ = p.Acquire(t.Context(), user("ann"), request("ann", 1), func(context.Context, seats.Hold) error { panic("a fault") })
+		_, _ = p.Acquire(t.Context(), user("ann"), request("ann", 1), func(context.Context, ledger.Hold) error { panic("a fault") })
 	}()
 	p.refused("bob", 1) // at once: the seat lives until its holder is back, or its TTL is over
 }

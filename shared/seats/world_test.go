@@ -8,11 +8,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
+	"github.com/coditect-ai/coditect-licenses/shared/ledger/ledgertest"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/record/recordtest"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
-	"github.com/coditect-ai/coditect-licenses/shared/seats/seatstest"
 )
 
 const (
@@ -25,8 +26,8 @@ const (
 // service, share. Its backends can be made to fail, its ledger to be lost.
 type world struct {
 	*testing.T
-	model  *seatstest.Model
-	ledger *seatstest.Faulty
+	model  *ledgertest.Model
+	ledger *ledgertest.Faulty
 	record *recordtest.Faulty
 
 	mu    sync.Mutex
@@ -36,7 +37,7 @@ type world struct {
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{T: t, model: seatstest.NewModel(time.UnixMilli(1_800_000_000_000), sessionTTL, tokenTTL)}
+	w := &world{T: t, model: ledgertest.NewModel(time.UnixMilli(1_800_000_000_000), sessionTTL, tokenTTL)}
 	before := func(_ context.Context, method string) error {
 		w.mu.Lock()
 		w.calls = append(w.calls, method)
@@ -56,7 +57,7 @@ func newWorld(t *testing.T) *world {
 		}
 		return err
 	}
-	w.ledger = &seatstest.Faulty{Ledger: w.model, Before: before, After: after}
+	w.ledger = &ledgertest.Faulty{Ledger: w.model, Before: before, After: after}
 	w.record = &recordtest.Faulty{Record: record.NewMemory(), Before: before, After: after}
 	return w
 }
@@ -139,18 +140,18 @@ func request(userID string, limit int) seats.Request {
 	}
 }
 
-func signed(context.Context, seats.Hold) error { return nil }
+func signed(context.Context, ledger.Hold) error { return nil }
 
 var errUnsigned = errors.New("no signature")
 
-func unsigned(context.Context, seats.Hold) error { return errUnsigned }
+func unsigned(context.Context, ledger.Hold) error { return errUnsigned }
 
-func (p instance) acquire(userID string, limit int) (seats.Hold, error) {
+func (p instance) acquire(userID string, limit int) (ledger.Hold, error) {
 	return p.Acquire(p.Context(), user(userID), request(userID, limit), signed)
 }
 
 // take acquires, which must succeed.
-func (p instance) take(userID string, limit int) seats.Hold {
+func (p instance) take(userID string, limit int) ledger.Hold {
 	p.Helper()
 	h, err := p.acquire(userID, limit)
 	if err != nil {
@@ -167,12 +168,12 @@ func (p instance) refused(userID string, limit int) {
 	}
 }
 
-func (p instance) heartbeat(h seats.Hold) error {
-	_, err := p.Heartbeat(p.Context(), user(h.UserID), h.ID, []seats.LicenseEnd{{LicenseID: "pro"}}, false)
+func (p instance) heartbeat(h ledger.Hold) error {
+	_, err := p.Heartbeat(p.Context(), user(h.UserID), h.ID, []ledger.LicenseEnd{{LicenseID: "pro"}}, false)
 	return err
 }
 
-func (p instance) alive(h seats.Hold) {
+func (p instance) alive(h ledger.Hold) {
 	p.Helper()
 	if err := p.heartbeat(h); err != nil {
 		p.Fatalf("heartbeat of %s: %v", h.UserID, err)
@@ -180,7 +181,7 @@ func (p instance) alive(h seats.Hold) {
 }
 
 // gone wants a 410 with this reason, and the same in the record.
-func (p instance) gone(h seats.Hold, reason license.EndReason) {
+func (p instance) gone(h ledger.Hold, reason license.EndReason) {
 	p.Helper()
 	var ended *license.SessionEndedError
 	if err := p.heartbeat(h); !errors.As(err, &ended) || ended.Reason != reason {
@@ -188,7 +189,7 @@ func (p instance) gone(h seats.Hold, reason license.EndReason) {
 	}
 }
 
-func (p instance) release(h seats.Hold) {
+func (p instance) release(h ledger.Hold) {
 	p.Helper()
 	if err := p.Release(p.Context(), user(h.UserID), h.ID); err != nil {
 		p.Fatalf("release of %s: %v", h.UserID, err)
@@ -214,7 +215,7 @@ func (w *world) session(id string) license.Session {
 	return s
 }
 
-func (w *world) recorded(h seats.Hold, status license.SessionStatus, reason license.EndReason) {
+func (w *world) recorded(h ledger.Hold, status license.SessionStatus, reason license.EndReason) {
 	w.Helper()
 	s := w.session(h.ID)
 	if s.Status != status || s.EndedReason != reason {
@@ -279,13 +280,13 @@ func (g *gate) onStep(s seats.Step) error {
 
 // outcome is what an operation in the background came to.
 type outcome struct {
-	hold seats.Hold
+	hold ledger.Hold
 	err  error
 }
 
 // stopped starts an operation and returns once it stands at the gate; finish
 // opens that and waits for its outcome.
-func stopped(t *testing.T, g *gate, operation func() (seats.Hold, error)) (finish func() outcome) {
+func stopped(t *testing.T, g *gate, operation func() (ledger.Hold, error)) (finish func() outcome) {
 	t.Helper()
 	done := make(chan outcome, 1)
 	go func() {

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/coditect-ai/coditect-licenses/internal/devstack"
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
 )
@@ -65,7 +66,7 @@ func (f filler) fill(ctx context.Context, r fillRequest) ([]string, error) {
 	return ids, err
 }
 
-func unsigned(context.Context, seats.Hold) error { return nil }
+func unsigned(context.Context, ledger.Hold) error { return nil }
 
 // open makes the organization and its license, or finds them as they are.
 func (f filler) open(ctx context.Context, id string) (license.Organization, license.License, error) {

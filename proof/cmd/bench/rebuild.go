@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/redisconn"
@@ -52,11 +53,11 @@ func (b *bench) rebuilding(ctx context.Context) (all []rebuild, err error) {
 
 func (b *bench) rebuild(ctx context.Context, client redis.UniversalClient) (rebuild, error) {
 	record := &longRecord{Record: record.NewMemory(), sessions: recorded(b.rebuilt)}
-	ledger, err := seats.NewRedis(client, seats.RedisOptions{SessionTTL: sessionTTL, TokenTTL: tokenTTL})
+	counting, err := ledger.NewRedis(client, ledger.RedisOptions{SessionTTL: sessionTTL, TokenTTL: tokenTTL})
 	if err != nil {
 		return rebuild{}, err
 	}
-	pool, err := seats.NewPool(ledger, record, seats.Options{SessionTTL: sessionTTL})
+	pool, err := seats.NewPool(counting, record, seats.Options{SessionTTL: sessionTTL})
 	if err != nil {
 		return rebuild{}, err
 	}
@@ -68,7 +69,7 @@ func (b *bench) rebuild(ctx context.Context, client redis.UniversalClient) (rebu
 	r := rebuild{sessions: b.rebuilt}
 	scripts, inside, err := b.scriptsDuring(ctx, func() error {
 		start := time.Now()
-		_, err := pool.Heartbeat(ctx, caller, first.ID, []seats.LicenseEnd{{LicenseID: licenseID}}, false)
+		_, err := pool.Heartbeat(ctx, caller, first.ID, []ledger.LicenseEnd{{LicenseID: licenseID}}, false)
 		r.total = time.Since(start)
 		return err
 	})
@@ -76,7 +77,7 @@ func (b *bench) rebuild(ctx context.Context, client redis.UniversalClient) (rebu
 		return rebuild{}, fmt.Errorf("a heartbeat after the loss: %w", err)
 	}
 	r.scripts, r.mean = int(scripts), inside/time.Duration(max(scripts, 1))
-	if err := b.counted(ctx, ledger, caller); err != nil {
+	if err := b.counted(ctx, counting, caller); err != nil {
 		return rebuild{}, err
 	}
 	err = b.listened(ctx, &r)
@@ -84,7 +85,7 @@ func (b *bench) rebuild(ctx context.Context, client redis.UniversalClient) (rebu
 }
 
 // counted makes sure that what was measured was a whole rebuild.
-func (b *bench) counted(ctx context.Context, ledger *seats.Redis, caller license.Caller) error {
+func (b *bench) counted(ctx context.Context, ledger *ledger.Redis, caller license.Caller) error {
 	known, err := ledger.Known(ctx, caller, nil)
 	if err == nil && known.Held != b.rebuilt {
 		err = fmt.Errorf("%d sessions came back of %d", known.Held, b.rebuilt)

@@ -8,9 +8,9 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/redisconn"
-	"github.com/coditect-ai/coditect-licenses/shared/seats"
 )
 
 // replayRequest asks to send one command over and over.
@@ -54,11 +54,11 @@ func captureBeat(ctx context.Context, addr string, caller license.Caller, sessio
 	defer func() { err = errors.Join(err, client.Close()) }()
 	heard := &listener{}
 	client.AddHook(heard)
-	ledger, err := seats.NewRedis(client, seats.RedisOptions{SessionTTL: sessionTTL, TokenTTL: tokenTTL})
+	counting, err := ledger.NewRedis(client, ledger.RedisOptions{SessionTTL: sessionTTL, TokenTTL: tokenTTL})
 	if err != nil {
 		return nil, err
 	}
-	if _, err := ledger.Beat(ctx, caller, sessionID, []seats.LicenseEnd{{LicenseID: licenseID}}, false); err != nil {
+	if _, err := counting.Beat(ctx, caller, sessionID, []ledger.LicenseEnd{{LicenseID: licenseID}}, false); err != nil {
 		return nil, fmt.Errorf("one heartbeat, to listen to it: %w", err)
 	}
 	return heard.last, nil

@@ -8,9 +8,9 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/redisconn"
-	"github.com/coditect-ai/coditect-licenses/shared/seats"
 )
 
 // level is what an acquire costs while a license has that many living seats.
@@ -107,7 +107,7 @@ func (b *bench) inTurn(ctx context.Context, grounds []*ground, measure func(cont
 type ground struct {
 	seats  int
 	caller license.Caller
-	ledger *seats.Redis
+	ledger *ledger.Redis
 	client redis.UniversalClient
 	users  []user
 	web    connections
@@ -128,7 +128,7 @@ func (b *bench) ground(ctx context.Context, n int) (g *ground, err error) {
 	if g.client, err = redisconn.Dial(ctx, redisconn.Config{Addr: b.redis.addr, PoolSize: 1}); err != nil {
 		return nil, err
 	}
-	if g.ledger, err = seats.NewRedis(g.client, seats.RedisOptions{SessionTTL: sessionTTL, TokenTTL: tokenTTL}); err != nil {
+	if g.ledger, err = ledger.NewRedis(g.client, ledger.RedisOptions{SessionTTL: sessionTTL, TokenTTL: tokenTTL}); err != nil {
 		return nil, errors.Join(err, g.client.Close())
 	}
 	if g.users, err = b.users(ctx, levelName(n), takers); err == nil {
@@ -153,7 +153,7 @@ const batch = 32
 
 // reserves measures a batch of the reserve script alone, nothing else being at work.
 func (b *bench) reserves(ctx context.Context, g *ground) error {
-	taken := make([]seats.Hold, batch)
+	taken := make([]ledger.Hold, batch)
 	calls, inside, err := b.scriptsDuring(ctx, func() error { return g.reserve(ctx, taken) })
 	if err != nil {
 		return err
@@ -161,13 +161,13 @@ func (b *bench) reserves(ctx context.Context, g *ground) error {
 	if g.counts {
 		g.reserved, g.inside = g.reserved+calls, g.inside+inside
 	}
-	_, err = g.ledger.Remove(ctx, g.caller, seats.BySession, taken...)
+	_, err = g.ledger.Remove(ctx, g.caller, ledger.BySession, taken...)
 	return err
 }
 
-func (g *ground) reserve(ctx context.Context, taken []seats.Hold) (err error) {
+func (g *ground) reserve(ctx context.Context, taken []ledger.Hold) (err error) {
 	for i := range taken {
-		taken[i], err = g.ledger.Reserve(ctx, g.caller, seats.Reservation{
+		taken[i], err = g.ledger.Reserve(ctx, g.caller, ledger.Reservation{
 			SessionID:  sessionID(i),
 			Holder:     license.Holder{LicenseID: licenseID, UserID: g.caller.UserID, HardwareID: hardwareID()},
 			MaxLicense: seatCap, MaxOrganization: seatCap,

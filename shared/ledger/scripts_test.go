@@ -1,4 +1,4 @@
-package seats_test
+package ledger_test
 
 import (
 	"context"
@@ -8,27 +8,28 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
+	"github.com/coditect-ai/coditect-licenses/shared/ledger/ledgertest"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
-	"github.com/coditect-ai/coditect-licenses/shared/seats"
 )
 
 // TestGuardOneScript: a rival comes in after the first command that a
 // reservation sends. Whoever was first, one of them gets the last seat.
 func TestGuardOneScript(t *testing.T) {
-	f := fake(t)
-	loaded(t, newRedis(t, client(t, f.Addr()), "", sessionTTL, tokenTTL), 1)
-	rival := newRedis(t, client(t, f.Addr()), "", sessionTTL, tokenTTL)
+	f := ledgertest.Fake(t)
+	loaded(t, ledgertest.NewRedis(t, ledgertest.Client(t, f.Addr()), "", sessionTTL, tokenTTL), 1)
+	rival := ledgertest.NewRedis(t, ledgertest.Client(t, f.Addr()), "", sessionTTL, tokenTTL)
 	// The server knows the script, and the slow instance the generation: its
 	// next command is the one that counts.
-	warm, err := rival.Reserve(t.Context(), user("warm"), seats.Reservation{SessionID: "s-warm", MaxLicense: 1, MaxOrganization: 9})
+	warm, err := rival.Reserve(t.Context(), user("warm"), ledger.Reservation{SessionID: "s-warm", MaxLicense: 1, MaxOrganization: 9})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n, err := rival.Remove(t.Context(), user("warm"), seats.BySession, warm); n != 1 || err != nil {
+	if n, err := rival.Remove(t.Context(), user("warm"), ledger.BySession, warm); n != 1 || err != nil {
 		t.Fatal(n, err)
 	}
-	c := client(t, f.Addr())
-	slow := newRedis(t, c, "", sessionTTL, tokenTTL)
+	c := ledgertest.Client(t, f.Addr())
+	slow := ledgertest.NewRedis(t, c, "", sessionTTL, tokenTTL)
 	if _, err := slow.Known(t.Context(), license.Service(acme), nil); err != nil {
 		t.Fatal(err)
 	}
@@ -47,9 +48,11 @@ func TestGuardOneScript(t *testing.T) {
 // TestGuardAnotherInstancesRebuild: an instance that remembers the generation
 // before counts in the one that is there now.
 func TestGuardAnotherInstancesRebuild(t *testing.T) {
-	f := fake(t)
-	ledger := func() seats.Ledger { return newRedis(t, client(t, f.Addr()), "", sessionTTL, tokenTTL) }
-	quick, slow := ledger(), ledger()
+	f := ledgertest.Fake(t)
+	open := func() ledger.Ledger {
+		return ledgertest.NewRedis(t, ledgertest.Client(t, f.Addr()), "", sessionTTL, tokenTTL)
+	}
+	quick, slow := open(), open()
 	loaded(t, quick, 1)
 	if _, err := slow.Known(t.Context(), license.Service(acme), nil); err != nil {
 		t.Fatal(err)
@@ -59,7 +62,7 @@ func TestGuardAnotherInstancesRebuild(t *testing.T) {
 	if err := lastSeat(t, quick, "ann"); err != nil {
 		t.Fatal(err)
 	}
-	for name, l := range map[string]seats.Ledger{"remembers another": slow, "remembers none": ledger()} {
+	for name, l := range map[string]ledger.Ledger{"remembers another": slow, "remembers none": open()} {
 		if err := lastSeat(t, l, "bob"); !errors.As(err, new(*license.NoSeatsError)) {
 			t.Errorf("an instance that %s: %v, want no seats", name, err)
 		}
@@ -67,9 +70,9 @@ func TestGuardAnotherInstancesRebuild(t *testing.T) {
 }
 
 // lastSeat reserves the one seat there is.
-func lastSeat(t *testing.T, l seats.Ledger, userID string) error {
+func lastSeat(t *testing.T, l ledger.Ledger, userID string) error {
 	t.Helper()
-	_, err := l.Reserve(t.Context(), user(userID), seats.Reservation{
+	_, err := l.Reserve(t.Context(), user(userID), ledger.Reservation{
 		SessionID: "s-" + userID, MaxLicense: 1, MaxOrganization: 9,
 		Holder: license.Holder{LicenseID: "pro", UserID: userID},
 	})
@@ -77,7 +80,7 @@ func lastSeat(t *testing.T, l seats.Ledger, userID string) error {
 }
 
 // loaded makes the ledger one without sessions, in this epoch.
-func loaded(t *testing.T, l seats.Ledger, epoch int64) {
+func loaded(t *testing.T, l ledger.Ledger, epoch int64) {
 	t.Helper()
 	if err := l.Load(t.Context(), license.Service(acme), rebuildNonce(t, l), epoch); err != nil {
 		t.Fatal(err)

@@ -1,4 +1,4 @@
-package seats_test
+package ledgertest
 
 import (
 	"context"
@@ -9,17 +9,17 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
-	"github.com/coditect-ai/coditect-licenses/shared/seats"
 )
 
-// A real Redis has no movable clock. shifted gives a ledger one all the same:
+// Shifted gives a ledger on a real Redis, which has no movable clock, one all the same:
 // to advance, it moves everything the ledger has written back in time, and it
 // translates the times that go in and out, so that its user sees one clock that
 // jumped. Only tests can do this: it takes the data apart behind the ledger's back.
-type shifted struct {
-	seats.Ledger
-	t      *testing.T
+type Shifted struct {
+	ledger.Ledger
+	t      testing.TB
 	client redis.UniversalClient
 	prefix string
 
@@ -75,7 +75,7 @@ until cursor == '0'
 return 1`
 
 // onEveryServer runs the script on the server, or on each master of a cluster.
-func (s *shifted) onEveryServer(what string, d time.Duration) {
+func (s *Shifted) onEveryServer(what string, d time.Duration) {
 	s.t.Helper()
 	run := func(ctx context.Context, node *redis.Client) error {
 		return node.Eval(ctx, shiftScript, nil, s.prefix, what, d.Milliseconds()).Err()
@@ -96,7 +96,7 @@ func (s *shifted) onEveryServer(what string, d time.Duration) {
 }
 
 // Now is the shown clock.
-func (s *shifted) Now() time.Time {
+func (s *Shifted) Now() time.Time {
 	s.t.Helper()
 	now, err := s.client.Time(context.Background()).Result()
 	if err != nil {
@@ -106,10 +106,10 @@ func (s *shifted) Now() time.Time {
 }
 
 // SetNow makes the shown clock show now, and run on.
-func (s *shifted) SetNow(now time.Time) { s.Advance(now.Sub(s.Now())) }
+func (s *Shifted) SetNow(now time.Time) { s.Advance(now.Sub(s.Now())) }
 
 // Advance moves the shown clock.
-func (s *shifted) Advance(d time.Duration) {
+func (s *Shifted) Advance(d time.Duration) {
 	s.t.Helper()
 	d = d.Truncate(time.Millisecond)
 	s.onEveryServer("shift", d)
@@ -118,17 +118,20 @@ func (s *shifted) Advance(d time.Duration) {
 	s.offset += d
 }
 
-func (s *shifted) Lose()    { s.onEveryServer("lose", 0) }
-func (s *shifted) Promote() { s.onEveryServer("promote", 0) }
+// Lose empties the server.
+func (s *Shifted) Lose() { s.onEveryServer("lose", 0) }
 
-func (s *shifted) ahead() time.Duration {
+// Promote gives the server another identity with all its data.
+func (s *Shifted) Promote() { s.onEveryServer("promote", 0) }
+
+func (s *Shifted) ahead() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.offset
 }
 
 // in is a shown time as the server knows it.
-func (s *shifted) in(t time.Time) time.Time {
+func (s *Shifted) in(t time.Time) time.Time {
 	if t.IsZero() {
 		return t
 	}
@@ -136,7 +139,7 @@ func (s *shifted) in(t time.Time) time.Time {
 }
 
 // out are the server's times as they are shown.
-func (s *shifted) out(times ...*time.Time) {
+func (s *Shifted) out(times ...*time.Time) {
 	for _, t := range times {
 		if !t.IsZero() {
 			*t = t.Add(s.ahead())
@@ -144,16 +147,16 @@ func (s *shifted) out(times ...*time.Time) {
 	}
 }
 
-func (s *shifted) outHold(h *seats.Hold) {
+func (s *Shifted) outHold(h *ledger.Hold) {
 	s.out(&h.Now, &h.AcquiredAt, &h.LastHeartbeatAt, &h.ExpiresAt, &h.EndedAt, &h.TokenExpiresAt, &h.PreviousTokenExpiry)
 }
 
 // outErr shows the times an error carries.
-func (s *shifted) outErr(err error) error {
-	var stale *seats.StaleError
-	var expired *seats.ExpiredError
-	var owed *seats.OwedError
-	var unknown *seats.UnknownError
+func (s *Shifted) outErr(err error) error {
+	var stale *ledger.StaleError
+	var expired *ledger.ExpiredError
+	var owed *ledger.OwedError
+	var unknown *ledger.UnknownError
 	switch {
 	case errors.As(err, &stale):
 		for i := range stale.Holds {
@@ -170,7 +173,7 @@ func (s *shifted) outErr(err error) error {
 }
 
 // shownHold shows an answer; an error's hold is empty and stays so.
-func (s *shifted) shownHold(h seats.Hold, err error) (seats.Hold, error) {
+func (s *Shifted) shownHold(h ledger.Hold, err error) (ledger.Hold, error) {
 	if err != nil {
 		return h, s.outErr(err)
 	}
@@ -178,31 +181,36 @@ func (s *shifted) shownHold(h seats.Hold, err error) (seats.Hold, error) {
 	return h, nil
 }
 
-func (s *shifted) Reserve(ctx context.Context, c license.Caller, r seats.Reservation) (seats.Hold, error) {
+// Reserve implements [ledger.Ledger].
+func (s *Shifted) Reserve(ctx context.Context, c license.Caller, r ledger.Reservation) (ledger.Hold, error) {
 	r.LicenseEnds = s.in(r.LicenseEnds)
 	return s.shownHold(s.Ledger.Reserve(ctx, c, r))
 }
 
-func (s *shifted) Beat(ctx context.Context, c license.Caller, id string, candidates []seats.LicenseEnd, renew bool) (seats.Hold, error) {
-	translated := make([]seats.LicenseEnd, len(candidates))
+// Beat implements [ledger.Ledger].
+func (s *Shifted) Beat(ctx context.Context, c license.Caller, id string, candidates []ledger.LicenseEnd, renew bool) (ledger.Hold, error) {
+	translated := make([]ledger.LicenseEnd, len(candidates))
 	for i, l := range candidates {
-		translated[i] = seats.LicenseEnd{LicenseID: l.LicenseID, Ends: s.in(l.Ends)}
+		translated[i] = ledger.LicenseEnd{LicenseID: l.LicenseID, Ends: s.in(l.Ends)}
 	}
 	return s.shownHold(s.Ledger.Beat(ctx, c, id, translated, renew))
 }
 
-func (s *shifted) Retoken(ctx context.Context, c license.Caller, id string, ends time.Time) error {
+// Retoken implements [ledger.Ledger].
+func (s *Shifted) Retoken(ctx context.Context, c license.Caller, id string, ends time.Time) error {
 	return s.Ledger.Retoken(ctx, c, id, s.in(ends))
 }
 
-func (s *shifted) Mark(ctx context.Context, c license.Caller, m seats.Mark) (seats.Hold, error) {
+// Mark implements [ledger.Ledger].
+func (s *Shifted) Mark(ctx context.Context, c license.Caller, m ledger.Mark) (ledger.Hold, error) {
 	return s.shownHold(s.Ledger.Mark(ctx, c, m))
 }
 
-func (s *shifted) Visit(ctx context.Context, c license.Caller, limit int) (seats.Visit, error) {
+// Visit implements [ledger.Ledger].
+func (s *Shifted) Visit(ctx context.Context, c license.Caller, limit int) (ledger.Visit, error) {
 	v, err := s.Ledger.Visit(ctx, c, limit)
 	s.out(&v.Now, &v.Earliest)
-	for _, holds := range [][]seats.Hold{v.Expired, v.Owed} {
+	for _, holds := range [][]ledger.Hold{v.Expired, v.Owed} {
 		for i := range holds {
 			s.outHold(&holds[i])
 		}
@@ -210,13 +218,15 @@ func (s *shifted) Visit(ctx context.Context, c license.Caller, limit int) (seats
 	return v, err
 }
 
-func (s *shifted) Known(ctx context.Context, c license.Caller, ids []string) (seats.Holdings, error) {
+// Known implements [ledger.Ledger].
+func (s *Shifted) Known(ctx context.Context, c license.Caller, ids []string) (ledger.Holdings, error) {
 	h, err := s.Ledger.Known(ctx, c, ids)
 	s.out(&h.Now)
 	return h, err
 }
 
-func (s *shifted) Stage(ctx context.Context, c license.Caller, nonce string, epoch int64, sessions []license.Session) error {
+// Stage implements [ledger.Ledger].
+func (s *Shifted) Stage(ctx context.Context, c license.Caller, nonce string, epoch int64, sessions []license.Session) error {
 	translated := make([]license.Session, len(sessions))
 	for i, x := range sessions {
 		x.AcquiredAt, x.LastHeartbeatAt, x.ExpiresAt = s.in(x.AcquiredAt), s.in(x.LastHeartbeatAt), s.in(x.ExpiresAt)
@@ -225,7 +235,8 @@ func (s *shifted) Stage(ctx context.Context, c license.Caller, nonce string, epo
 	return s.Ledger.Stage(ctx, c, nonce, epoch, translated)
 }
 
-func (s *shifted) Settle(ctx context.Context, org string, v seats.Visit) (bool, error) {
+// Settle implements [ledger.Ledger].
+func (s *Shifted) Settle(ctx context.Context, org string, v ledger.Visit) (bool, error) {
 	v.Now, v.Earliest = s.in(v.Now), s.in(v.Earliest)
 	return s.Ledger.Settle(ctx, org, v)
 }

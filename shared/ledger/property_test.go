@@ -1,4 +1,4 @@
-package seats_test
+package ledger_test
 
 import (
 	"errors"
@@ -11,16 +11,16 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/coditect-ai/coditect-licenses/internal/servers"
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
+	"github.com/coditect-ai/coditect-licenses/shared/ledger/ledgertest"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
-	"github.com/coditect-ai/coditect-licenses/shared/seats"
-	"github.com/coditect-ai/coditect-licenses/shared/seats/seatstest"
 )
 
 // twins does the same to a model and to a Redis ledger and compares every answer.
 type twins struct {
 	*rapid.T
-	model *seatstest.Model
-	redis seats.Ledger
+	model *ledgertest.Model
+	redis ledger.Ledger
 	// move advances both clocks; lose and promote do that to both servers.
 	move, lose, promote func(time.Duration)
 	// settled is asked after each call whether it came at the time it was meant to.
@@ -39,16 +39,16 @@ type nonces struct{ model, redis string }
 func TestEmbeddedRedisEqualsTheModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		const sessionTTL, tokenTTL = time.Minute, 2 * time.Minute
-		f := fake(t)
+		f := ledgertest.Fake(t)
 		defer f.Close()
-		c := client(t, f.Addr())
+		c := ledgertest.Client(t, f.Addr())
 		defer func() { _ = c.Close() }()
 		now, err := c.Time(t.Context()).Result()
 		if err != nil {
 			rt.Fatal(err)
 		}
-		r := newRedis(t, c, "", sessionTTL, tokenTTL)
-		m := seatstest.NewModel(now, sessionTTL, tokenTTL)
+		r := ledgertest.NewRedis(t, c, "", sessionTTL, tokenTTL)
+		m := ledgertest.NewModel(now, sessionTTL, tokenTTL)
 		m.TokenLife = r.TokenLife
 		newTwins(rt, m, r, twins{
 			move:    func(d time.Duration) { m.Advance(d); f.Advance(d) },
@@ -67,10 +67,10 @@ func TestRedisServerEqualsTheModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		const sessionTTL, tokenTTL = 60*time.Second + 500*time.Millisecond, 181 * time.Second
 		const late = 400 * time.Millisecond
-		s, r := openShifted(t, sessionTTL, tokenTTL, addr)
+		s, r := ledgertest.OpenShifted(t, sessionTTL, tokenTTL, addr)
 		defer s.Lose()
 		now := s.Now()
-		m := seatstest.NewModel(now, sessionTTL, tokenTTL)
+		m := ledgertest.NewModel(now, sessionTTL, tokenTTL)
 		m.TokenLife = r.TokenLife
 		newTwins(rt, m, s, twins{
 			tolerance: late,
@@ -85,7 +85,7 @@ func TestRedisServerEqualsTheModel(t *testing.T) {
 	})
 }
 
-func newTwins(t *rapid.T, m *seatstest.Model, r seats.Ledger, w twins) *twins {
+func newTwins(t *rapid.T, m *ledgertest.Model, r ledger.Ledger, w twins) *twins {
 	w.T, w.model, w.redis = t, m, r
 	w.nonces, w.epochs, w.marked = map[string]nonces{}, map[string]int64{}, map[string]bool{}
 	return &w
@@ -167,7 +167,7 @@ func sessionID(n int) string {
 
 func (w *twins) reserve() {
 	c := w.caller()
-	r := seats.Reservation{
+	r := ledger.Reservation{
 		SessionID:  sessionID(len(w.sessions)),
 		MaxLicense: rapid.IntRange(0, 3).Draw(w.T, "max"), MaxOrganization: rapid.IntRange(1, 4).Draw(w.T, "max of all"),
 		LicenseEnds: w.ends(),
@@ -179,7 +179,7 @@ func (w *twins) reserve() {
 		last := w.sessions[len(w.sessions)-1]
 		r.SessionID, r.Holder, c = last.ID, last.Holder, license.Caller{OrganizationID: last.OrganizationID, UserID: last.UserID}
 	}
-	h := compare(w, c.OrganizationID, func(l seats.Ledger) (seats.Hold, error) { return l.Reserve(w.Context(), c, r) })
+	h := compare(w, c.OrganizationID, func(l ledger.Ledger) (ledger.Hold, error) { return l.Reserve(w.Context(), c, r) })
 	if h.ID == sessionID(len(w.sessions)) {
 		w.sessions = append(w.sessions, h.Session)
 	}
@@ -187,17 +187,17 @@ func (w *twins) reserve() {
 
 func (w *twins) beat() {
 	c, id, ends, renew := w.caller(), w.id(), w.ends(), rapid.Bool().Draw(w.T, "renew")
-	candidates := []seats.LicenseEnd{{LicenseID: "pro", Ends: ends}, {LicenseID: "lab", Ends: ends}}[:rapid.IntRange(0, 2).Draw(w.T, "candidates")]
-	compare(w, c.OrganizationID, func(l seats.Ledger) (seats.Hold, error) { return l.Beat(w.Context(), c, id, candidates, renew) })
+	candidates := []ledger.LicenseEnd{{LicenseID: "pro", Ends: ends}, {LicenseID: "lab", Ends: ends}}[:rapid.IntRange(0, 2).Draw(w.T, "candidates")]
+	compare(w, c.OrganizationID, func(l ledger.Ledger) (ledger.Hold, error) { return l.Beat(w.Context(), c, id, candidates, renew) })
 }
 
 func (w *twins) mark() {
 	c := w.caller()
-	m := seats.Mark{
+	m := ledger.Mark{
 		SessionID: w.id(), UserID: c.UserID, Own: license.EndReleased,
 		Other: pick(w, "other", "", license.EndRevoked), Grant: pick[int64](w, "grant", 0, 0, 1, 2),
 	}
-	compare(w, c.OrganizationID, func(l seats.Ledger) (seats.Hold, error) {
+	compare(w, c.OrganizationID, func(l ledger.Ledger) (ledger.Hold, error) {
 		h, err := l.Mark(w.Context(), c, m)
 		w.marked[h.ID] = w.marked[h.ID] || err == nil
 		return h, err
@@ -205,10 +205,10 @@ func (w *twins) mark() {
 }
 
 func (w *twins) remove() {
-	org, how := pick(w, "org", orgs...), pick(w, "how", seats.IfExpired, seats.IfExpired, seats.BySession, seats.IfUntouched, seats.Owing)
-	var holds []seats.Hold
+	org, how := pick(w, "org", orgs...), pick(w, "how", ledger.IfExpired, ledger.IfExpired, ledger.BySession, ledger.IfUntouched, ledger.Owing)
+	var holds []ledger.Hold
 	for range rapid.IntRange(0, min(4, len(w.sessions))).Draw(w.T, "holds") {
-		h := seats.Hold{Session: pick(w, "session", w.sessions...), Grant: pick[int64](w, "grant", 1, 2)}
+		h := ledger.Hold{Session: pick(w, "session", w.sessions...), Grant: pick[int64](w, "grant", 1, 2)}
 		if h.OrganizationID == org {
 			holds = append(holds, h)
 		}
@@ -216,7 +216,7 @@ func (w *twins) remove() {
 	if len(holds) == 0 {
 		return // asks no server
 	}
-	compare(w, org, func(l seats.Ledger) (int, error) { return l.Remove(w.Context(), license.Service(org), how, holds...) })
+	compare(w, org, func(l ledger.Ledger) (int, error) { return l.Remove(w.Context(), license.Service(org), how, holds...) })
 }
 
 func (w *twins) visit() {
@@ -224,13 +224,13 @@ func (w *twins) visit() {
 	w.visitOf(org, limit)
 }
 
-func (w *twins) visitOf(org string, limit int) seats.Visit {
-	return compare(w, org, func(l seats.Ledger) (seats.Visit, error) {
+func (w *twins) visitOf(org string, limit int) ledger.Visit {
+	return compare(w, org, func(l ledger.Ledger) (ledger.Visit, error) {
 		v, err := l.Visit(w.Context(), license.Service(org), limit)
 		if len(v.Owed) >= limit {
 			v.Owed = v.Owed[:0:0] // which of too many is not promised
 		}
-		slices.SortFunc(v.Owed, func(a, b seats.Hold) int { return strings.Compare(a.ID, b.ID) })
+		slices.SortFunc(v.Owed, func(a, b ledger.Hold) int { return strings.Compare(a.ID, b.ID) })
 		v.Dead = slices.Repeat([]string{"dead"}, len(v.Dead)) // each has its own names
 		return v, err
 	})
@@ -238,18 +238,20 @@ func (w *twins) visitOf(org string, limit int) seats.Visit {
 
 func (w *twins) known() {
 	org, list := pick(w, "org", orgs...), []string{w.id(), w.id()}
-	compare(w, org, func(l seats.Ledger) (seats.Holdings, error) { return l.Known(w.Context(), license.Service(org), list) })
+	compare(w, org, func(l ledger.Ledger) (ledger.Holdings, error) {
+		return l.Known(w.Context(), license.Service(org), list)
+	})
 }
 
 func (w *twins) repaid() {
 	org, id := pick(w, "org", orgs...), w.id()
-	compareErr(w, org, func(l seats.Ledger) error { return l.Repaid(w.Context(), license.Service(org), id) })
+	compareErr(w, org, func(l ledger.Ledger) error { return l.Repaid(w.Context(), license.Service(org), id) })
 }
 
 func (w *twins) retoken() {
 	c, id := w.caller(), w.id()
 	ends := w.model.Now().Add(time.Duration(rapid.IntRange(1, 300).Draw(w.T, "ends"))*time.Second + 250*time.Millisecond)
-	compareErr(w, c.OrganizationID, func(l seats.Ledger) error { return l.Retoken(w.Context(), c, id, ends) })
+	compareErr(w, c.OrganizationID, func(l ledger.Ledger) error { return l.Retoken(w.Context(), c, id, ends) })
 }
 
 func (w *twins) rebuild() { w.rebuildOf(pick(w, "org", orgs...)) }
@@ -284,13 +286,13 @@ func (w *twins) stageOf(org string) {
 	if len(some) == 0 {
 		return // asks no server
 	}
-	compareErr(w, org, func(l seats.Ledger) error {
+	compareErr(w, org, func(l ledger.Ledger) error {
 		return l.Stage(w.Context(), license.Service(org), w.nonce(l, org), w.epochs[org]+1, some)
 	})
 }
 
 func (w *twins) load(org string) {
-	loaded := compareErr(w, org, func(l seats.Ledger) error {
+	loaded := compareErr(w, org, func(l ledger.Ledger) error {
 		return l.Load(w.Context(), license.Service(org), w.nonce(l, org), w.epochs[org]+1)
 	})
 	if loaded {
@@ -298,7 +300,7 @@ func (w *twins) load(org string) {
 	}
 }
 
-func (w *twins) nonce(l seats.Ledger, org string) string {
+func (w *twins) nonce(l ledger.Ledger, org string) string {
 	if l == w.redis {
 		return w.nonces[org].redis
 	}
@@ -309,12 +311,12 @@ func (w *twins) nonce(l seats.Ledger, org string) string {
 func (w *twins) claim() {
 	org, owner := pick(w, "org", orgs...), pick(w, "owner", "one", "another")
 	if rapid.IntRange(0, 3).Draw(w.T, "give back") == 0 {
-		compareErr(w, org, func(l seats.Ledger) error {
+		compareErr(w, org, func(l ledger.Ledger) error {
 			return l.Disclaim(w.Context(), license.Service(org), w.nonce(l, org), owner)
 		})
 		return
 	}
-	compare(w, org, func(l seats.Ledger) (bool, error) {
+	compare(w, org, func(l ledger.Ledger) (bool, error) {
 		return l.Claim(w.Context(), license.Service(org), w.nonce(l, org), owner)
 	})
 }
@@ -322,12 +324,12 @@ func (w *twins) claim() {
 func (w *twins) forget() {
 	org := pick(w, "org", orgs...)
 	epoch := w.epochs[org] + pick[int64](w, "epoch", 0, 0, 1, -1)
-	compareErr(w, org, func(l seats.Ledger) error { return l.Forget(w.Context(), license.Service(org), epoch) })
+	compareErr(w, org, func(l ledger.Ledger) error { return l.Forget(w.Context(), license.Service(org), epoch) })
 }
 
 func (w *twins) clear() {
 	org := pick(w, "org", orgs...)
-	compareErr(w, org, func(l seats.Ledger) error {
+	compareErr(w, org, func(l ledger.Ledger) error {
 		v, err := l.Visit(w.Context(), license.Service(org), 1)
 		for _, g := range v.Dead {
 			err = errors.Join(err, l.Clear(w.Context(), license.Service(org), g))
@@ -338,7 +340,7 @@ func (w *twins) clear() {
 
 func (w *twins) note() {
 	now, org := rapid.Bool().Draw(w.T, "now"), pick(w, "org", orgs...)
-	compareErr(w, org, func(l seats.Ledger) error { return l.Note(w.Context(), now, org) })
+	compareErr(w, org, func(l ledger.Ledger) error { return l.Note(w.Context(), now, org) })
 }
 
 func (w *twins) settle() {
@@ -347,13 +349,13 @@ func (w *twins) settle() {
 	if v.Now.IsZero() {
 		return
 	}
-	compare(w, org, func(l seats.Ledger) (bool, error) { return l.Settle(w.Context(), org, v) })
+	compare(w, org, func(l ledger.Ledger) (bool, error) { return l.Settle(w.Context(), org, v) })
 }
 
 func (w *twins) due() {
 	seed := rapid.Bool().Draw(w.T, "seed")
-	compare(w, orgs[0], func(l seats.Ledger) (seats.Due, error) {
-		var all seats.Due
+	compare(w, orgs[0], func(l ledger.Ledger) (ledger.Due, error) {
+		var all ledger.Due
 		for shard := range l.DueShards() {
 			d, err := l.Due(w.Context(), shard, 10)
 			if err == nil && seed {

@@ -1,4 +1,4 @@
-package seatstest
+package ledgertest
 
 import (
 	"cmp"
@@ -6,15 +6,15 @@ import (
 	"slices"
 	"time"
 
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
-	"github.com/coditect-ai/coditect-licenses/shared/seats"
 )
 
-// Reserve implements [seats.Ledger].
-func (m *Model) Reserve(ctx context.Context, caller license.Caller, r seats.Reservation) (seats.Hold, error) {
+// Reserve implements [ledger.Ledger].
+func (m *Model) Reserve(ctx context.Context, caller license.Caller, r ledger.Reservation) (ledger.Hold, error) {
 	t, l, unlock, err := m.open(ctx, caller)
 	if err != nil {
-		return seats.Hold{}, err
+		return ledger.Hold{}, err
 	}
 	defer unlock()
 	own, has := l.sessions[l.holders[r.Holder]]
@@ -22,14 +22,14 @@ func (m *Model) Reserve(ctx context.Context, caller license.Caller, r seats.Rese
 		return m.renew(t, l, own, r), nil
 	}
 	if err := m.refusal(l, r); err != nil {
-		return seats.Hold{}, err
+		return ledger.Hold{}, err
 	}
 	if stale := m.stale(l, r); len(stale) > 0 {
-		holds := make([]seats.Hold, len(stale))
+		holds := make([]ledger.Hold, len(stale))
 		for i, e := range stale {
 			holds[i] = m.ended(t.epoch, e, m.now)
 		}
-		return seats.Hold{}, &seats.StaleError{Holds: holds}
+		return ledger.Hold{}, &ledger.StaleError{Holds: holds}
 	}
 	e := entry{grant: 1, token: m.freshToken(r.LicenseEnds), Session: license.Session{
 		ID: r.SessionID, OrganizationID: caller.OrganizationID, Holder: r.Holder,
@@ -42,7 +42,7 @@ func (m *Model) Reserve(ctx context.Context, caller license.Caller, r seats.Rese
 }
 
 // renew answers a holder that already has a living session.
-func (m *Model) renew(t *tenant, l *ledger, e entry, r seats.Reservation) seats.Hold {
+func (m *Model) renew(t *tenant, l *contents, e entry, r ledger.Reservation) ledger.Hold {
 	var renewed bool
 	e.token, renewed = m.renewToken(e.token, r.LicenseEnds)
 	e.LastHeartbeatAt, e.ExpiresAt = m.now, m.now.Add(m.sessionTTL)
@@ -59,7 +59,7 @@ func (m *Model) renew(t *tenant, l *ledger, e entry, r seats.Reservation) seats.
 }
 
 // refusal is that of the cap which living sessions fill, the license's first.
-func (m *Model) refusal(l *ledger, r seats.Reservation) error {
+func (m *Model) refusal(l *contents, r ledger.Reservation) error {
 	for _, c := range []struct {
 		limit license.Limit
 		max   int
@@ -83,7 +83,7 @@ func (m *Model) refusal(l *ledger, r seats.Reservation) error {
 
 // stale is the holder's own expired session, then the earliest of the license's
 // and of the organization's until one more session fits both caps.
-func (m *Model) stale(l *ledger, r seats.Reservation) []entry {
+func (m *Model) stale(l *contents, r ledger.Reservation) []entry {
 	var out []entry
 	chosen := map[string]bool{}
 	if own, has := l.sessions[l.holders[r.Holder]]; has {
@@ -107,7 +107,7 @@ func (m *Model) stale(l *ledger, r seats.Reservation) []entry {
 }
 
 // pick lists sessions, those that expire first first.
-func (l *ledger) pick(which func(entry) bool) []entry {
+func (l *contents) pick(which func(entry) bool) []entry {
 	var out []entry
 	for _, e := range l.sessions {
 		if which(e) {
@@ -120,21 +120,21 @@ func (l *ledger) pick(which func(entry) bool) []entry {
 	return out
 }
 
-// Beat implements [seats.Ledger].
-func (m *Model) Beat(ctx context.Context, caller license.Caller, sessionID string, candidates []seats.LicenseEnd, renew bool) (seats.Hold, error) {
+// Beat implements [ledger.Ledger].
+func (m *Model) Beat(ctx context.Context, caller license.Caller, sessionID string, candidates []ledger.LicenseEnd, renew bool) (ledger.Hold, error) {
 	t, l, unlock, err := m.open(ctx, caller)
 	if err != nil {
-		return seats.Hold{}, err
+		return ledger.Hold{}, err
 	}
 	defer unlock()
 	e, err := m.find(t, l, sessionID)
 	switch {
 	case err != nil:
-		return seats.Hold{}, err
+		return ledger.Hold{}, err
 	case e.UserID != caller.UserID:
-		return seats.Hold{}, seats.ErrForeign
+		return ledger.Hold{}, ledger.ErrForeign
 	case !m.living(e):
-		return seats.Hold{}, &seats.ExpiredError{Hold: m.ended(t.epoch, e, time.Time{})}
+		return ledger.Hold{}, &ledger.ExpiredError{Hold: m.ended(t.epoch, e, time.Time{})}
 	}
 	var ends time.Time
 	for _, c := range candidates {
@@ -155,17 +155,17 @@ func (m *Model) Beat(ctx context.Context, caller license.Caller, sessionID strin
 }
 
 // find is the session, or why the ledger does not hold it.
-func (m *Model) find(t *tenant, l *ledger, sessionID string) (entry, error) {
+func (m *Model) find(t *tenant, l *contents, sessionID string) (entry, error) {
 	if e, ok := l.sessions[sessionID]; ok {
 		return e, nil
 	}
 	if e, ok := t.owed[sessionID]; ok {
-		return entry{}, &seats.OwedError{Hold: m.ended(0, e, time.Time{})}
+		return entry{}, &ledger.OwedError{Hold: m.ended(0, e, time.Time{})}
 	}
-	return entry{}, &seats.UnknownError{Epoch: t.epoch, Now: m.now}
+	return entry{}, &ledger.UnknownError{Epoch: t.epoch, Now: m.now}
 }
 
-// Retoken implements [seats.Ledger].
+// Retoken implements [ledger.Ledger].
 func (m *Model) Retoken(ctx context.Context, caller license.Caller, sessionID string, ends time.Time) error {
 	_, l, unlock, err := m.open(ctx, caller)
 	if err != nil {
@@ -179,16 +179,16 @@ func (m *Model) Retoken(ctx context.Context, caller license.Caller, sessionID st
 	return nil
 }
 
-// Mark implements [seats.Ledger].
-func (m *Model) Mark(ctx context.Context, caller license.Caller, mark seats.Mark) (seats.Hold, error) {
+// Mark implements [ledger.Ledger].
+func (m *Model) Mark(ctx context.Context, caller license.Caller, mark ledger.Mark) (ledger.Hold, error) {
 	t, l, unlock, err := m.open(ctx, caller)
 	if err != nil {
-		return seats.Hold{}, err
+		return ledger.Hold{}, err
 	}
 	defer unlock()
 	e, err := m.find(t, l, mark.SessionID)
 	if err != nil {
-		return seats.Hold{}, err
+		return ledger.Hold{}, err
 	}
 	reason := mark.Other
 	if mark.UserID != "" && e.UserID == mark.UserID {
@@ -196,9 +196,9 @@ func (m *Model) Mark(ctx context.Context, caller license.Caller, mark seats.Mark
 	}
 	switch {
 	case reason == "":
-		return seats.Hold{}, seats.ErrForeign
+		return ledger.Hold{}, ledger.ErrForeign
 	case mark.Grant != 0 && mark.Grant != e.grant:
-		return seats.Hold{}, seats.ErrTouched
+		return ledger.Hold{}, ledger.ErrTouched
 	case m.living(e):
 		e.EndedReason, e.ExpiresAt = reason, m.now
 		l.sessions[e.ID] = e
@@ -206,8 +206,8 @@ func (m *Model) Mark(ctx context.Context, caller license.Caller, mark seats.Mark
 	return m.ended(t.epoch, e, time.Time{}), nil
 }
 
-// Remove implements [seats.Ledger].
-func (m *Model) Remove(ctx context.Context, caller license.Caller, how seats.Removal, holds ...seats.Hold) (int, error) {
+// Remove implements [ledger.Ledger].
+func (m *Model) Remove(ctx context.Context, caller license.Caller, how ledger.Removal, holds ...ledger.Hold) (int, error) {
 	t, l, unlock, err := m.open(ctx, caller)
 	if err != nil {
 		return 0, err
@@ -224,18 +224,18 @@ func (m *Model) Remove(ctx context.Context, caller license.Caller, how seats.Rem
 		if l.holders[e.Holder] == e.ID {
 			delete(l.holders, e.Holder)
 		}
-		if how == seats.Owing {
+		if how == ledger.Owing {
 			t.owed[e.ID] = e
 		}
 	}
 	return removed, nil
 }
 
-func (m *Model) mayGo(how seats.Removal, e entry, grant int64) bool {
+func (m *Model) mayGo(how ledger.Removal, e entry, grant int64) bool {
 	switch how {
-	case seats.IfExpired:
+	case ledger.IfExpired:
 		return !m.living(e)
-	case seats.IfUntouched:
+	case ledger.IfUntouched:
 		return e.grant == grant && !e.recorded && e.EndedReason == ""
 	default:
 		return true
@@ -261,8 +261,8 @@ func (m *Model) renewToken(token, licenseEnds time.Time) (time.Time, bool) {
 }
 
 // hold is a living session as an answer tells it.
-func (m *Model) hold(t *tenant, l *ledger, e entry) seats.Hold {
-	h := seats.Hold{Session: e.Session, Now: m.now, TokenExpiresAt: e.token, Grant: e.grant, Recorded: e.recorded}
+func (m *Model) hold(t *tenant, l *contents, e entry) ledger.Hold {
+	h := ledger.Hold{Session: e.Session, Now: m.now, TokenExpiresAt: e.token, Grant: e.grant, Recorded: e.recorded}
 	for _, o := range l.sessions {
 		if o.LicenseID == e.LicenseID && m.living(o) {
 			h.Used++
@@ -273,15 +273,15 @@ func (m *Model) hold(t *tenant, l *ledger, e entry) seats.Hold {
 }
 
 // reserved is a living session as the answer to a reservation tells it.
-func (m *Model) reserved(t *tenant, l *ledger, e entry) seats.Hold {
+func (m *Model) reserved(t *tenant, l *contents, e entry) ledger.Hold {
 	h := m.hold(t, l, e)
 	h.UsedByOrganization = len(l.pick(m.living))
 	return h
 }
 
 // ended is a session as an answer tells its end.
-func (m *Model) ended(epoch int64, e entry, now time.Time) seats.Hold {
-	h := seats.Hold{Session: e.Session, Now: now, TokenExpiresAt: e.token, Grant: e.grant, Recorded: e.recorded}
+func (m *Model) ended(epoch int64, e entry, now time.Time) ledger.Hold {
+	h := ledger.Hold{Session: e.Session, Now: now, TokenExpiresAt: e.token, Grant: e.grant, Recorded: e.recorded}
 	h.Epoch, h.EndedAt = epoch, e.ExpiresAt
 	h.EndedReason = cmp.Or(e.EndedReason, license.EndExpired)
 	return h

@@ -1,4 +1,4 @@
-package seatstest
+package ledgertest
 
 import (
 	"cmp"
@@ -8,18 +8,18 @@ import (
 	"slices"
 	"time"
 
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
-	"github.com/coditect-ai/coditect-licenses/shared/seats"
 )
 
-// Visit implements [seats.Ledger].
-func (m *Model) Visit(ctx context.Context, caller license.Caller, limit int) (seats.Visit, error) {
+// Visit implements [ledger.Ledger].
+func (m *Model) Visit(ctx context.Context, caller license.Caller, limit int) (ledger.Visit, error) {
 	t, l, unlock, err := m.open(ctx, caller)
 	if err != nil {
-		return seats.Visit{}, err
+		return ledger.Visit{}, err
 	}
 	defer unlock()
-	v := seats.Visit{Epoch: t.epoch, Now: m.now, Dead: slices.Sorted(maps.Keys(t.dead))}
+	v := ledger.Visit{Epoch: t.epoch, Now: m.now, Dead: slices.Sorted(maps.Keys(t.dead))}
 	all := l.pick(func(entry) bool { return true })
 	if len(all) > 0 {
 		v.Earliest = all[0].ExpiresAt
@@ -37,14 +37,14 @@ func (m *Model) Visit(ctx context.Context, caller license.Caller, limit int) (se
 	return v, nil
 }
 
-// Known implements [seats.Ledger].
-func (m *Model) Known(ctx context.Context, caller license.Caller, sessionIDs []string) (seats.Holdings, error) {
+// Known implements [ledger.Ledger].
+func (m *Model) Known(ctx context.Context, caller license.Caller, sessionIDs []string) (ledger.Holdings, error) {
 	t, l, unlock, err := m.open(ctx, caller)
 	if err != nil {
-		return seats.Holdings{}, err
+		return ledger.Holdings{}, err
 	}
 	defer unlock()
-	h := seats.Holdings{Epoch: t.epoch, Now: m.now, Held: len(l.sessions), Known: make([]bool, len(sessionIDs))}
+	h := ledger.Holdings{Epoch: t.epoch, Now: m.now, Held: len(l.sessions), Known: make([]bool, len(sessionIDs))}
 	for i, id := range sessionIDs {
 		_, held := l.sessions[id]
 		_, owed := t.owed[id]
@@ -53,7 +53,7 @@ func (m *Model) Known(ctx context.Context, caller license.Caller, sessionIDs []s
 	return h, nil
 }
 
-// Repaid implements [seats.Ledger].
+// Repaid implements [ledger.Ledger].
 func (m *Model) Repaid(ctx context.Context, caller license.Caller, sessionIDs ...string) error {
 	t, _, unlock, err := m.open(ctx, caller)
 	if err != nil {
@@ -75,12 +75,12 @@ func (m *Model) rebuilding(ctx context.Context, caller license.Caller, nonce str
 	t := m.tenant(caller.OrganizationID)
 	if nonce == "" || t.nonce != nonce || t.nonceOf != m.server.identity {
 		m.mu.Unlock()
-		return nil, seats.ErrLost
+		return nil, ledger.ErrLost
 	}
 	return t, nil
 }
 
-// Claim implements [seats.Ledger].
+// Claim implements [ledger.Ledger].
 func (m *Model) Claim(ctx context.Context, caller license.Caller, nonce, owner string) (bool, error) {
 	t, err := m.rebuilding(ctx, caller, nonce)
 	if err != nil {
@@ -95,7 +95,7 @@ func (m *Model) Claim(ctx context.Context, caller license.Caller, nonce, owner s
 	return true, nil
 }
 
-// Disclaim implements [seats.Ledger].
+// Disclaim implements [ledger.Ledger].
 func (m *Model) Disclaim(ctx context.Context, caller license.Caller, nonce, owner string) error {
 	t, err := m.rebuilding(ctx, caller, nonce)
 	if err != nil {
@@ -108,21 +108,21 @@ func (m *Model) Disclaim(ctx context.Context, caller license.Caller, nonce, owne
 	return nil
 }
 
-func (m *Model) renewLease(t *tenant) { t.lease = m.now.Add(seats.RebuildLease(m.sessionTTL)) }
+func (m *Model) renewLease(t *tenant) { t.lease = m.now.Add(ledger.RebuildLease(m.sessionTTL)) }
 
 func generation(epoch int64, nonce string) string { return fmt.Sprintf("%d of %s", epoch, nonce) }
 
 // staged is the generation a rebuild fills.
-func (t *tenant) staged(name string) *ledger {
+func (t *tenant) staged(name string) *contents {
 	l, ok := t.ledgers[name]
 	if !ok {
-		l = &ledger{sessions: map[string]entry{}, holders: map[license.Holder]string{}}
+		l = &contents{sessions: map[string]entry{}, holders: map[license.Holder]string{}}
 		t.ledgers[name] = l
 	}
 	return l
 }
 
-// Stage implements [seats.Ledger].
+// Stage implements [ledger.Ledger].
 func (m *Model) Stage(ctx context.Context, caller license.Caller, nonce string, epoch int64, sessions []license.Session) error {
 	t, err := m.rebuilding(ctx, caller, nonce)
 	if err != nil {
@@ -145,7 +145,7 @@ func (m *Model) Stage(ctx context.Context, caller license.Caller, nonce string, 
 			life = m.TokenLife(s.ID)
 		}
 		l.sessions[s.ID] = entry{
-			grant: epoch * seats.GrantsPerEpoch, token: milli(m.now.Add(life)),
+			grant: epoch * ledger.GrantsPerEpoch, token: milli(m.now.Add(life)),
 			Session: license.Session{
 				ID: s.ID, OrganizationID: caller.OrganizationID, Holder: s.Holder,
 				AcquiredAt: milli(s.AcquiredAt), LastHeartbeatAt: milli(s.LastHeartbeatAt), ExpiresAt: m.now.Add(m.sessionTTL),
@@ -156,7 +156,7 @@ func (m *Model) Stage(ctx context.Context, caller license.Caller, nonce string, 
 	return nil
 }
 
-// Load implements [seats.Ledger].
+// Load implements [ledger.Ledger].
 func (m *Model) Load(ctx context.Context, caller license.Caller, nonce string, epoch int64) error {
 	t, err := m.rebuilding(ctx, caller, nonce)
 	if err != nil {
@@ -174,7 +174,7 @@ func (m *Model) Load(ctx context.Context, caller license.Caller, nonce string, e
 	return nil
 }
 
-// Forget implements [seats.Ledger].
+// Forget implements [ledger.Ledger].
 func (m *Model) Forget(ctx context.Context, caller license.Caller, epoch int64) error {
 	if err := ctx.Err(); err != nil {
 		return unavailable(err)
@@ -187,7 +187,7 @@ func (m *Model) Forget(ctx context.Context, caller license.Caller, epoch int64) 
 	return nil
 }
 
-// Clear implements [seats.Ledger].
+// Clear implements [ledger.Ledger].
 func (m *Model) Clear(ctx context.Context, caller license.Caller, generation string) error {
 	if err := ctx.Err(); err != nil {
 		return unavailable(err)
@@ -200,7 +200,7 @@ func (m *Model) Clear(ctx context.Context, caller license.Caller, generation str
 	return nil
 }
 
-// Note implements [seats.Ledger].
+// Note implements [ledger.Ledger].
 func (m *Model) Note(ctx context.Context, now bool, organizationIDs ...string) error {
 	if err := ctx.Err(); err != nil {
 		return unavailable(err)
@@ -220,14 +220,14 @@ func (m *Model) Note(ctx context.Context, now bool, organizationIDs ...string) e
 	return nil
 }
 
-// Due implements [seats.Ledger].
-func (m *Model) Due(ctx context.Context, shard, limit int) (seats.Due, error) {
+// Due implements [ledger.Ledger].
+func (m *Model) Due(ctx context.Context, shard, limit int) (ledger.Due, error) {
 	if err := ctx.Err(); err != nil {
-		return seats.Due{}, unavailable(err)
+		return ledger.Due{}, unavailable(err)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	d := seats.Due{Identity: m.server.identity, Fresh: m.server.seeded[shard] != m.server.identity}
+	d := ledger.Due{Identity: m.server.identity, Fresh: m.server.seeded[shard] != m.server.identity}
 	if d.Fresh {
 		return d, nil
 	}
@@ -243,7 +243,7 @@ func (m *Model) Due(ctx context.Context, shard, limit int) (seats.Due, error) {
 	return d, nil
 }
 
-// Seeded implements [seats.Ledger].
+// Seeded implements [ledger.Ledger].
 func (m *Model) Seeded(ctx context.Context, shard int, identity string) error {
 	if err := ctx.Err(); err != nil {
 		return unavailable(err)
@@ -256,8 +256,8 @@ func (m *Model) Seeded(ctx context.Context, shard int, identity string) error {
 	return nil
 }
 
-// Settle implements [seats.Ledger].
-func (m *Model) Settle(ctx context.Context, organizationID string, v seats.Visit) (left bool, err error) {
+// Settle implements [ledger.Ledger].
+func (m *Model) Settle(ctx context.Context, organizationID string, v ledger.Visit) (left bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return false, unavailable(err)
 	}

@@ -1,28 +1,28 @@
-package seatstest
+package ledgertest
 
 import (
 	"context"
 	"errors"
 	"time"
 
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
-	"github.com/coditect-ai/coditect-licenses/shared/seats"
 )
 
 // Faulty wraps a ledger to play outages of its servers: before a method's effect
 // (nothing happened, the caller sees an error), after it (it happened, the
 // answer was lost), or as long as a hook takes. Methods are named as in
-// [seats.Ledger], for example "Reserve". The hooks are set before the first
+// [ledger.Ledger], for example "Reserve". The hooks are set before the first
 // call; the errors a real outage gives are made by [Outage].
 type Faulty struct {
-	seats.Ledger
+	ledger.Ledger
 	// Before, if set, runs first; its error is answered and the ledger is not called.
 	Before func(ctx context.Context, method string) error
 	// After, if set, is given the ledger's answer; its error is answered instead.
 	After func(ctx context.Context, method string, err error) error
 }
 
-var _ seats.Ledger = (*Faulty)(nil)
+var _ ledger.Ledger = (*Faulty)(nil)
 
 // Outage is the failure of an unreachable ledger.
 func Outage() error { return unavailable(errors.New("injected outage")) }
@@ -49,99 +49,99 @@ func (f *Faulty) do(ctx context.Context, method string, call func() error) error
 	return err
 }
 
-// Reserve implements [seats.Ledger].
-func (f *Faulty) Reserve(ctx context.Context, caller license.Caller, r seats.Reservation) (seats.Hold, error) {
-	return around(ctx, f, "Reserve", func() (seats.Hold, error) { return f.Ledger.Reserve(ctx, caller, r) })
+// Reserve implements [ledger.Ledger].
+func (f *Faulty) Reserve(ctx context.Context, caller license.Caller, r ledger.Reservation) (ledger.Hold, error) {
+	return around(ctx, f, "Reserve", func() (ledger.Hold, error) { return f.Ledger.Reserve(ctx, caller, r) })
 }
 
-// Beat implements [seats.Ledger].
-func (f *Faulty) Beat(ctx context.Context, caller license.Caller, sessionID string, candidates []seats.LicenseEnd, renew bool) (seats.Hold, error) {
-	return around(ctx, f, "Beat", func() (seats.Hold, error) {
+// Beat implements [ledger.Ledger].
+func (f *Faulty) Beat(ctx context.Context, caller license.Caller, sessionID string, candidates []ledger.LicenseEnd, renew bool) (ledger.Hold, error) {
+	return around(ctx, f, "Beat", func() (ledger.Hold, error) {
 		return f.Ledger.Beat(ctx, caller, sessionID, candidates, renew)
 	})
 }
 
-// Retoken implements [seats.Ledger].
+// Retoken implements [ledger.Ledger].
 func (f *Faulty) Retoken(ctx context.Context, caller license.Caller, sessionID string, ends time.Time) error {
 	return f.do(ctx, "Retoken", func() error { return f.Ledger.Retoken(ctx, caller, sessionID, ends) })
 }
 
-// Mark implements [seats.Ledger].
-func (f *Faulty) Mark(ctx context.Context, caller license.Caller, m seats.Mark) (seats.Hold, error) {
-	return around(ctx, f, "Mark", func() (seats.Hold, error) { return f.Ledger.Mark(ctx, caller, m) })
+// Mark implements [ledger.Ledger].
+func (f *Faulty) Mark(ctx context.Context, caller license.Caller, m ledger.Mark) (ledger.Hold, error) {
+	return around(ctx, f, "Mark", func() (ledger.Hold, error) { return f.Ledger.Mark(ctx, caller, m) })
 }
 
-// Remove implements [seats.Ledger].
-func (f *Faulty) Remove(ctx context.Context, caller license.Caller, how seats.Removal, holds ...seats.Hold) (int, error) {
+// Remove implements [ledger.Ledger].
+func (f *Faulty) Remove(ctx context.Context, caller license.Caller, how ledger.Removal, holds ...ledger.Hold) (int, error) {
 	return around(ctx, f, "Remove", func() (int, error) { return f.Ledger.Remove(ctx, caller, how, holds...) })
 }
 
-// Visit implements [seats.Ledger].
-func (f *Faulty) Visit(ctx context.Context, caller license.Caller, limit int) (seats.Visit, error) {
-	return around(ctx, f, "Visit", func() (seats.Visit, error) { return f.Ledger.Visit(ctx, caller, limit) })
+// Visit implements [ledger.Ledger].
+func (f *Faulty) Visit(ctx context.Context, caller license.Caller, limit int) (ledger.Visit, error) {
+	return around(ctx, f, "Visit", func() (ledger.Visit, error) { return f.Ledger.Visit(ctx, caller, limit) })
 }
 
-// Known implements [seats.Ledger].
-func (f *Faulty) Known(ctx context.Context, caller license.Caller, sessionIDs []string) (seats.Holdings, error) {
-	return around(ctx, f, "Known", func() (seats.Holdings, error) { return f.Ledger.Known(ctx, caller, sessionIDs) })
+// Known implements [ledger.Ledger].
+func (f *Faulty) Known(ctx context.Context, caller license.Caller, sessionIDs []string) (ledger.Holdings, error) {
+	return around(ctx, f, "Known", func() (ledger.Holdings, error) { return f.Ledger.Known(ctx, caller, sessionIDs) })
 }
 
-// Repaid implements [seats.Ledger].
+// Repaid implements [ledger.Ledger].
 func (f *Faulty) Repaid(ctx context.Context, caller license.Caller, sessionIDs ...string) error {
 	return f.do(ctx, "Repaid", func() error { return f.Ledger.Repaid(ctx, caller, sessionIDs...) })
 }
 
-// Claim implements [seats.Ledger].
+// Claim implements [ledger.Ledger].
 func (f *Faulty) Claim(ctx context.Context, caller license.Caller, nonce, owner string) (bool, error) {
 	return around(ctx, f, "Claim", func() (bool, error) { return f.Ledger.Claim(ctx, caller, nonce, owner) })
 }
 
-// Disclaim implements [seats.Ledger].
+// Disclaim implements [ledger.Ledger].
 func (f *Faulty) Disclaim(ctx context.Context, caller license.Caller, nonce, owner string) error {
 	return f.do(ctx, "Disclaim", func() error { return f.Ledger.Disclaim(ctx, caller, nonce, owner) })
 }
 
-// Stage implements [seats.Ledger].
+// Stage implements [ledger.Ledger].
 func (f *Faulty) Stage(ctx context.Context, caller license.Caller, nonce string, epoch int64, sessions []license.Session) error {
 	return f.do(ctx, "Stage", func() error { return f.Ledger.Stage(ctx, caller, nonce, epoch, sessions) })
 }
 
-// Load implements [seats.Ledger].
+// Load implements [ledger.Ledger].
 func (f *Faulty) Load(ctx context.Context, caller license.Caller, nonce string, epoch int64) error {
 	return f.do(ctx, "Load", func() error { return f.Ledger.Load(ctx, caller, nonce, epoch) })
 }
 
-// Forget implements [seats.Ledger].
+// Forget implements [ledger.Ledger].
 func (f *Faulty) Forget(ctx context.Context, caller license.Caller, epoch int64) error {
 	return f.do(ctx, "Forget", func() error { return f.Ledger.Forget(ctx, caller, epoch) })
 }
 
-// Clear implements [seats.Ledger].
+// Clear implements [ledger.Ledger].
 func (f *Faulty) Clear(ctx context.Context, caller license.Caller, generation string) error {
 	return f.do(ctx, "Clear", func() error { return f.Ledger.Clear(ctx, caller, generation) })
 }
 
-// Note implements [seats.Ledger].
+// Note implements [ledger.Ledger].
 func (f *Faulty) Note(ctx context.Context, now bool, organizationIDs ...string) error {
 	return f.do(ctx, "Note", func() error { return f.Ledger.Note(ctx, now, organizationIDs...) })
 }
 
-// Due implements [seats.Ledger].
-func (f *Faulty) Due(ctx context.Context, shard, limit int) (seats.Due, error) {
-	return around(ctx, f, "Due", func() (seats.Due, error) { return f.Ledger.Due(ctx, shard, limit) })
+// Due implements [ledger.Ledger].
+func (f *Faulty) Due(ctx context.Context, shard, limit int) (ledger.Due, error) {
+	return around(ctx, f, "Due", func() (ledger.Due, error) { return f.Ledger.Due(ctx, shard, limit) })
 }
 
-// Seeded implements [seats.Ledger].
+// Seeded implements [ledger.Ledger].
 func (f *Faulty) Seeded(ctx context.Context, shard int, identity string) error {
 	return f.do(ctx, "Seeded", func() error { return f.Ledger.Seeded(ctx, shard, identity) })
 }
 
-// Settle implements [seats.Ledger].
-func (f *Faulty) Settle(ctx context.Context, organizationID string, v seats.Visit) (bool, error) {
+// Settle implements [ledger.Ledger].
+func (f *Faulty) Settle(ctx context.Context, organizationID string, v ledger.Visit) (bool, error) {
 	return around(ctx, f, "Settle", func() (bool, error) { return f.Ledger.Settle(ctx, organizationID, v) })
 }
 
-// Ping implements [seats.Ledger].
+// Ping implements [ledger.Ledger].
 func (f *Faulty) Ping(ctx context.Context) error {
 	return f.do(ctx, "Ping", func() error { return f.Ledger.Ping(ctx) })
 }

@@ -1,4 +1,4 @@
-package seats_test
+package ledger_test
 
 import (
 	"errors"
@@ -7,15 +7,15 @@ import (
 	"strings"
 	"time"
 
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
-	"github.com/coditect-ai/coditect-licenses/shared/seats"
 )
 
 // compareErr says whether the call succeeded.
-func compareErr(w *twins, org string, call func(seats.Ledger) error) bool {
+func compareErr(w *twins, org string, call func(ledger.Ledger) error) bool {
 	w.Helper()
 	var first error
-	compare(w, org, func(l seats.Ledger) (struct{}, error) {
+	compare(w, org, func(l ledger.Ledger) (struct{}, error) {
 		err := call(l)
 		if l == w.redis {
 			first = err
@@ -27,11 +27,11 @@ func compareErr(w *twins, org string, call func(seats.Ledger) error) bool {
 
 // compare makes a call on both and fails unless they answer the same. It hands
 // on the redis ledger's answer.
-func compare[A any](w *twins, org string, call func(seats.Ledger) (A, error)) A {
+func compare[A any](w *twins, org string, call func(ledger.Ledger) (A, error)) A {
 	w.Helper()
 	want, wantErr := call(w.model)
 	got, err := call(w.redis)
-	var a, b *seats.RebuildError
+	var a, b *ledger.RebuildError
 	if errors.As(wantErr, &a) && errors.As(err, &b) {
 		w.nonces[org] = nonces{model: a.Nonce, redis: b.Nonce}
 		return got

@@ -1,10 +1,10 @@
-// Package seats is the seat ledger and the protocol that keeps it honest: who
+// Package ledger is the seat ledger and the protocol that keeps it honest: who
 // holds which seat, until when, by the Redis server's own clock.
 //
 // [Ledger] is the counting alone (redis.go, with the scripts in scripts/);
 // [Pool] is the protocol over ledger and record: acquire, heartbeat, release,
 // reap and rebuild. docs/architecture.md tells it step by step.
-package seats
+package ledger
 
 import (
 	"context"
@@ -180,12 +180,12 @@ type Due struct {
 	Identity string
 }
 
-// Ledger counts seats. All times are the Redis server's. Every method is scoped
+// Ledger counts ledger. All times are the Redis server's. Every method is scoped
 // to caller.OrganizationID; another organization's sessions do not exist for
 // it. Any method with a caller may answer [*RebuildError], after which nothing
 // was changed, or [*license.UnavailableError] (Backend "redis"), after which
 // the change may or may not have been made: all are safe to repeat.
-// seatstest.Run enforces this contract on every implementation.
+// ledgertest.Run enforces this contract on every implementation.
 type Ledger interface {
 	// Reserve takes a seat for the holder, or finds and renews the one it has
 	// (Hold.Existing). *StaleError: those must be ended first.

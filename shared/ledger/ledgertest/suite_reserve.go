@@ -1,4 +1,4 @@
-package seatstest
+package ledgertest
 
 import (
 	"errors"
@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
-	"github.com/coditect-ai/coditect-licenses/shared/seats"
 )
 
 func reserveTests() map[string]func(*bench) {
@@ -127,7 +127,7 @@ func noSeatsSold(b *bench) {
 }
 
 func loweredCaps(b *bench) {
-	var holds []seats.Hold
+	var holds []ledger.Hold
 	for i := range 5 {
 		holds = append(holds, b.take(want{user: strconv.Itoa(i)}))
 	}
@@ -171,7 +171,7 @@ func retryAfter(b *bench) {
 
 func removedIsFree(b *bench) {
 	h := b.take(want{max: 1, maxOrg: 1})
-	b.remove(seats.BySession, 1, h)
+	b.remove(ledger.BySession, 1, h)
 	if next := b.take(want{user: "bob", max: 1, maxOrg: 1}); next.Existing || next.Used != 1 {
 		b.Errorf("next = %+v", next)
 	}
@@ -212,7 +212,7 @@ func expiredInTheWay(b *bench) {
 	b.same("end", []any{got.EndedReason, got.EndedAt, got.ExpiresAt, got.Epoch, got.AcquiredAt},
 		[]any{license.EndExpired, h.ExpiresAt, h.ExpiresAt, h.Epoch, h.AcquiredAt})
 	b.near("now", got.Now, h.Now.Add(sessionTTL+slack))
-	b.remove(seats.IfExpired, 1, holds...)
+	b.remove(ledger.IfExpired, 1, holds...)
 	b.take(want{user: "bob", max: 1})
 }
 
@@ -223,12 +223,12 @@ func markedInTheWay(b *bench) {
 		holds := b.staleHolds(w)
 		b.same("ids", ids(holds), []string{h.ID})
 		b.same("reason", holds[0].EndedReason, license.EndRevoked)
-		b.remove(seats.IfExpired, 1, holds...)
+		b.remove(ledger.IfExpired, 1, holds...)
 	}
 }
 
 func ownFirst(b *bench) {
-	others := []seats.Hold{b.take(want{user: "a"}), b.take(want{user: "b"})}
+	others := []ledger.Hold{b.take(want{user: "a"}), b.take(want{user: "b"})}
 	b.Advance(time.Minute)
 	own := b.take(want{user: "own"})
 	b.Advance(sessionTTL + slack)
@@ -291,7 +291,7 @@ func namingChangesNothing(b *bench) {
 	b.same("again", b.stale(want{user: "bob", max: 1}), first)
 	b.same("sessions", b.held(acme), 1)
 	_, err := b.beat(h)
-	wants[*seats.ExpiredError](b, err)
+	wants[*ledger.ExpiredError](b, err)
 }
 
 // repeatedAttempt: the client library sends a reservation again after another
@@ -309,9 +309,9 @@ func repeatedAttempt(b *bench) {
 	repeat, err := b.Ledger.Reserve(b.Context(), as, r)
 	b.ok(err)
 	b.same("the second answered with it", second.Existing && second.ID == repeat.ID, true)
-	b.remove(seats.IfUntouched, 0, repeat)
-	_, err = b.Ledger.Mark(b.Context(), as, seats.Mark{
+	b.remove(ledger.IfUntouched, 0, repeat)
+	_, err = b.Ledger.Mark(b.Context(), as, ledger.Mark{
 		SessionID: repeat.ID, UserID: r.Holder.UserID, Own: license.EndFailed, Grant: repeat.Grant,
 	})
-	b.same("mark", errors.Is(err, seats.ErrTouched), true)
+	b.same("mark", errors.Is(err, ledger.ErrTouched), true)
 }

@@ -1,4 +1,4 @@
-package seatstest
+package ledgertest
 
 import (
 	"errors"
@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
-	"github.com/coditect-ai/coditect-licenses/shared/seats"
 )
 
 func beatTests() map[string]func(*bench) {
@@ -42,7 +42,7 @@ func lateBeat(b *bench) {
 	b.Advance(sessionTTL + slack)
 	for range 2 {
 		_, err := b.beat(h)
-		got := is[*seats.ExpiredError](b, err).Hold
+		got := is[*ledger.ExpiredError](b, err).Hold
 		b.same("end", []any{got.ID, got.Holder, got.EndedReason, got.EndedAt, got.Epoch},
 			[]any{h.ID, h.Holder, license.EndExpired, h.ExpiresAt, h.Epoch})
 	}
@@ -53,21 +53,21 @@ func beatMarked(b *bench) {
 	h := b.take(want{})
 	b.mark(h, license.EndReleased)
 	_, err := b.beat(h)
-	b.same("reason", is[*seats.ExpiredError](b, err).Hold.EndedReason, license.EndReleased)
+	b.same("reason", is[*ledger.ExpiredError](b, err).Hold.EndedReason, license.EndReleased)
 }
 
 func beatForeign(b *bench) {
 	h := b.take(want{user: "ann"})
 	for _, user := range []string{"bob", "", "an", "ann2", "ann\t", "ann\thw"} {
 		_, err := b.Ledger.Beat(b.Context(), caller(acme, user), h.ID, pro(time.Time{}), false)
-		if !errors.Is(err, seats.ErrForeign) {
-			b.Errorf("user %q: %v, want %v", user, err, seats.ErrForeign)
+		if !errors.Is(err, ledger.ErrForeign) {
+			b.Errorf("user %q: %v, want %v", user, err, ledger.ErrForeign)
 		}
 	}
 	b.Advance(sessionTTL + slack)
 	_, err := b.Ledger.Beat(b.Context(), caller(acme, "bob"), h.ID, pro(time.Time{}), false)
-	if !errors.Is(err, seats.ErrForeign) {
-		b.Errorf("expired: %v, want %v", err, seats.ErrForeign)
+	if !errors.Is(err, ledger.ErrForeign) {
+		b.Errorf("expired: %v, want %v", err, ledger.ErrForeign)
 	}
 }
 
@@ -79,7 +79,7 @@ func beatUnknown(b *bench) {
 		other := h
 		other.ID = id
 		_, err := b.beat(other)
-		unknown := is[*seats.UnknownError](b, err)
+		unknown := is[*ledger.UnknownError](b, err)
 		b.same("epoch", unknown.Epoch, 1)
 		b.near("now", unknown.Now, h.Now)
 	}
@@ -88,20 +88,20 @@ func beatUnknown(b *bench) {
 func beatFindsLicense(b *bench) {
 	h := b.take(want{license: "lab"})
 	ends := h.Now.Add(20 * time.Minute)
-	many := make([]seats.LicenseEnd, 40)
+	many := make([]ledger.LicenseEnd, 40)
 	for i := range many {
 		many[i].LicenseID = fmt.Sprint("l", i)
 	}
-	many[39] = seats.LicenseEnd{LicenseID: "lab", Ends: ends}
+	many[39] = ledger.LicenseEnd{LicenseID: "lab", Ends: ends}
 	for _, c := range []struct {
 		name       string
-		candidates []seats.LicenseEnd
+		candidates []ledger.LicenseEnd
 		token      time.Duration
 	}{
 		{"none", nil, tokenTTL},
 		{"others", pro(ends), tokenTTL},
-		{"one", []seats.LicenseEnd{{LicenseID: "lab", Ends: ends}}, 20 * time.Minute},
-		{"among some", append(pro(time.Time{}), seats.LicenseEnd{LicenseID: "lab", Ends: ends}), 20 * time.Minute},
+		{"one", []ledger.LicenseEnd{{LicenseID: "lab", Ends: ends}}, 20 * time.Minute},
+		{"among some", append(pro(time.Time{}), ledger.LicenseEnd{LicenseID: "lab", Ends: ends}), 20 * time.Minute},
 		{"among many", many, 20 * time.Minute},
 	} {
 		got, err := b.Ledger.Beat(b.Context(), caller(acme, "ann"), h.ID, c.candidates, true)
@@ -135,7 +135,7 @@ func beatAlone(b *bench) {
 	b.ok(err)
 	b.Advance(sessionTTL/2 + slack)
 	_, err = b.beat(second)
-	wants[*seats.ExpiredError](b, err)
+	wants[*ledger.ExpiredError](b, err)
 }
 
 func tokenTests() map[string]func(*bench) {
@@ -151,9 +151,9 @@ func tokenTests() map[string]func(*bench) {
 }
 
 // beatFor keeps a session alive for d and answers the last heartbeat.
-func (b *bench) beatFor(h seats.Hold, d time.Duration, ends time.Time) seats.Hold {
+func (b *bench) beatFor(h ledger.Hold, d time.Duration, ends time.Time) ledger.Hold {
 	b.Helper()
-	var got seats.Hold
+	var got ledger.Hold
 	for step := sessionTTL / 2; d > 0; d -= step {
 		b.Advance(min(step, d))
 		var err error
@@ -165,7 +165,7 @@ func (b *bench) beatFor(h seats.Hold, d time.Duration, ends time.Time) seats.Hol
 
 // beatPastHalf keeps a session alive until just after half its token's life, and
 // answers the heartbeat that must renew it.
-func (b *bench) beatPastHalf(h seats.Hold) seats.Hold {
+func (b *bench) beatPastHalf(h ledger.Hold) ledger.Hold {
 	b.Helper()
 	b.beatFor(h, tokenTTL/2-time.Minute, time.Time{})
 	return b.beatFor(h, 2*time.Minute, time.Time{})
@@ -323,10 +323,10 @@ func markExpired(b *bench) {
 
 func markOther(b *bench) {
 	h := b.take(want{user: "ann"})
-	m := seats.Mark{SessionID: h.ID, UserID: "bob", Own: license.EndReleased}
+	m := ledger.Mark{SessionID: h.ID, UserID: "bob", Own: license.EndReleased}
 	_, err := b.Ledger.Mark(b.Context(), caller(acme, "bob"), m)
-	if !errors.Is(err, seats.ErrForeign) {
-		b.Fatalf("error = %v, want %v", err, seats.ErrForeign)
+	if !errors.Is(err, ledger.ErrForeign) {
+		b.Fatalf("error = %v, want %v", err, ledger.ErrForeign)
 	}
 	_, err = b.beat(h)
 	b.ok(err)
@@ -338,25 +338,25 @@ func markOther(b *bench) {
 
 func markNobody(b *bench) {
 	h := b.take(want{user: "ann"})
-	_, err := b.Ledger.Mark(b.Context(), caller(acme, ""), seats.Mark{SessionID: h.ID, Own: license.EndReleased})
-	if !errors.Is(err, seats.ErrForeign) {
-		b.Errorf("error = %v, want %v", err, seats.ErrForeign)
+	_, err := b.Ledger.Mark(b.Context(), caller(acme, ""), ledger.Mark{SessionID: h.ID, Own: license.EndReleased})
+	if !errors.Is(err, ledger.ErrForeign) {
+		b.Errorf("error = %v, want %v", err, ledger.ErrForeign)
 	}
 }
 
 func markUnknown(b *bench) {
 	_, err := b.Ledger.Mark(b.Context(), caller(acme, "ann"),
-		seats.Mark{SessionID: "s-unknown", UserID: "ann", Own: license.EndReleased, Other: license.EndRevoked})
-	b.same("epoch", is[*seats.UnknownError](b, err).Epoch, 1)
+		ledger.Mark{SessionID: "s-unknown", UserID: "ann", Own: license.EndReleased, Other: license.EndRevoked})
+	b.same("epoch", is[*ledger.UnknownError](b, err).Epoch, 1)
 }
 
 func markGrant(b *bench) {
 	first := b.take(want{})
 	second := b.take(want{})
-	m := seats.Mark{SessionID: first.ID, UserID: "ann", Own: license.EndFailed, Grant: first.Grant}
+	m := ledger.Mark{SessionID: first.ID, UserID: "ann", Own: license.EndFailed, Grant: first.Grant}
 	_, err := b.Ledger.Mark(b.Context(), caller(acme, "ann"), m)
-	if !errors.Is(err, seats.ErrTouched) {
-		b.Fatalf("error = %v, want %v", err, seats.ErrTouched)
+	if !errors.Is(err, ledger.ErrTouched) {
+		b.Fatalf("error = %v, want %v", err, ledger.ErrTouched)
 	}
 	_, err = b.beat(first)
 	b.ok(err)

@@ -1,4 +1,4 @@
-package seatstest
+package ledgertest
 
 import (
 	"errors"
@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
-	"github.com/coditect-ai/coditect-licenses/shared/seats"
 )
 
 func rebuildTests() map[string]func(*bench) {
@@ -51,17 +51,17 @@ func everyCallAsks(b *bench) {
 		"Beat":    func() error { _, err := b.Ledger.Beat(ctx, ann, h.ID, nil, false); return err },
 		"Retoken": func() error { return b.Ledger.Retoken(ctx, ann, h.ID, h.Now) },
 		"Mark": func() error {
-			_, err := b.Ledger.Mark(ctx, ann, seats.Mark{SessionID: h.ID, UserID: "ann", Own: license.EndReleased})
+			_, err := b.Ledger.Mark(ctx, ann, ledger.Mark{SessionID: h.ID, UserID: "ann", Own: license.EndReleased})
 			return err
 		},
-		"Remove": func() error { _, err := b.Ledger.Remove(ctx, ann, seats.BySession, h); return err },
+		"Remove": func() error { _, err := b.Ledger.Remove(ctx, ann, ledger.BySession, h); return err },
 		"Visit":  func() error { _, err := b.Ledger.Visit(ctx, ann, 1); return err },
 		"Known":  func() error { _, err := b.Ledger.Known(ctx, ann, nil); return err },
 		"Repaid": func() error { return b.Ledger.Repaid(ctx, ann, h.ID) },
 	}
 	nonce := b.nonce(acme)
 	for name, call := range calls {
-		var fresh *seats.RebuildError
+		var fresh *ledger.RebuildError
 		if err := call(); !errors.As(err, &fresh) || fresh.Nonce != nonce {
 			b.Errorf("%s: %v, want a call for the rebuild %s", name, err, nonce)
 		}
@@ -81,7 +81,7 @@ func oneClaims(b *bench) {
 	before := b.take(want{}).Now
 	b.Lose()
 	ctx, service := b.Context(), license.Service(acme)
-	nonce, lease := b.nonce(acme), seats.RebuildLease(sessionTTL)
+	nonce, lease := b.nonce(acme), ledger.RebuildLease(sessionTTL)
 	b.claim(acme, nonce, "one", true)
 	b.claim(acme, nonce, "another", false)
 	b.claim(acme, nonce, "one", true) // the answer may have been lost
@@ -99,7 +99,7 @@ func oneClaims(b *bench) {
 	b.Promote()
 	next := b.nonce(acme)
 	b.claim(acme, next, "another", true) // that lease was another server's
-	if _, err := b.Ledger.Claim(ctx, service, nonce, "one"); !errors.Is(err, seats.ErrLost) {
+	if _, err := b.Ledger.Claim(ctx, service, nonce, "one"); !errors.Is(err, ledger.ErrLost) {
 		b.Errorf("lease on a rebuild of a server that is gone: %v", err)
 	}
 }
@@ -107,10 +107,10 @@ func oneClaims(b *bench) {
 func nothingToClaim(b *bench) {
 	ctx, service := b.Context(), license.Service(acme)
 	for _, nonce := range []string{"", "made up"} {
-		if _, err := b.Ledger.Claim(ctx, service, nonce, "one"); !errors.Is(err, seats.ErrLost) {
+		if _, err := b.Ledger.Claim(ctx, service, nonce, "one"); !errors.Is(err, ledger.ErrLost) {
 			b.Errorf("lease on %q: %v", nonce, err)
 		}
-		if err := b.Ledger.Disclaim(ctx, service, nonce, "one"); !errors.Is(err, seats.ErrLost) {
+		if err := b.Ledger.Disclaim(ctx, service, nonce, "one"); !errors.Is(err, ledger.ErrLost) {
 			b.Errorf("lease on %q given back: %v", nonce, err)
 		}
 	}
@@ -118,7 +118,7 @@ func nothingToClaim(b *bench) {
 	nonce := b.nonce(acme)
 	b.claim(acme, nonce, "one", true)
 	b.rebuild(acme, 2)
-	if _, err := b.Ledger.Claim(ctx, service, nonce, "one"); !errors.Is(err, seats.ErrLost) {
+	if _, err := b.Ledger.Claim(ctx, service, nonce, "one"); !errors.Is(err, ledger.ErrLost) {
 		b.Errorf("lease on a rebuild that is done: %v", err)
 	}
 }
@@ -157,7 +157,7 @@ func exactlyTheStaged(b *bench) {
 	b.rebuild(acme, 7, recorded(kept.ID, "kept", kept.AcquiredAt))
 	b.same("sessions", b.held(acme), 1)
 	_, err := b.beat(lost)
-	b.same("epoch", is[*seats.UnknownError](b, err).Epoch, 7)
+	b.same("epoch", is[*ledger.UnknownError](b, err).Epoch, 7)
 	b.Advance(sessionTTL - time.Minute) // long past the first expiry
 	got, err := b.beat(kept)
 	b.ok(err)
@@ -191,8 +191,8 @@ func overtaken(b *bench) {
 		"Stage":       b.Ledger.Stage(b.Context(), license.Service(acme), "made-up", 3, late),
 		"no nonce":    b.Ledger.Load(b.Context(), license.Service(acme), "", 3),
 	} {
-		if !errors.Is(err, seats.ErrLost) {
-			b.Errorf("%s: %v, want %v", name, err, seats.ErrLost)
+		if !errors.Is(err, ledger.ErrLost) {
+			b.Errorf("%s: %v, want %v", name, err, ledger.ErrLost)
 		}
 	}
 	b.same("sessions", b.held(acme), 1)
@@ -206,11 +206,11 @@ func lateRebuild(b *bench) {
 	released := recorded("s-released", "ann", time.UnixMilli(1_800_000_000_000))
 	b.ok(b.Ledger.Stage(b.Context(), license.Service(acme), nonce, 2, []license.Session{released}))
 	b.Promote()
-	if err := b.Ledger.Load(b.Context(), license.Service(acme), nonce, 2); !errors.Is(err, seats.ErrLost) {
-		b.Fatalf("a rebuild of the incarnation before: %v, want %v", err, seats.ErrLost)
+	if err := b.Ledger.Load(b.Context(), license.Service(acme), nonce, 2); !errors.Is(err, ledger.ErrLost) {
+		b.Fatalf("a rebuild of the incarnation before: %v, want %v", err, ledger.ErrLost)
 	}
-	if err := b.Ledger.Stage(b.Context(), license.Service(acme), nonce, 2, []license.Session{released}); !errors.Is(err, seats.ErrLost) {
-		b.Fatalf("staging of the incarnation before: %v, want %v", err, seats.ErrLost)
+	if err := b.Ledger.Stage(b.Context(), license.Service(acme), nonce, 2, []license.Session{released}); !errors.Is(err, ledger.ErrLost) {
+		b.Fatalf("staging of the incarnation before: %v, want %v", err, ledger.ErrLost)
 	}
 	b.rebuild(acme, 3)
 	b.same("sessions", b.held(acme), 0)
@@ -218,12 +218,12 @@ func lateRebuild(b *bench) {
 
 func owedStaysOut(b *bench) {
 	h := b.take(want{})
-	b.remove(seats.Owing, 1, b.mark(h, license.EndReleased))
+	b.remove(ledger.Owing, 1, b.mark(h, license.EndReleased))
 	b.Promote()
 	b.rebuild(acme, 2, recorded(h.ID, "ann", h.AcquiredAt))
 	b.same("sessions", b.held(acme), 0)
 	_, err := b.beat(h)
-	wants[*seats.OwedError](b, err)
+	wants[*ledger.OwedError](b, err)
 	if again := b.take(want{}); again.ID == h.ID {
 		b.Error("a released session came back")
 	}
@@ -243,7 +243,7 @@ func forgottenByEpoch(b *bench) {
 	b.same("nonce", b.nonce(acme), nonce)
 	b.rebuild(acme, 2)
 	_, err = b.beat(h)
-	wants[*seats.UnknownError](b, err)
+	wants[*ledger.UnknownError](b, err)
 }
 
 func deadCleared(b *bench) {
@@ -307,12 +307,12 @@ func grantsFromBefore(b *bench) {
 	b.Promote()
 	b.rebuild(acme, 2, recorded(first.ID, "ann", first.AcquiredAt))
 	for range 2 {
-		for _, h := range []seats.Hold{first, second} {
-			b.remove(seats.IfUntouched, 0, h)
+		for _, h := range []ledger.Hold{first, second} {
+			b.remove(ledger.IfUntouched, 0, h)
 			_, err := b.Ledger.Mark(b.Context(), caller(acme, "ann"),
-				seats.Mark{SessionID: h.ID, UserID: "ann", Own: license.EndFailed, Grant: h.Grant})
-			if !errors.Is(err, seats.ErrTouched) {
-				b.Errorf("mark with a count from before: %v, want %v", err, seats.ErrTouched)
+				ledger.Mark{SessionID: h.ID, UserID: "ann", Own: license.EndFailed, Grant: h.Grant})
+			if !errors.Is(err, ledger.ErrTouched) {
+				b.Errorf("mark with a count from before: %v, want %v", err, ledger.ErrTouched)
 			}
 		}
 		b.take(want{}) // one more request of the holder
@@ -368,7 +368,7 @@ func twoOfOneHolder(b *bench) {
 		if id != first.ID {
 			other := first
 			other.ID = id
-			b.remove(seats.BySession, 1, other)
+			b.remove(ledger.BySession, 1, other)
 		}
 	}
 	b.same("its holder finds it", b.take(want{user: "ann"}).ID, first.ID)
@@ -402,14 +402,14 @@ func equalIDs(b *bench) {
 		b.Errorf("holds = %+v and %+v", mine, theirs)
 	}
 	_, err := b.Ledger.Beat(ctx, caller(acme, "bob"), "s-2", pro(time.Time{}), false)
-	wants[*seats.UnknownError](b, err)
-	_, err = b.Ledger.Mark(ctx, caller(acme, "bob"), seats.Mark{SessionID: "s-2", UserID: "bob", Own: license.EndReleased, Other: license.EndRevoked})
-	wants[*seats.UnknownError](b, err)
+	wants[*ledger.UnknownError](b, err)
+	_, err = b.Ledger.Mark(ctx, caller(acme, "bob"), ledger.Mark{SessionID: "s-2", UserID: "bob", Own: license.EndReleased, Other: license.EndRevoked})
+	wants[*ledger.UnknownError](b, err)
 	b.ok(b.Ledger.Retoken(ctx, caller(acme, "bob"), "s-2", time.UnixMilli(1)))
 	check("guesses")
 	marked := b.mark(mine, license.EndReleased)
 	check("mark")
-	b.remove(seats.Owing, 1, marked)
+	b.remove(ledger.Owing, 1, marked)
 	check("release")
 	b.ok(b.Ledger.Forget(ctx, license.Service(acme), 1))
 	check("forget")

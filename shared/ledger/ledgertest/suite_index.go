@@ -1,12 +1,12 @@
-package seatstest
+package ledgertest
 
 import (
 	"fmt"
 	"slices"
 	"time"
 
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
-	"github.com/coditect-ai/coditect-licenses/shared/seats"
 )
 
 func indexTests() map[string]func(*bench) {
@@ -207,7 +207,7 @@ func keptBySession(b *bench) {
 	b.settle()
 	h := b.take(want{})
 	b.settle()
-	b.remove(seats.BySession, 1, h)
+	b.remove(ledger.BySession, 1, h)
 	b.Advance(sessionTTL + slack)
 	b.same("left", b.settle(), false)
 	b.Advance(sessionTTL + slack)

@@ -1,4 +1,4 @@
-package seats
+package ledger
 
 import (
 	"context"

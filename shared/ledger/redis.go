@@ -1,4 +1,4 @@
-package seats
+package ledger
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
 
-//go:embed scripts/*.lua
+//go:embed *.lua
 var scriptFiles embed.FS
 
 // RedisOptions configure a [Redis].
@@ -76,7 +76,7 @@ func NewRedis(client redis.UniversalClient, opts RedisOptions) (*Redis, error) {
 
 func loadScripts() scripts {
 	text := func(name string) string {
-		b, err := scriptFiles.ReadFile("scripts/" + name + ".lua")
+		b, err := scriptFiles.ReadFile(name + ".lua")
 		if err != nil {
 			panic(err) // embedded at build time: cannot be missing
 		}

@@ -1,4 +1,4 @@
-package seats_test
+package ledger_test
 
 import (
 	"bytes"
@@ -10,8 +10,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
-	"github.com/coditect-ai/coditect-licenses/shared/seats"
 )
 
 // TestReserveIsSentOncePerID: a server that takes a command and hangs up. What
@@ -24,18 +24,18 @@ func TestReserveIsSentOncePerID(t *testing.T) {
 		MinRetryBackoff: -1, MaxRetryBackoff: -1, ContextTimeoutEnabled: true,
 	})
 	defer func() { _ = client.Close() }()
-	ledger, err := seats.NewRedis(client, seats.RedisOptions{SessionTTL: time.Minute, TokenTTL: time.Hour})
+	lgr, err := ledger.NewRedis(client, ledger.RedisOptions{SessionTTL: time.Minute, TokenTTL: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
 	caller := license.Caller{OrganizationID: "acme", UserID: "ann"}
-	if _, err := ledger.Reserve(t.Context(), caller, seats.Reservation{SessionID: "the-one"}); err == nil {
+	if _, err := lgr.Reserve(t.Context(), caller, ledger.Reservation{SessionID: "the-one"}); err == nil {
 		t.Error("no error")
 	}
 	if n := server.seen("the-one"); n != 1 {
 		t.Errorf("the reservation was sent %d times", n)
 	}
-	if _, err := ledger.Beat(t.Context(), caller, "often", nil, false); err == nil {
+	if _, err := lgr.Beat(t.Context(), caller, "often", nil, false); err == nil {
 		t.Error("no error")
 	}
 	if n := server.seen("often"); n != 3 {

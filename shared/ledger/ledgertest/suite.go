@@ -1,4 +1,4 @@
-package seatstest
+package ledgertest
 
 import (
 	"context"
@@ -8,13 +8,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
-	"github.com/coditect-ai/coditect-licenses/shared/seats"
 )
 
 // Subject is a ledger on trial, with a hand on its server.
 type Subject struct {
-	Ledger seats.Ledger
+	Ledger ledger.Ledger
 	// Advance moves the server's clock, or all it has written back in time.
 	Advance func(d time.Duration)
 	// Lose empties the server, Promote gives it another identity with all its data.
@@ -71,7 +71,7 @@ func caller(org, user string) license.Caller {
 func (b *bench) nonce(org string) string {
 	b.Helper()
 	_, err := b.Ledger.Visit(b.Context(), license.Service(org), 1)
-	var fresh *seats.RebuildError
+	var fresh *ledger.RebuildError
 	if !errors.As(err, &fresh) || fresh.Nonce == "" {
 		b.Fatalf("error = %v, want a call for a rebuild", err)
 	}
@@ -100,7 +100,7 @@ type want struct {
 	ends                                            time.Time
 }
 
-func (b *bench) fill(w want) (string, seats.Reservation) {
+func (b *bench) fill(w want) (string, ledger.Reservation) {
 	or := func(s *string, value string) {
 		if *s == "" {
 			*s = value
@@ -118,19 +118,19 @@ func (b *bench) fill(w want) (string, seats.Reservation) {
 	if w.maxOrg == 0 {
 		w.maxOrg = 1000
 	}
-	return w.org, seats.Reservation{
+	return w.org, ledger.Reservation{
 		SessionID: w.session, MaxLicense: w.max, MaxOrganization: w.maxOrg, LicenseEnds: w.ends,
 		Holder: license.Holder{LicenseID: w.license, UserID: w.user, HardwareID: w.hardware, InstanceID: w.instance},
 	}
 }
 
-func (b *bench) reserve(w want) (seats.Hold, error) {
+func (b *bench) reserve(w want) (ledger.Hold, error) {
 	org, r := b.fill(w)
 	return b.Ledger.Reserve(b.Context(), caller(org, r.Holder.UserID), r)
 }
 
 // take reserves, which must succeed.
-func (b *bench) take(w want) seats.Hold {
+func (b *bench) take(w want) ledger.Hold {
 	b.Helper()
 	h, err := b.reserve(w)
 	b.ok(err)
@@ -153,17 +153,17 @@ func (b *bench) stale(w want) []string {
 	return ids(b.staleHolds(w))
 }
 
-func (b *bench) staleHolds(w want) []seats.Hold {
+func (b *bench) staleHolds(w want) []ledger.Hold {
 	b.Helper()
 	_, err := b.reserve(w)
-	var stale *seats.StaleError
+	var stale *ledger.StaleError
 	if !errors.As(err, &stale) {
 		b.Fatalf("error = %v, want stale sessions", err)
 	}
 	return stale.Holds
 }
 
-func ids(holds []seats.Hold) []string {
+func ids(holds []ledger.Hold) []string {
 	var out []string
 	for _, h := range holds {
 		out = append(out, h.ID)
@@ -171,24 +171,24 @@ func ids(holds []seats.Hold) []string {
 	return out
 }
 
-func (b *bench) beat(h seats.Hold) (seats.Hold, error) {
+func (b *bench) beat(h ledger.Hold) (ledger.Hold, error) {
 	return b.Ledger.Beat(b.Context(), caller(h.OrganizationID, h.UserID), h.ID, pro(time.Time{}), false)
 }
 
 // pro is the suite's usual license as a heartbeat's candidate.
-func pro(ends time.Time) []seats.LicenseEnd {
-	return []seats.LicenseEnd{{LicenseID: "pro", Ends: ends}}
+func pro(ends time.Time) []ledger.LicenseEnd {
+	return []ledger.LicenseEnd{{LicenseID: "pro", Ends: ends}}
 }
 
-func (b *bench) mark(h seats.Hold, reason license.EndReason) seats.Hold {
+func (b *bench) mark(h ledger.Hold, reason license.EndReason) ledger.Hold {
 	b.Helper()
 	marked, err := b.Ledger.Mark(b.Context(), caller(h.OrganizationID, h.UserID),
-		seats.Mark{SessionID: h.ID, UserID: h.UserID, Own: reason})
+		ledger.Mark{SessionID: h.ID, UserID: h.UserID, Own: reason})
 	b.ok(err)
 	return marked
 }
 
-func (b *bench) remove(how seats.Removal, want int, holds ...seats.Hold) {
+func (b *bench) remove(how ledger.Removal, want int, holds ...ledger.Hold) {
 	b.Helper()
 	n, err := b.Ledger.Remove(b.Context(), license.Service(holds[0].OrganizationID), how, holds...)
 	b.ok(err)
@@ -197,7 +197,7 @@ func (b *bench) remove(how seats.Removal, want int, holds ...seats.Hold) {
 	}
 }
 
-func (b *bench) visit(org string, limit int) seats.Visit {
+func (b *bench) visit(org string, limit int) ledger.Visit {
 	b.Helper()
 	v, err := b.Ledger.Visit(b.Context(), license.Service(org), limit)
 	b.ok(err)

@@ -1,7 +1,7 @@
-// Package seatstest holds what judges a seat ledger: the contract suite [Run],
+// Package ledgertest holds what judges a seat ledger: the contract suite [Run],
 // and [Model], the contract once more in plain Go, to compare others with and
 // to play losses that a real server would take minutes to suffer.
-package seatstest
+package ledgertest
 
 import (
 	"context"
@@ -11,11 +11,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
-	"github.com/coditect-ai/coditect-licenses/shared/seats"
 )
 
-// Model is a [seats.Ledger] in maps, written from the contract and from nothing
+// Model is a [ledger.Ledger] in maps, written from the contract and from nothing
 // else. Its clock stands still unless it is moved; its server can be lost,
 // promoted and replaced by an older copy. It is safe for concurrent use.
 type Model struct {
@@ -31,7 +31,7 @@ type Model struct {
 	replica *server
 }
 
-var _ seats.Ledger = (*Model)(nil)
+var _ ledger.Ledger = (*Model)(nil)
 
 // server is all that is lost with a server.
 type server struct {
@@ -49,7 +49,7 @@ type tenant struct {
 	epoch      int64
 	nonce      string
 	nonceOf    string // identity of the server that made the nonce
-	ledgers    map[string]*ledger
+	ledgers    map[string]*contents
 	owed       map[string]entry
 	dead       map[string]bool
 	lease      time.Time // when the lease on the rebuild of leaseOf ends
@@ -57,8 +57,8 @@ type tenant struct {
 	leaseBy    string // its owner
 }
 
-// ledger is one generation.
-type ledger struct {
+// contents is one generation.
+type contents struct {
 	sessions map[string]entry
 	holders  map[license.Holder]string
 }
@@ -163,14 +163,14 @@ func (m *Model) living(e entry) bool { return e.ExpiresAt.After(m.now) }
 func (m *Model) tenant(organizationID string) *tenant {
 	t, ok := m.server.tenants[organizationID]
 	if !ok {
-		t = &tenant{ledgers: map[string]*ledger{}, owed: map[string]entry{}, dead: map[string]bool{}}
+		t = &tenant{ledgers: map[string]*contents{}, owed: map[string]entry{}, dead: map[string]bool{}}
 		m.server.tenants[organizationID] = t
 	}
 	return t
 }
 
 // open locks the model for one call and finds the caller's loaded ledger.
-func (m *Model) open(ctx context.Context, caller license.Caller) (t *tenant, l *ledger, unlock func(), err error) {
+func (m *Model) open(ctx context.Context, caller license.Caller) (t *tenant, l *contents, unlock func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, nil, nil, unavailable(err)
 	}
@@ -183,7 +183,7 @@ func (m *Model) open(ctx context.Context, caller license.Caller) (t *tenant, l *
 	if t.nonceOf != m.server.identity {
 		t.nonceOf, t.nonce = m.server.identity, m.name("nonce")
 	}
-	return nil, nil, nil, &seats.RebuildError{Nonce: t.nonce}
+	return nil, nil, nil, &ledger.RebuildError{Nonce: t.nonce}
 }
 
 func unavailable(err error) error {
@@ -197,9 +197,9 @@ func (s *server) clone() *server {
 	}
 	for org, t := range s.tenants {
 		copied := *t
-		copied.ledgers = map[string]*ledger{}
+		copied.ledgers = map[string]*contents{}
 		for g, l := range t.ledgers {
-			copied.ledgers[g] = &ledger{sessions: maps.Clone(l.sessions), holders: maps.Clone(l.holders)}
+			copied.ledgers[g] = &contents{sessions: maps.Clone(l.sessions), holders: maps.Clone(l.holders)}
 		}
 		copied.owed, copied.dead = maps.Clone(t.owed), maps.Clone(t.dead)
 		c.tenants[org] = &copied
@@ -217,17 +217,17 @@ func milli(t time.Time) time.Time {
 // modelShards is any number of shards: nothing may depend on it.
 const modelShards = 4
 
-// DueShards implements [seats.Ledger].
+// DueShards implements [ledger.Ledger].
 func (m *Model) DueShards() int { return modelShards }
 
-// Shard implements [seats.Ledger].
+// Shard implements [ledger.Ledger].
 func (m *Model) Shard(organizationID string) int {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(organizationID))
 	return int(h.Sum32() % modelShards)
 }
 
-// Ping implements [seats.Ledger].
+// Ping implements [ledger.Ledger].
 func (m *Model) Ping(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return unavailable(err)

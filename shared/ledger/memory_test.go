@@ -1,4 +1,4 @@
-package seats_test
+package ledger_test
 
 import (
 	"fmt"
@@ -12,15 +12,9 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/coditect-ai/coditect-licenses/internal/servers"
+	"github.com/coditect-ai/coditect-licenses/shared/ledger/ledgertest"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
-
-func replicaOf(t *testing.T, c redis.UniversalClient, host, port string) {
-	t.Helper()
-	if err := c.Do(t.Context(), "REPLICAOF", host, port).Err(); err != nil {
-		t.Fatal(err)
-	}
-}
 
 // bytesPerSession is what capacity plans count with.
 const bytesPerSession = 600
@@ -29,8 +23,8 @@ const bytesPerSession = 600
 // long as they usually are, and asks the server what they take.
 func TestMemoryPerSession(t *testing.T) {
 	const sessions, licenses = 100_000, 10
-	c := client(t, servers.Redis(t).Addr())
-	l := newRedis(t, c, "", sessionTTL, tokenTTL)
+	c := ledgertest.Client(t, servers.Redis(t).Addr())
+	l := ledgertest.NewRedis(t, c, "", sessionTTL, tokenTTL)
 	nonce := rebuildNonce(t, l)
 	before := usedMemory(t, c)
 	now := time.Now()

@@ -1,12 +1,12 @@
-package seatstest
+package ledgertest
 
 import (
 	"fmt"
 	"strconv"
 	"time"
 
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
-	"github.com/coditect-ai/coditect-licenses/shared/seats"
 )
 
 func removeTests() map[string]func(*bench) {
@@ -32,20 +32,20 @@ func removeIfExpired(b *bench) {
 	_, err := b.beat(h)
 	b.ok(err)
 	b.Advance(sessionTTL/2 + slack)
-	b.remove(seats.IfExpired, 1, h, gone)
-	b.remove(seats.IfExpired, 0, h, gone)
+	b.remove(ledger.IfExpired, 1, h, gone)
+	b.remove(ledger.IfExpired, 0, h, gone)
 	_, err = b.beat(h)
 	b.ok(err)
 	_, err = b.beat(gone)
-	wants[*seats.UnknownError](b, err)
+	wants[*ledger.UnknownError](b, err)
 }
 
 func removeBySession(b *bench) {
 	living, marked, expired := b.take(want{user: "a"}), b.take(want{user: "b"}), b.take(want{user: "c"})
 	b.mark(marked, license.EndReleased)
-	b.remove(seats.BySession, 2, living, marked)
+	b.remove(ledger.BySession, 2, living, marked)
 	b.Advance(sessionTTL + slack)
-	b.remove(seats.BySession, 1, expired, living)
+	b.remove(ledger.BySession, 1, expired, living)
 	b.same("sessions", b.held(acme), 0)
 	again := b.take(want{user: "a"})
 	if again.ID == living.ID || again.Existing {
@@ -56,14 +56,14 @@ func removeBySession(b *bench) {
 func removeIfUntouched(b *bench) {
 	first := b.take(want{})
 	second := b.take(want{})
-	b.remove(seats.IfUntouched, 0, first)
+	b.remove(ledger.IfUntouched, 0, first)
 	_, err := b.beat(first)
 	b.ok(err)
 	third := b.take(want{user: "bob"})
-	b.remove(seats.IfUntouched, 1, third)
+	b.remove(ledger.IfUntouched, 1, third)
 	b.same("the second request's count", second.Grant, first.Grant+1)
 	_, err = b.beat(third)
-	wants[*seats.UnknownError](b, err)
+	wants[*ledger.UnknownError](b, err)
 }
 
 func removeIfUntouchedNot(b *bench) {
@@ -72,14 +72,14 @@ func removeIfUntouchedNot(b *bench) {
 	b.ok(err)
 	marked := b.take(want{user: "bob"})
 	b.mark(marked, license.EndReleased)
-	b.remove(seats.IfUntouched, 0, told, marked)
+	b.remove(ledger.IfUntouched, 0, told, marked)
 }
 
 func removeLate(b *bench) {
 	old := b.take(want{})
-	b.remove(seats.BySession, 1, old)
+	b.remove(ledger.BySession, 1, old)
 	next := b.take(want{})
-	for _, how := range []seats.Removal{seats.BySession, seats.Owing, seats.IfExpired, seats.IfUntouched} {
+	for _, how := range []ledger.Removal{ledger.BySession, ledger.Owing, ledger.IfExpired, ledger.IfUntouched} {
 		b.remove(how, 0, old)
 	}
 	if again := b.take(want{}); again.ID != next.ID {
@@ -89,18 +89,18 @@ func removeLate(b *bench) {
 }
 
 func removeMany(b *bench) {
-	var holds []seats.Hold
+	var holds []ledger.Hold
 	for i := range 300 {
 		holds = append(holds, b.take(want{user: strconv.Itoa(i), license: fmt.Sprint("l", i%3)}))
 	}
 	b.same("sessions", b.held(acme), 300)
-	b.remove(seats.BySession, 300, holds...)
+	b.remove(ledger.BySession, 300, holds...)
 	b.same("sessions", b.held(acme), 0)
 	b.take(want{license: "l0", max: 1, maxOrg: 1})
 }
 
 func removeNone(b *bench) {
-	n, err := b.Ledger.Remove(b.Context(), license.Service(acme), seats.IfExpired)
+	n, err := b.Ledger.Remove(b.Context(), license.Service(acme), ledger.IfExpired)
 	b.ok(err)
 	b.same("removed", n, 0)
 }
@@ -108,7 +108,7 @@ func removeNone(b *bench) {
 func owedListed(b *bench) {
 	h := b.take(want{user: "ann,\t字", instance: "i"})
 	marked := b.mark(h, license.EndReleased)
-	b.remove(seats.Owing, 1, marked)
+	b.remove(ledger.Owing, 1, marked)
 	b.Advance(time.Minute)
 	owed := b.visit(acme, 10).Owed
 	if len(owed) != 1 {
@@ -121,17 +121,17 @@ func owedListed(b *bench) {
 	b.ok(b.Ledger.Repaid(b.Context(), license.Service(acme), h.ID, "s-unknown"))
 	b.same("owed", len(b.visit(acme, 10).Owed), 0)
 	_, err := b.beat(h)
-	wants[*seats.UnknownError](b, err)
+	wants[*ledger.UnknownError](b, err)
 }
 
 func owedNoSession(b *bench) {
 	h := b.take(want{max: 1, maxOrg: 1})
-	b.remove(seats.Owing, 1, b.mark(h, license.EndRevoked))
+	b.remove(ledger.Owing, 1, b.mark(h, license.EndRevoked))
 	_, err := b.beat(h)
-	owed := is[*seats.OwedError](b, err).Hold
+	owed := is[*ledger.OwedError](b, err).Hold
 	b.same("owed", []any{owed.ID, owed.UserID, owed.EndedReason}, []any{h.ID, "ann", license.EndRevoked})
-	_, err = b.Ledger.Mark(b.Context(), caller(acme, "ann"), seats.Mark{SessionID: h.ID, UserID: "ann", Own: license.EndReleased})
-	b.same("owed", is[*seats.OwedError](b, err).Hold.EndedReason, license.EndRevoked)
+	_, err = b.Ledger.Mark(b.Context(), caller(acme, "ann"), ledger.Mark{SessionID: h.ID, UserID: "ann", Own: license.EndReleased})
+	b.same("owed", is[*ledger.OwedError](b, err).Hold.EndedReason, license.EndRevoked)
 	known, err := b.Ledger.Known(b.Context(), license.Service(acme), []string{h.ID, "s-unknown"})
 	b.ok(err)
 	b.same("known", []any{known.Known, known.Held, known.Epoch}, []any{[]bool{true, false}, 0, 1})
@@ -141,7 +141,7 @@ func owedNoSession(b *bench) {
 func owedBounded(b *bench) {
 	for i := range 7 {
 		h := b.take(want{user: strconv.Itoa(i)})
-		b.remove(seats.Owing, 1, b.mark(h, license.EndReleased))
+		b.remove(ledger.Owing, 1, b.mark(h, license.EndReleased))
 	}
 	seen := map[string]bool{}
 	for len(seen) < 7 {
@@ -162,7 +162,7 @@ func visitExpired(b *bench) {
 		b.Errorf("an empty ledger: %+v", v)
 	}
 	var all []string
-	var first seats.Hold
+	var first ledger.Hold
 	for i := range 3 {
 		h := b.take(want{user: strconv.Itoa(i)})
 		all = append(all, h.ID)
@@ -178,6 +178,6 @@ func visitExpired(b *bench) {
 	v = b.visit(acme, 2)
 	b.same("earliest first", ids(v.Expired), all[:2])
 	b.near("earliest", v.Earliest, first.ExpiresAt)
-	b.remove(seats.IfExpired, 2, v.Expired...)
+	b.remove(ledger.IfExpired, 2, v.Expired...)
 	b.same("the rest", ids(b.visit(acme, 2).Expired), all[2:])
 }

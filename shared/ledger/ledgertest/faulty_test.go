@@ -1,4 +1,4 @@
-package seatstest
+package ledgertest
 
 import (
 	"context"

@@ -1,0 +1,59 @@
+package ledgertest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakeredis"
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
+)
+
+// Client connects as production does, to one server or to a cluster.
+func Client(t testing.TB, addresses ...string) redis.UniversalClient {
+	t.Helper()
+	c := redis.NewUniversalClient(&redis.UniversalOptions{
+		Addrs: addresses, IsClusterMode: len(addresses) > 1, ContextTimeoutEnabled: true, DisableIdentity: true,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	})
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+// NewRedis makes a ledger whose keys begin with prefix, with a deadline that a
+// slow machine keeps.
+func NewRedis(t testing.TB, c redis.UniversalClient, prefix string, sessionTTL, tokenTTL time.Duration) *ledger.Redis {
+	t.Helper()
+	r, err := ledger.NewRedis(c, ledger.RedisOptions{
+		Prefix: prefix, SessionTTL: sessionTTL, TokenTTL: tokenTTL, Deadline: 20 * time.Second,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// OpenShifted makes a ledger of its own on servers that others use as well.
+func OpenShifted(t testing.TB, sessionTTL, tokenTTL time.Duration, addresses ...string) (*Shifted, *ledger.Redis) {
+	t.Helper()
+	c, prefix := Client(t, addresses...), "t"+uuid.NewString()
+	r := NewRedis(t, c, prefix, sessionTTL, tokenTTL)
+	s := &Shifted{Ledger: r, t: t, client: c, prefix: prefix}
+	t.Cleanup(s.Lose)
+	return s, r
+}
+
+// Fake starts an embedded Redis whose clock stands still from then on.
+func Fake(t testing.TB) *fakeredis.Server {
+	t.Helper()
+	f, err := fakeredis.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(f.Close)
+	f.Advance(0)
+	return f
+}

@@ -1,0 +1,60 @@
+package ledger_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/coditect-ai/coditect-licenses/internal/servers"
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
+	"github.com/coditect-ai/coditect-licenses/shared/ledger/ledgertest"
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+)
+
+func openSingle(t *testing.T, sessionTTL, tokenTTL time.Duration) ledgertest.Subject {
+	t.Helper()
+	s, _ := ledgertest.OpenShifted(t, sessionTTL, tokenTTL, servers.SharedRedis(t))
+	return ledgertest.Subject{Ledger: s, Advance: s.Advance, Lose: s.Lose, Promote: s.Promote}
+}
+
+func openCluster(t *testing.T, sessionTTL, tokenTTL time.Duration) ledgertest.Subject {
+	t.Helper()
+	s, _ := ledgertest.OpenShifted(t, sessionTTL, tokenTTL, servers.RedisCluster(t)...)
+	return ledgertest.Subject{Ledger: s, Advance: s.Advance, Lose: s.Lose, Promote: s.Promote}
+}
+
+func openFake(t *testing.T, sessionTTL, tokenTTL time.Duration) ledgertest.Subject {
+	t.Helper()
+	f := ledgertest.Fake(t)
+	r := ledgertest.NewRedis(t, ledgertest.Client(t, f.Addr()), "", sessionTTL, tokenTTL)
+	return ledgertest.Subject{Ledger: r, Advance: f.Advance, Lose: f.Lose, Promote: f.Promote}
+}
+
+func TestLedgerContract(t *testing.T) {
+	for name, open := range map[string]func(*testing.T, time.Duration, time.Duration) ledgertest.Subject{
+		"embedded": openFake, "redis-server": openSingle, "cluster": openCluster,
+	} {
+		t.Run(name, func(t *testing.T) { ledgertest.Run(t, open) })
+	}
+}
+
+// The ledger's usual times, and the organization of most tests.
+const (
+	sessionTTL = 6 * time.Minute
+	tokenTTL   = 5 * time.Minute
+	acme       = "acme"
+)
+
+func user(id string) license.Caller {
+	return license.Caller{OrganizationID: acme, UserID: id, Role: license.RoleMember}
+}
+
+func rebuildNonce(t *testing.T, l ledger.Ledger) string {
+	t.Helper()
+	_, err := l.Visit(t.Context(), license.Service(acme), 1)
+	var fresh *ledger.RebuildError
+	if !errors.As(err, &fresh) {
+		t.Fatalf("error = %v, want a call for a rebuild", err)
+	}
+	return fresh.Nonce
+}
