@@ -134,7 +134,7 @@ func TestManyLicenses(t *testing.T) {
 		ends := time.Now().Add(10 * time.Minute).UTC().Truncate(time.Second)
 		for i := range 40 {
 			lic := license.License{ID: fmt.Sprintf("l-%d", i), Product: "studio", MaxSeats: 1, Status: license.StatusActive, ExpiresAt: ends}
-			if err := w.record.PutLicense(t.Context(), license.Service(org), lic); err != nil {
+			if err := w.record.PutLicense(t.Context(), license.ServiceCaller(org), lic); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -14,26 +14,28 @@ import (
 // Acquire hands out seats.
 func Acquire(s *boot.Service) (*web.App, error) {
 	return acquire.New(s.Web("acquire"), acquire.Deps{
-		Authenticate: s.Authenticate(true), Entitlements: s.Entitlements, Pool: s.Pool, Desk: s.Desk, Now: s.Now,
+		Authenticate: s.Authenticate(true), Entitlements: s.Entitlements, Seats: s.Seats, Tokens: s.Tokens,
+		HeartbeatInterval: s.Config.HeartbeatInterval, Now: s.Now,
 	})
 }
 
 // Heartbeat keeps them.
 func Heartbeat(s *boot.Service) (*web.App, error) {
 	return heartbeat.New(s.Web("heartbeat"), heartbeat.Deps{
-		Authenticate: s.Authenticate(false), Entitlements: s.Entitlements, Pool: s.Pool, Desk: s.Desk, Now: s.Now,
+		Authenticate: s.Authenticate(false), Entitlements: s.Entitlements, Seats: s.Seats, Tokens: s.Tokens,
+		HeartbeatInterval: s.Config.HeartbeatInterval, Now: s.Now,
 	}), nil
 }
 
 // Release takes them back.
 func Release(s *boot.Service) (*web.App, error) {
-	return release.New(s.Web("release"), s.Authenticate(false), s.Pool), nil
+	return release.New(s.Web("release"), s.Authenticate(false), s.Seats), nil
 }
 
 // Reaper clears what was abandoned.
 func Reaper(s *boot.Service) (*web.App, error) {
 	return reaper.New(s.Web("reaper"), reaper.Deps{
-		Authenticate: s.AuthenticateScheduler, Ledger: s.Ledger, Record: s.Record, Pool: s.Pool,
+		Authenticate: s.AuthenticateScheduler, Index: s.Ledger, Record: s.Record, Seats: s.Seats,
 		Budget: s.Config.ReapBudget, Now: s.Now,
 	}), nil
 }

@@ -227,7 +227,7 @@ func TestWhatTheLedgerLost(t *testing.T) {
 func (w *world) drop(t *testing.T, id string, s license.Session) {
 	t.Helper()
 	s.ID = id
-	n, err := w.stack.Service.Ledger.Remove(t.Context(), license.Service(s.OrganizationID), ledger.BySession, ledger.Hold{Session: s})
+	n, err := w.stack.Service.Ledger.Remove(t.Context(), license.ServiceCaller(s.OrganizationID), ledger.BySession, ledger.Hold{Session: s})
 	if err != nil || n != 1 {
 		t.Fatalf("%d removed, %v", n, err)
 	}

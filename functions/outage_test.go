@@ -305,7 +305,7 @@ func TestReleaseWithoutFirestore(t *testing.T) {
 // due makes the reaper visit the organization in its next run.
 func (w *world) due(t *testing.T, org string) {
 	t.Helper()
-	if err := w.stack.Service.Ledger.Note(t.Context(), true, org); err != nil {
+	if err := w.stack.Service.Ledger.Schedule(t.Context(), true, org); err != nil {
 		t.Fatal(err)
 	}
 }

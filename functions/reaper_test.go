@@ -272,7 +272,7 @@ func TestAnIdleOrganizationComesBack(t *testing.T) {
 		id := w.user(org, "ann").take(t, "hw").SessionID
 		eventually(t, func() bool { w.reap(t); return w.recorded(t, org, id).Status == license.SessionEnded })
 		eventually(t, func() bool {
-			visit, err := w.stack.Service.Pool.Reap(t.Context(), org)
+			visit, err := w.stack.Service.Seats.Reap(t.Context(), org)
 			return err == nil && visit.Left
 		})
 	}
@@ -289,7 +289,7 @@ func TestManyOrganizations(t *testing.T) {
 			continue
 		}
 		n++
-		if err := w.record.PutOrganization(t.Context(), license.Service(id), license.Organization{Status: license.StatusActive}); err != nil {
+		if err := w.record.PutOrganization(t.Context(), license.ServiceCaller(id), license.Organization{Status: license.StatusActive}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -176,7 +176,7 @@ func (w *world) expire(t *testing.T, org string, n int) {
 		w.advance(t, w.opts.SessionTTL+time.Second)
 	}
 	eventually(t, func() bool {
-		v, err := w.stack.Service.Ledger.Visit(t.Context(), license.Service(org), 400)
+		v, err := w.stack.Service.Ledger.Visit(t.Context(), license.ServiceCaller(org), 400)
 		return err == nil && len(v.Expired) >= n
 	})
 }
@@ -285,7 +285,7 @@ type state struct {
 
 func (w *world) state(t *testing.T, org string) state {
 	t.Helper()
-	caller := license.Service(org)
+	caller := license.ServiceCaller(org)
 	held, err := w.stack.Service.Ledger.Known(t.Context(), caller, nil)
 	if _, unloaded := err.(*ledger.RebuildError); err != nil && !unloaded { //nolint:errorlint // the ledger's own
 		t.Fatal(err)
@@ -315,7 +315,7 @@ func (w *world) wantState(t *testing.T, org string, want state) {
 // recorded is a session's record.
 func (w *world) recorded(t *testing.T, org, id string) license.Session {
 	t.Helper()
-	s, err := w.record.Session(t.Context(), license.Service(org), id)
+	s, err := w.record.Session(t.Context(), license.ServiceCaller(org), id)
 	if err != nil {
 		t.Fatalf("session %s: %v", id, err)
 	}

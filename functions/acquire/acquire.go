@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
-	"github.com/coditect-ai/coditect-licenses/shared/grant"
 	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
@@ -23,8 +22,10 @@ import (
 type Deps struct {
 	Authenticate web.Authenticator
 	Entitlements *record.Cache
-	Pool         *seats.Pool
-	Desk         *grant.Desk
+	Seats        *seats.Protocol
+	Tokens       *token.Issuer
+	// HeartbeatInterval is how often a holder is asked to send a heartbeat.
+	HeartbeatInterval time.Duration
 	// Now judges the expiry of licenses; the seats' own times are the ledger's.
 	Now func() time.Time
 }
@@ -53,29 +54,38 @@ func (f *function) acquire(ctx context.Context, c web.Call, in api.AcquireReques
 	if err != nil {
 		return web.Answer{}, err
 	}
-	lic, err := license.Choose(bought, in.LicenseID, in.Product, f.Now())
+	terms, err := license.Decide(bought, c.Caller, license.Request{LicenseID: in.LicenseID, Product: in.Product}, f.Now())
 	if err != nil {
 		return web.Answer{}, err
 	}
-	web.Annotate(ctx, slog.String("license_id", lic.ID))
+	web.Annotate(ctx, slog.String("license_id", terms.License.ID))
 	var signed token.Token
-	hold, err := f.Pool.Acquire(ctx, c.Caller, request(c.Caller, bought.Organization, lic, in), func(ctx context.Context, h ledger.Hold) error {
-		signed, err = f.Desk.Token(ctx, h, lic)
+	hold, err := f.Seats.Acquire(ctx, c.Caller, request(c.Caller, terms, in), func(ctx context.Context, h ledger.Hold) error {
+		signed, err = f.sign(ctx, h, terms.License)
 		return err
 	})
 	if err != nil {
 		return web.Answer{}, err
 	}
-	annotate(ctx, hold, bought.Organization, lic)
-	return answer(hold, f.Desk.Answer(hold, lic, signed)), nil
+	annotate(ctx, hold, terms)
+	body := seats.Answer(hold, terms.License, f.HeartbeatInterval)
+	body.LicenseToken, body.LicenseTokenExpiresAt = signed.Compact, api.NewTime(signed.ExpiresAt)
+	return answer(hold, body), nil
 }
 
-func request(caller license.Caller, org license.Organization, lic license.License, in api.AcquireRequest) seats.Request {
+// sign makes the holder's token, or finds the one it has while that is fresh.
+func (f *function) sign(ctx context.Context, h ledger.Hold, lic license.License) (token.Token, error) {
+	if h.Existing && !h.Renewed {
+		return f.Tokens.ForSessionAgain(ctx, h.Session, lic, h.Now)
+	}
+	return f.Tokens.ForSession(ctx, h.Session, lic, h.Now)
+}
+
+func request(caller license.Caller, terms license.Terms, in api.AcquireRequest) seats.Request {
 	return seats.Request{
-		Organization: org,
-		License:      lic,
-		Holder:       license.Holder{UserID: caller.UserID, HardwareID: in.HardwareID, InstanceID: in.InstanceID},
-		Client:       license.Client{Name: in.Client.Name, Version: in.Client.Version, Hostname: in.Client.Hostname},
+		Terms:  terms,
+		Holder: license.Holder{UserID: caller.UserID, HardwareID: in.HardwareID, InstanceID: in.InstanceID},
+		Client: license.Client{Name: in.Client.Name, Version: in.Client.Version, Hostname: in.Client.Hostname},
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 const jwksCaching = "public, max-age=300"
 
 func (f *function) jwks(ctx context.Context, _ web.Call, _ struct{}) (web.Answer, error) {
-	keys, err := f.Desk.JWKS(ctx)
+	keys, err := f.Tokens.JWKS(ctx)
 	if err != nil {
 		return web.Answer{}, err
 	}
@@ -31,8 +31,11 @@ func (f *function) openAPI(context.Context, web.Call, struct{}) (web.Answer, err
 }
 
 // annotate tells the request's log line which seat it was about.
-func annotate(ctx context.Context, h ledger.Hold, org license.Organization, lic license.License) {
+func annotate(ctx context.Context, h ledger.Hold, terms license.Terms) {
 	web.Annotate(ctx, slog.String("session_id", h.ID))
-	web.Seats(ctx, h.Used, lic.MaxSeats,
-		max(license.Fullness(h.Used, lic.MaxSeats), license.Fullness(h.UsedByOrganization, org.MaxConcurrentSeats)))
+	fullest := 0.0
+	for i, used := range h.PoolsUsed {
+		fullest = max(fullest, license.Fullness(used, terms.Pools[i].Cap))
+	}
+	web.Seats(ctx, h.Used, terms.License.MaxSeats, fullest)
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
-	"github.com/coditect-ai/coditect-licenses/shared/grant"
 	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
@@ -22,8 +21,10 @@ import (
 type Deps struct {
 	Authenticate web.Authenticator
 	Entitlements *record.Cache
-	Pool         *seats.Pool
-	Desk         *grant.Desk
+	Seats        *seats.Protocol
+	Tokens       *token.Issuer
+	// HeartbeatInterval is how often a holder is asked to send a heartbeat.
+	HeartbeatInterval time.Duration
 	// Now judges the expiry of licenses; the seats' own times are the ledger's.
 	Now func() time.Time
 }
@@ -42,7 +43,7 @@ func (f *function) heartbeat(ctx context.Context, c web.Call, _ api.HeartbeatReq
 		return web.Answer{}, f.keep(ctx, c, err)
 	}
 	renew := c.Query.Get(api.QueryToken) == api.QueryTokenRenew
-	hold, err := f.Pool.Heartbeat(ctx, c.Caller, c.SessionID, candidates(bought), renew)
+	hold, err := f.Seats.Heartbeat(ctx, c.Caller, ledger.Heartbeat{SessionID: c.SessionID, LicenseEnds: f.ends(bought), Renew: renew})
 	if err != nil {
 		return web.Answer{}, err
 	}
@@ -56,7 +57,9 @@ func (f *function) heartbeat(ctx context.Context, c web.Call, _ api.HeartbeatReq
 		return web.Answer{}, err
 	}
 	web.Seats(ctx, hold.Used, lic.MaxSeats, license.Fullness(hold.Used, lic.MaxSeats))
-	return web.Answer{Outcome: "kept", Body: f.Desk.Answer(hold, lic, signed)}, nil
+	body := seats.Answer(hold, lic, f.HeartbeatInterval)
+	body.LicenseToken, body.LicenseTokenExpiresAt = signed.Compact, api.NewTime(signed.ExpiresAt)
+	return web.Answer{Outcome: "kept", Body: body}, nil
 }
 
 // keep extends the seat although what the organization has bought cannot be
@@ -67,7 +70,7 @@ func (f *function) keep(ctx context.Context, c web.Call, outage error) error {
 	if !errors.As(outage, &away) {
 		return outage
 	}
-	hold, err := f.Pool.Heartbeat(ctx, c.Caller, c.SessionID, nil, false)
+	hold, err := f.Seats.Heartbeat(ctx, c.Caller, ledger.Heartbeat{SessionID: c.SessionID})
 	if err != nil {
 		return err
 	}
@@ -79,7 +82,7 @@ func (f *function) keep(ctx context.Context, c web.Call, outage error) error {
 // next heartbeat.
 func (f *function) postpone(ctx context.Context, caller license.Caller, hold ledger.Hold) {
 	if hold.Renewed {
-		f.Pool.Unsigned(ctx, caller, hold)
+		f.Seats.Unsigned(ctx, caller, hold)
 	}
 }
 
@@ -90,11 +93,11 @@ func (f *function) sign(ctx context.Context, caller license.Caller, hold ledger.
 	if !hold.Renewed {
 		return token.Token{}, nil
 	}
-	signed, err := f.Desk.Sign(ctx, hold, lic)
+	signed, err := f.Tokens.ForSession(ctx, hold.Session, lic, hold.Now)
 	if err == nil {
 		return signed, nil
 	}
-	f.Pool.Unsigned(ctx, caller, hold)
+	f.Seats.Unsigned(ctx, caller, hold)
 	if asked {
 		return token.Token{}, err
 	}
@@ -118,7 +121,7 @@ func (f *function) allowed(ctx context.Context, caller license.Caller, bought li
 	if refusal == nil {
 		return lic, nil
 	}
-	if err := f.Pool.Revoke(ctx, caller, hold); err != nil {
+	if err := f.Seats.Revoke(ctx, caller, hold); err != nil {
 		return license.License{}, err
 	}
 	return license.License{}, refusal
@@ -134,10 +137,8 @@ func (f *function) usable(bought license.Entitlements, hold ledger.Hold) (licens
 	return lic, license.Usable(bought.Organization, lic, f.Now())
 }
 
-func candidates(bought license.Entitlements) []ledger.LicenseEnd {
-	out := make([]ledger.LicenseEnd, len(bought.Licenses))
-	for i, l := range bought.Licenses {
-		out[i] = ledger.LicenseEnd{LicenseID: l.ID, Ends: l.ExpiresAt}
-	}
-	return out
+// ends are the ends of the licenses that may come before a new token's. Twice its
+// life: this process's clock may be behind the ledger's.
+func (f *function) ends(bought license.Entitlements) map[string]time.Time {
+	return bought.EndingBefore(f.Now().Add(2 * f.Tokens.TTL()))
 }

@@ -17,9 +17,9 @@ import (
 // Deps is what the function works with.
 type Deps struct {
 	Authenticate web.Authenticator
-	Ledger       ledger.Ledger
+	Index        ledger.Index
 	Record       record.Record
-	Pool         *seats.Pool
+	Seats        *seats.Protocol
 	// Budget is how long one run may take before it leaves the rest to the next.
 	Budget time.Duration
 	Now    func() time.Time

@@ -33,7 +33,7 @@ type run struct {
 // those are fails the run: one organization's trouble leaves the others served
 // and the run unfinished (more).
 func (r *run) all(ctx context.Context, now time.Time) error {
-	shards := order(r.Ledger.DueShards(), now)
+	shards := order(r.Index.DueShards(), now)
 	if err := r.fill(ctx, shards); err != nil {
 		return r.cut(ctx, err)
 	}
@@ -60,7 +60,7 @@ func (r *run) cut(ctx context.Context, err error) error {
 func (r *run) shard(ctx context.Context, shard int, now time.Time) error {
 	tried := map[string]bool{}
 	for {
-		due, err := r.Ledger.Due(ctx, shard, pageSize+len(tried))
+		due, err := r.Index.Due(ctx, shard, pageSize+len(tried))
 		if err != nil {
 			return err
 		}
@@ -98,15 +98,15 @@ func (r *run) visit(ctx context.Context, organizationID string, now time.Time) {
 		r.add(organizationID, seats.Reaped{}, ctx.Err())
 		return
 	}
-	done, err := r.Pool.Reap(ctx, organizationID)
+	done, err := r.Seats.Reap(ctx, organizationID)
 	r.add(organizationID, done, err)
 	if err != nil || !done.Left && !sweepDue(organizationID, now) {
 		return
 	}
-	swept, err := r.Pool.Sweep(ctx, organizationID)
+	swept, err := r.Seats.Sweep(ctx, organizationID)
 	r.addSwept(organizationID, swept, err)
 	if err != nil && done.Left {
-		_ = r.Ledger.Note(ctx, true, organizationID) // come back; failing that, the next acquire notes it
+		_ = r.Index.Schedule(ctx, true, organizationID) // come back; if that fails, the next acquire schedules it
 	}
 }
 
@@ -140,7 +140,7 @@ func (r *run) addSwept(organizationID string, done seats.Reaped, err error) {
 func (r *run) fill(ctx context.Context, shards []int) error {
 	fresh := map[int]string{}
 	for _, shard := range shards {
-		due, err := r.Ledger.Due(ctx, shard, 1)
+		due, err := r.Index.Due(ctx, shard, 1)
 		if err != nil {
 			return err
 		}
@@ -151,25 +151,25 @@ func (r *run) fill(ctx context.Context, shards []int) error {
 	if len(fresh) == 0 {
 		return nil
 	}
-	if err := r.noteAll(ctx, fresh); err != nil {
+	if err := r.scheduleAll(ctx, fresh); err != nil {
 		return err
 	}
 	for shard, identity := range fresh {
-		if err := r.Ledger.Seeded(ctx, shard, identity); err != nil {
+		if err := r.Index.Filled(ctx, shard, identity); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *run) noteAll(ctx context.Context, fresh map[int]string) error {
+func (r *run) scheduleAll(ctx context.Context, fresh map[int]string) error {
 	for after := ""; ; {
 		ids, err := r.Record.OrganizationIDs(ctx, after, 300)
 		if err != nil || len(ids) == 0 {
 			return err
 		}
 		after = ids[len(ids)-1]
-		if err := r.Ledger.Note(ctx, true, wants(fresh, r.Ledger.Shard, ids)...); err != nil {
+		if err := r.Index.Schedule(ctx, true, wants(fresh, r.Index.Shard, ids)...); err != nil {
 			return err
 		}
 	}

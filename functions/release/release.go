@@ -10,15 +10,15 @@ import (
 )
 
 // New makes the function.
-func New(opts web.Options, authenticate web.Authenticator, pool *seats.Pool) *web.App {
-	f := &function{pool}
+func New(opts web.Options, authenticate web.Authenticator, protocol *seats.Protocol) *web.App {
+	f := &function{protocol}
 	return web.NewApp(opts, web.Handle(web.Release(), authenticate, f.release))
 }
 
-type function struct{ pool *seats.Pool }
+type function struct{ seats *seats.Protocol }
 
 func (f *function) release(ctx context.Context, c web.Call, _ struct{}) (web.Answer, error) {
-	if err := f.pool.Release(ctx, c.Caller, c.SessionID); err != nil {
+	if err := f.seats.Release(ctx, c.Caller, c.SessionID); err != nil {
 		return web.Answer{}, err
 	}
 	return web.Answer{Status: http.StatusNoContent, Outcome: "released"}, nil

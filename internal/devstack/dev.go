@@ -157,7 +157,7 @@ func (s *Stack) devOrganization(r *http.Request, in organizationRequest) (any, e
 	if org.MaxConcurrentSeats < 0 {
 		return nil, errors.New("max_concurrent_seats is below zero")
 	}
-	if err := s.clients.Record.PutOrganization(r.Context(), license.Service(id), org); err != nil {
+	if err := s.clients.Record.PutOrganization(r.Context(), license.ServiceCaller(id), org); err != nil {
 		return nil, err
 	}
 	s.Service.Entitlements.Forget(id)
@@ -194,7 +194,7 @@ func (s *Stack) devLicense(r *http.Request, in licenseRequest) (any, error) {
 	if in.ExpiresAt != nil {
 		lic.ExpiresAt = in.ExpiresAt.UTC()
 	}
-	if err := s.clients.Record.PutLicense(r.Context(), license.Service(org), lic); err != nil {
+	if err := s.clients.Record.PutLicense(r.Context(), license.ServiceCaller(org), lic); err != nil {
 		return nil, err
 	}
 	s.Service.Entitlements.Forget(org)

@@ -182,7 +182,7 @@ func TestDevOrganizationAndLicense(t *testing.T) {
 	object(t, s, http.StatusOK, http.MethodPut, "/dev/organizations/initech/licenses/tps", `{}`)
 	wantAcquire(t, s, token, http.StatusOK)
 
-	e, err := s.Service.Record.Entitlements(t.Context(), license.Service("initech"))
+	e, err := s.Service.Record.Entitlements(t.Context(), license.ServiceCaller("initech"))
 	if err != nil || e.Organization.Name != "initech" || e.Organization.MaxConcurrentSeats != 100 || e.Organization.SubscriptionTier != "team" {
 		t.Errorf("organization: %+v, %v", e.Organization, err)
 	}

@@ -84,7 +84,7 @@ func TestSeeds(t *testing.T) {
 		"acme":   {100, map[string]seat{"acme-pro": {"studio", 3}}},
 		"globex": {4, map[string]seat{"globex-team": {"studio", 5}, "globex-lab": {"lab", 5}}},
 	} {
-		e, err := s.Service.Record.Entitlements(t.Context(), license.Service(org))
+		e, err := s.Service.Record.Entitlements(t.Context(), license.ServiceCaller(org))
 		if err != nil || e.Organization.MaxConcurrentSeats != want.seats || e.Organization.Status != license.StatusActive {
 			t.Errorf("%s: %+v, %v", org, e.Organization, err)
 		}
@@ -196,7 +196,7 @@ func TestOnRealServers(t *testing.T) {
 	if signer.Calls(fakekms.MethodSign) != 1 {
 		t.Error("somebody else signed")
 	}
-	if n, err := s.Service.Record.CountActive(t.Context(), license.Service("acme")); n != 1 || err != nil {
+	if n, err := s.Service.Record.CountActive(t.Context(), license.ServiceCaller("acme")); n != 1 || err != nil {
 		t.Errorf("%d sessions recorded, %v", n, err)
 	}
 }
@@ -211,7 +211,7 @@ func warmEmulator(t *testing.T) string {
 		t.Fatal(err)
 	}
 	defer func() { _ = client.Close() }()
-	if err := record.NewFirestore(client, record.FirestoreOptions{Deadline: time.Minute}).PutOrganization(t.Context(), license.Service("acme"), license.Organization{}); err != nil {
+	if err := record.NewFirestore(client, record.FirestoreOptions{Deadline: time.Minute}).PutOrganization(t.Context(), license.ServiceCaller("acme"), license.Organization{}); err != nil {
 		t.Fatal(err)
 	}
 	return addr

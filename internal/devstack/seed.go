@@ -12,7 +12,7 @@ func (s *Stack) seed(ctx context.Context) error {
 		return nil
 	}
 	for _, tenant := range seeds() {
-		caller := license.Service(tenant.Organization.ID)
+		caller := license.ServiceCaller(tenant.Organization.ID)
 		if err := s.patient.PutOrganization(ctx, caller, tenant.Organization); err != nil {
 			return err
 		}

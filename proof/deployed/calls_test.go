@@ -70,7 +70,7 @@ func (c *cloud) secrets() []string {
 // organization makes an organization with one license of that many seats.
 func (c *cloud) organization(id string, seats int) {
 	c.t.Helper()
-	caller := license.Service(id)
+	caller := license.ServiceCaller(id)
 	err := c.record.PutOrganization(c.t.Context(), caller, license.Organization{
 		ID: id, Name: id, Slug: id, SubscriptionTier: "team", MaxConcurrentSeats: 1000, Status: license.StatusActive,
 	})
@@ -82,7 +82,7 @@ func (c *cloud) organization(id string, seats int) {
 
 func (c *cloud) addLicense(organization, id, product string, seats int) {
 	c.t.Helper()
-	err := c.record.PutLicense(c.t.Context(), license.Service(organization), license.License{
+	err := c.record.PutLicense(c.t.Context(), license.ServiceCaller(organization), license.License{
 		ID: id, OrganizationID: organization, Product: product, Plan: "pro", MaxSeats: seats,
 		Status: license.StatusActive, Entitlements: []string{"export"},
 	})
@@ -94,7 +94,7 @@ func (c *cloud) addLicense(organization, id, product string, seats int) {
 // active is how many sessions of the organization the record holds as active.
 func (c *cloud) active(organization string) int {
 	c.t.Helper()
-	return must(c.record.CountActive(c.t.Context(), license.Service(organization)))(c.t)
+	return must(c.record.CountActive(c.t.Context(), license.ServiceCaller(organization)))(c.t)
 }
 
 func (c *cloud) idToken(user, organization string) string {

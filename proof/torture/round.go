@@ -62,7 +62,7 @@ func (r *round) run(ctx context.Context, active time.Duration) ([]history.Record
 // create writes the organizations into the record.
 func (r *round) create(ctx context.Context) error {
 	for _, id := range r.names {
-		caller, org := license.Service(id), r.plan.orgs[id]
+		caller, org := license.ServiceCaller(id), r.plan.orgs[id]
 		err := r.Record.PutOrganization(ctx, caller, license.Organization{
 			ID: id, Name: id, Slug: id, Status: license.StatusActive, MaxConcurrentSeats: org.Cap,
 		})

@@ -16,7 +16,6 @@ import (
 
 	"github.com/coditect-ai/coditect-licenses/shared/circuit"
 	"github.com/coditect-ai/coditect-licenses/shared/config"
-	"github.com/coditect-ai/coditect-licenses/shared/grant"
 	"github.com/coditect-ai/coditect-licenses/shared/identity"
 	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
@@ -49,12 +48,11 @@ type Service struct {
 	Record       record.Record
 	Entitlements *record.Cache
 	Ledger       ledger.Ledger
-	Pool         *seats.Pool
-	// Desk is nil where nothing is signed.
-	Desk *grant.Desk
+	Seats        *seats.Protocol
+	// Tokens is nil where nothing is signed.
+	Tokens *token.Issuer
 
 	clients Clients
-	issuer  *token.Issuer
 	limiter *web.Limiter
 }
 
@@ -63,37 +61,34 @@ func Assemble(cfg config.Config, clients Clients, log *slog.Logger, now func() t
 	s := &Service{Config: cfg, Log: log, Now: now, Record: clients.Record, clients: clients}
 	s.Entitlements = record.NewCache(clients.Record, cfg.EntitlementCacheTTL, now)
 	s.limiter = web.NewLimiter(cfg.RateLimitPerUser, now)
-	ledger, err := ledger.NewRedis(clients.Redis, ledger.RedisOptions{
+	counting, err := ledger.NewRedis(clients.Redis, ledger.RedisOptions{
 		SessionTTL: cfg.SessionTTL, TokenTTL: cfg.TokenTTL, Deadline: cfg.LedgerDeadline(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("boot: %w", err)
 	}
-	s.Ledger = ledger
-	if s.Pool, err = seats.NewPool(ledger, clients.Record, seats.Options{SessionTTL: cfg.SessionTTL, Log: log, OnStep: clients.OnStep}); err != nil {
+	s.Ledger = counting
+	if s.Seats, err = seats.New(counting, clients.Record, seats.Options{SessionTTL: cfg.SessionTTL, Log: log, OnStep: clients.OnStep}); err != nil {
 		return nil, fmt.Errorf("boot: %w", err)
 	}
-	if err := s.openDesk(); err != nil {
+	if err := s.openTokens(); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *Service) openDesk() error {
+func (s *Service) openTokens() error {
 	if s.clients.KMS == nil {
 		return nil
 	}
 	issuer, err := token.NewIssuer(token.Config{
-		Key: s.Config.KMSKey, ActivationDelay: s.Config.KeyActivationDelay, Deadline: s.Config.BackendDeadline, Log: s.Log, Now: s.Now,
+		Key: s.Config.KMSKey, Name: s.Config.TokenIssuer, TTL: s.Config.TokenTTL, ActivationDelay: s.Config.KeyActivationDelay, Deadline: s.Config.BackendDeadline, Log: s.Log, Now: s.Now,
 		Circuit: circuit.New(circuit.Options{Backend: "kms", Cooldown: s.Config.CircuitCooldown, Patience: s.Config.BackendDeadline / 2, Log: s.Log}),
 	}, s.clients.KMS)
 	if err != nil {
 		return fmt.Errorf("boot: %w", err)
 	}
-	s.issuer = issuer
-	s.Desk = grant.NewDesk(issuer, grant.Terms{
-		TokenIssuer: s.Config.TokenIssuer, TokenTTL: s.Config.TokenTTL, HeartbeatInterval: s.Config.HeartbeatInterval,
-	})
+	s.Tokens = issuer
 	return nil
 }
 
@@ -104,8 +99,8 @@ func (s *Service) Web(name string) web.Options {
 		"redis":     func(ctx context.Context) error { return redisconn.Ping(ctx, s.clients.Redis) },
 		"firestore": s.Record.Ping,
 	}
-	if s.issuer != nil {
-		checks["kms"] = s.issuer.Ping
+	if s.Tokens != nil {
+		checks["kms"] = s.Tokens.Ping
 	}
 	return web.Options{
 		Name: name, Logger: s.Log, ProjectID: s.Config.Project, Deadline: s.Config.Deadline(),

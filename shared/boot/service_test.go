@@ -83,15 +83,15 @@ func TestAssembleRefuses(t *testing.T) {
 	}
 }
 
-// TestDesk: only a process with a key signs.
-func TestDesk(t *testing.T) {
+// TestTokens: only a process with a key signs.
+func TestTokens(t *testing.T) {
 	p := newParts(t)
-	if s := p.assemble(t, configuration(config.Release)); s.Desk != nil {
-		t.Error("a desk without a key")
+	if s := p.assemble(t, configuration(config.Release)); s.Tokens != nil {
+		t.Error("tokens without a key")
 	}
 	p.addKMS(t)
 	s := p.assemble(t, configuration(config.Acquire))
-	if keys, err := s.Desk.JWKS(t.Context()); err != nil || !strings.Contains(string(keys), `"kty":"RSA"`) {
+	if keys, err := s.Tokens.JWKS(t.Context()); err != nil || !strings.Contains(string(keys), `"kty":"RSA"`) {
 		t.Errorf("%s, %v", keys, err)
 	}
 }
@@ -188,14 +188,14 @@ func TestReaperIsWired(t *testing.T) {
 	if err := json.Unmarshal(w.Body.Bytes(), &report); err != nil || w.Code != http.StatusOK || report.SessionsReaped != 1 {
 		t.Errorf("reap: %d %s (%v)", w.Code, w.Body, err)
 	}
-	if n, err := p.Record.CountActive(t.Context(), license.Service("acme")); err != nil || n != 0 {
+	if n, err := p.Record.CountActive(t.Context(), license.ServiceCaller("acme")); err != nil || n != 0 {
 		t.Errorf("%d sessions active in the record, %v", n, err)
 	}
 }
 
 func seed(t *testing.T, p *parts) {
 	t.Helper()
-	service := license.Service("acme")
+	service := license.ServiceCaller("acme")
 	err := errors.Join(
 		p.Record.PutOrganization(t.Context(), service, license.Organization{ID: "acme", Name: "Acme", Slug: "acme", MaxConcurrentSeats: 9, Status: license.StatusActive}),
 		p.Record.PutLicense(t.Context(), service, license.License{ID: "acme-pro", OrganizationID: "acme", Product: "studio", MaxSeats: 1, Status: license.StatusActive}),

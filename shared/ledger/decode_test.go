@@ -9,11 +9,11 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
 
-const goodData = "1,2,3,0,,4,pro,ann\thw\t"
+const goodData = "2,1,2,3,0,,4,pro,pro,ann\thw\t"
 
 func TestDecodeRefusesWhatIsNoAnswer(t *testing.T) {
-	for _, raw := range [][]any{nil, {}, {"0"}, {nil}, {[]any{int64(0)}}} {
-		if _, err := decode(raw); err == nil {
+	for _, raw := range [][]any{nil, {}, {"x", int64(1), int64(2)}, {int64(0)}, {int64(0), int64(1)}, {int64(0), nil, int64(2)}, {[]any{int64(0)}}} {
+		if _, err := decoded(raw, nil); err == nil {
 			t.Errorf("%v passes as an answer", raw)
 		}
 	}
@@ -32,18 +32,17 @@ func TestMalformedAnswersAreFailures(t *testing.T) {
 	}
 	for name, err := range map[string]error{
 		"reserved short":   func() error { r := reply{}; r.reserved(caller, Reservation{}); return r.err }(),
-		"reserved numbers": func() error { r := reply{values: numbers(9)}; r.reserved(caller, Reservation{}); return r.err }(),
+		"reserved numbers": func() error { r := reply{values: numbers(6)}; r.reserved(caller, Reservation{}); return r.err }(),
 		"beaten data": func() error {
-			r := reply{values: append(numbers(6), "1,2", int64(7))}
-			r.beaten(caller, "s")
+			r := reply{values: append(numbers(4), "1,2", int64(7))}
+			r.kept(caller, "s")
 			return r.err
 		}(),
-		"full":         func() error { r := reply{code: codeFull}; _ = r.full(); return r.err }(),
-		"unknown":      (&reply{code: codeUnknown}).sessionErr(caller, "s"),
+		"full":         func() error { r := reply{code: codeFull}; return r.full() }(),
 		"expired":      (&reply{code: codeExpired, values: []any{"s", "1"}}).sessionErr(caller, "s"),
 		"expired data": (&reply{code: codeExpired, values: []any{"s", "1", "broken"}}).sessionErr(caller, "s"),
-		"gone":         (&reply{code: codeGone, values: []any{goodData}}).sessionErr(caller, "s"),
-		"gone at x":    (&reply{code: codeGone, values: []any{"x;" + goodData}}).sessionErr(caller, "s"),
+		"pending":      (&reply{code: codePending, values: []any{goodData}}).sessionErr(caller, "s"),
+		"pending at x": (&reply{code: codePending, values: []any{"x;" + goodData}}).sessionErr(caller, "s"),
 		"other code":   (&reply{code: codeHeld}).sessionErr(caller, "s"),
 		"list":         func() error { r := reply{values: numbers(1)}; r.list(0); return r.err }(),
 		"text":         func() error { r := reply{values: []any{"x"}}; r.int(0); return r.err }(),
@@ -56,12 +55,15 @@ func TestMalformedAnswersAreFailures(t *testing.T) {
 	}
 }
 
-func TestParseHoldRefusesMalformedData(t *testing.T) {
-	if _, err := parseHold(license.Caller{}, "s", goodData); err != nil {
+func TestParseSessionRefusesMalformedData(t *testing.T) {
+	if _, err := parseSession(license.Caller{}, "s", goodData); err != nil {
 		t.Fatal(err)
 	}
-	for _, raw := range []string{"", "1,2,3,0,,4,pro", "x,2,3,0,,4,pro,w", "1,x,3,0,,4,pro,w", "1,2,x,0,,4,pro,w", "1,2,3,0,,x,pro,w"} {
-		if _, err := parseHold(license.Caller{}, "s", raw); err == nil {
+	for _, raw := range []string{
+		"", "2,1,2,3,0,,4,pro,pro", "2,x,2,3,0,,4,pro,pro,w", "2,1,x,3,0,,4,pro,pro,w", "2,1,2,x,0,,4,pro,pro,w", "2,1,2,3,0,,x,pro,pro,w",
+		"1,1,2,3,0,,4,pro,pro,w", "3,1,2,3,0,,4,pro,pro,w", "1,2,3,0,,4,pro,w", ",1,2,3,0,,4,pro,pro,w",
+	} {
+		if _, err := parseSession(license.Caller{}, "s", raw); err == nil {
 			t.Errorf("%q passes as a session's data", raw)
 		}
 	}
@@ -76,7 +78,7 @@ func TestScoresAsRedisWritesThem(t *testing.T) {
 }
 
 func TestNoPersonalDataInErrors(t *testing.T) {
-	_, err := parseHold(license.Caller{}, "s", "x,2,3,0,,4,pro,ann@example.com\tsecret-hardware\t")
+	_, err := parseSession(license.Caller{}, "s", "2,x,2,3,0,,4,pro,pro,ann@example.com\tsecret-hardware\t")
 	if err == nil || strings.Contains(err.Error(), "ann") || strings.Contains(err.Error(), "secret") {
 		t.Errorf("error = %v", err)
 	}
@@ -91,26 +93,6 @@ func TestSessionIDsArePackedAndFound(t *testing.T) {
 		if len(raw) != size || unpackID(raw) != id {
 			t.Errorf("%q is kept as %q and read as %q", id, raw, unpackID(raw))
 		}
-	}
-}
-
-func TestKeysOfOneOrganizationShareASlot(t *testing.T) {
-	k := keys{"seats"}
-	for _, key := range []string{
-		k.epoch("acme"), k.nonce("acme"), k.owed("acme"), k.dead("acme"), k.all("acme", "1.a"), k.data("acme", "1.a"),
-		k.licenses("acme", "1.a"), k.license("acme", "1.a", "pro"), k.holders("acme", "1.a", "pro"),
-	} {
-		if !strings.HasPrefix(key, "seats:{acme}:") {
-			t.Errorf("key %q", key)
-		}
-	}
-	for generation, want := range map[string]int64{"7.abc": 7, "": 0, "x.y": 0} {
-		if got := epochOf(generation); got != want {
-			t.Errorf("epochOf(%q) = %d, want %d", generation, got, want)
-		}
-	}
-	if g := generationOf(7, "run.repl:0123456789"); g != "7.01234567" {
-		t.Errorf("generation = %q", g)
 	}
 }
 
@@ -129,9 +111,9 @@ func TestEqualHoldersHaveEqualDigestsAndNoOthers(t *testing.T) {
 			t.Errorf("%+v and %+v share a digest", h, other)
 		}
 		seen[d] = h
-		h.LicenseID = "pro" // stands in the key
-		if digest(h) != d || len(d) != 22 {
-			t.Errorf("digest of %+v = %q, want %q", h, digest(h), d)
+		h.LicenseID = "pro"
+		if other := digest(h); other == d || len(d) != 22 {
+			t.Errorf("digest of %+v = %q, and %q with a license", h, d, other)
 		}
 	}
 }

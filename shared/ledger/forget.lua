@@ -2,9 +2,10 @@
 -- this ledger's (a rebuild died between its two steps), and without this every
 -- grant would be fenced for ever. The generation's name stays readable, so
 -- that its keys can be cleared once the next one is loaded.
--- KEYS  E N    ARGV  - random | epoch
--- Returns {OK, 0|1}. Complexity O(1). Idempotent.
-local g = generation(identity())
-if not g or string.match(g, '^%d+') ~= ARGV[3] then return {OK, 0} end
-redis.call('SET', KEYS[1], '-:' .. g)
-return {OK, 1}
+-- KEYS  epoch
+-- ARGV  random number
+-- Answer  OK 0|1
+-- Complexity O(1). Idempotent.
+if closed() or digits(epoch) ~= ARGV[2] then return answer(OK, 0) end
+redis.call('HSET', KEYS[1], 'server', '-')
+return answer(OK, 1)

@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/coditect-ai/coditect-licenses/internal/servers"
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/ledger/ledgertest"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
@@ -28,30 +29,31 @@ func TestMemoryPerSession(t *testing.T) {
 	nonce := rebuildNonce(t, l)
 	before := usedMemory(t, c)
 	now := time.Now()
-	batch := make([]license.Session, 0, 1000)
+	batch := make([]ledger.Member, 0, 1000)
 	for i := range sessions {
 		id, err := uuid.NewV7()
 		if err != nil {
 			t.Fatal(err)
 		}
-		batch = append(batch, license.Session{
+		session := license.Session{
 			ID: id.String(), AcquiredAt: now, LastHeartbeatAt: now, Holder: license.Holder{
 				LicenseID:  fmt.Sprint("license-", i%licenses),
 				UserID:     fmt.Sprintf("%028d", i),
 				HardwareID: strings.ReplaceAll(uuid.NewString(), "-", ""),
 			},
-		})
+		}
+		batch = append(batch, ledger.Member{Session: session, Pools: []string{session.LicenseID}})
 		if len(batch) == cap(batch) {
-			if err := l.Stage(t.Context(), license.Service(acme), nonce, 1, batch); err != nil {
+			if err := l.Stage(t.Context(), license.ServiceCaller(acme), nonce, 1, batch); err != nil {
 				t.Fatal(err)
 			}
 			batch = batch[:0]
 		}
 	}
-	if err := l.Load(t.Context(), license.Service(acme), nonce, 1); err != nil {
+	if err := l.Load(t.Context(), license.ServiceCaller(acme), nonce, 1); err != nil {
 		t.Fatal(err)
 	}
-	h, err := l.Known(t.Context(), license.Service(acme), nil)
+	h, err := l.Known(t.Context(), license.ServiceCaller(acme), nil)
 	if err != nil || h.Held != sessions {
 		t.Fatalf("%d sessions, %v", h.Held, err)
 	}

@@ -35,7 +35,7 @@ func TestReserveIsSentOncePerID(t *testing.T) {
 	if n := server.seen("the-one"); n != 1 {
 		t.Errorf("the reservation was sent %d times", n)
 	}
-	if _, err := lgr.Beat(t.Context(), caller, "often", nil, false); err == nil {
+	if _, err := lgr.Heartbeat(t.Context(), caller, ledger.Heartbeat{SessionID: "often"}); err == nil {
 		t.Error("no error")
 	}
 	if n := server.seen("often"); n != 3 {

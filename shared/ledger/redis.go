@@ -3,13 +3,10 @@ package ledger
 import (
 	"context"
 	"embed"
-	"encoding/hex"
 	"errors"
-	"fmt"
-	"math/rand/v2"
+	"strings"
 	"time"
 
-	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
@@ -28,32 +25,28 @@ type RedisOptions struct {
 	TokenTTL time.Duration
 	// Deadline bounds each call; 2 s when zero.
 	Deadline time.Duration
-	// Generations is how many organizations' generations an instance
-	// remembers; 10,000 when zero. A forgotten one costs one more round trip.
-	Generations int
 }
 
 // Redis is the [Ledger] on Redis 7 or Valkey, single or cluster.
 type Redis struct {
-	client      redis.UniversalClient
-	keys        keys
-	opts        RedisOptions
-	scripts     scripts
-	generations *lru.Cache[string, string]
+	client  redis.UniversalClient
+	keys    keys
+	opts    RedisOptions
+	scripts map[string]script
+	// called is told every call; tests compare its arguments with the scripts' heads.
+	called func(call)
 }
 
-// scripts are the ledger's operations, each with the prelude in front.
-type scripts struct {
-	reserve, beat, mark, remove, visit, known, repaid, retoken, forget, claim, stage, load *redis.Script
-	due, note, settle, seed                                                                *redis.Script
-	// reserveText is reserve's source, for a server that does not know it yet.
-	reserveText string
+// script is an operation's source, all of it, with its hash.
+type script struct {
+	*redis.Script
+	source string
 }
 
 // NewRedis makes a ledger over client, which the caller keeps and closes.
 func NewRedis(client redis.UniversalClient, opts RedisOptions) (*Redis, error) {
 	if opts.SessionTTL < time.Millisecond || opts.TokenTTL < time.Millisecond {
-		return nil, errors.New("seats: SessionTTL and TokenTTL must be at least one millisecond")
+		return nil, errors.New("ledger: SessionTTL and TokenTTL must be at least one millisecond")
 	}
 	if opts.Prefix == "" {
 		opts.Prefix = "seats"
@@ -61,103 +54,95 @@ func NewRedis(client redis.UniversalClient, opts RedisOptions) (*Redis, error) {
 	if opts.Deadline == 0 {
 		opts.Deadline = 2 * time.Second
 	}
-	if opts.Generations == 0 {
-		opts.Generations = 10_000
-	}
-	generations, err := lru.New[string, string](opts.Generations)
+	return &Redis{client: client, keys: keys{opts.Prefix}, opts: opts, scripts: loadScripts(sourceOf)}, nil
+}
+
+func sourceOf(name string) string {
+	b, err := scriptFiles.ReadFile(name + ".lua")
 	if err != nil {
-		return nil, fmt.Errorf("seats: %w", err)
+		panic(err) // embedded at build time: cannot be missing
 	}
-	return &Redis{
-		client: client, keys: keys{opts.Prefix}, opts: opts,
-		scripts: loadScripts(), generations: generations,
-	}, nil
+	return string(b)
 }
 
-func loadScripts() scripts {
-	text := func(name string) string {
-		b, err := scriptFiles.ReadFile(name + ".lua")
-		if err != nil {
-			panic(err) // embedded at build time: cannot be missing
+// loadScripts puts in front of each script what it builds on.
+func loadScripts(read func(name string) string) map[string]script {
+	all := map[string]script{}
+	load := func(before string, names string) {
+		for _, name := range strings.Fields(names) {
+			source := before + read(name)
+			all[name] = script{redis.NewScript(source), source}
 		}
-		return string(b)
 	}
-	prelude := text("prelude")
-	with := func(name string) *redis.Script { return redis.NewScript(prelude + text(name)) }
-	bare := func(name string) *redis.Script { return redis.NewScript(text(name)) }
-	return scripts{
-		reserve: with("reserve"), beat: with("beat"), mark: with("mark"), remove: with("remove"),
-		visit: with("visit"), known: with("known"), repaid: with("repaid"), retoken: with("retoken"),
-		forget: with("forget"), claim: with("claim"), stage: with("stage"), load: with("load"),
-		due: bare("due"), note: bare("note"), settle: bare("settle"), seed: bare("seed"),
-		reserveText: prelude + text("reserve"),
-	}
+	prelude := read("prelude")
+	load(prelude, "due filled schedule reschedule")
+	load(prelude+read("session")+read("organization")+read("members"),
+		"reserve heartbeat retoken mark remove visit known delivered clear forget claim stage load")
+	return all
 }
 
-// call is one script run on an organization's current generation.
+// call is one run of a script.
 type call struct {
-	script *redis.Script
-	// once sends the script at most once; see [Redis.Reserve].
+	script string
+	keys   []string
+	args   []argument
+	// once sends it at most once; see [Redis.Reserve].
 	once bool
-	// keys are those after E and N, for generation g.
-	keys func(g string) []string
-	args []any
 }
 
-// run runs a script with the remembered generation, and again with the right
-// one when that has moved: in the steady state one round trip.
+// argument is one of a script's ARGV, under the name that the script's head has for it.
+type argument struct {
+	name  string
+	value any
+}
+
+// run runs a script on an organization's ledger.
 func (r *Redis) run(ctx context.Context, caller license.Caller, c call) (reply, error) {
-	org := caller.OrganizationID
-	generation, _ := r.generations.Get(org)
-	for range 3 {
-		answer, err := r.eval(ctx, org, generation, c)
-		if err != nil {
-			return reply{}, err
-		}
-		switch answer.code {
-		case codeMoved:
-			generation = answer.str(0)
-			r.generations.Add(org, generation)
-		case codeRebuild:
-			return reply{}, &RebuildError{Nonce: answer.str(0)}
-		default:
-			answer.epoch = epochOf(generation)
-			return answer, answer.err
-		}
+	c.keys = []string{r.keys.epoch(caller.OrganizationID)}
+	c.args = append([]argument{{"random", randomness()}}, c.args...)
+	a, err := r.eval(ctx, c)
+	switch {
+	case err != nil:
+		return reply{}, err
+	case a.code == codeRebuild:
+		return reply{}, orErr(a, &RebuildError{Nonce: a.str(0)})
+	case a.code == codeNewer:
+		return reply{}, unavailable(errors.New("a newer revision wrote this ledger: this one is to be replaced"))
 	}
-	return reply{}, unavailable(errors.New("the ledger's generation kept moving"))
+	return a, nil
 }
 
-func (r *Redis) eval(ctx context.Context, org, generation string, c call) (reply, error) {
-	ks := append([]string{r.keys.epoch(org), r.keys.nonce(org)}, c.keys(generation)...)
-	args := append([]any{generation, randomness()}, c.args...)
+// eval runs a script with the ledger's deadline.
+func (r *Redis) eval(ctx context.Context, c call) (reply, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.opts.Deadline)
+	defer cancel()
+	if r.called != nil {
+		r.called(c)
+	}
+	values := make([]any, len(c.args))
+	for i, a := range c.args {
+		values[i] = a.value
+	}
+	s := r.scripts[c.script]
 	if c.once {
-		return r.evalOnce(ctx, ks, args)
+		return decoded(r.sendOnce(ctx, s, c.keys, values))
 	}
-	return r.evalRaw(ctx, c.script, ks, args)
+	return decoded(s.Run(ctx, r.client, c.keys, values...).Slice())
 }
 
-func (r *Redis) evalRaw(ctx context.Context, s *redis.Script, ks []string, args []any) (reply, error) {
-	ctx, cancel := context.WithTimeout(ctx, r.opts.Deadline)
-	defer cancel()
-	return decoded(s.Run(ctx, r.client, ks, args...).Slice())
-}
-
-// evalOnce is evalRaw for reserve, without the client's own repeats. A script the server
+// sendOnce runs a script without the client's own repeats. A script the server
 // does not know yet was not run: it is sent again in full.
-func (r *Redis) evalOnce(ctx context.Context, ks []string, args []any) (reply, error) {
-	ctx, cancel := context.WithTimeout(ctx, r.opts.Deadline)
-	defer cancel()
-	raw, err := r.send(ctx, "evalsha", r.scripts.reserve.Hash(), ks, args)
+func (r *Redis) sendOnce(ctx context.Context, s script, keys []string, args []any) ([]any, error) {
+	raw, err := r.send(ctx, "evalsha", s.Hash(), keys, args)
 	if redis.HasErrorPrefix(err, "NOSCRIPT") {
-		raw, err = r.send(ctx, "eval", r.scripts.reserveText, ks, args)
+		return r.send(ctx, "eval", s.source, keys, args)
 	}
-	return decoded(raw, err)
+	return raw, err
 }
 
-func (r *Redis) send(ctx context.Context, command, script string, ks []string, args []any) ([]any, error) {
-	parts := append(make([]any, 0, 3+len(ks)+len(args)), command, script, len(ks))
-	for _, k := range ks {
+func (r *Redis) send(ctx context.Context, command, script string, keys []string, args []any) ([]any, error) {
+	parts := append(make([]any, 0, 3+len(keys)+len(args)), command, script, len(keys))
+	for _, k := range keys {
 		parts = append(parts, k)
 	}
 	cmd := redis.NewCmd(ctx, append(parts, args...)...)
@@ -173,26 +158,6 @@ type unrepeated struct{ *redis.Cmd }
 // NoRetry is asked by go-redis after a failure.
 func (unrepeated) NoRetry() bool { return true }
 
-func decoded(raw []any, err error) (reply, error) {
-	if err != nil {
-		return reply{}, unavailable(err)
-	}
-	answer, err := decode(raw)
-	if err != nil {
-		return reply{}, unavailable(err)
-	}
-	return answer, nil
-}
-
-// randomness makes rebuild nonces unlike each other; nothing secret rests on it.
-func randomness() string {
-	var b [12]byte
-	for i := range b {
-		b[i] = byte(rand.Uint32()) //nolint:gosec // uniqueness, not secrecy
-	}
-	return hex.EncodeToString(b[:])
-}
-
 func unavailable(err error) error {
 	return &license.UnavailableError{Backend: "redis", Err: err}
 }
@@ -205,173 +170,4 @@ func (r *Redis) Ping(ctx context.Context) error {
 		return unavailable(err)
 	}
 	return nil
-}
-
-// Reserve implements [Ledger]. It is sent at most once per session id: bytes left
-// in a connection that was given up can reach the server much later, and must
-// then not bring back a session that somebody was told of and has released.
-func (r *Redis) Reserve(ctx context.Context, caller license.Caller, q Reservation) (Hold, error) {
-	org, lic := caller.OrganizationID, q.Holder.LicenseID
-	answer, err := r.run(ctx, caller, call{
-		script: r.scripts.reserve,
-		once:   true,
-		keys: func(g string) []string {
-			return []string{
-				r.keys.all(org, g), r.keys.data(org, g), r.keys.licenses(org, g), r.keys.marked(org, g),
-				r.keys.license(org, g, lic), r.keys.holders(org, g, lic),
-			}
-		},
-		args: []any{
-			packID(q.SessionID), digest(q.Holder), who(q.Holder), lic, q.MaxLicense, q.MaxOrganization,
-			r.opts.SessionTTL.Milliseconds(), r.opts.TokenTTL.Milliseconds(), unixMilli(q.LicenseEnds), staleLimit,
-		},
-	})
-	if err != nil {
-		return Hold{}, err
-	}
-	switch answer.code {
-	case codeOK, codeHeld:
-		return answer.reserved(caller, q), answer.err
-	case codeStale:
-		holds := answer.holds(caller, 1, time.UnixMilli(answer.int(0)).UTC())
-		return Hold{}, orErr(answer, &StaleError{Holds: holds})
-	case codeFull:
-		return Hold{}, orErr(answer, answer.full())
-	default:
-		return Hold{}, answer.unexpected("reserve")
-	}
-}
-
-// staleLimit is how many expired sessions one Reserve names: what one
-// transaction of the record can end.
-const staleLimit = 400
-
-// Beat implements [Ledger].
-func (r *Redis) Beat(ctx context.Context, caller license.Caller, sessionID string, candidates []LicenseEnd, renew bool) (Hold, error) {
-	known := candidates
-	if len(candidates) > maxCandidates {
-		candidates = nil // the second round trip is cheaper than that many keys
-	}
-	for range 2 {
-		answer, err := r.run(ctx, caller, r.beatCall(caller, sessionID, candidates, renew))
-		if err != nil {
-			return Hold{}, err
-		}
-		switch answer.code {
-		case codeOK:
-			return answer.beaten(caller, sessionID), answer.err
-		case codeLicense:
-			candidates = []LicenseEnd{licenseEnd(known, answer.str(0))}
-		default:
-			return Hold{}, answer.sessionErr(caller, sessionID)
-		}
-	}
-	return Hold{}, unavailable(errors.New("the session's license kept changing"))
-}
-
-// maxCandidates bounds the license keys sent with a heartbeat.
-const maxCandidates = 32
-
-// licenseEnd finds a license among those the caller knows; any other never ends.
-func licenseEnd(known []LicenseEnd, licenseID string) LicenseEnd {
-	for _, k := range known {
-		if k.LicenseID == licenseID {
-			return k
-		}
-	}
-	return LicenseEnd{LicenseID: licenseID}
-}
-
-func (r *Redis) beatCall(caller license.Caller, sessionID string, candidates []LicenseEnd, renew bool) call {
-	org := caller.OrganizationID
-	args := []any{
-		packID(sessionID), escapeUser(caller.UserID), r.opts.SessionTTL.Milliseconds(), r.opts.TokenTTL.Milliseconds(), flag(renew),
-	}
-	for _, c := range candidates {
-		args = append(args, c.LicenseID, unixMilli(c.Ends))
-	}
-	return call{script: r.scripts.beat, args: args, keys: func(g string) []string {
-		ks := []string{r.keys.all(org, g), r.keys.data(org, g), r.keys.owed(org)}
-		for _, c := range candidates {
-			ks = append(ks, r.keys.license(org, g, c.LicenseID))
-		}
-		return ks
-	}}
-}
-
-// Retoken implements [Ledger].
-func (r *Redis) Retoken(ctx context.Context, caller license.Caller, sessionID string, ends time.Time) error {
-	_, err := r.run(ctx, caller, call{
-		script: r.scripts.retoken,
-		keys:   func(g string) []string { return []string{r.keys.data(caller.OrganizationID, g)} },
-		args:   []any{packID(sessionID), unixMilli(ends)},
-	})
-	return err
-}
-
-// Mark implements [Ledger].
-func (r *Redis) Mark(ctx context.Context, caller license.Caller, m Mark) (Hold, error) {
-	org := caller.OrganizationID
-	answer, err := r.run(ctx, caller, call{
-		script: r.scripts.mark,
-		keys: func(g string) []string {
-			return []string{r.keys.all(org, g), r.keys.data(org, g), r.keys.owed(org), r.keys.marked(org, g)}
-		},
-		args: []any{packID(m.SessionID), escapeUser(m.UserID), string(m.Own), string(m.Other), m.Grant},
-	})
-	if err != nil {
-		return Hold{}, err
-	}
-	var expired *ExpiredError
-	err = answer.sessionErr(caller, m.SessionID)
-	if errors.As(err, &expired) {
-		return expired.Hold, nil
-	}
-	return Hold{}, err
-}
-
-// removeChunk keeps one script run well below a millisecond or two.
-const removeChunk = 100
-
-// Remove implements [Ledger].
-func (r *Redis) Remove(ctx context.Context, caller license.Caller, how Removal, holds ...Hold) (int, error) {
-	removed := 0
-	for len(holds) > 0 {
-		chunk := holds[:min(removeChunk, len(holds))]
-		holds = holds[len(chunk):]
-		answer, err := r.run(ctx, caller, r.removeCall(caller.OrganizationID, how, chunk))
-		if err != nil {
-			return removed, err
-		}
-		removed += int(answer.int(0))
-	}
-	return removed, nil
-}
-
-func (r *Redis) removeCall(org string, how Removal, holds []Hold) call {
-	args := []any{string(how)}
-	for _, h := range holds {
-		args = append(args, packID(h.ID), digest(h.Holder), h.Grant)
-	}
-	return call{script: r.scripts.remove, args: args, keys: func(g string) []string {
-		ks := []string{r.keys.all(org, g), r.keys.data(org, g), r.keys.owed(org), r.keys.marked(org, g)}
-		for _, h := range holds {
-			ks = append(ks, r.keys.license(org, g, h.LicenseID), r.keys.holders(org, g, h.LicenseID))
-		}
-		return ks
-	}}
-}
-
-func flag(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-func unixMilli(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMilli()
 }

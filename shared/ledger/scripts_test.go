@@ -21,7 +21,7 @@ func TestGuardOneScript(t *testing.T) {
 	rival := ledgertest.NewRedis(t, ledgertest.Client(t, f.Addr()), "", sessionTTL, tokenTTL)
 	// The server knows the script, and the slow instance the generation: its
 	// next command is the one that counts.
-	warm, err := rival.Reserve(t.Context(), user("warm"), ledger.Reservation{SessionID: "s-warm", MaxLicense: 1, MaxOrganization: 9})
+	warm, err := rival.Reserve(t.Context(), user("warm"), ledger.Reservation{SessionID: "s-warm", Pools: oneSeat()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,17 +30,17 @@ func TestGuardOneScript(t *testing.T) {
 	}
 	c := ledgertest.Client(t, f.Addr())
 	slow := ledgertest.NewRedis(t, c, "", sessionTTL, tokenTTL)
-	if _, err := slow.Known(t.Context(), license.Service(acme), nil); err != nil {
+	if _, err := slow.Known(t.Context(), license.ServiceCaller(acme), nil); err != nil {
 		t.Fatal(err)
 	}
 	var rivalErr error
 	c.AddHook(&afterFirst{do: func() { rivalErr = lastSeat(t, rival, "rival") }})
 	err = lastSeat(t, slow, "slow")
-	var full *license.NoSeatsError
+	var full *ledger.FullError
 	if (err == nil) == (rivalErr == nil) || !errors.As(errors.Join(err, rivalErr), &full) {
 		t.Errorf("slow: %v, its rival: %v, want one seat and one refusal", err, rivalErr)
 	}
-	if h, err := slow.Known(t.Context(), license.Service(acme), nil); h.Held != 1 || err != nil {
+	if h, err := slow.Known(t.Context(), license.ServiceCaller(acme), nil); h.Held != 1 || err != nil {
 		t.Errorf("%d sessions, %v", h.Held, err)
 	}
 }
@@ -54,7 +54,7 @@ func TestGuardAnotherInstancesRebuild(t *testing.T) {
 	}
 	quick, slow := open(), open()
 	loaded(t, quick, 1)
-	if _, err := slow.Known(t.Context(), license.Service(acme), nil); err != nil {
+	if _, err := slow.Known(t.Context(), license.ServiceCaller(acme), nil); err != nil {
 		t.Fatal(err)
 	}
 	f.Promote()
@@ -63,17 +63,20 @@ func TestGuardAnotherInstancesRebuild(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, l := range map[string]ledger.Ledger{"remembers another": slow, "remembers none": open()} {
-		if err := lastSeat(t, l, "bob"); !errors.As(err, new(*license.NoSeatsError)) {
+		if err := lastSeat(t, l, "bob"); !errors.As(err, new(*ledger.FullError)) {
 			t.Errorf("an instance that %s: %v, want no seats", name, err)
 		}
 	}
 }
 
+// oneSeat is a pool of one seat in an organization with room.
+func oneSeat() []ledger.Pool { return []ledger.Pool{{Key: "pro", Cap: 1}, {Cap: 9}} }
+
 // lastSeat reserves the one seat there is.
 func lastSeat(t *testing.T, l ledger.Ledger, userID string) error {
 	t.Helper()
 	_, err := l.Reserve(t.Context(), user(userID), ledger.Reservation{
-		SessionID: "s-" + userID, MaxLicense: 1, MaxOrganization: 9,
+		SessionID: "s-" + userID, Pools: oneSeat(),
 		Holder: license.Holder{LicenseID: "pro", UserID: userID},
 	})
 	return err
@@ -82,7 +85,7 @@ func lastSeat(t *testing.T, l ledger.Ledger, userID string) error {
 // loaded makes the ledger one without sessions, in this epoch.
 func loaded(t *testing.T, l ledger.Ledger, epoch int64) {
 	t.Helper()
-	if err := l.Load(t.Context(), license.Service(acme), rebuildNonce(t, l), epoch); err != nil {
+	if err := l.Load(t.Context(), license.ServiceCaller(acme), rebuildNonce(t, l), epoch); err != nil {
 		t.Fatal(err)
 	}
 }

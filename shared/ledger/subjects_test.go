@@ -51,7 +51,7 @@ func user(id string) license.Caller {
 
 func rebuildNonce(t *testing.T, l ledger.Ledger) string {
 	t.Helper()
-	_, err := l.Visit(t.Context(), license.Service(acme), 1)
+	_, err := l.Visit(t.Context(), license.ServiceCaller(acme), 1)
 	var fresh *ledger.RebuildError
 	if !errors.As(err, &fresh) {
 		t.Fatalf("error = %v, want a call for a rebuild", err)

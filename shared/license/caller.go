@@ -22,8 +22,8 @@ type Caller struct {
 	Role           Role
 }
 
-// Service is the caller for this service's own work on one organization.
-func Service(organizationID string) Caller {
+// ServiceCaller is the caller for this service's own work on one organization.
+func ServiceCaller(organizationID string) Caller {
 	return Caller{OrganizationID: organizationID, Role: RoleService}
 }
 

@@ -38,7 +38,7 @@ func TestMayEnd(t *testing.T) {
 // TestNobodyEndsNobodysSession: a caller without a user id is not the holder of
 // a session without one.
 func TestNobodyEndsNobodysSession(t *testing.T) {
-	service := license.Service("acme")
+	service := license.ServiceCaller("acme")
 	if service.OrganizationID != "acme" || service.Role != license.RoleService || service.UserID != "" {
 		t.Errorf("Service: %+v", service)
 	}

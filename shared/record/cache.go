@@ -145,7 +145,7 @@ func (c *Cache) Refresh(ctx context.Context, caller license.Caller) (license.Ent
 // read leaves out licenses that could not work: ids that no request can name,
 // or no product to issue tokens for.
 func (c *Cache) read(ctx context.Context, id string) (license.Entitlements, error) {
-	e, err := c.record.Entitlements(ctx, license.Service(id))
+	e, err := c.record.Entitlements(ctx, license.ServiceCaller(id))
 	e.Licenses = slices.DeleteFunc(e.Licenses, func(l license.License) bool {
 		return !license.ValidID(l.ID) || l.Product == ""
 	})

@@ -128,7 +128,7 @@ func TestCacheLongerThanStale(t *testing.T) {
 func TestCacheKeepsOrganizationsApart(t *testing.T) {
 	rig := newCacheRig(t)
 	rig.want(1, 1)
-	if _, err := rig.Entitlements(t.Context(), license.Service("globex")); !errors.Is(err, license.ErrOrganizationNotFound) {
+	if _, err := rig.Entitlements(t.Context(), license.ServiceCaller("globex")); !errors.Is(err, license.ErrOrganizationNotFound) {
 		t.Errorf("another organization: %v", err)
 	}
 }
@@ -224,7 +224,7 @@ func TestCacheIsBounded(t *testing.T) {
 	rig := newCacheRig(t)
 	rig.want(1, 1)
 	for i := range record.CachedOrganizations {
-		org := license.Service(fmt.Sprintf("org-%d", i))
+		org := license.ServiceCaller(fmt.Sprintf("org-%d", i))
 		must(t, rig.record.PutOrganization(t.Context(), org, license.Organization{}))
 		must(t, errorOf(rig.Entitlements(t.Context(), org)))
 	}

@@ -95,7 +95,7 @@ func TestDamagedDocuments(t *testing.T) {
 		"OpenEpoch":      errorOf(r.OpenEpoch(ctx, acme(), "n")),
 		"Create":         r.Create(ctx, acme(), grant()),
 		"licenses":       errorOf(r.Entitlements(ctx, acme())),
-		"organization":   errorOf(r.Entitlements(ctx, license.Service("globex"))),
+		"organization":   errorOf(r.Entitlements(ctx, license.ServiceCaller("globex"))),
 	} {
 		var away *license.UnavailableError
 		if err == nil || errors.As(err, &away) || errors.Is(err, license.ErrSessionNotFound) {

@@ -104,7 +104,7 @@ func wired(t *testing.T) (*record.Firestore, *wire) {
 	return record.NewFirestore(dial(t, w.options()...), record.FirestoreOptions{Deadline: time.Minute}), w
 }
 
-func acme() license.Caller { return license.Service("acme") }
+func acme() license.Caller { return license.ServiceCaller("acme") }
 
 const sessionID = "0199aaaa-0000-7000-8000-000000000001"
 

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 
 	"github.com/coditect-ai/coditect-licenses/shared/ledger"
-	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/telemetry"
 )
 
@@ -14,22 +13,19 @@ import (
 // seat, so this never happens; if it does, a script or its server is broken, and
 // somebody is woken before a customer counts. Holders found again are not looked
 // at: a limit that was lowered below what is in use is legal and ends nobody.
-func (p *Pool) audit(ctx context.Context, req Request, hold ledger.Hold) {
+func (p *Protocol) audit(ctx context.Context, req Request, hold ledger.Hold) {
 	if hold.Existing || !hold.AcquiredAt.Equal(hold.Now) { // a repeat may find more seats taken under a limit that was higher
 		return
 	}
-	for _, c := range [...]struct {
-		limit     license.Limit
-		used, max int
-	}{
-		{license.LimitLicense, hold.Used, req.License.MaxSeats},
-		{license.LimitOrganization, hold.UsedByOrganization, req.Organization.MaxConcurrentSeats},
-	} {
-		if c.used > c.max {
+	for i, pool := range req.Terms.Pools {
+		if i >= len(hold.PoolsUsed) {
+			return
+		}
+		if used := hold.PoolsUsed[i]; used > pool.Cap {
 			p.opts.Log.LogAttrs(ctx, telemetry.LevelCritical, "oversold",
 				slog.String("organization_id", hold.OrganizationID), slog.String("license_id", hold.LicenseID),
-				slog.String("session_id", hold.ID), slog.String("limit", string(c.limit)),
-				slog.Int("used", c.used), slog.Int("max", c.max))
+				slog.String("session_id", hold.ID), slog.String("limit", string(pool.Limit)),
+				slog.Int("used", used), slog.Int("max", pool.Cap))
 		}
 	}
 }

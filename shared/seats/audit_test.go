@@ -24,16 +24,19 @@ type liar struct {
 func (l *liar) Reserve(ctx context.Context, caller license.Caller, r ledger.Reservation) (ledger.Hold, error) {
 	h, err := l.Ledger.Reserve(ctx, caller, r)
 	h.Used += l.license
-	h.UsedByOrganization += l.organization
+	if len(h.PoolsUsed) == 2 {
+		h.PoolsUsed[0] += l.license
+		h.PoolsUsed[1] += l.organization
+	}
 	return h, err
 }
 
 // audited is a pool over a liar, and what it logs.
-func audited(t *testing.T) (*seats.Pool, *liar, *bytes.Buffer) {
+func audited(t *testing.T) (*seats.Protocol, *liar, *bytes.Buffer) {
 	t.Helper()
 	w, log := newWorld(t), &bytes.Buffer{}
 	l := &liar{Ledger: w.ledger}
-	p, err := seats.NewPool(l, w.record, seats.Options{SessionTTL: sessionTTL, Log: telemetry.NewLogger(log, slog.LevelInfo)})
+	p, err := seats.New(l, w.record, seats.Options{SessionTTL: sessionTTL, Log: telemetry.NewLogger(log, slog.LevelInfo)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +46,7 @@ func audited(t *testing.T) (*seats.Pool, *liar, *bytes.Buffer) {
 // limited asks for a seat of the given limits.
 func limited(userID string, ofLicense, ofOrganization int) seats.Request {
 	r := request(userID, ofLicense)
-	r.Organization.MaxConcurrentSeats = ofOrganization
+	r.Terms.Pools[1].Cap = ofOrganization
 	return r
 }
 

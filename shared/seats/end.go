@@ -10,13 +10,13 @@ import (
 )
 
 // end records expired holds of one epoch as ended, then takes them out of the
-// ledger if they still are expired. errAgain when the epoch had moved.
-func (p *Pool) end(ctx context.Context, caller license.Caller, holds []ledger.Hold) error {
+// ledger if they still are expired. To begin anew when the epoch had moved.
+func (p *Protocol) end(ctx context.Context, caller license.Caller, holds []ledger.Hold) error {
 	_, err := p.endCounting(ctx, caller, holds)
 	return err
 }
 
-func (p *Pool) endCounting(ctx context.Context, caller license.Caller, holds []ledger.Hold) (removed int, err error) {
+func (p *Protocol) endCounting(ctx context.Context, caller license.Caller, holds []ledger.Hold) (removed int, err error) {
 	for len(holds) > 0 {
 		batch := holds[:min(record.MaxEnds, len(holds))]
 		holds = holds[len(batch):]
@@ -29,7 +29,7 @@ func (p *Pool) endCounting(ctx context.Context, caller license.Caller, holds []l
 	return removed, nil
 }
 
-func (p *Pool) endBatch(ctx context.Context, caller license.Caller, batch []ledger.Hold) (int, error) {
+func (p *Protocol) endBatch(ctx context.Context, caller license.Caller, batch []ledger.Hold) (int, error) {
 	if err := p.step(ctx, StepEnding); err != nil {
 		return 0, err
 	}
@@ -39,7 +39,7 @@ func (p *Pool) endBatch(ctx context.Context, caller license.Caller, batch []ledg
 		return 0, p.fenced(ctx, caller, epoch)
 	}
 	if err != nil {
-		return 0, err
+		return 0, contended(err)
 	}
 	p.forget(batch)
 	if err := p.step(ctx, StepEnded); err != nil {
@@ -52,7 +52,7 @@ func (p *Pool) endBatch(ctx context.Context, caller license.Caller, batch []ledg
 	return removed, p.step(ctx, StepRemoved)
 }
 
-func (p *Pool) forget(holds []ledger.Hold) {
+func (p *Protocol) forget(holds []ledger.Hold) {
 	for _, h := range holds {
 		p.recorded.Remove(h.ID)
 	}

@@ -127,9 +127,9 @@ func TestGuardRemoveOnlyIfStillExpired(t *testing.T) {
 		return ledger.Hold{}, err
 	})
 	w.model.Promote()
-	nonce, caller := rebuildNonce(t, w.model), license.Service(acme)
+	nonce, caller := rebuildNonce(t, w.model), license.ServiceCaller(acme)
 	err := errors.Join(
-		w.model.Stage(t.Context(), caller, nonce, 2, []license.Session{ann.Session}),
+		w.model.Stage(t.Context(), caller, nonce, 2, []ledger.Member{{Session: ann.Session, Pools: []string{"pro"}}}),
 		w.model.Load(t.Context(), caller, nonce, 2),
 	)
 	if err != nil {
@@ -152,7 +152,7 @@ func TestGuardNotedBeforeTaken(t *testing.T) {
 		t.Helper()
 		d, err := w.model.Due(t.Context(), shard, 1)
 		if err == nil && d.Fresh {
-			err = w.model.Seeded(t.Context(), shard, d.Identity)
+			err = w.model.Filled(t.Context(), shard, d.Identity)
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -228,7 +228,7 @@ func TestGuardForgetOnAMovedEpoch(t *testing.T) {
 	w := newWorld(t)
 	p := w.pool(nil)
 	ann := p.take("ann", 2)
-	if _, err := w.record.OpenEpoch(t.Context(), license.Service(acme), "a rebuild that died"); err != nil {
+	if _, err := w.record.OpenEpoch(t.Context(), license.ServiceCaller(acme), "a rebuild that died"); err != nil {
 		t.Fatal(err)
 	}
 	p.take("bob", 2)
@@ -241,7 +241,7 @@ func TestGuardEndsForgetAMovedEpoch(t *testing.T) {
 	p := w.pool(nil)
 	ann := p.take("ann", 1)
 	w.model.Advance(sessionTTL)
-	if _, err := w.record.OpenEpoch(t.Context(), license.Service(acme), "a rebuild that died"); err != nil {
+	if _, err := w.record.OpenEpoch(t.Context(), license.ServiceCaller(acme), "a rebuild that died"); err != nil {
 		t.Fatal(err)
 	}
 	if done := p.reap(); done.Sessions != 0 {
@@ -340,7 +340,7 @@ func TestGuardRecordedIsPerEpoch(t *testing.T) {
 	// A reaper that read what was owed before the loss records it only now.
 	end := ann.Session
 	end.Status, end.EndedAt, end.EndedReason = license.SessionEnded, w.model.Now(), license.EndReleased
-	if err := w.record.EndNow(t.Context(), license.Service(acme), 0, record.End{Session: end}); err != nil {
+	if err := w.record.EndNow(t.Context(), license.ServiceCaller(acme), 0, record.End{Session: end}); err != nil {
 		t.Fatal(err)
 	}
 	if o := rebuild(); o.err != nil {
@@ -455,7 +455,7 @@ func TestWaitersOfARebuildHaveTheirOwnDeadlines(t *testing.T) {
 	p := w.pool(g.onStep)
 	ctx, cancel := context.WithCancel(t.Context())
 	finish := stopped(t, g, func() (ledger.Hold, error) {
-		return p.Heartbeat(ctx, user("ann"), ann.ID, nil, false)
+		return p.Heartbeat(ctx, user("ann"), ledger.Heartbeat{SessionID: ann.ID})
 	})
 	cancel()
 	waiting, end := context.WithCancel(t.Context())
@@ -463,7 +463,7 @@ func TestWaitersOfARebuildHaveTheirOwnDeadlines(t *testing.T) {
 		end() // once it has begun
 		return nil
 	})
-	_, err := p.Heartbeat(waiting, user("ann"), ann.ID, nil, false)
+	_, err := p.Heartbeat(waiting, user("ann"), ledger.Heartbeat{SessionID: ann.ID})
 	w.failing(nil)
 	var down *license.UnavailableError
 	if !errors.As(err, &down) {
@@ -475,7 +475,7 @@ func TestWaitersOfARebuildHaveTheirOwnDeadlines(t *testing.T) {
 	w.pool(nil).alive(ann)
 }
 
-func TestOwedReleaseStaysReleased(t *testing.T) {
+func TestPendingReleaseStaysReleased(t *testing.T) {
 	for name, after := range map[string]func(*world){
 		"ledger kept": func(*world) {}, "ledger rebuilt": func(w *world) { w.model.Promote() },
 	} {
@@ -488,7 +488,7 @@ func TestOwedReleaseStaysReleased(t *testing.T) {
 			after(w)
 			w.model.Advance(time.Second)
 			p.gone(ann, license.EndReleased)
-			if _, err := p.Heartbeat(t.Context(), user("bob"), ann.ID, nil, false); !errors.Is(err, license.ErrSessionNotFound) {
+			if _, err := p.Heartbeat(t.Context(), user("bob"), ledger.Heartbeat{SessionID: ann.ID}); !errors.Is(err, license.ErrSessionNotFound) {
 				t.Errorf("another user's heartbeat: %v", err)
 			}
 			p.release(ann)
@@ -512,9 +512,9 @@ func TestOwedReleaseStaysReleased(t *testing.T) {
 	}
 }
 
-// TestOwedReleaseAcrossARebuild: the ledger is lost between the failed record
+// TestPendingReleaseAcrossARebuild: the ledger is lost between the failed record
 // and the removal, so that the mark is lost too and must be made again.
-func TestOwedReleaseAcrossARebuild(t *testing.T) {
+func TestPendingReleaseAcrossARebuild(t *testing.T) {
 	w := newWorld(t)
 	p := w.pool(nil)
 	ann := p.take("ann", 1)

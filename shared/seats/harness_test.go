@@ -105,9 +105,11 @@ func (c *holder) caller() license.Caller {
 
 func (c *holder) request() seats.Request {
 	return seats.Request{
-		Organization: license.Organization{ID: c.org, MaxConcurrentSeats: capOrganization},
-		License:      license.License{ID: c.license, MaxSeats: capLicense},
-		Holder:       license.Holder{UserID: c.user, HardwareID: "hw"},
+		Terms: license.NewTerms(
+			license.Organization{ID: c.org, MaxConcurrentSeats: capOrganization},
+			license.License{ID: c.license, MaxSeats: capLicense},
+		),
+		Holder: license.Holder{UserID: c.user, HardwareID: "hw"},
 	}
 }
 
@@ -236,7 +238,7 @@ func (s *sim) sign(c *holder) func(context.Context, ledger.Hold) error {
 
 // look reads the record past all faults.
 func (s *sim) look(ctx context.Context, org, id string) (license.Session, error) {
-	return s.memory.Session(ctx, license.Service(org), id)
+	return s.memory.Session(ctx, license.ServiceCaller(org), id)
 }
 
 // hold notes what a client was told.
@@ -254,7 +256,7 @@ func (s *sim) hold(c *holder, h ledger.Hold) {
 func (s *sim) beat(c *holder) {
 	id, finished := c.session, maps.Clone(s.finished)
 	s.operate("beat "+c.String()+" "+id, func(ctx context.Context, p *simPool) error {
-		h, err := p.Heartbeat(ctx, c.caller(), id, []ledger.LicenseEnd{{LicenseID: c.license}}, false)
+		h, err := p.Heartbeat(ctx, c.caller(), ledger.Heartbeat{SessionID: id})
 		var ended *license.SessionEndedError
 		switch {
 		case errors.As(err, &ended) || errors.Is(err, license.ErrSessionNotFound):
@@ -352,11 +354,11 @@ func (s *sim) settle() {
 		s.backend.advance(sessionTTL)
 	}
 	for _, org := range customerIDs() {
-		active, err := s.record.CountActive(ctx, license.Service(org))
-		h, ledgerErr := s.backend.ledger.Known(ctx, license.Service(org), nil)
-		v, visitErr := s.backend.ledger.Visit(ctx, license.Service(org), 10)
-		if err := errors.Join(err, ledgerErr, visitErr); err != nil || active != 0 || h.Held != 0 || len(v.Owed) != 0 {
-			s.broken("%s is left with %d active records, %d sessions, %d owed ends, %v", org, active, h.Held, len(v.Owed), err)
+		active, err := s.record.CountActive(ctx, license.ServiceCaller(org))
+		h, ledgerErr := s.backend.ledger.Known(ctx, license.ServiceCaller(org), nil)
+		v, visitErr := s.backend.ledger.Visit(ctx, license.ServiceCaller(org), 10)
+		if err := errors.Join(err, ledgerErr, visitErr); err != nil || active != 0 || h.Held != 0 || len(v.Pending) != 0 {
+			s.broken("%s is left with %d active records, %d sessions, %d pending ends, %v", org, active, h.Held, len(v.Pending), err)
 		}
 	}
 	for id, org := range s.told {

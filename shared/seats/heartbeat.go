@@ -13,42 +13,49 @@ import (
 // *license.SessionEndedError once its end is recorded, for good, and
 // *license.UnavailableError, after which the client keeps working until its
 // token ends.
-func (p *Pool) Heartbeat(ctx context.Context, caller license.Caller, sessionID string, candidates []ledger.LicenseEnd, renew bool) (ledger.Hold, error) {
+func (p *Protocol) Heartbeat(ctx context.Context, caller license.Caller, q ledger.Heartbeat) (ledger.Hold, error) {
 	var hold ledger.Hold
 	err := p.repeat(ctx, func() (err error) {
-		hold, err = p.beat(ctx, caller, sessionID, candidates, renew)
+		hold, err = p.extend(ctx, caller, q)
 		return err
 	})
 	return hold, err
 }
 
-func (p *Pool) beat(ctx context.Context, caller license.Caller, sessionID string, candidates []ledger.LicenseEnd, renew bool) (ledger.Hold, error) {
-	hold, err := p.ledger.Beat(ctx, caller, sessionID, candidates, renew)
-	var expired *ledger.ExpiredError
-	var owed *ledger.OwedError
-	var unknown *ledger.UnknownError
-	switch {
-	case errors.Is(err, ledger.ErrForeign):
+func (p *Protocol) extend(ctx context.Context, caller license.Caller, q ledger.Heartbeat) (ledger.Hold, error) {
+	hold, err := p.ledger.Heartbeat(ctx, caller, q)
+	if err == nil {
+		return hold, nil
+	}
+	if errors.Is(err, ledger.ErrForeign) {
 		return ledger.Hold{}, license.ErrSessionNotFound
-	case errors.As(err, &expired):
-		if err := p.end(ctx, caller, []ledger.Hold{expired.Hold}); err != nil {
-			return ledger.Hold{}, err
-		}
-		return ledger.Hold{}, &license.SessionEndedError{Reason: expired.Hold.EndedReason}
-	case errors.As(err, &owed):
-		if owed.Hold.UserID != caller.UserID {
+	}
+	if expired, ok := errors.AsType[*ledger.ExpiredError](err); ok {
+		return ledger.Hold{}, p.expired(ctx, caller, expired.Hold)
+	}
+	if pending, ok := errors.AsType[*ledger.PendingError](err); ok {
+		if pending.Hold.UserID != caller.UserID {
 			return ledger.Hold{}, license.ErrSessionNotFound
 		}
-		return ledger.Hold{}, &license.SessionEndedError{Reason: owed.Hold.EndedReason}
-	case errors.As(err, &unknown):
-		return ledger.Hold{}, p.displaced(ctx, caller, sessionID, unknown)
+		return ledger.Hold{}, &license.SessionEndedError{Reason: pending.Hold.EndedReason}
 	}
-	return hold, p.rebuilt(ctx, caller, err)
+	if unknown, ok := errors.AsType[*ledger.UnknownError](err); ok {
+		return ledger.Hold{}, p.displaced(ctx, caller, q.SessionID, unknown)
+	}
+	return ledger.Hold{}, p.rebuilt(ctx, caller, err)
+}
+
+// expired ends a session whose time has run out, and then says so.
+func (p *Protocol) expired(ctx context.Context, caller license.Caller, hold ledger.Hold) error {
+	if err := p.end(ctx, caller, []ledger.Hold{hold}); err != nil {
+		return err
+	}
+	return &license.SessionEndedError{Reason: hold.EndedReason}
 }
 
 // displaced answers for a session the ledger does not hold. Its record decides;
 // if that is still active, its seat may have gone to another and it is ended.
-func (p *Pool) displaced(ctx context.Context, caller license.Caller, sessionID string, unknown *ledger.UnknownError) error {
+func (p *Protocol) displaced(ctx context.Context, caller license.Caller, sessionID string, unknown *ledger.UnknownError) error {
 	s, err := p.record.Session(ctx, caller, sessionID)
 	switch {
 	case err != nil:
@@ -61,16 +68,13 @@ func (p *Pool) displaced(ctx context.Context, caller license.Caller, sessionID s
 	s.EndedAt, s.EndedReason = unknown.Now, license.EndDisplaced
 	hold := ledger.Hold{Session: s}
 	hold.Epoch = unknown.Epoch
-	if err := p.end(ctx, caller, []ledger.Hold{hold}); err != nil {
-		return err
-	}
-	return &license.SessionEndedError{Reason: license.EndDisplaced}
+	return p.expired(ctx, caller, hold)
 }
 
 // Unsigned tells the ledger that a renewal it decided could not be signed, so
-// that the next heartbeat tries again.
-func (p *Pool) Unsigned(ctx context.Context, caller license.Caller, hold ledger.Hold) {
+// that the next heartbeat tries again. If that fails, the client may ask with token=renew.
+func (p *Protocol) Unsigned(ctx context.Context, caller license.Caller, hold ledger.Hold) {
 	ctx, cancel := p.detached(ctx)
 	defer cancel()
-	_ = p.ledger.Retoken(ctx, caller, hold.ID, hold.PreviousTokenExpiry) // failing that, the client may ask with token=renew
+	_ = p.ledger.Retoken(ctx, caller, hold.ID, hold.PreviousTokenExpiry)
 }

@@ -60,7 +60,7 @@ func TestHundredsOfInstancesRebuildOnce(t *testing.T) {
 // waiting is an instance that really waits, and tells when it begins to.
 func (w *world) waiting(begins func()) instance {
 	w.Helper()
-	p, err := seats.NewPool(w.ledger, w.record, seats.Options{
+	p, err := seats.New(w.ledger, w.record, seats.Options{
 		SessionTTL: sessionTTL, Now: w.model.Now,
 		Wait: func(ctx context.Context, _ time.Duration) error {
 			begins()

@@ -53,16 +53,16 @@ func TestManyGoroutinesShareOneCap(t *testing.T) {
 			if sum.granted != 10 || sum.refused != 32*4-10 || sum.failed != 0 {
 				t.Errorf("%+v, want 10 granted and %d refused", sum, 32*4-10)
 			}
-			if n, err := record.CountActive(t.Context(), license.Service(acme)); n != 10 || err != nil {
+			if n, err := record.CountActive(t.Context(), license.ServiceCaller(acme)); n != 10 || err != nil {
 				t.Errorf("%d recorded active, %v", n, err)
 			}
 		})
 	}
 }
 
-func realPool(t testing.TB, l ledger.Ledger, record record.Record) *seats.Pool {
+func realPool(t testing.TB, l ledger.Ledger, record record.Record) *seats.Protocol {
 	t.Helper()
-	p, err := seats.NewPool(l, record, seats.Options{SessionTTL: sessionTTL, CompensationDeadline: 20 * time.Second})
+	p, err := seats.New(l, record, seats.Options{SessionTTL: sessionTTL, CompensationDeadline: 20 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func add(all ...tally) (sum tally) {
 
 // race lets n holders of one instance try at once. A holder whose try fails for
 // a reason that passes tries again, as the client library does.
-func race(ctx context.Context, p *seats.Pool, name string, n, limit int) tally {
+func race(ctx context.Context, p *seats.Protocol, name string, n, limit int) tally {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	results := make(chan tally, n)
@@ -94,7 +94,7 @@ func race(ctx context.Context, p *seats.Pool, name string, n, limit int) tally {
 	return sum
 }
 
-func tryAcquire(ctx context.Context, p *seats.Pool, userID string, limit int) tally {
+func tryAcquire(ctx context.Context, p *seats.Protocol, userID string, limit int) tally {
 	for {
 		_, err := p.Acquire(ctx, user(userID), request(userID, limit), signed)
 		var full *license.NoSeatsError
@@ -129,7 +129,7 @@ func TestManyProcessesShareOneCap(t *testing.T) {
 	if sum.granted != racedSeats-1 || sum.refused != racers*racersEach-racedSeats+1 || sum.failed != 0 {
 		t.Errorf("%+v of %d holders, want %d granted", sum, racers*racersEach, racedSeats-1)
 	}
-	if n, err := record.CountActive(t.Context(), license.Service(acme)); n != racedSeats || err != nil {
+	if n, err := record.CountActive(t.Context(), license.ServiceCaller(acme)); n != racedSeats || err != nil {
 		t.Errorf("%d recorded active, %v, want %d", n, err, racedSeats)
 	}
 }

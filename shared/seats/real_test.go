@@ -22,7 +22,7 @@ import (
 func TestKilledRedisThrowsNobodyOut(t *testing.T) {
 	server, record := servers.Redis(t), record.NewMemory()
 	const holders = 20
-	pools := make([]*seats.Pool, 4)
+	pools := make([]*seats.Protocol, 4)
 	for i := range pools {
 		pools[i] = realPool(t, ledgertest.NewRedis(t, ledgertest.Client(t, server.Addr()), "", sessionTTL, tokenTTL), record)
 	}
@@ -53,11 +53,11 @@ func TestKilledRedisThrowsNobodyOut(t *testing.T) {
 }
 
 // beatUntilAnswered repeats a heartbeat that a backend failed, as clients do.
-func beatUntilAnswered(ctx context.Context, p *seats.Pool, h ledger.Hold) error {
+func beatUntilAnswered(ctx context.Context, p *seats.Protocol, h ledger.Hold) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for {
-		_, err := p.Heartbeat(ctx, user(h.UserID), h.ID, []ledger.LicenseEnd{{LicenseID: "pro"}}, false)
+		_, err := p.Heartbeat(ctx, user(h.UserID), ledger.Heartbeat{SessionID: h.ID})
 		var down *license.UnavailableError
 		if !errors.As(err, &down) || ctx.Err() != nil {
 			return err
@@ -70,7 +70,7 @@ func beatUntilAnswered(ctx context.Context, p *seats.Pool, h ledger.Hold) error 
 func TestFailoverOfARealReplica(t *testing.T) {
 	master, record := servers.Redis(t), record.NewMemory()
 	before := realPool(t, ledgertest.NewRedis(t, ledgertest.Client(t, master.Addr()), "", sessionTTL, tokenTTL), record)
-	acquire := func(p *seats.Pool, userID string) ledger.Hold {
+	acquire := func(p *seats.Protocol, userID string) ledger.Hold {
 		t.Helper()
 		h, err := p.Acquire(t.Context(), user(userID), request(userID, 2), signed)
 		if err != nil {
@@ -113,7 +113,7 @@ func TestFailOverAndBack(t *testing.T) {
 	}
 	replicaOf(t, c, "127.0.0.1", "1") // of nobody who answers
 	replicaOf(t, c, "NO", "ONE")
-	if _, err := ledgertest.NewRedis(t, c, "", sessionTTL, tokenTTL).Visit(t.Context(), license.Service(acme), 1); !errors.As(err, new(*ledger.RebuildError)) {
+	if _, err := ledgertest.NewRedis(t, c, "", sessionTTL, tokenTTL).Visit(t.Context(), license.ServiceCaller(acme), 1); !errors.As(err, new(*ledger.RebuildError)) {
 		t.Errorf("after fail over and back: %v, want a call for a rebuild", err)
 	}
 	if err := beatUntilAnswered(t.Context(), p, h); err != nil {
@@ -126,10 +126,10 @@ func TestFailOverAndBack(t *testing.T) {
 // process all the time, and what it wrote while cut off is gone.
 func TestFailOverAndBackLosesWrites(t *testing.T) {
 	master, record := servers.Redis(t), record.NewMemory()
-	instance := func() *seats.Pool {
+	instance := func() *seats.Protocol {
 		return realPool(t, ledgertest.NewRedis(t, ledgertest.Client(t, master.Addr()), "", sessionTTL, tokenTTL), record)
 	}
-	acquire := func(p *seats.Pool, userID string) ledger.Hold {
+	acquire := func(p *seats.Protocol, userID string) ledger.Hold {
 		t.Helper()
 		h, err := p.Acquire(t.Context(), user(userID), request(userID, 2), signed)
 		if err != nil {
@@ -144,7 +144,7 @@ func TestFailOverAndBackLosesWrites(t *testing.T) {
 	lost := acquire(before, "lost")
 	master.Follow(replica)
 	master.Promote()
-	for _, p := range []*seats.Pool{before, instance()} {
+	for _, p := range []*seats.Protocol{before, instance()} {
 		for _, h := range []ledger.Hold{kept, lost} {
 			if err := beatUntilAnswered(t.Context(), p, h); err != nil {
 				t.Errorf("%s: %v", h.UserID, err)
@@ -174,10 +174,10 @@ func TestPausedRedis(t *testing.T) {
 	server.Pause()
 	var down *license.UnavailableError
 	for name, err := range map[string]error{
-		"heartbeat": func() error { _, err := p.Heartbeat(t.Context(), user("ann"), h.ID, nil, false); return err }(),
+		"heartbeat": func() error { _, err := p.Heartbeat(t.Context(), user("ann"), ledger.Heartbeat{SessionID: h.ID}); return err }(),
 		"release":   p.Release(t.Context(), user("ann"), h.ID),
 		"ping":      l.Ping(t.Context()),
-		"clear":     l.Clear(t.Context(), license.Service(acme), "1.x"),
+		"clear":     l.Clear(t.Context(), license.ServiceCaller(acme), "1.x"),
 		"due":       func() error { _, err := l.Due(t.Context(), 0, 1); return err }(),
 	} {
 		if !errors.As(err, &down) || down.Backend != "redis" {
@@ -199,7 +199,7 @@ func replicaOf(t *testing.T, c redis.UniversalClient, host, port string) {
 
 func rebuildNonce(t *testing.T, l ledger.Ledger) string {
 	t.Helper()
-	_, err := l.Visit(t.Context(), license.Service(acme), 1)
+	_, err := l.Visit(t.Context(), license.ServiceCaller(acme), 1)
 	var fresh *ledger.RebuildError
 	if !errors.As(err, &fresh) {
 		t.Fatalf("error = %v, want a call for a rebuild", err)

@@ -2,6 +2,7 @@ package seats
 
 import (
 	"context"
+	"errors"
 
 	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
@@ -24,36 +25,45 @@ type Reaped struct {
 // Reap ends everything of one organization whose time has run out and records
 // what is still owed. It is safe to overlap, to repeat and to die half way; a
 // context that ends leaves the rest for the next run.
-func (p *Pool) Reap(ctx context.Context, organizationID string) (Reaped, error) {
-	caller := license.Service(organizationID)
+func (p *Protocol) Reap(ctx context.Context, organizationID string) (Reaped, error) {
+	caller := license.ServiceCaller(organizationID)
 	var done Reaped
-	err := p.repeat(ctx, func() error {
-		for {
-			v, err := p.ledger.Visit(ctx, caller, record.MaxEnds)
-			if err != nil {
-				err = p.rebuilt(ctx, caller, err)
-				done.Rebuilt = done.Rebuilt || isAgain(err)
-				return err
-			}
-			if len(v.Expired)+len(v.Owed)+len(v.Dead) == 0 {
-				done.Left, err = p.ledger.Settle(ctx, organizationID, v)
-				return err
-			}
-			if err := p.attend(ctx, caller, v, &done); err != nil {
-				return err
-			}
-		}
-	})
+	err := p.repeat(ctx, func() error { return done.watch(p.reap(ctx, caller, &done)) })
 	return done, err
 }
 
-func (p *Pool) attend(ctx context.Context, caller license.Caller, v ledger.Visit, done *Reaped) error {
+// watch notes whether a visit made a rebuild necessary.
+func (r *Reaped) watch(err error) error {
+	if retry, ok := errors.AsType[*retryError](err); ok {
+		r.Rebuilt = r.Rebuilt || retry.rebuilt
+	}
+	return err
+}
+
+// reap visits an organization until a visit finds nothing to do.
+func (p *Protocol) reap(ctx context.Context, caller license.Caller, done *Reaped) error {
+	for {
+		v, err := p.ledger.Visit(ctx, caller, record.MaxEnds)
+		if err != nil {
+			return p.rebuilt(ctx, caller, err)
+		}
+		if len(v.Expired)+len(v.Pending)+len(v.Dead) == 0 {
+			done.Left, err = p.ledger.Reschedule(ctx, caller.OrganizationID, v)
+			return err
+		}
+		if err := p.attend(ctx, caller, v, done); err != nil {
+			return err
+		}
+	}
+}
+
+func (p *Protocol) attend(ctx context.Context, caller license.Caller, v ledger.Visit, done *Reaped) error {
 	n, err := p.endCounting(ctx, caller, v.Expired)
 	done.Sessions += n
 	if err != nil {
 		return err
 	}
-	if err := p.settleDebts(ctx, caller, v, done); err != nil {
+	if err := p.deliver(ctx, caller, v, done); err != nil {
 		return err
 	}
 	for _, g := range v.Dead {
@@ -64,13 +74,13 @@ func (p *Pool) attend(ctx context.Context, caller license.Caller, v ledger.Visit
 	return nil
 }
 
-// settleDebts records the ends of seats given back while the record was away.
-func (p *Pool) settleDebts(ctx context.Context, caller license.Caller, v ledger.Visit, done *Reaped) error {
-	for _, h := range v.Owed {
+// deliver records the ends of seats given back while the record was away.
+func (p *Protocol) deliver(ctx context.Context, caller license.Caller, v ledger.Visit, done *Reaped) error {
+	for _, h := range v.Pending {
 		if err := p.record.EndNow(ctx, caller, 0, ended(h)); err != nil {
-			return definite(err)
+			return err
 		}
-		if err := p.ledger.Repaid(ctx, caller, h.ID); err != nil {
+		if err := p.ledger.Delivered(ctx, caller, h.ID); err != nil {
 			return p.rebuilt(ctx, caller, err)
 		}
 		done.Repaired++
@@ -81,32 +91,30 @@ func (p *Pool) settleDebts(ctx context.Context, caller license.Caller, v ledger.
 // Sweep ends records that are active although the ledger does not hold their
 // sessions: what a crash or a loss at an unlucky moment can leave behind. It
 // compares counts first, so that a sound organization costs two cheap calls.
-func (p *Pool) Sweep(ctx context.Context, organizationID string) (Reaped, error) {
-	caller := license.Service(organizationID)
+func (p *Protocol) Sweep(ctx context.Context, organizationID string) (Reaped, error) {
+	caller := license.ServiceCaller(organizationID)
 	var done Reaped
-	err := p.repeat(ctx, func() error {
-		h, err := p.ledger.Known(ctx, caller, nil)
-		if err != nil {
-			err = p.rebuilt(ctx, caller, err)
-			done.Rebuilt = done.Rebuilt || isAgain(err)
-			return err
-		}
-		active, err := p.record.CountActive(ctx, caller)
-		if err != nil || active <= h.Held {
-			return err
-		}
-		return p.record.ActiveSessions(ctx, caller, func(batch []license.Session) error {
-			n, err := p.endUnknown(ctx, caller, batch)
-			done.Repaired += n
-			return err
-		})
-	})
+	err := p.repeat(ctx, func() error { return done.watch(p.sweep(ctx, caller, &done)) })
 	return done, err
 }
 
-func isAgain(err error) bool { return err == errAgain } //nolint:errorlint // internal sentinel, never wrapped
+func (p *Protocol) sweep(ctx context.Context, caller license.Caller, done *Reaped) error {
+	h, err := p.ledger.Known(ctx, caller, nil)
+	if err != nil {
+		return p.rebuilt(ctx, caller, err)
+	}
+	active, err := p.record.CountActive(ctx, caller)
+	if err != nil || active <= h.Held {
+		return err
+	}
+	return p.record.ActiveSessions(ctx, caller, func(batch []license.Session) error {
+		n, err := p.endUnknown(ctx, caller, batch)
+		done.Repaired += n
+		return err
+	})
+}
 
-func (p *Pool) endUnknown(ctx context.Context, caller license.Caller, batch []license.Session) (int, error) {
+func (p *Protocol) endUnknown(ctx context.Context, caller license.Caller, batch []license.Session) (int, error) {
 	ids := make([]string, len(batch))
 	for i, s := range batch {
 		ids[i] = s.ID

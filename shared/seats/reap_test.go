@@ -15,7 +15,7 @@ import (
 // unledgered makes a session that is recorded active and not in the ledger.
 func unledgered(w *world, p instance, userID string) ledger.Hold {
 	h := p.take(userID, 9)
-	if n, err := w.model.Remove(w.Context(), license.Service(acme), ledger.BySession, h); n != 1 || err != nil {
+	if n, err := w.model.Remove(w.Context(), license.ServiceCaller(acme), ledger.BySession, h); n != 1 || err != nil {
 		w.Fatal(n, err)
 	}
 	return h
@@ -25,7 +25,7 @@ func TestDisplacedSessionsAreEnded(t *testing.T) {
 	w := newWorld(t)
 	p := w.pool(nil)
 	h := unledgered(w, p, "ann")
-	if _, err := p.Heartbeat(t.Context(), user("bob"), h.ID, nil, false); !errors.Is(err, license.ErrSessionNotFound) {
+	if _, err := p.Heartbeat(t.Context(), user("bob"), ledger.Heartbeat{SessionID: h.ID}); !errors.Is(err, license.ErrSessionNotFound) {
 		t.Errorf("another user: %v", err)
 	}
 	w.recorded(h, license.SessionActive, "")
@@ -93,7 +93,7 @@ func TestSweepEndsWhatTheLedgerForgot(t *testing.T) {
 	w.sound(2)
 }
 
-func TestReapClearsAndSettles(t *testing.T) {
+func TestReapClearsAndReschedules(t *testing.T) {
 	w := newWorld(t)
 	p := w.pool(nil)
 	for i := range 450 { // more than one transaction ends
@@ -103,7 +103,7 @@ func TestReapClearsAndSettles(t *testing.T) {
 	if done := p.reap(); !done.Rebuilt || done.Sessions != 0 || done.Left {
 		t.Errorf("after a failover: %+v", done)
 	}
-	v, err := w.model.Visit(t.Context(), license.Service(acme), 1)
+	v, err := w.model.Visit(t.Context(), license.ServiceCaller(acme), 1)
 	if err != nil || len(v.Dead) != 0 {
 		t.Errorf("the dead generation is not cleared: %v, %v", v.Dead, err)
 	}

@@ -12,28 +12,28 @@ import (
 	"github.com/google/uuid"
 )
 
-// rebuilt turns a ledger's call for a rebuild into one, and into errAgain when
-// that is done; any other error (or none) passes.
-func (p *Pool) rebuilt(ctx context.Context, caller license.Caller, err error) error {
-	var fresh *ledger.RebuildError
-	if !errors.As(err, &fresh) {
+// rebuilt answers a ledger's call for a rebuild with one, after which the
+// operation begins anew; any other error (or none) passes.
+func (p *Protocol) rebuilt(ctx context.Context, caller license.Caller, err error) error {
+	fresh, ok := errors.AsType[*ledger.RebuildError](err)
+	if !ok {
 		return err
 	}
 	if err := p.rebuild(ctx, caller, fresh.Nonce); err != nil {
 		return err
 	}
-	return errAgain
+	return &retryError{obstacle: "the ledger had to be rebuilt", rebuilt: true}
 }
 
 // rebuild makes the ledger anew from the record, once per process and
 // incarnation at a time: the first request does the work with a deadline of
 // its own, the others wait as long as theirs allow.
-func (p *Pool) rebuild(ctx context.Context, caller license.Caller, nonce string) error {
+func (p *Protocol) rebuild(ctx context.Context, caller license.Caller, nonce string) error {
 	org := caller.OrganizationID
 	done := p.rebuilds.DoChan(org+"\x00"+nonce, func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.opts.RebuildDeadline)
 		defer cancel()
-		return nil, p.reloadAlone(ctx, license.Service(org), nonce)
+		return nil, p.reloadAlone(ctx, license.ServiceCaller(org), nonce)
 	})
 	select {
 	case <-ctx.Done():
@@ -57,7 +57,7 @@ const (
 // reloadAlone leaves the rebuild to the process that has the lease on it, and
 // does it itself once that one shows no sign of life: after a loss all instances
 // notice at once, and each would read the whole organization from the record.
-func (p *Pool) reloadAlone(ctx context.Context, caller license.Caller, nonce string) error {
+func (p *Protocol) reloadAlone(ctx context.Context, caller license.Caller, nonce string) error {
 	pause, owner := firstClaimPause, uuid.NewString()
 	for range claimAttempts {
 		claimed, err := p.ledger.Claim(ctx, caller, nonce, owner)
@@ -78,7 +78,7 @@ func (p *Pool) reloadAlone(ctx context.Context, caller license.Caller, nonce str
 // reloadClaimed gives the lease back if a backend fails, so that the next
 // request is answered as quickly as this one; also if the claim itself did, whose
 // answer may be all that was lost.
-func (p *Pool) reloadClaimed(ctx context.Context, caller license.Caller, nonce, owner string, err error) error {
+func (p *Protocol) reloadClaimed(ctx context.Context, caller license.Caller, nonce, owner string, err error) error {
 	if err == nil {
 		err = p.reload(ctx, caller, nonce, owner)
 	}
@@ -86,15 +86,15 @@ func (p *Pool) reloadClaimed(ctx context.Context, caller license.Caller, nonce, 
 	if errors.As(err, &down) {
 		ctx, cancel := p.detached(ctx)
 		defer cancel()
-		_ = p.ledger.Disclaim(ctx, caller, nonce, owner) // failing that, it ends by itself
+		_ = p.ledger.Disclaim(ctx, caller, nonce, owner) // if that fails, the lease ends by itself
 	}
 	return err
 }
 
-func (p *Pool) reload(ctx context.Context, caller license.Caller, nonce, owner string) error {
+func (p *Protocol) reload(ctx context.Context, caller license.Caller, nonce, owner string) error {
 	epoch, err := p.record.OpenEpoch(ctx, caller, nonce)
 	if err != nil {
-		return err
+		return contended(err)
 	}
 	// A slow record must not bring the others in before the first page is staged.
 	if _, err := p.ledger.Claim(ctx, caller, nonce, owner); err != nil && !errors.Is(err, ledger.ErrLost) {
@@ -104,11 +104,11 @@ func (p *Pool) reload(ctx context.Context, caller license.Caller, nonce, owner s
 		return err
 	}
 	// The loss may have taken the reaper's index with it.
-	if err := p.ledger.Note(ctx, false, caller.OrganizationID); err != nil {
+	if err := p.ledger.Schedule(ctx, false, caller.OrganizationID); err != nil {
 		return err
 	}
 	err = p.record.ActiveSessions(ctx, caller, func(sessions []license.Session) error {
-		return p.ledger.Stage(ctx, caller, nonce, epoch, sessions)
+		return p.ledger.Stage(ctx, caller, nonce, epoch, members(sessions))
 	})
 	if err == nil {
 		err = p.step(ctx, StepStaged)
@@ -127,4 +127,13 @@ func (p *Pool) reload(ctx context.Context, caller license.Caller, nonce, owner s
 			slog.String("organization_id", caller.OrganizationID), slog.Int64("epoch", epoch))
 	}
 	return p.step(ctx, StepLoaded)
+}
+
+// members are recorded sessions with the pools that count them.
+func members(sessions []license.Session) []ledger.Member {
+	out := make([]ledger.Member, len(sessions))
+	for i, s := range sessions {
+		out[i] = ledger.Member{Session: s, Pools: license.PoolKeys(s.LicenseID)}
+	}
+	return out
 }

@@ -11,9 +11,9 @@ import (
 )
 
 // Revoke ends a living session whose license no longer allows it.
-func (p *Pool) Revoke(ctx context.Context, caller license.Caller, hold ledger.Hold) error {
+func (p *Protocol) Revoke(ctx context.Context, caller license.Caller, hold ledger.Hold) error {
 	return p.repeat(ctx, func() error {
-		return p.giveUp(ctx, caller, ledger.Mark{SessionID: hold.ID, UserID: caller.UserID, Own: license.EndRevoked})
+		return p.endOnRequest(ctx, caller, ledger.Mark{SessionID: hold.ID, UserID: caller.UserID, Own: license.EndRevoked})
 	})
 }
 
@@ -21,28 +21,28 @@ func (p *Pool) Revoke(ctx context.Context, caller license.Caller, hold ledger.Ho
 // changes nothing. Owners and admins release any session of their organization.
 // Errors: license.ErrSessionNotFound, license.ErrForbidden,
 // *license.UnavailableError.
-func (p *Pool) Release(ctx context.Context, caller license.Caller, sessionID string) error {
+func (p *Protocol) Release(ctx context.Context, caller license.Caller, sessionID string) error {
 	mark := ledger.Mark{SessionID: sessionID, UserID: caller.UserID, Own: license.EndReleased}
 	if caller.Administers() {
 		mark.Other = license.EndRevoked
 	}
-	return p.repeat(ctx, func() error { return p.giveUp(ctx, caller, mark) })
+	return p.repeat(ctx, func() error { return p.endOnRequest(ctx, caller, mark) })
 }
 
-// giveUp ends a session on request: begun in the ledger (so that whoever meets
-// it completes it, should we die), recorded, then removed by its id.
-func (p *Pool) giveUp(ctx context.Context, caller license.Caller, mark ledger.Mark) error {
+// endOnRequest marks a session in the ledger (so that whoever meets it completes
+// its end, should this process die), records the end, then removes the session by its id.
+func (p *Protocol) endOnRequest(ctx context.Context, caller license.Caller, mark ledger.Mark) error {
 	hold, err := p.ledger.Mark(ctx, caller, mark)
-	var owed *ledger.OwedError
-	var unknown *ledger.UnknownError
-	switch {
-	case errors.Is(err, ledger.ErrForeign):
+	if errors.Is(err, ledger.ErrForeign) {
 		return license.ErrForbidden
-	case errors.As(err, &owed):
-		return permitted(caller, owed.Hold.Session)
-	case errors.As(err, &unknown):
-		return p.giveUpUnknown(ctx, caller, mark, unknown)
-	case err != nil:
+	}
+	if pending, ok := errors.AsType[*ledger.PendingError](err); ok {
+		return permitted(caller, pending.Hold.Session)
+	}
+	if unknown, ok := errors.AsType[*ledger.UnknownError](err); ok {
+		return p.endUnheld(ctx, caller, mark, unknown)
+	}
+	if err != nil {
 		return p.rebuilt(ctx, caller, err)
 	}
 	if err := p.step(ctx, StepMarked); err != nil {
@@ -51,7 +51,8 @@ func (p *Pool) giveUp(ctx context.Context, caller license.Caller, mark ledger.Ma
 	return p.conclude(ctx, caller, hold)
 }
 
-func (p *Pool) conclude(ctx context.Context, caller license.Caller, hold ledger.Hold) error {
+// conclude records the end of a marked session and removes it.
+func (p *Protocol) conclude(ctx context.Context, caller license.Caller, hold ledger.Hold) error {
 	how := ledger.BySession
 	err := p.record.EndNow(ctx, caller, hold.Epoch, ended(hold))
 	if errors.Is(err, record.ErrFenced) {
@@ -60,8 +61,8 @@ func (p *Pool) conclude(ctx context.Context, caller license.Caller, hold ledger.
 		return p.fenced(ctx, caller, hold.Epoch)
 	}
 	if err != nil {
-		how = ledger.Owing // the seat is given back all the same; the reaper records it
-		p.opts.Log.WarnContext(ctx, "the end of a session is owed to the record",
+		how = ledger.LeavingPending // the seat is given back all the same; the reaper records it
+		p.opts.Log.WarnContext(ctx, "the end of a session is yet to be recorded",
 			slog.String("organization_id", caller.OrganizationID), slog.String("session_id", hold.ID),
 			slog.String("backend", license.Backend(err)), slog.String("error", err.Error()))
 	}
@@ -71,23 +72,28 @@ func (p *Pool) conclude(ctx context.Context, caller license.Caller, hold ledger.
 	}
 	ctx, cancel := p.detached(ctx)
 	defer cancel()
+	return p.removeConcluded(ctx, caller, how, hold)
+}
+
+// removeConcluded removes the session, also from a ledger that a rebuild made
+// meanwhile: it may have read the record before the end was in it. An end that
+// is pending begins anew instead, because only what is marked may be left pending.
+func (p *Protocol) removeConcluded(ctx context.Context, caller license.Caller, how ledger.Removal, hold ledger.Hold) error {
+	var retry *retryError
 	for range maxAttempts {
 		_, err := p.ledger.Remove(ctx, caller, how, hold)
 		if err == nil {
 			return p.step(ctx, StepRemoved)
 		}
-		// A rebuild that read the record before it ended may have brought the
-		// session back: remove it from the new ledger too.
-		// What is owed is what was marked, so an owed end begins anew.
-		if err = p.rebuilt(ctx, caller, err); !errors.Is(err, errAgain) || how == ledger.Owing {
+		if err := p.rebuilt(ctx, caller, err); !errors.As(err, &retry) || how == ledger.LeavingPending {
 			return err
 		}
 	}
-	return errAgain
+	return retry
 }
 
-// giveUpUnknown releases a session the ledger does not hold.
-func (p *Pool) giveUpUnknown(ctx context.Context, caller license.Caller, mark ledger.Mark, unknown *ledger.UnknownError) error {
+// endUnheld releases a session the ledger does not hold.
+func (p *Protocol) endUnheld(ctx context.Context, caller license.Caller, mark ledger.Mark, unknown *ledger.UnknownError) error {
 	s, err := p.record.Session(ctx, caller, mark.SessionID)
 	if err != nil {
 		return err
@@ -105,7 +111,7 @@ func (p *Pool) giveUpUnknown(ctx context.Context, caller license.Caller, mark le
 		return p.fenced(ctx, caller, unknown.Epoch)
 	}
 	if err != nil {
-		return definite(err)
+		return err
 	}
 	_, err = p.ledger.Remove(ctx, caller, ledger.BySession, hold)
 	return p.rebuilt(ctx, caller, err)

@@ -56,7 +56,7 @@ type task struct {
 
 // simPool is one instance of the service; it does one operation at a time.
 type simPool struct {
-	*seats.Pool
+	*seats.Protocol
 	id   int
 	busy bool
 }
@@ -78,7 +78,7 @@ func newSim(t *testing.T, seed uint64, b backend) *sim {
 // restart gives an instance empty caches, as after a crash.
 func (s *sim) restart(p *simPool) {
 	ledger := &ledgertest.Faulty{Ledger: s.backend.ledger, Before: s.ledgerBefore, After: s.ledgerAfter}
-	pool, err := seats.NewPool(ledger, s.record, seats.Options{
+	pool, err := seats.New(ledger, s.record, seats.Options{
 		SessionTTL: sessionTTL, RebuildDeadline: time.Hour, CompensationDeadline: time.Hour, Now: s.backend.now,
 		Wait: func(ctx context.Context, _ time.Duration) error { s.yield(ctx); return nil },
 		OnStep: func(ctx context.Context, step seats.Step) error {
@@ -93,7 +93,7 @@ func (s *sim) restart(p *simPool) {
 	if err != nil {
 		s.Fatal(err)
 	}
-	p.Pool = pool
+	p.Protocol = pool
 }
 
 // chance is n in of, and never in calm.

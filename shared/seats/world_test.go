@@ -99,13 +99,13 @@ func (w *world) cost(operation func()) []string {
 // instance is one process of the service.
 type instance struct {
 	*world
-	*seats.Pool
+	*seats.Protocol
 }
 
 // pool starts an instance; its operations call onStep, if any, at every step.
 func (w *world) pool(onStep func(seats.Step) error) instance {
 	w.Helper()
-	p, err := seats.NewPool(w.ledger, w.record, seats.Options{
+	p, err := seats.New(w.ledger, w.record, seats.Options{
 		SessionTTL: sessionTTL, RebuildDeadline: time.Minute, CompensationDeadline: time.Minute,
 		Now:  w.model.Now,
 		Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
@@ -133,10 +133,12 @@ func admin(id string) license.Caller {
 // request is user's wish for one of limit seats.
 func request(userID string, limit int) seats.Request {
 	return seats.Request{
-		Organization: license.Organization{ID: acme, MaxConcurrentSeats: 1000, Status: license.StatusActive},
-		License:      license.License{ID: "pro", MaxSeats: limit, Status: license.StatusActive},
-		Holder:       license.Holder{UserID: userID, HardwareID: "hw"},
-		Client:       license.Client{Name: "studio"},
+		Terms: license.NewTerms(
+			license.Organization{ID: acme, MaxConcurrentSeats: 1000, Status: license.StatusActive},
+			license.License{ID: "pro", MaxSeats: limit, Status: license.StatusActive},
+		),
+		Holder: license.Holder{UserID: userID, HardwareID: "hw"},
+		Client: license.Client{Name: "studio"},
 	}
 }
 
@@ -169,7 +171,7 @@ func (p instance) refused(userID string, limit int) {
 }
 
 func (p instance) heartbeat(h ledger.Hold) error {
-	_, err := p.Heartbeat(p.Context(), user(h.UserID), h.ID, []ledger.LicenseEnd{{LicenseID: "pro"}}, false)
+	_, err := p.Heartbeat(p.Context(), user(h.UserID), ledger.Heartbeat{SessionID: h.ID})
 	return err
 }
 
@@ -208,7 +210,7 @@ func (p instance) reap() seats.Reaped {
 // session is what the record says; a zero session if nothing.
 func (w *world) session(id string) license.Session {
 	w.Helper()
-	s, err := w.record.Record.Session(w.Context(), license.Service(acme), id)
+	s, err := w.record.Record.Session(w.Context(), license.ServiceCaller(acme), id)
 	if err != nil && !errors.Is(err, license.ErrSessionNotFound) {
 		w.Fatal(err)
 	}
@@ -230,7 +232,7 @@ func (w *world) recorded(h ledger.Hold, status license.SessionStatus, reason lic
 func (w *world) sound(want int) {
 	w.Helper()
 	active := map[string]bool{}
-	err := w.record.Record.ActiveSessions(w.Context(), license.Service(acme), func(batch []license.Session) error {
+	err := w.record.Record.ActiveSessions(w.Context(), license.ServiceCaller(acme), func(batch []license.Session) error {
 		for _, s := range batch {
 			active[s.ID] = true
 		}
@@ -243,7 +245,7 @@ func (w *world) sound(want int) {
 	for id := range active {
 		ids = append(ids, id)
 	}
-	h, err := w.model.Known(w.Context(), license.Service(acme), ids)
+	h, err := w.model.Known(w.Context(), license.ServiceCaller(acme), ids)
 	if err != nil {
 		w.Fatal(err)
 	}

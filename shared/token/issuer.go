@@ -22,6 +22,8 @@ const (
 	// DefaultDeadline is far below a session's TTL, as the seat protocol needs
 	// of every backend, and far above a healthy signature (about 10 ms).
 	DefaultDeadline = 5 * time.Second
+	// DefaultTTL bridges an outage of an hour.
+	DefaultTTL = time.Hour
 	// DefaultCacheSize is about 8 MB of tokens at most.
 	DefaultCacheSize = 4096
 )
@@ -31,6 +33,10 @@ type Config struct {
 	// Key is the full resource name of an asymmetric signing key,
 	// projects/P/locations/L/keyRings/R/cryptoKeys/K. Required.
 	Key string
+	// Name is the iss claim of license tokens, the service's own URL.
+	Name string
+	// TTL is how long a token lives that its license does not end. Zero: [DefaultTTL].
+	TTL time.Duration
 	// ActivationDelay is how old a key version must be before it signs while an
 	// older one can; see [SigningVersion] and [KeySetLife]. Zero: at once.
 	ActivationDelay time.Duration
@@ -61,6 +67,9 @@ func (c Config) Validate() error {
 	if c.Deadline < 0 {
 		faults = append(faults, fmt.Errorf("signing deadline %v is negative", c.Deadline))
 	}
+	if c.TTL < 0 {
+		faults = append(faults, fmt.Errorf("token life %v is negative", c.TTL))
+	}
 	if c.CacheSize < 0 {
 		faults = append(faults, fmt.Errorf("token cache size %d is negative", c.CacheSize))
 	}
@@ -78,6 +87,9 @@ func keyName() *regexp.Regexp {
 func (c Config) withDefaults() Config {
 	if c.Deadline == 0 {
 		c.Deadline = DefaultDeadline
+	}
+	if c.TTL == 0 {
+		c.TTL = DefaultTTL
 	}
 	if c.CacheSize == 0 {
 		c.CacheSize = DefaultCacheSize

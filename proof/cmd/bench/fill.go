@@ -77,7 +77,7 @@ func (f filler) open(ctx context.Context, id string) (license.Organization, lice
 		ID: licenseID, OrganizationID: id, Product: "studio", Plan: "pro", MaxSeats: seatCap,
 		Status: license.StatusActive, Entitlements: []string{"export", "render"},
 	}
-	record, caller := f.stack.Service.Record, license.Service(id)
+	record, caller := f.stack.Service.Record, license.ServiceCaller(id)
 	if err := record.PutOrganization(ctx, caller, org); err != nil {
 		return org, lic, err
 	}

@@ -114,7 +114,7 @@ func (d drill) perform(ctx context.Context, s *stage) error {
 
 // sell makes the organization and its license, under new names: drills share one record.
 func (s *stage) sell(ctx context.Context, seats int) error {
-	caller := license.Service(s.org)
+	caller := license.ServiceCaller(s.org)
 	err := s.rig.Record.PutOrganization(ctx, caller, license.Organization{
 		ID: s.org, Name: s.org, Slug: s.org, Status: license.StatusActive, MaxConcurrentSeats: seats,
 	})

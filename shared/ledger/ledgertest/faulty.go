@@ -54,10 +54,10 @@ func (f *Faulty) Reserve(ctx context.Context, caller license.Caller, r ledger.Re
 	return around(ctx, f, "Reserve", func() (ledger.Hold, error) { return f.Ledger.Reserve(ctx, caller, r) })
 }
 
-// Beat implements [ledger.Ledger].
-func (f *Faulty) Beat(ctx context.Context, caller license.Caller, sessionID string, candidates []ledger.LicenseEnd, renew bool) (ledger.Hold, error) {
-	return around(ctx, f, "Beat", func() (ledger.Hold, error) {
-		return f.Ledger.Beat(ctx, caller, sessionID, candidates, renew)
+// Heartbeat implements [ledger.Ledger].
+func (f *Faulty) Heartbeat(ctx context.Context, caller license.Caller, q ledger.Heartbeat) (ledger.Hold, error) {
+	return around(ctx, f, "Heartbeat", func() (ledger.Hold, error) {
+		return f.Ledger.Heartbeat(ctx, caller, q)
 	})
 }
 
@@ -86,9 +86,9 @@ func (f *Faulty) Known(ctx context.Context, caller license.Caller, sessionIDs []
 	return around(ctx, f, "Known", func() (ledger.Holdings, error) { return f.Ledger.Known(ctx, caller, sessionIDs) })
 }
 
-// Repaid implements [ledger.Ledger].
-func (f *Faulty) Repaid(ctx context.Context, caller license.Caller, sessionIDs ...string) error {
-	return f.do(ctx, "Repaid", func() error { return f.Ledger.Repaid(ctx, caller, sessionIDs...) })
+// Delivered implements [ledger.Ledger].
+func (f *Faulty) Delivered(ctx context.Context, caller license.Caller, sessionIDs ...string) error {
+	return f.do(ctx, "Delivered", func() error { return f.Ledger.Delivered(ctx, caller, sessionIDs...) })
 }
 
 // Claim implements [ledger.Ledger].
@@ -102,8 +102,8 @@ func (f *Faulty) Disclaim(ctx context.Context, caller license.Caller, nonce, own
 }
 
 // Stage implements [ledger.Ledger].
-func (f *Faulty) Stage(ctx context.Context, caller license.Caller, nonce string, epoch int64, sessions []license.Session) error {
-	return f.do(ctx, "Stage", func() error { return f.Ledger.Stage(ctx, caller, nonce, epoch, sessions) })
+func (f *Faulty) Stage(ctx context.Context, caller license.Caller, nonce string, epoch int64, members []ledger.Member) error {
+	return f.do(ctx, "Stage", func() error { return f.Ledger.Stage(ctx, caller, nonce, epoch, members) })
 }
 
 // Load implements [ledger.Ledger].
@@ -121,9 +121,9 @@ func (f *Faulty) Clear(ctx context.Context, caller license.Caller, generation st
 	return f.do(ctx, "Clear", func() error { return f.Ledger.Clear(ctx, caller, generation) })
 }
 
-// Note implements [ledger.Ledger].
-func (f *Faulty) Note(ctx context.Context, now bool, organizationIDs ...string) error {
-	return f.do(ctx, "Note", func() error { return f.Ledger.Note(ctx, now, organizationIDs...) })
+// Schedule implements [ledger.Ledger].
+func (f *Faulty) Schedule(ctx context.Context, now bool, organizationIDs ...string) error {
+	return f.do(ctx, "Schedule", func() error { return f.Ledger.Schedule(ctx, now, organizationIDs...) })
 }
 
 // Due implements [ledger.Ledger].
@@ -131,14 +131,14 @@ func (f *Faulty) Due(ctx context.Context, shard, limit int) (ledger.Due, error) 
 	return around(ctx, f, "Due", func() (ledger.Due, error) { return f.Ledger.Due(ctx, shard, limit) })
 }
 
-// Seeded implements [ledger.Ledger].
-func (f *Faulty) Seeded(ctx context.Context, shard int, identity string) error {
-	return f.do(ctx, "Seeded", func() error { return f.Ledger.Seeded(ctx, shard, identity) })
+// Filled implements [ledger.Ledger].
+func (f *Faulty) Filled(ctx context.Context, shard int, identity string) error {
+	return f.do(ctx, "Filled", func() error { return f.Ledger.Filled(ctx, shard, identity) })
 }
 
-// Settle implements [ledger.Ledger].
-func (f *Faulty) Settle(ctx context.Context, organizationID string, v ledger.Visit) (bool, error) {
-	return around(ctx, f, "Settle", func() (bool, error) { return f.Ledger.Settle(ctx, organizationID, v) })
+// Reschedule implements [ledger.Ledger].
+func (f *Faulty) Reschedule(ctx context.Context, organizationID string, v ledger.Visit) (bool, error) {
+	return around(ctx, f, "Reschedule", func() (bool, error) { return f.Ledger.Reschedule(ctx, organizationID, v) })
 }
 
 // Ping implements [ledger.Ledger].

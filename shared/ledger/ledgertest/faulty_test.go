@@ -22,7 +22,7 @@ func TestFaultyFailsBeforeAndAfterTheEffect(t *testing.T) {
 	b := newBench(t, s)
 	broken := &Faulty{Ledger: s.Ledger, Before: func(context.Context, string) error { return Outage() }}
 	var down *license.UnavailableError
-	if err := broken.Note(t.Context(), true, acme); !errors.As(err, &down) || down.Backend != "redis" {
+	if err := broken.Schedule(t.Context(), true, acme); !errors.As(err, &down) || down.Backend != "redis" {
 		t.Errorf("before: %v", err)
 	}
 	lost := &Faulty{Ledger: s.Ledger, After: func(_ context.Context, method string, err error) error {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -39,7 +40,7 @@ type server struct {
 	tenants  map[string]*tenant
 	due      map[string]time.Time
 	idle     map[string]time.Time
-	seeded   map[int]string
+	filled   map[int]string
 }
 
 // tenant is one organization's part of a server.
@@ -50,7 +51,7 @@ type tenant struct {
 	nonce      string
 	nonceOf    string // identity of the server that made the nonce
 	ledgers    map[string]*contents
-	owed       map[string]entry
+	pending    map[string]entry
 	dead       map[string]bool
 	lease      time.Time // when the lease on the rebuild of leaseOf ends
 	leaseOf    string
@@ -66,6 +67,7 @@ type contents struct {
 // entry is one session; its ExpiresAt is the time by which it is living or not.
 type entry struct {
 	license.Session
+	pools    []string
 	token    time.Time
 	grant    int64
 	recorded bool
@@ -81,7 +83,7 @@ func NewModel(start time.Time, sessionTTL, tokenTTL time.Duration) *Model {
 func newServer(identity string) *server {
 	return &server{
 		identity: identity, tenants: map[string]*tenant{},
-		due: map[string]time.Time{}, idle: map[string]time.Time{}, seeded: map[int]string{},
+		due: map[string]time.Time{}, idle: map[string]time.Time{}, filled: map[int]string{},
 	}
 }
 
@@ -158,12 +160,17 @@ func (m *Model) name(kind string) string {
 	return fmt.Sprintf("%s-%d", kind, m.names)
 }
 
+// in says whether a pool counts the session.
+func in(pool string) func(entry) bool {
+	return func(e entry) bool { return pool == "" || slices.Contains(e.pools, pool) }
+}
+
 func (m *Model) living(e entry) bool { return e.ExpiresAt.After(m.now) }
 
 func (m *Model) tenant(organizationID string) *tenant {
 	t, ok := m.server.tenants[organizationID]
 	if !ok {
-		t = &tenant{ledgers: map[string]*contents{}, owed: map[string]entry{}, dead: map[string]bool{}}
+		t = &tenant{ledgers: map[string]*contents{}, pending: map[string]entry{}, dead: map[string]bool{}}
 		m.server.tenants[organizationID] = t
 	}
 	return t
@@ -193,7 +200,7 @@ func unavailable(err error) error {
 func (s *server) clone() *server {
 	c := &server{
 		identity: s.identity, tenants: map[string]*tenant{},
-		due: maps.Clone(s.due), idle: maps.Clone(s.idle), seeded: maps.Clone(s.seeded),
+		due: maps.Clone(s.due), idle: maps.Clone(s.idle), filled: maps.Clone(s.filled),
 	}
 	for org, t := range s.tenants {
 		copied := *t
@@ -201,7 +208,7 @@ func (s *server) clone() *server {
 		for g, l := range t.ledgers {
 			copied.ledgers[g] = &contents{sessions: maps.Clone(l.sessions), holders: maps.Clone(l.holders)}
 		}
-		copied.owed, copied.dead = maps.Clone(t.owed), maps.Clone(t.dead)
+		copied.pending, copied.dead = maps.Clone(t.pending), maps.Clone(t.dead)
 		c.tenants[org] = &copied
 	}
 	return c

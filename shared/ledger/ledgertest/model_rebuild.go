@@ -29,9 +29,9 @@ func (m *Model) Visit(ctx context.Context, caller license.Caller, limit int) (le
 			v.Expired = append(v.Expired, m.ended(t.epoch, e, m.now))
 		}
 	}
-	for _, id := range slices.Sorted(maps.Keys(t.owed)) {
-		if len(v.Owed) < limit {
-			v.Owed = append(v.Owed, m.ended(0, t.owed[id], time.Time{}))
+	for _, id := range slices.Sorted(maps.Keys(t.pending)) {
+		if len(v.Pending) < limit {
+			v.Pending = append(v.Pending, m.ended(0, t.pending[id], time.Time{}))
 		}
 	}
 	return v, nil
@@ -47,21 +47,21 @@ func (m *Model) Known(ctx context.Context, caller license.Caller, sessionIDs []s
 	h := ledger.Holdings{Epoch: t.epoch, Now: m.now, Held: len(l.sessions), Known: make([]bool, len(sessionIDs))}
 	for i, id := range sessionIDs {
 		_, held := l.sessions[id]
-		_, owed := t.owed[id]
-		h.Known[i] = held || owed
+		_, pending := t.pending[id]
+		h.Known[i] = held || pending
 	}
 	return h, nil
 }
 
-// Repaid implements [ledger.Ledger].
-func (m *Model) Repaid(ctx context.Context, caller license.Caller, sessionIDs ...string) error {
+// Delivered implements [ledger.Ledger].
+func (m *Model) Delivered(ctx context.Context, caller license.Caller, sessionIDs ...string) error {
 	t, _, unlock, err := m.open(ctx, caller)
 	if err != nil {
 		return err
 	}
 	defer unlock()
 	for _, id := range sessionIDs {
-		delete(t.owed, id)
+		delete(t.pending, id)
 	}
 	return nil
 }
@@ -123,7 +123,7 @@ func (t *tenant) staged(name string) *contents {
 }
 
 // Stage implements [ledger.Ledger].
-func (m *Model) Stage(ctx context.Context, caller license.Caller, nonce string, epoch int64, sessions []license.Session) error {
+func (m *Model) Stage(ctx context.Context, caller license.Caller, nonce string, epoch int64, members []ledger.Member) error {
 	t, err := m.rebuilding(ctx, caller, nonce)
 	if err != nil {
 		return err
@@ -133,11 +133,11 @@ func (m *Model) Stage(ctx context.Context, caller license.Caller, nonce string, 
 		m.renewLease(t)
 	}
 	l := t.staged(generation(epoch, nonce))
-	if len(sessions) > 0 {
+	if len(members) > 0 {
 		t.dead[generation(epoch, nonce)] = true
 	}
-	for _, s := range sessions {
-		if _, owed := t.owed[s.ID]; owed {
+	for _, s := range members {
+		if _, pending := t.pending[s.ID]; pending {
 			continue
 		}
 		life := m.tokenTTL / 2
@@ -145,7 +145,7 @@ func (m *Model) Stage(ctx context.Context, caller license.Caller, nonce string, 
 			life = m.TokenLife(s.ID)
 		}
 		l.sessions[s.ID] = entry{
-			grant: epoch * ledger.GrantsPerEpoch, token: milli(m.now.Add(life)),
+			grant: epoch * ledger.GrantsPerEpoch, token: milli(m.now.Add(life)), pools: s.Pools,
 			Session: license.Session{
 				ID: s.ID, OrganizationID: caller.OrganizationID, Holder: s.Holder,
 				AcquiredAt: milli(s.AcquiredAt), LastHeartbeatAt: milli(s.LastHeartbeatAt), ExpiresAt: m.now.Add(m.sessionTTL),
@@ -200,8 +200,8 @@ func (m *Model) Clear(ctx context.Context, caller license.Caller, generation str
 	return nil
 }
 
-// Note implements [ledger.Ledger].
-func (m *Model) Note(ctx context.Context, now bool, organizationIDs ...string) error {
+// Schedule implements [ledger.Ledger].
+func (m *Model) Schedule(ctx context.Context, now bool, organizationIDs ...string) error {
 	if err := ctx.Err(); err != nil {
 		return unavailable(err)
 	}
@@ -227,7 +227,7 @@ func (m *Model) Due(ctx context.Context, shard, limit int) (ledger.Due, error) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	d := ledger.Due{Identity: m.server.identity, Fresh: m.server.seeded[shard] != m.server.identity}
+	d := ledger.Due{Identity: m.server.identity, Fresh: m.server.filled[shard] != m.server.identity}
 	if d.Fresh {
 		return d, nil
 	}
@@ -243,21 +243,21 @@ func (m *Model) Due(ctx context.Context, shard, limit int) (ledger.Due, error) {
 	return d, nil
 }
 
-// Seeded implements [ledger.Ledger].
-func (m *Model) Seeded(ctx context.Context, shard int, identity string) error {
+// Filled implements [ledger.Ledger].
+func (m *Model) Filled(ctx context.Context, shard int, identity string) error {
 	if err := ctx.Err(); err != nil {
 		return unavailable(err)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if identity == m.server.identity {
-		m.server.seeded[shard] = identity
+		m.server.filled[shard] = identity
 	}
 	return nil
 }
 
-// Settle implements [ledger.Ledger].
-func (m *Model) Settle(ctx context.Context, organizationID string, v ledger.Visit) (left bool, err error) {
+// Reschedule implements [ledger.Ledger].
+func (m *Model) Reschedule(ctx context.Context, organizationID string, v ledger.Visit) (left bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return false, unavailable(err)
 	}

@@ -31,14 +31,26 @@ func (m *Model) Reserve(ctx context.Context, caller license.Caller, r ledger.Res
 		}
 		return ledger.Hold{}, &ledger.StaleError{Holds: holds}
 	}
-	e := entry{grant: 1, token: m.freshToken(r.LicenseEnds), Session: license.Session{
+	e := entry{grant: 1, token: m.freshToken(r.LicenseEnds), pools: named(r.Pools), Session: license.Session{
 		ID: r.SessionID, OrganizationID: caller.OrganizationID, Holder: r.Holder,
 		AcquiredAt: m.now, LastHeartbeatAt: m.now, ExpiresAt: m.now.Add(m.sessionTTL),
 	}}
 	l.sessions[e.ID], l.holders[e.Holder] = e, e.ID
-	h := m.reserved(t, l, e)
+	h := m.reserved(t, l, e, r.Pools)
 	h.Renewed = true
 	return h, nil
+}
+
+// named are the pools that a session is told of: the organization's own counts
+// every session anyway.
+func named(pools []ledger.Pool) []string {
+	var out []string
+	for _, p := range pools {
+		if p.Key != "" {
+			out = append(out, p.Key)
+		}
+	}
+	return out
 }
 
 // renew answers a holder that already has a living session.
@@ -50,7 +62,7 @@ func (m *Model) renew(t *tenant, l *contents, e entry, r ledger.Reservation) led
 		e.grant++
 	}
 	l.sessions[e.ID] = e
-	h := m.reserved(t, l, e)
+	h := m.reserved(t, l, e, r.Pools)
 	h.Renewed, h.Existing = renewed, e.ID != r.SessionID
 	if !h.Existing {
 		h.Grant = 1 // as the first run answered
@@ -58,31 +70,25 @@ func (m *Model) renew(t *tenant, l *contents, e entry, r ledger.Reservation) led
 	return h
 }
 
-// refusal is that of the cap which living sessions fill, the license's first.
+// refusal is that of the first pool that living sessions fill.
 func (m *Model) refusal(l *contents, r ledger.Reservation) error {
-	for _, c := range []struct {
-		limit license.Limit
-		max   int
-		in    func(entry) bool
-	}{
-		{license.LimitLicense, r.MaxLicense, func(e entry) bool { return e.LicenseID == r.Holder.LicenseID }},
-		{license.LimitOrganization, r.MaxOrganization, func(entry) bool { return true }},
-	} {
-		living := l.pick(func(e entry) bool { return c.in(e) && m.living(e) })
-		if len(living) < c.max {
+	for i, p := range r.Pools {
+		counted := in(p.Key)
+		living := l.pick(func(e entry) bool { return counted(e) && m.living(e) })
+		if len(living) < p.Cap {
 			continue
 		}
 		after := m.sessionTTL
 		if len(living) > 0 {
 			after = living[0].ExpiresAt.Sub(m.now)
 		}
-		return &license.NoSeatsError{Limit: c.limit, Used: len(living), Max: c.max, RetryAfter: after}
+		return &ledger.FullError{Pool: i, Used: len(living), Cap: p.Cap, RetryAfter: after}
 	}
 	return nil
 }
 
-// stale is the holder's own expired session, then the earliest of the license's
-// and of the organization's until one more session fits both caps.
+// stale is the holder's own expired session, then the earliest of each pool until
+// one more session fits into all of them.
 func (m *Model) stale(l *contents, r ledger.Reservation) []entry {
 	var out []entry
 	chosen := map[string]bool{}
@@ -101,8 +107,9 @@ func (m *Model) stale(l *contents, r ledger.Reservation) []entry {
 			out, chosen[e.ID] = append(out, e), true
 		}
 	}
-	room(r.MaxLicense, func(e entry) bool { return e.LicenseID == r.Holder.LicenseID })
-	room(r.MaxOrganization, func(entry) bool { return true })
+	for _, p := range r.Pools {
+		room(p.Cap, in(p.Key))
+	}
 	return out
 }
 
@@ -120,14 +127,14 @@ func (l *contents) pick(which func(entry) bool) []entry {
 	return out
 }
 
-// Beat implements [ledger.Ledger].
-func (m *Model) Beat(ctx context.Context, caller license.Caller, sessionID string, candidates []ledger.LicenseEnd, renew bool) (ledger.Hold, error) {
+// Heartbeat implements [ledger.Ledger].
+func (m *Model) Heartbeat(ctx context.Context, caller license.Caller, q ledger.Heartbeat) (ledger.Hold, error) {
 	t, l, unlock, err := m.open(ctx, caller)
 	if err != nil {
 		return ledger.Hold{}, err
 	}
 	defer unlock()
-	e, err := m.find(t, l, sessionID)
+	e, err := m.find(t, l, q.SessionID)
 	switch {
 	case err != nil:
 		return ledger.Hold{}, err
@@ -136,15 +143,10 @@ func (m *Model) Beat(ctx context.Context, caller license.Caller, sessionID strin
 	case !m.living(e):
 		return ledger.Hold{}, &ledger.ExpiredError{Hold: m.ended(t.epoch, e, time.Time{})}
 	}
-	var ends time.Time
-	for _, c := range candidates {
-		if c.LicenseID == e.LicenseID {
-			ends = c.Ends
-		}
-	}
+	ends := q.LicenseEnds[e.LicenseID]
 	previous := e.token
 	var renewed bool
-	if e.token, renewed = m.renewToken(previous, ends); renew {
+	if e.token, renewed = m.renewToken(previous, ends); q.Renew {
 		e.token, renewed = m.freshToken(ends), true
 	}
 	e.LastHeartbeatAt, e.ExpiresAt, e.recorded = m.now, m.now.Add(m.sessionTTL), true
@@ -159,8 +161,8 @@ func (m *Model) find(t *tenant, l *contents, sessionID string) (entry, error) {
 	if e, ok := l.sessions[sessionID]; ok {
 		return e, nil
 	}
-	if e, ok := t.owed[sessionID]; ok {
-		return entry{}, &ledger.OwedError{Hold: m.ended(0, e, time.Time{})}
+	if e, ok := t.pending[sessionID]; ok {
+		return entry{}, &ledger.PendingError{Hold: m.ended(0, e, time.Time{})}
 	}
 	return entry{}, &ledger.UnknownError{Epoch: t.epoch, Now: m.now}
 }
@@ -224,8 +226,8 @@ func (m *Model) Remove(ctx context.Context, caller license.Caller, how ledger.Re
 		if l.holders[e.Holder] == e.ID {
 			delete(l.holders, e.Holder)
 		}
-		if how == ledger.Owing {
-			t.owed[e.ID] = e
+		if how == ledger.LeavingPending {
+			t.pending[e.ID] = e
 		}
 	}
 	return removed, nil
@@ -263,19 +265,26 @@ func (m *Model) renewToken(token, licenseEnds time.Time) (time.Time, bool) {
 // hold is a living session as an answer tells it.
 func (m *Model) hold(t *tenant, l *contents, e entry) ledger.Hold {
 	h := ledger.Hold{Session: e.Session, Now: m.now, TokenExpiresAt: e.token, Grant: e.grant, Recorded: e.recorded}
-	for _, o := range l.sessions {
-		if o.LicenseID == e.LicenseID && m.living(o) {
-			h.Used++
-		}
+	first := ""
+	if len(e.pools) > 0 {
+		first = e.pools[0]
 	}
-	h.Epoch = t.epoch
+	h.Used, h.Epoch = m.used(l, first), t.epoch
 	return h
 }
 
+// used counts a pool's living sessions.
+func (m *Model) used(l *contents, pool string) int {
+	counted := in(pool)
+	return len(l.pick(func(e entry) bool { return counted(e) && m.living(e) }))
+}
+
 // reserved is a living session as the answer to a reservation tells it.
-func (m *Model) reserved(t *tenant, l *contents, e entry) ledger.Hold {
+func (m *Model) reserved(t *tenant, l *contents, e entry, pools []ledger.Pool) ledger.Hold {
 	h := m.hold(t, l, e)
-	h.UsedByOrganization = len(l.pick(m.living))
+	for _, p := range pools {
+		h.PoolsUsed = append(h.PoolsUsed, m.used(l, p.Key))
+	}
 	return h
 }
 

@@ -3,6 +3,7 @@ package ledgertest
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"testing"
 	"time"
@@ -33,8 +34,8 @@ const shiftScript = `
 local prefix, what, d = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local function digits(n) return string.format('%.0f', n) end
 local function back(raw)
-  local beat, token, between, acquired, rest = string.match(raw, '^(%d+),(%d+),(%d+,%d,%l*),(%d+)(,.*)$')
-  return digits(beat - d) .. ',' .. digits(token - d) .. ',' .. between .. ',' .. digits(acquired - d) .. rest
+  local beat, token, between, acquired, rest = string.match(raw, '^2,(%x+),(%x+),(%d+,%d,%l*),(%x+)(,.*)$')
+  return string.format('2,%x,%x,%s,%x%s', tonumber(beat, 16) - d, tonumber(token, 16) - d, between, tonumber(acquired, 16) - d, rest)
 end
 local function shift_hash(key, change)
   local all = redis.call('HGETALL', key)
@@ -52,7 +53,7 @@ local function shift(key)
     shift_lease(key)
   elseif string.match(key, ':data$') then
     shift_hash(key, back)
-  elseif string.match(key, ':owed$') then
+  elseif string.match(key, ':pending$') then
     shift_hash(key, function(raw)
       local at, data = string.match(raw, '^(%d+);(.*)$')
       return digits(at - d) .. ';' .. back(data)
@@ -60,7 +61,9 @@ local function shift(key)
   end
 end
 local function promote(key)
-  if string.match(key, ':epoch$') or string.match(key, ':nonce$') or string.match(key, ':seeded:') then
+  if string.match(key, ':epoch$') then
+    redis.call('HSET', key, 'server', 'was-' .. redis.call('HGET', key, 'server'))
+  elseif string.match(key, ':nonce$') or string.match(key, ':filled:') then
     redis.call('SET', key, 'was-' .. redis.call('GET', key))
   end
 end
@@ -155,7 +158,7 @@ func (s *Shifted) outHold(h *ledger.Hold) {
 func (s *Shifted) outErr(err error) error {
 	var stale *ledger.StaleError
 	var expired *ledger.ExpiredError
-	var owed *ledger.OwedError
+	var pending *ledger.PendingError
 	var unknown *ledger.UnknownError
 	switch {
 	case errors.As(err, &stale):
@@ -164,8 +167,8 @@ func (s *Shifted) outErr(err error) error {
 		}
 	case errors.As(err, &expired):
 		s.outHold(&expired.Hold)
-	case errors.As(err, &owed):
-		s.outHold(&owed.Hold)
+	case errors.As(err, &pending):
+		s.outHold(&pending.Hold)
 	case errors.As(err, &unknown):
 		s.out(&unknown.Now)
 	}
@@ -187,13 +190,13 @@ func (s *Shifted) Reserve(ctx context.Context, c license.Caller, r ledger.Reserv
 	return s.shownHold(s.Ledger.Reserve(ctx, c, r))
 }
 
-// Beat implements [ledger.Ledger].
-func (s *Shifted) Beat(ctx context.Context, c license.Caller, id string, candidates []ledger.LicenseEnd, renew bool) (ledger.Hold, error) {
-	translated := make([]ledger.LicenseEnd, len(candidates))
-	for i, l := range candidates {
-		translated[i] = ledger.LicenseEnd{LicenseID: l.LicenseID, Ends: s.in(l.Ends)}
+// Heartbeat implements [ledger.Ledger].
+func (s *Shifted) Heartbeat(ctx context.Context, c license.Caller, q ledger.Heartbeat) (ledger.Hold, error) {
+	q.LicenseEnds = maps.Clone(q.LicenseEnds)
+	for id, ends := range q.LicenseEnds {
+		q.LicenseEnds[id] = s.in(ends)
 	}
-	return s.shownHold(s.Ledger.Beat(ctx, c, id, translated, renew))
+	return s.shownHold(s.Ledger.Heartbeat(ctx, c, q))
 }
 
 // Retoken implements [ledger.Ledger].
@@ -210,7 +213,7 @@ func (s *Shifted) Mark(ctx context.Context, c license.Caller, m ledger.Mark) (le
 func (s *Shifted) Visit(ctx context.Context, c license.Caller, limit int) (ledger.Visit, error) {
 	v, err := s.Ledger.Visit(ctx, c, limit)
 	s.out(&v.Now, &v.Earliest)
-	for _, holds := range [][]ledger.Hold{v.Expired, v.Owed} {
+	for _, holds := range [][]ledger.Hold{v.Expired, v.Pending} {
 		for i := range holds {
 			s.outHold(&holds[i])
 		}
@@ -226,17 +229,17 @@ func (s *Shifted) Known(ctx context.Context, c license.Caller, ids []string) (le
 }
 
 // Stage implements [ledger.Ledger].
-func (s *Shifted) Stage(ctx context.Context, c license.Caller, nonce string, epoch int64, sessions []license.Session) error {
-	translated := make([]license.Session, len(sessions))
-	for i, x := range sessions {
+func (s *Shifted) Stage(ctx context.Context, c license.Caller, nonce string, epoch int64, members []ledger.Member) error {
+	translated := make([]ledger.Member, len(members))
+	for i, x := range members {
 		x.AcquiredAt, x.LastHeartbeatAt, x.ExpiresAt = s.in(x.AcquiredAt), s.in(x.LastHeartbeatAt), s.in(x.ExpiresAt)
 		translated[i] = x
 	}
 	return s.Ledger.Stage(ctx, c, nonce, epoch, translated)
 }
 
-// Settle implements [ledger.Ledger].
-func (s *Shifted) Settle(ctx context.Context, org string, v ledger.Visit) (bool, error) {
+// Reschedule implements [ledger.Ledger].
+func (s *Shifted) Reschedule(ctx context.Context, org string, v ledger.Visit) (bool, error) {
 	v.Now, v.Earliest = s.in(v.Now), s.in(v.Earliest)
-	return s.Ledger.Settle(ctx, org, v)
+	return s.Ledger.Reschedule(ctx, org, v)
 }

@@ -36,7 +36,7 @@ const acme, globex = "acme", "globex"
 // empty and with nobody else's data.
 func Run(t *testing.T, open func(t *testing.T, sessionTTL, tokenTTL time.Duration) Subject) {
 	groups := map[string]map[string]func(*bench){
-		"Reserve": reserveTests(), "Stale": staleTests(), "Beat": beatTests(), "Token": tokenTests(),
+		"Reserve": reserveTests(), "Stale": staleTests(), "Heartbeat": beatTests(), "Token": tokenTests(),
 		"Mark": markTests(), "Remove": removeTests(), "Rebuild": rebuildTests(), "Index": indexTests(),
 		"Tenancy": tenancyTests(),
 	}
@@ -70,7 +70,7 @@ func caller(org, user string) license.Caller {
 // nonce is what the ledger asks to be rebuilt with.
 func (b *bench) nonce(org string) string {
 	b.Helper()
-	_, err := b.Ledger.Visit(b.Context(), license.Service(org), 1)
+	_, err := b.Ledger.Visit(b.Context(), license.ServiceCaller(org), 1)
 	var fresh *ledger.RebuildError
 	if !errors.As(err, &fresh) || fresh.Nonce == "" {
 		b.Fatalf("error = %v, want a call for a rebuild", err)
@@ -82,8 +82,8 @@ func (b *bench) nonce(org string) string {
 func (b *bench) rebuild(org string, epoch int64, sessions ...license.Session) {
 	b.Helper()
 	nonce := b.nonce(org)
-	b.ok(b.Ledger.Stage(b.Context(), license.Service(org), nonce, epoch, sessions))
-	b.ok(b.Ledger.Load(b.Context(), license.Service(org), nonce, epoch))
+	b.ok(b.Ledger.Stage(b.Context(), license.ServiceCaller(org), nonce, epoch, members(sessions...)))
+	b.ok(b.Ledger.Load(b.Context(), license.ServiceCaller(org), nonce, epoch))
 }
 
 func (b *bench) ok(err error) {
@@ -119,7 +119,7 @@ func (b *bench) fill(w want) (string, ledger.Reservation) {
 		w.maxOrg = 1000
 	}
 	return w.org, ledger.Reservation{
-		SessionID: w.session, MaxLicense: w.max, MaxOrganization: w.maxOrg, LicenseEnds: w.ends,
+		SessionID: w.session, Pools: pools(w.license, w.max, w.maxOrg), LicenseEnds: w.ends,
 		Holder: license.Holder{LicenseID: w.license, UserID: w.user, HardwareID: w.hardware, InstanceID: w.instance},
 	}
 }
@@ -137,10 +137,10 @@ func (b *bench) take(w want) ledger.Hold {
 	return h
 }
 
-func (b *bench) full(w want) *license.NoSeatsError {
+func (b *bench) full(w want) *ledger.FullError {
 	b.Helper()
 	_, err := b.reserve(w)
-	var full *license.NoSeatsError
+	var full *ledger.FullError
 	if !errors.As(err, &full) {
 		b.Fatalf("error = %v, want no seats", err)
 	}
@@ -172,12 +172,33 @@ func ids(holds []ledger.Hold) []string {
 }
 
 func (b *bench) beat(h ledger.Hold) (ledger.Hold, error) {
-	return b.Ledger.Beat(b.Context(), caller(h.OrganizationID, h.UserID), h.ID, pro(time.Time{}), false)
+	return b.beatUntil(h, time.Time{}, false)
 }
 
-// pro is the suite's usual license as a heartbeat's candidate.
-func pro(ends time.Time) []ledger.LicenseEnd {
-	return []ledger.LicenseEnd{{LicenseID: "pro", Ends: ends}}
+// beatUntil is a heartbeat of a session whose license ends then (zero: never).
+func (b *bench) beatUntil(h ledger.Hold, ends time.Time, renew bool) (ledger.Hold, error) {
+	q := ledger.Heartbeat{SessionID: h.ID, Renew: renew}
+	if !ends.IsZero() {
+		q.LicenseEnds = map[string]time.Time{h.LicenseID: ends}
+	}
+	return b.Ledger.Heartbeat(b.Context(), caller(h.OrganizationID, h.UserID), q)
+}
+
+// pools are the suite's two: the license's, and the organization's own.
+func pools(licenseID string, limit, organization int) []ledger.Pool {
+	return []ledger.Pool{{Key: licenseID, Cap: limit}, {Cap: organization}}
+}
+
+// The places of the two in a refusal.
+const ofLicense, ofOrganization = 0, 1
+
+// members are recorded sessions with the pool of their license.
+func members(sessions ...license.Session) []ledger.Member {
+	out := make([]ledger.Member, len(sessions))
+	for i, s := range sessions {
+		out[i] = ledger.Member{Session: s, Pools: []string{s.LicenseID}}
+	}
+	return out
 }
 
 func (b *bench) mark(h ledger.Hold, reason license.EndReason) ledger.Hold {
@@ -190,7 +211,7 @@ func (b *bench) mark(h ledger.Hold, reason license.EndReason) ledger.Hold {
 
 func (b *bench) remove(how ledger.Removal, want int, holds ...ledger.Hold) {
 	b.Helper()
-	n, err := b.Ledger.Remove(b.Context(), license.Service(holds[0].OrganizationID), how, holds...)
+	n, err := b.Ledger.Remove(b.Context(), license.ServiceCaller(holds[0].OrganizationID), how, holds...)
 	b.ok(err)
 	if n != want {
 		b.Errorf("removed %d sessions by %q, want %d", n, how, want)
@@ -199,14 +220,14 @@ func (b *bench) remove(how ledger.Removal, want int, holds ...ledger.Hold) {
 
 func (b *bench) visit(org string, limit int) ledger.Visit {
 	b.Helper()
-	v, err := b.Ledger.Visit(b.Context(), license.Service(org), limit)
+	v, err := b.Ledger.Visit(b.Context(), license.ServiceCaller(org), limit)
 	b.ok(err)
 	return v
 }
 
 func (b *bench) held(org string) int {
 	b.Helper()
-	h, err := b.Ledger.Known(b.Context(), license.Service(org), nil)
+	h, err := b.Ledger.Known(b.Context(), license.ServiceCaller(org), nil)
 	b.ok(err)
 	return h.Held
 }

@@ -11,8 +11,8 @@ import (
 
 func indexTests() map[string]func(*bench) {
 	return map[string]func(*bench){
-		"a fresh shard says so until seeded":       freshShard,
-		"of another server changes nothing":        seededElsewhere,
+		"a fresh shard says so until filled":       freshShard,
+		"of another server changes nothing":        filledElsewhere,
 		"a loss makes every shard fresh":           lostShards,
 		"noted for a TTL from now":                 notedLater,
 		"noted for now":                            notedNow,
@@ -20,7 +20,7 @@ func indexTests() map[string]func(*bench) {
 		"bounded, earliest first":                  dueBounded,
 		"settled by the earliest expiry":           settledByEarliest,
 		"leaves after a whole idle TTL":            leavesWhenIdle,
-		"a note in between keeps it":               keptByNote,
+		"scheduled in between keeps it":            keptBySchedule,
 		"a session in between keeps it":            keptBySession,
 		"a settlement is not undone by an old one": settledTwice,
 	}
@@ -32,7 +32,7 @@ func (b *bench) seed() {
 	for shard := range b.Ledger.DueShards() {
 		d, err := b.Ledger.Due(b.Context(), shard, 1)
 		b.ok(err)
-		b.ok(b.Ledger.Seeded(b.Context(), shard, d.Identity))
+		b.ok(b.Ledger.Filled(b.Context(), shard, d.Identity))
 	}
 }
 
@@ -59,13 +59,13 @@ func (b *bench) due() []string {
 
 func (b *bench) note(now bool, orgs ...string) {
 	b.Helper()
-	b.ok(b.Ledger.Note(b.Context(), now, orgs...))
+	b.ok(b.Ledger.Schedule(b.Context(), now, orgs...))
 }
 
 // settle tells the index what a visit to acme finds now.
 func (b *bench) settle() bool {
 	b.Helper()
-	left, err := b.Ledger.Settle(b.Context(), acme, b.visit(acme, 10))
+	left, err := b.Ledger.Reschedule(b.Context(), acme, b.visit(acme, 10))
 	b.ok(err)
 	return left
 }
@@ -94,9 +94,9 @@ func freshShard(b *bench) {
 	b.same("due", b.due(), []string{acme})
 }
 
-func seededElsewhere(b *bench) {
+func filledElsewhere(b *bench) {
 	for shard := range b.Ledger.DueShards() {
-		b.ok(b.Ledger.Seeded(b.Context(), shard, "another-server"))
+		b.ok(b.Ledger.Filled(b.Context(), shard, "another-server"))
 	}
 	b.same("fresh shards", b.fresh(), b.Ledger.DueShards())
 }
@@ -126,7 +126,7 @@ func notedNow(b *bench) {
 	b.note(true, acme)
 	b.same("due", b.due(), []string{acme})
 	b.note(true)
-	wants[*license.UnavailableError](b, b.Ledger.Note(canceled(b.T), true, acme))
+	wants[*license.UnavailableError](b, b.Ledger.Schedule(canceled(b.T), true, acme))
 }
 
 func notedTwice(b *bench) {
@@ -188,7 +188,7 @@ func leavesWhenIdle(b *bench) {
 	b.same("left", b.settle(), false)
 }
 
-func keptByNote(b *bench) {
+func keptBySchedule(b *bench) {
 	b.seed()
 	b.note(true, acme)
 	b.settle()
@@ -219,10 +219,10 @@ func settledTwice(b *bench) {
 	b.note(true, acme)
 	idle := b.visit(acme, 10)
 	for range 3 {
-		left, err := b.Ledger.Settle(b.Context(), acme, idle)
+		left, err := b.Ledger.Reschedule(b.Context(), acme, idle)
 		b.ok(err)
 		b.same("left by the same visit", left, false)
 	}
-	_, err := b.Ledger.Settle(canceled(b.T), acme, idle)
+	_, err := b.Ledger.Reschedule(canceled(b.T), acme, idle)
 	wants[*license.UnavailableError](b, err)
 }

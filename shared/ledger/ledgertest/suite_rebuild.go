@@ -21,7 +21,7 @@ func rebuildTests() map[string]func(*bench) {
 		"a lease without a rebuild":           nothingToClaim,
 		"overtaken":                           overtaken,
 		"a nonce of another incarnation":      lateRebuild,
-		"an owed end stays out":               owedStaysOut,
+		"a pending end stays out":             pendingStaysOut,
 		"forgotten by epoch":                  forgottenByEpoch,
 		"a dead generation is cleared":        deadCleared,
 		"an unfinished rebuild is cleared":    unfinishedCleared,
@@ -47,17 +47,17 @@ func everyCallAsks(b *bench) {
 	ctx, ann := b.Context(), caller(acme, "ann")
 	_, r := b.fill(want{})
 	calls := map[string]func() error{
-		"Reserve": func() error { _, err := b.Ledger.Reserve(ctx, ann, r); return err },
-		"Beat":    func() error { _, err := b.Ledger.Beat(ctx, ann, h.ID, nil, false); return err },
-		"Retoken": func() error { return b.Ledger.Retoken(ctx, ann, h.ID, h.Now) },
+		"Reserve":   func() error { _, err := b.Ledger.Reserve(ctx, ann, r); return err },
+		"Heartbeat": func() error { _, err := b.Ledger.Heartbeat(ctx, ann, ledger.Heartbeat{SessionID: h.ID}); return err },
+		"Retoken":   func() error { return b.Ledger.Retoken(ctx, ann, h.ID, h.Now) },
 		"Mark": func() error {
 			_, err := b.Ledger.Mark(ctx, ann, ledger.Mark{SessionID: h.ID, UserID: "ann", Own: license.EndReleased})
 			return err
 		},
-		"Remove": func() error { _, err := b.Ledger.Remove(ctx, ann, ledger.BySession, h); return err },
-		"Visit":  func() error { _, err := b.Ledger.Visit(ctx, ann, 1); return err },
-		"Known":  func() error { _, err := b.Ledger.Known(ctx, ann, nil); return err },
-		"Repaid": func() error { return b.Ledger.Repaid(ctx, ann, h.ID) },
+		"Remove":    func() error { _, err := b.Ledger.Remove(ctx, ann, ledger.BySession, h); return err },
+		"Visit":     func() error { _, err := b.Ledger.Visit(ctx, ann, 1); return err },
+		"Known":     func() error { _, err := b.Ledger.Known(ctx, ann, nil); return err },
+		"Delivered": func() error { return b.Ledger.Delivered(ctx, ann, h.ID) },
 	}
 	nonce := b.nonce(acme)
 	for name, call := range calls {
@@ -72,7 +72,7 @@ func everyCallAsks(b *bench) {
 
 func (b *bench) claim(org, nonce, owner string, want bool) {
 	b.Helper()
-	got, err := b.Ledger.Claim(b.Context(), license.Service(org), nonce, owner)
+	got, err := b.Ledger.Claim(b.Context(), license.ServiceCaller(org), nonce, owner)
 	b.ok(err)
 	b.same("has the lease", got, want)
 }
@@ -80,14 +80,14 @@ func (b *bench) claim(org, nonce, owner string, want bool) {
 func oneClaims(b *bench) {
 	before := b.take(want{}).Now
 	b.Lose()
-	ctx, service := b.Context(), license.Service(acme)
+	ctx, service := b.Context(), license.ServiceCaller(acme)
 	nonce, lease := b.nonce(acme), ledger.RebuildLease(sessionTTL)
 	b.claim(acme, nonce, "one", true)
 	b.claim(acme, nonce, "another", false)
 	b.claim(acme, nonce, "one", true) // the answer may have been lost
 	b.claim(globex, b.nonce(globex), "another", true)
 	b.Advance(lease / 2)
-	b.ok(b.Ledger.Stage(ctx, service, nonce, 2, []license.Session{recorded("a", "ann", before)})) // a sign of life
+	b.ok(b.Ledger.Stage(ctx, service, nonce, 2, members(recorded("a", "ann", before)))) // a sign of life
 	b.Advance(lease * 3 / 4)
 	b.claim(acme, nonce, "another", false)
 	b.ok(b.Ledger.Disclaim(ctx, service, nonce, "another")) // not its own
@@ -105,7 +105,7 @@ func oneClaims(b *bench) {
 }
 
 func nothingToClaim(b *bench) {
-	ctx, service := b.Context(), license.Service(acme)
+	ctx, service := b.Context(), license.ServiceCaller(acme)
 	for _, nonce := range []string{"", "made up"} {
 		if _, err := b.Ledger.Claim(ctx, service, nonce, "one"); !errors.Is(err, ledger.ErrLost) {
 			b.Errorf("lease on %q: %v", nonce, err)
@@ -183,13 +183,13 @@ func overtaken(b *bench) {
 	nonce := b.nonce(acme)
 	b.rebuild(acme, 2)
 	h := b.take(want{})
-	late := []license.Session{recorded("s-late", "late", h.Now)}
+	late := members(recorded("s-late", "late", h.Now))
 	for name, err := range map[string]error{
-		"Load again":  b.Ledger.Load(b.Context(), license.Service(acme), nonce, 2),
-		"Stage again": b.Ledger.Stage(b.Context(), license.Service(acme), nonce, 2, late),
-		"Load":        b.Ledger.Load(b.Context(), license.Service(acme), "made-up", 3),
-		"Stage":       b.Ledger.Stage(b.Context(), license.Service(acme), "made-up", 3, late),
-		"no nonce":    b.Ledger.Load(b.Context(), license.Service(acme), "", 3),
+		"Load again":  b.Ledger.Load(b.Context(), license.ServiceCaller(acme), nonce, 2),
+		"Stage again": b.Ledger.Stage(b.Context(), license.ServiceCaller(acme), nonce, 2, late),
+		"Load":        b.Ledger.Load(b.Context(), license.ServiceCaller(acme), "made-up", 3),
+		"Stage":       b.Ledger.Stage(b.Context(), license.ServiceCaller(acme), "made-up", 3, late),
+		"no nonce":    b.Ledger.Load(b.Context(), license.ServiceCaller(acme), "", 3),
 	} {
 		if !errors.Is(err, ledger.ErrLost) {
 			b.Errorf("%s: %v, want %v", name, err, ledger.ErrLost)
@@ -204,26 +204,26 @@ func lateRebuild(b *bench) {
 	b.Promote()
 	nonce := b.nonce(acme)
 	released := recorded("s-released", "ann", time.UnixMilli(1_800_000_000_000))
-	b.ok(b.Ledger.Stage(b.Context(), license.Service(acme), nonce, 2, []license.Session{released}))
+	b.ok(b.Ledger.Stage(b.Context(), license.ServiceCaller(acme), nonce, 2, members(released)))
 	b.Promote()
-	if err := b.Ledger.Load(b.Context(), license.Service(acme), nonce, 2); !errors.Is(err, ledger.ErrLost) {
+	if err := b.Ledger.Load(b.Context(), license.ServiceCaller(acme), nonce, 2); !errors.Is(err, ledger.ErrLost) {
 		b.Fatalf("a rebuild of the incarnation before: %v, want %v", err, ledger.ErrLost)
 	}
-	if err := b.Ledger.Stage(b.Context(), license.Service(acme), nonce, 2, []license.Session{released}); !errors.Is(err, ledger.ErrLost) {
+	if err := b.Ledger.Stage(b.Context(), license.ServiceCaller(acme), nonce, 2, members(released)); !errors.Is(err, ledger.ErrLost) {
 		b.Fatalf("staging of the incarnation before: %v, want %v", err, ledger.ErrLost)
 	}
 	b.rebuild(acme, 3)
 	b.same("sessions", b.held(acme), 0)
 }
 
-func owedStaysOut(b *bench) {
+func pendingStaysOut(b *bench) {
 	h := b.take(want{})
-	b.remove(ledger.Owing, 1, b.mark(h, license.EndReleased))
+	b.remove(ledger.LeavingPending, 1, b.mark(h, license.EndReleased))
 	b.Promote()
 	b.rebuild(acme, 2, recorded(h.ID, "ann", h.AcquiredAt))
 	b.same("sessions", b.held(acme), 0)
 	_, err := b.beat(h)
-	wants[*ledger.OwedError](b, err)
+	wants[*ledger.PendingError](b, err)
 	if again := b.take(want{}); again.ID == h.ID {
 		b.Error("a released session came back")
 	}
@@ -232,14 +232,14 @@ func owedStaysOut(b *bench) {
 func forgottenByEpoch(b *bench) {
 	h := b.take(want{})
 	for _, epoch := range []int64{0, 2, 11} {
-		b.ok(b.Ledger.Forget(b.Context(), license.Service(acme), epoch))
+		b.ok(b.Ledger.Forget(b.Context(), license.ServiceCaller(acme), epoch))
 	}
 	_, err := b.beat(h)
 	b.ok(err)
-	b.ok(b.Ledger.Forget(b.Context(), license.Service(acme), 1))
-	b.ok(b.Ledger.Forget(b.Context(), license.Service(acme), 1))
+	b.ok(b.Ledger.Forget(b.Context(), license.ServiceCaller(acme), 1))
+	b.ok(b.Ledger.Forget(b.Context(), license.ServiceCaller(acme), 1))
 	nonce := b.nonce(acme)
-	b.ok(b.Ledger.Forget(b.Context(), license.Service(acme), 1))
+	b.ok(b.Ledger.Forget(b.Context(), license.ServiceCaller(acme), 1))
 	b.same("nonce", b.nonce(acme), nonce)
 	b.rebuild(acme, 2)
 	_, err = b.beat(h)
@@ -255,27 +255,27 @@ func deadCleared(b *bench) {
 		b.Fatalf("dead generations = %v, want one", dead)
 	}
 	for range 2 {
-		b.ok(b.Ledger.Clear(b.Context(), license.Service(acme), dead[0]))
+		b.ok(b.Ledger.Clear(b.Context(), license.ServiceCaller(acme), dead[0]))
 	}
 	b.same("dead", len(b.visit(acme, 10).Dead), 0)
 	_, err := b.beat(h)
 	b.ok(err)
-	b.ok(b.Ledger.Forget(b.Context(), license.Service(acme), 2))
+	b.ok(b.Ledger.Forget(b.Context(), license.ServiceCaller(acme), 2))
 	b.rebuild(acme, 3)
 	b.same("dead after a forgotten one", len(b.visit(acme, 10).Dead), 1)
-	wants[*license.UnavailableError](b, b.Ledger.Clear(canceled(b.T), license.Service(acme), dead[0]))
+	wants[*license.UnavailableError](b, b.Ledger.Clear(canceled(b.T), license.ServiceCaller(acme), dead[0]))
 }
 
 func unfinishedCleared(b *bench) {
 	h := b.take(want{})
 	b.Promote()
 	session := recorded(h.ID, "ann", h.AcquiredAt)
-	b.ok(b.Ledger.Stage(b.Context(), license.Service(acme), b.nonce(acme), 2, []license.Session{session}))
+	b.ok(b.Ledger.Stage(b.Context(), license.ServiceCaller(acme), b.nonce(acme), 2, members(session)))
 	b.Promote() // the rebuilder finds its nonce gone and stops
 	b.rebuild(acme, 3, session)
 	b.same("dead", len(b.visit(acme, 10).Dead), 2)
 	for _, g := range b.visit(acme, 10).Dead {
-		b.ok(b.Ledger.Clear(b.Context(), license.Service(acme), g))
+		b.ok(b.Ledger.Clear(b.Context(), license.ServiceCaller(acme), g))
 	}
 	_, err := b.beat(h)
 	b.ok(err)
@@ -290,7 +290,7 @@ func rebuiltTokens(b *bench) {
 	}
 	b.rebuild(acme, 2, sessions...)
 	for _, s := range sessions {
-		got, err := b.Ledger.Beat(b.Context(), caller(acme, s.UserID), s.ID, pro(time.Time{}), true)
+		got, err := b.Ledger.Heartbeat(b.Context(), caller(acme, s.UserID), ledger.Heartbeat{SessionID: s.ID, Renew: true})
 		b.ok(err)
 		left := got.PreviousTokenExpiry.Sub(got.Now)
 		if left < tokenTTL/2-slack || left > tokenTTL*3/4 {
@@ -333,7 +333,7 @@ func rebuiltOddIDs(b *bench) {
 	}
 	b.rebuild(acme, 2, sessions...)
 	for _, s := range sessions {
-		got, err := b.Ledger.Beat(b.Context(), caller(acme, s.UserID), s.ID, pro(time.Time{}), false)
+		got, err := b.Ledger.Heartbeat(b.Context(), caller(acme, s.UserID), ledger.Heartbeat{SessionID: s.ID})
 		if err != nil {
 			b.Errorf("%q: %v", s.UserID, err)
 		}
@@ -348,14 +348,14 @@ func stagedTwice(b *bench) {
 	nonce := b.nonce(acme)
 	s := []license.Session{recorded("r-1", "ann", time.UnixMilli(1_800_000_000_000))}
 	for range 2 {
-		b.ok(b.Ledger.Stage(b.Context(), license.Service(acme), nonce, 2, s))
+		b.ok(b.Ledger.Stage(b.Context(), license.ServiceCaller(acme), nonce, 2, members(s...)))
 	}
 	b.Advance(sessionTTL / 2)
-	b.ok(b.Ledger.Load(b.Context(), license.Service(acme), nonce, 2))
+	b.ok(b.Ledger.Load(b.Context(), license.ServiceCaller(acme), nonce, 2))
 	b.same("sessions", b.held(acme), 1)
 	v := b.visit(acme, 10)
 	b.near("a TTL from its staging", v.Earliest, v.Now.Add(sessionTTL/2))
-	wants[*license.UnavailableError](b, b.Ledger.Stage(canceled(b.T), license.Service(acme), nonce, 2, s))
+	wants[*license.UnavailableError](b, b.Ledger.Stage(canceled(b.T), license.ServiceCaller(acme), nonce, 2, members(s...)))
 }
 
 // twoOfOneHolder cannot come about; if it does, the end of one spares the other.
@@ -394,14 +394,14 @@ func equalIDs(b *bench) {
 		if n := b.held(globex); n != 2 {
 			b.Errorf("globex has %d sessions after acme's %s, want 2", n, after)
 		}
-		if v := b.visit(globex, 10); len(v.Expired)+len(v.Owed)+len(v.Dead) != 0 {
+		if v := b.visit(globex, 10); len(v.Expired)+len(v.Pending)+len(v.Dead) != 0 {
 			b.Errorf("globex's visit after acme's %s: %+v", after, v)
 		}
 	}
 	if mine.Used != 1 || theirs.Used != 1 || theirs.Existing {
 		b.Errorf("holds = %+v and %+v", mine, theirs)
 	}
-	_, err := b.Ledger.Beat(ctx, caller(acme, "bob"), "s-2", pro(time.Time{}), false)
+	_, err := b.Ledger.Heartbeat(ctx, caller(acme, "bob"), ledger.Heartbeat{SessionID: "s-2"})
 	wants[*ledger.UnknownError](b, err)
 	_, err = b.Ledger.Mark(ctx, caller(acme, "bob"), ledger.Mark{SessionID: "s-2", UserID: "bob", Own: license.EndReleased, Other: license.EndRevoked})
 	wants[*ledger.UnknownError](b, err)
@@ -409,13 +409,13 @@ func equalIDs(b *bench) {
 	check("guesses")
 	marked := b.mark(mine, license.EndReleased)
 	check("mark")
-	b.remove(ledger.Owing, 1, marked)
+	b.remove(ledger.LeavingPending, 1, marked)
 	check("release")
-	b.ok(b.Ledger.Forget(ctx, license.Service(acme), 1))
+	b.ok(b.Ledger.Forget(ctx, license.ServiceCaller(acme), 1))
 	check("forget")
 	b.rebuild(acme, 2)
 	for _, g := range b.visit(acme, 10).Dead {
-		b.ok(b.Ledger.Clear(ctx, license.Service(acme), g))
+		b.ok(b.Ledger.Clear(ctx, license.ServiceCaller(acme), g))
 	}
 	check("rebuild")
 	b.same("acme's own", b.full(want{org: acme, max: -1}).Used, 0)
@@ -430,7 +430,7 @@ func oddIDs(b *bench) {
 				b.Errorf("user %q on %q found another one's session", user, hardware)
 			}
 			seen[h.ID] = true
-			got, err := b.Ledger.Beat(b.Context(), caller(acme, user), h.ID, pro(time.Time{}), false)
+			got, err := b.Ledger.Heartbeat(b.Context(), caller(acme, user), ledger.Heartbeat{SessionID: h.ID})
 			if err != nil {
 				b.Fatalf("user %q on %q: %v", user, hardware, err)
 			}

@@ -11,17 +11,17 @@ import (
 
 func removeTests() map[string]func(*bench) {
 	return map[string]func(*bench){
-		"only if still expired":              removeIfExpired,
-		"by session, whatever its state":     removeBySession,
-		"only while nobody else answers":     removeIfUntouched,
-		"not what was told or marked":        removeIfUntouchedNot,
-		"a late one spares the next session": removeLate,
-		"300 at once":                        removeMany,
-		"none":                               removeNone,
-		"owed ends are listed until repaid":  owedListed,
-		"owed ends are no sessions":          owedNoSession,
-		"owed lists are bounded":             owedBounded,
-		"a visit lists the expired":          visitExpired,
+		"only if still expired":                   removeIfExpired,
+		"by session, whatever its state":          removeBySession,
+		"only while nobody else answers":          removeIfUntouched,
+		"not what was told or marked":             removeIfUntouchedNot,
+		"a late one spares the next session":      removeLate,
+		"300 at once":                             removeMany,
+		"none":                                    removeNone,
+		"pending ends are listed until delivered": pendingListed,
+		"pending ends are no sessions":            pendingNoSession,
+		"pending lists are bounded":               pendingBounded,
+		"a visit lists the expired":               visitExpired,
 	}
 }
 
@@ -79,13 +79,13 @@ func removeLate(b *bench) {
 	old := b.take(want{})
 	b.remove(ledger.BySession, 1, old)
 	next := b.take(want{})
-	for _, how := range []ledger.Removal{ledger.BySession, ledger.Owing, ledger.IfExpired, ledger.IfUntouched} {
+	for _, how := range []ledger.Removal{ledger.BySession, ledger.LeavingPending, ledger.IfExpired, ledger.IfUntouched} {
 		b.remove(how, 0, old)
 	}
 	if again := b.take(want{}); again.ID != next.ID {
 		b.Errorf("the holder's next session %s was lost to the release of %s", next.ID, old.ID)
 	}
-	b.same("owed", len(b.visit(acme, 10).Owed), 0)
+	b.same("pending", len(b.visit(acme, 10).Pending), 0)
 }
 
 func removeMany(b *bench) {
@@ -100,65 +100,65 @@ func removeMany(b *bench) {
 }
 
 func removeNone(b *bench) {
-	n, err := b.Ledger.Remove(b.Context(), license.Service(acme), ledger.IfExpired)
+	n, err := b.Ledger.Remove(b.Context(), license.ServiceCaller(acme), ledger.IfExpired)
 	b.ok(err)
 	b.same("removed", n, 0)
 }
 
-func owedListed(b *bench) {
+func pendingListed(b *bench) {
 	h := b.take(want{user: "ann,\t字", instance: "i"})
 	marked := b.mark(h, license.EndReleased)
-	b.remove(ledger.Owing, 1, marked)
+	b.remove(ledger.LeavingPending, 1, marked)
 	b.Advance(time.Minute)
-	owed := b.visit(acme, 10).Owed
-	if len(owed) != 1 {
-		b.Fatalf("owed = %+v, want one", owed)
+	pending := b.visit(acme, 10).Pending
+	if len(pending) != 1 {
+		b.Fatalf("pending = %+v, want one", pending)
 	}
-	got := owed[0]
-	b.same("owed", []any{got.ID, got.OrganizationID, got.Holder, got.EndedReason, got.AcquiredAt},
+	got := pending[0]
+	b.same("pending", []any{got.ID, got.OrganizationID, got.Holder, got.EndedReason, got.AcquiredAt},
 		[]any{h.ID, acme, h.Holder, license.EndReleased, h.AcquiredAt})
 	b.near("ended", got.EndedAt, marked.EndedAt)
-	b.ok(b.Ledger.Repaid(b.Context(), license.Service(acme), h.ID, "s-unknown"))
-	b.same("owed", len(b.visit(acme, 10).Owed), 0)
+	b.ok(b.Ledger.Delivered(b.Context(), license.ServiceCaller(acme), h.ID, "s-unknown"))
+	b.same("pending", len(b.visit(acme, 10).Pending), 0)
 	_, err := b.beat(h)
 	wants[*ledger.UnknownError](b, err)
 }
 
-func owedNoSession(b *bench) {
+func pendingNoSession(b *bench) {
 	h := b.take(want{max: 1, maxOrg: 1})
-	b.remove(ledger.Owing, 1, b.mark(h, license.EndRevoked))
+	b.remove(ledger.LeavingPending, 1, b.mark(h, license.EndRevoked))
 	_, err := b.beat(h)
-	owed := is[*ledger.OwedError](b, err).Hold
-	b.same("owed", []any{owed.ID, owed.UserID, owed.EndedReason}, []any{h.ID, "ann", license.EndRevoked})
+	pending := is[*ledger.PendingError](b, err).Hold
+	b.same("pending", []any{pending.ID, pending.UserID, pending.EndedReason}, []any{h.ID, "ann", license.EndRevoked})
 	_, err = b.Ledger.Mark(b.Context(), caller(acme, "ann"), ledger.Mark{SessionID: h.ID, UserID: "ann", Own: license.EndReleased})
-	b.same("owed", is[*ledger.OwedError](b, err).Hold.EndedReason, license.EndRevoked)
-	known, err := b.Ledger.Known(b.Context(), license.Service(acme), []string{h.ID, "s-unknown"})
+	b.same("pending", is[*ledger.PendingError](b, err).Hold.EndedReason, license.EndRevoked)
+	known, err := b.Ledger.Known(b.Context(), license.ServiceCaller(acme), []string{h.ID, "s-unknown"})
 	b.ok(err)
 	b.same("known", []any{known.Known, known.Held, known.Epoch}, []any{[]bool{true, false}, 0, 1})
 	b.take(want{user: "bob", max: 1, maxOrg: 1})
 }
 
-func owedBounded(b *bench) {
+func pendingBounded(b *bench) {
 	for i := range 7 {
 		h := b.take(want{user: strconv.Itoa(i)})
-		b.remove(ledger.Owing, 1, b.mark(h, license.EndReleased))
+		b.remove(ledger.LeavingPending, 1, b.mark(h, license.EndReleased))
 	}
 	seen := map[string]bool{}
 	for len(seen) < 7 {
 		v := b.visit(acme, 3)
-		if len(v.Owed) == 0 || len(v.Owed) > 3 {
-			b.Fatalf("%d owed at once of at most 3, after %d of 7", len(v.Owed), len(seen))
+		if len(v.Pending) == 0 || len(v.Pending) > 3 {
+			b.Fatalf("%d pending at once of at most 3, after %d of 7", len(v.Pending), len(seen))
 		}
-		for _, h := range v.Owed {
+		for _, h := range v.Pending {
 			seen[h.ID] = true
-			b.ok(b.Ledger.Repaid(b.Context(), license.Service(acme), h.ID))
+			b.ok(b.Ledger.Delivered(b.Context(), license.ServiceCaller(acme), h.ID))
 		}
 	}
-	b.same("owed", len(b.visit(acme, 3).Owed), 0)
+	b.same("pending", len(b.visit(acme, 3).Pending), 0)
 }
 
 func visitExpired(b *bench) {
-	if v := b.visit(acme, 2); !v.Earliest.IsZero() || v.Epoch != 1 || len(v.Expired)+len(v.Owed)+len(v.Dead) != 0 {
+	if v := b.visit(acme, 2); !v.Earliest.IsZero() || v.Epoch != 1 || len(v.Expired)+len(v.Pending)+len(v.Dead) != 0 {
 		b.Errorf("an empty ledger: %+v", v)
 	}
 	var all []string

@@ -93,22 +93,22 @@ func licenseCap(b *bench) {
 	}
 	b.take(want{license: "lab"})
 	full := b.full(want{user: "late", max: 3})
-	b.same("refusal", []any{full.Limit, full.Used, full.Max}, []any{license.LimitLicense, 3, 3})
+	b.same("refusal", []any{full.Pool, full.Used, full.Cap}, []any{ofLicense, 3, 3})
 	b.take(want{user: "late", max: 4})
 }
 
 func organizationCap(b *bench) {
 	b.take(want{license: "pro", maxOrg: 2})
 	h := b.take(want{license: "lab", maxOrg: 2})
-	b.same("used counts the license alone", []int{h.Used, h.UsedByOrganization}, []int{1, 2})
-	b.same("used, found again", b.take(want{license: "lab", maxOrg: 2}).UsedByOrganization, 2)
+	b.same("used counts the license alone", append([]int{h.Used}, h.PoolsUsed...), []int{1, 1, 2})
+	b.same("used, found again", b.take(want{license: "lab", maxOrg: 2}).PoolsUsed[1], 2)
 	full := b.full(want{license: "new", maxOrg: 2})
-	b.same("refusal", []any{full.Limit, full.Used, full.Max}, []any{license.LimitOrganization, 2, 2})
+	b.same("refusal", []any{full.Pool, full.Used, full.Cap}, []any{ofOrganization, 2, 2})
 }
 
 func bothCaps(b *bench) {
 	b.take(want{})
-	b.same("limit", b.full(want{user: "bob", max: 1, maxOrg: 1}).Limit, license.LimitLicense)
+	b.same("limit", b.full(want{user: "bob", max: 1, maxOrg: 1}).Pool, ofLicense)
 }
 
 func noSeatsSold(b *bench) {
@@ -120,9 +120,9 @@ func noSeatsSold(b *bench) {
 		}
 	}
 	_, r := b.fill(want{})
-	r.MaxLicense = 0
+	r.Pools[0].Cap = 0
 	_, err := b.Ledger.Reserve(b.Context(), caller(acme, "ann"), r)
-	wants[*license.NoSeatsError](b, err)
+	wants[*ledger.FullError](b, err)
 	b.same("sessions", b.held(acme), 0)
 }
 
@@ -132,9 +132,9 @@ func loweredCaps(b *bench) {
 		holds = append(holds, b.take(want{user: strconv.Itoa(i)}))
 	}
 	full := b.full(want{user: "late", max: 2})
-	b.same("refusal", []any{full.Limit, full.Used, full.Max}, []any{license.LimitLicense, 5, 2})
+	b.same("refusal", []any{full.Pool, full.Used, full.Cap}, []any{ofLicense, 5, 2})
 	full = b.full(want{user: "late", maxOrg: 1})
-	b.same("refusal", []any{full.Limit, full.Used, full.Max}, []any{license.LimitOrganization, 5, 1})
+	b.same("refusal", []any{full.Pool, full.Used, full.Cap}, []any{ofOrganization, 5, 1})
 	for i, h := range holds {
 		if _, err := b.beat(h); err != nil {
 			b.Errorf("holder %d: %v", i, err)

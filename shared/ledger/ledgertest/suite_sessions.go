@@ -59,13 +59,13 @@ func beatMarked(b *bench) {
 func beatForeign(b *bench) {
 	h := b.take(want{user: "ann"})
 	for _, user := range []string{"bob", "", "an", "ann2", "ann\t", "ann\thw"} {
-		_, err := b.Ledger.Beat(b.Context(), caller(acme, user), h.ID, pro(time.Time{}), false)
+		_, err := b.Ledger.Heartbeat(b.Context(), caller(acme, user), ledger.Heartbeat{SessionID: h.ID})
 		if !errors.Is(err, ledger.ErrForeign) {
 			b.Errorf("user %q: %v, want %v", user, err, ledger.ErrForeign)
 		}
 	}
 	b.Advance(sessionTTL + slack)
-	_, err := b.Ledger.Beat(b.Context(), caller(acme, "bob"), h.ID, pro(time.Time{}), false)
+	_, err := b.Ledger.Heartbeat(b.Context(), caller(acme, "bob"), ledger.Heartbeat{SessionID: h.ID})
 	if !errors.Is(err, ledger.ErrForeign) {
 		b.Errorf("expired: %v, want %v", err, ledger.ErrForeign)
 	}
@@ -88,23 +88,22 @@ func beatUnknown(b *bench) {
 func beatFindsLicense(b *bench) {
 	h := b.take(want{license: "lab"})
 	ends := h.Now.Add(20 * time.Minute)
-	many := make([]ledger.LicenseEnd, 40)
-	for i := range many {
-		many[i].LicenseID = fmt.Sprint("l", i)
+	many := map[string]time.Time{"lab": ends}
+	for i := range 40 {
+		many[fmt.Sprint("l", i)] = h.Now
 	}
-	many[39] = ledger.LicenseEnd{LicenseID: "lab", Ends: ends}
 	for _, c := range []struct {
-		name       string
-		candidates []ledger.LicenseEnd
-		token      time.Duration
+		name  string
+		ends  map[string]time.Time
+		token time.Duration
 	}{
 		{"none", nil, tokenTTL},
-		{"others", pro(ends), tokenTTL},
-		{"one", []ledger.LicenseEnd{{LicenseID: "lab", Ends: ends}}, 20 * time.Minute},
-		{"among some", append(pro(time.Time{}), ledger.LicenseEnd{LicenseID: "lab", Ends: ends}), 20 * time.Minute},
+		{"others", map[string]time.Time{"pro": ends}, tokenTTL},
+		{"one", map[string]time.Time{"lab": ends}, 20 * time.Minute},
+		{"among some", map[string]time.Time{"pro": h.Now, "lab": ends}, 20 * time.Minute},
 		{"among many", many, 20 * time.Minute},
 	} {
-		got, err := b.Ledger.Beat(b.Context(), caller(acme, "ann"), h.ID, c.candidates, true)
+		got, err := b.Ledger.Heartbeat(b.Context(), caller(acme, "ann"), ledger.Heartbeat{SessionID: h.ID, LicenseEnds: c.ends, Renew: true})
 		b.ok(err)
 		b.same(c.name, got.LicenseID, "lab")
 		b.near(c.name, got.TokenExpiresAt, h.Now.Add(c.token))
@@ -122,7 +121,7 @@ func beatUsed(b *bench) {
 
 func beatCanceled(b *bench) {
 	h := b.take(want{})
-	_, err := b.Ledger.Beat(canceled(b.T), caller(acme, "ann"), h.ID, pro(time.Time{}), false)
+	_, err := b.Ledger.Heartbeat(canceled(b.T), caller(acme, "ann"), ledger.Heartbeat{SessionID: h.ID})
 	b.same("backend", is[*license.UnavailableError](b, err).Backend, "redis")
 	wants[*license.UnavailableError](b, b.Ledger.Ping(canceled(b.T)))
 	b.ok(b.Ledger.Ping(b.Context()))
@@ -157,7 +156,7 @@ func (b *bench) beatFor(h ledger.Hold, d time.Duration, ends time.Time) ledger.H
 	for step := sessionTTL / 2; d > 0; d -= step {
 		b.Advance(min(step, d))
 		var err error
-		got, err = b.Ledger.Beat(b.Context(), caller(acme, h.UserID), h.ID, pro(ends), false)
+		got, err = b.beatUntil(h, ends, false)
 		b.ok(err)
 	}
 	return got
@@ -203,7 +202,7 @@ func tokenRenewed(b *bench) {
 func tokenForced(b *bench) {
 	h := b.take(want{})
 	b.Advance(time.Minute)
-	got, err := b.Ledger.Beat(b.Context(), caller(acme, "ann"), h.ID, pro(time.Time{}), true)
+	got, err := b.beatUntil(h, time.Time{}, true)
 	b.ok(err)
 	if !got.Renewed || !got.TokenExpiresAt.Equal(got.Now.Add(tokenTTL)) || !got.PreviousTokenExpiry.Equal(h.TokenExpiresAt) {
 		b.Errorf("forced: %+v", got)
@@ -215,7 +214,7 @@ func tokenBounded(b *bench) {
 	ends := now.Add(tokenTTL * 3 / 4)
 	h := b.take(want{ends: ends})
 	b.near("granted", h.TokenExpiresAt, ends)
-	got, err := b.Ledger.Beat(b.Context(), caller(acme, "ann"), h.ID, pro(ends), true)
+	got, err := b.beatUntil(h, ends, true)
 	b.ok(err)
 	b.near("forced", got.TokenExpiresAt, ends)
 	got = b.beatFor(h, tokenTTL/2, ends)
@@ -245,7 +244,7 @@ func tokenNoStorm(b *bench) {
 func tokenExtended(b *bench) {
 	now := b.take(want{user: "clock"}).Now
 	h := b.take(want{ends: now.Add(tokenTTL / 4)})
-	got, err := b.Ledger.Beat(b.Context(), caller(acme, "ann"), h.ID, pro(now.Add(30*24*time.Hour)), false)
+	got, err := b.beatUntil(h, now.Add(30*24*time.Hour), false)
 	b.ok(err)
 	if !got.Renewed || !got.TokenExpiresAt.Equal(got.Now.Add(tokenTTL)) {
 		b.Errorf("extended: %+v", got)

@@ -103,7 +103,7 @@ func createMany(t *testing.T, r record.Record, sessions int) {
 
 func organizationPages(t *testing.T, r record.Record) {
 	for _, id := range []string{"b", "a-b", "0", "a", "acme", "a0"} {
-		wantNil(t, r.PutOrganization(t.Context(), license.Service(id), acme()))
+		wantNil(t, r.PutOrganization(t.Context(), license.ServiceCaller(id), acme()))
 	}
 	for _, page := range []struct {
 		after string

@@ -109,7 +109,7 @@ func withSession(r record.Record, id string) map[string]func(context.Context) er
 
 // withOrganization has every method that takes a caller.
 func withOrganization(r record.Record, id string) map[string]func(context.Context) error {
-	c := license.Service(id)
+	c := license.ServiceCaller(id)
 	calls := writes(r, c)
 	calls["Entitlements"] = func(ctx context.Context) error { return errorOf(r.Entitlements(ctx, c)) }
 	calls["Session"] = func(ctx context.Context) error { return errorOf(r.Session(ctx, c, sessionID(1))) }

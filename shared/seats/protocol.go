@@ -1,3 +1,7 @@
+// Package seats is the protocol by which a seat is never sold twice: acquire,
+// heartbeat, release, reap and rebuild, over a ledger that counts and a record
+// that remembers. README.md beside this file tells the life of a seat, and what
+// goes wrong without each guard.
 package seats
 
 import (
@@ -5,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,7 +16,6 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/coditect-ai/coditect-licenses/shared/ledger"
-	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 )
 
@@ -45,7 +47,7 @@ const (
 	StepLoaded Step = "loaded"
 )
 
-// Options configure a [Pool].
+// Options configure a [Protocol].
 type Options struct {
 	// SessionTTL is how long a session lives after its last heartbeat.
 	SessionTTL time.Duration
@@ -66,26 +68,26 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Pool hands out seats: the protocol over a ledger and a record.
+// Protocol hands out seats over a ledger and a record.
 //
 // Its one principle: a grant is recorded before it is announced, an end is
 // recorded before it is acted on. Its caches may vanish at any time.
-type Pool struct {
+type Protocol struct {
 	ledger ledger.Ledger
 	record record.Record
 	opts   Options
-	// noted is when this instance last put an organization into the reaper's index.
-	noted *lru.Cache[string, time.Time]
+	// scheduled is when this instance last put an organization into the reaper's index.
+	scheduled *lru.Cache[string, time.Time]
 	// recorded are sessions this instance knows to be in the record, and in
 	// which epoch: a rebuild may bring back one whose record has ended since.
 	recorded *lru.Cache[string, int64]
 	rebuilds singleflight.Group
-	// undecided are the grants at work.
-	undecided undecided
+	// attempts are the grants at work.
+	attempts attempts
 }
 
-// NewPool makes a pool.
-func NewPool(ledger ledger.Ledger, record record.Record, opts Options) (*Pool, error) {
+// New makes a protocol.
+func New(ledger ledger.Ledger, record record.Record, opts Options) (*Protocol, error) {
 	if opts.SessionTTL <= 0 {
 		return nil, errors.New("seats: SessionTTL must be positive")
 	}
@@ -104,7 +106,7 @@ func NewPool(ledger ledger.Ledger, record record.Record, opts Options) (*Pool, e
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	noted, err := lru.New[string, time.Time](10_000)
+	scheduled, err := lru.New[string, time.Time](10_000)
 	if err != nil {
 		return nil, fmt.Errorf("seats: %w", err)
 	}
@@ -112,51 +114,10 @@ func NewPool(ledger ledger.Ledger, record record.Record, opts Options) (*Pool, e
 	if err != nil {
 		return nil, fmt.Errorf("seats: %w", err)
 	}
-	return &Pool{ledger: ledger, record: record, opts: opts, noted: noted, recorded: recorded}, nil
+	return &Protocol{ledger: ledger, record: record, opts: opts, scheduled: scheduled, recorded: recorded}, nil
 }
 
-// maxAttempts bounds how often an operation begins anew after a rebuild, a
-// fence or an end: each repeat means that another request made progress.
-const maxAttempts = 12
-
-// errAgain says that an obstacle was removed: begin the operation anew.
-var errAgain = errors.New("begin anew")
-
-// repeat runs an attempt until it is through. Attempts that met contention wait
-// a little, at random, so that racers fall apart.
-func (p *Pool) repeat(ctx context.Context, attempt func() error) error {
-	pause := 5 * time.Millisecond
-	var obstacle error
-	for n := range maxAttempts {
-		err := attempt()
-		contended := errors.Is(err, record.ErrRefused)
-		if !errors.Is(err, errAgain) && !contended {
-			return err
-		}
-		obstacle = err
-		if !contended && n < 3 {
-			continue
-		}
-		if err := p.opts.Wait(ctx, pause/2+rand.N(pause)); err != nil { //nolint:gosec // jitter
-			break
-		}
-		pause = min(2*pause, 200*time.Millisecond)
-	}
-	return &license.UnavailableError{Backend: "seats", Err: fmt.Errorf("no attempt got through: %w", obstacle)}
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
-}
-
-func (p *Pool) step(ctx context.Context, s Step) error {
+func (p *Protocol) step(ctx context.Context, s Step) error {
 	if p.opts.OnStep == nil {
 		return nil
 	}
@@ -165,22 +126,22 @@ func (p *Pool) step(ctx context.Context, s Step) error {
 
 // detached outlives the request it comes from: seats are given back also when
 // the client has gone or its time is over.
-func (p *Pool) detached(ctx context.Context) (context.Context, context.CancelFunc) {
+func (p *Protocol) detached(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), p.opts.CompensationDeadline)
 }
 
-// note puts the organization into the reaper's index before a seat of it is
+// schedule puts the organization into the reaper's index before a seat of it is
 // taken, at most once per quarter TTL and instance.
-func (p *Pool) note(ctx context.Context, org string) error {
+func (p *Protocol) schedule(ctx context.Context, org string) error {
 	now := p.opts.Now()
 	// A quarter is well under the TTL after which an idle organization leaves the index.
-	if last, ok := p.noted.Get(org); ok && now.Sub(last) < p.opts.SessionTTL/4 {
+	if last, ok := p.scheduled.Get(org); ok && now.Sub(last) < p.opts.SessionTTL/4 {
 		return nil
 	}
-	if err := p.ledger.Note(ctx, false, org); err != nil {
+	if err := p.ledger.Schedule(ctx, false, org); err != nil {
 		return err
 	}
-	p.noted.Add(org, now)
+	p.scheduled.Add(org, now)
 	return nil
 }
 

@@ -7,10 +7,10 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
 
-// undecided are the grants this process is at work on, by organization. Their
+// attempts are the grants this process is at work on, by organization. Their
 // seats are taken in the ledger, and will be free again if record or signature
 // fail: nobody is told that all seats are held before that is known.
-type undecided struct {
+type attempts struct {
 	mu    sync.Mutex
 	byOrg map[string]*atWork
 }
@@ -24,7 +24,7 @@ type atWork struct {
 
 // attempt is one grant at work.
 type attempt struct {
-	in  *undecided
+	in  *attempts
 	org string
 	// over is closed at its end, failure if any of the organization's comes to
 	// nothing from its beginning on.
@@ -32,7 +32,7 @@ type attempt struct {
 }
 
 // begin notes a grant before it takes a seat. Its end must be called.
-func (u *undecided) begin(org string) *attempt {
+func (u *attempts) begin(org string) *attempt {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.byOrg == nil {
@@ -74,7 +74,7 @@ func (a *attempt) end(lost bool) (others []*attempt) {
 
 // refused ends a grant for which there was no seat, and passes the refusal on
 // once all others at work hold theirs. As soon as one comes to nothing there may
-// be a seat: errAgain. In an outage of the record those who are refused so learn
+// be a seat, and the grant begins anew. In an outage of the record those who are refused so learn
 // that it is that, and not that all seats are held.
 func (a *attempt) refused(ctx context.Context, refusal error) error {
 	for _, other := range a.end(false) { // ended first, or two refusals would wait for each other
@@ -82,13 +82,13 @@ func (a *attempt) refused(ctx context.Context, refusal error) error {
 		case <-ctx.Done():
 			return &license.UnavailableError{Backend: "seats", Err: ctx.Err()}
 		case <-a.failure:
-			return errAgain
+			return &retryError{obstacle: "a grant at work came to nothing"}
 		case <-other.over:
 		}
 	}
 	select {
 	case <-a.failure: // closed before the end of the one that failed
-		return errAgain
+		return &retryError{obstacle: "a grant at work came to nothing"}
 	default:
 		return refusal
 	}

@@ -83,7 +83,7 @@ func TestNothingCrossesOrganizations(t *testing.T) {
 	h := p.take("ann", 1)
 	stranger := license.Caller{OrganizationID: "globex", UserID: "ann", Role: license.RoleOwner}
 	for _, id := range []string{h.ID, "01890000-0000-7000-8000-000000000000"} {
-		_, err := p.Heartbeat(t.Context(), stranger, id, nil, false)
+		_, err := p.Heartbeat(t.Context(), stranger, ledger.Heartbeat{SessionID: id})
 		if !errors.Is(err, license.ErrSessionNotFound) {
 			t.Errorf("heartbeat: %v", err)
 		}
@@ -167,11 +167,12 @@ func TestOrganizationCap(t *testing.T) {
 	w := newWorld(t)
 	p := w.pool(nil)
 	req := request("a", 9)
-	req.Organization.MaxConcurrentSeats = 1
+	org := license.Organization{ID: acme, MaxConcurrentSeats: 1}
+	req.Terms = license.NewTerms(org, license.License{ID: "pro", MaxSeats: 9})
 	if _, err := p.Acquire(t.Context(), user("a"), req, signed); err != nil {
 		t.Fatal(err)
 	}
-	req.Holder.UserID, req.License.ID = "b", "lab"
+	req.Holder.UserID, req.Terms = "b", license.NewTerms(org, license.License{ID: "lab", MaxSeats: 9})
 	_, err := p.Acquire(t.Context(), user("b"), req, signed)
 	var full *license.NoSeatsError
 	if !errors.As(err, &full) || full.Limit != license.LimitOrganization {
@@ -219,7 +220,7 @@ func TestHeartbeatOfOthersSessions(t *testing.T) {
 	p := w.pool(nil)
 	h := p.take("ann", 1)
 	as := func(userID string) error {
-		_, err := p.Heartbeat(t.Context(), user(userID), h.ID, nil, false)
+		_, err := p.Heartbeat(t.Context(), user(userID), ledger.Heartbeat{SessionID: h.ID})
 		return err
 	}
 	states := map[string]func(){
@@ -245,11 +246,11 @@ func TestCostInTheSteadyState(t *testing.T) {
 	}{
 		{"acquire", func() { h = p.take("ann", 9) }, []string{"Reserve", "Create"}},
 		{"acquire again", func() { p.take("ann", 9) }, []string{"Reserve"}},
-		{"acquire again elsewhere", func() { w.pool(nil).take("ann", 9) }, []string{"Note", "Reserve", "Create"}},
-		{"heartbeat", func() { p.alive(h) }, []string{"Beat"}},
+		{"acquire again elsewhere", func() { w.pool(nil).take("ann", 9) }, []string{"Schedule", "Reserve", "Create"}},
+		{"heartbeat", func() { p.alive(h) }, []string{"Heartbeat"}},
 		{"acquire a beaten one", func() { p.take("ann", 9) }, []string{"Reserve"}},
 		{"release", func() { p.release(h) }, []string{"Mark", "EndNow", "Remove"}},
-		{"idle reap", func() { p.reap() }, []string{"Visit", "Settle"}},
+		{"idle reap", func() { p.reap() }, []string{"Visit", "Reschedule"}},
 	} {
 		if got := w.cost(c.do); !slices.Equal(got, c.want) {
 			t.Errorf("%s costs %v, want %v", c.name, got, c.want)
@@ -263,7 +264,7 @@ func TestNotedEveryQuarterTTL(t *testing.T) {
 	p.take("ann", 9)
 	notes := func() (n int) {
 		for _, call := range w.cost(func() { p.take("ann", 9) }) {
-			if call == "Note" {
+			if call == "Schedule" {
 				n++
 			}
 		}
@@ -292,7 +293,7 @@ func TestALossPutsTheOrganizationBackIntoTheIndex(t *testing.T) {
 	if err != nil || !d.Fresh {
 		t.Fatalf("due: %+v, %v", d, err)
 	}
-	if err := w.model.Seeded(t.Context(), shard, d.Identity); err != nil {
+	if err := w.model.Filled(t.Context(), shard, d.Identity); err != nil {
 		t.Fatal(err)
 	}
 	w.model.Advance(sessionTTL)
@@ -307,7 +308,7 @@ func TestUnsignedRenewalIsTriedAgain(t *testing.T) {
 	h := p.take("ann", 1)
 	w.model.Advance(tokenTTL/2 + time.Second)
 	for range 2 {
-		got, err := p.Heartbeat(t.Context(), user("ann"), h.ID, nil, false)
+		got, err := p.Heartbeat(t.Context(), user("ann"), ledger.Heartbeat{SessionID: h.ID})
 		if err != nil || !got.Renewed {
 			t.Fatalf("heartbeat: %+v, %v", got, err)
 		}
@@ -326,7 +327,7 @@ func TestBackendsThatAreDown(t *testing.T) {
 		"reap":      func() error { _, err := p.Reap(t.Context(), acme); return err },
 		"sweep":     func() error { _, err := p.Sweep(t.Context(), acme); return err },
 	}
-	ledger := map[string]bool{"Reserve": true, "Beat": true, "Mark": true, "Visit": true, "Known": true, "Note": true}
+	ledger := map[string]bool{"Reserve": true, "Heartbeat": true, "Mark": true, "Visit": true, "Known": true, "Schedule": true}
 	w.failing(func(method string) error {
 		if ledger[method] {
 			return (&license.UnavailableError{Backend: "redis", Err: errUnsigned})
@@ -370,7 +371,7 @@ func TestContentionIsWaitedOut(t *testing.T) {
 
 func TestPoolOptions(t *testing.T) {
 	w := newWorld(t)
-	if _, err := seats.NewPool(w.ledger, w.record, seats.Options{}); err == nil {
+	if _, err := seats.New(w.ledger, w.record, seats.Options{}); err == nil {
 		t.Error("a pool without a session TTL")
 	}
 	for _, o := range []ledger.RedisOptions{{SessionTTL: time.Minute}, {TokenTTL: time.Minute}, {SessionTTL: 1, TokenTTL: time.Hour}} {

@@ -1,8 +1,9 @@
-package ledger_test
+package properties_test
 
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -33,6 +34,9 @@ type twins struct {
 	marked   map[string]bool
 }
 
+// rebuiltTokenLife is none: the tokens of these tests are too short to be spread.
+func rebuiltTokenLife(string) time.Duration { return 0 }
+
 // nonces are the two ledgers' names for one rebuild.
 type nonces struct{ model, redis string }
 
@@ -49,7 +53,7 @@ func TestEmbeddedRedisEqualsTheModel(t *testing.T) {
 		}
 		r := ledgertest.NewRedis(t, c, "", sessionTTL, tokenTTL)
 		m := ledgertest.NewModel(now, sessionTTL, tokenTTL)
-		m.TokenLife = r.TokenLife
+		m.TokenLife = rebuiltTokenLife
 		newTwins(rt, m, r, twins{
 			move:    func(d time.Duration) { m.Advance(d); f.Advance(d) },
 			lose:    func(time.Duration) { m.Lose(); f.Lose() },
@@ -67,11 +71,11 @@ func TestRedisServerEqualsTheModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		const sessionTTL, tokenTTL = 60*time.Second + 500*time.Millisecond, 181 * time.Second
 		const late = 400 * time.Millisecond
-		s, r := ledgertest.OpenShifted(t, sessionTTL, tokenTTL, addr)
+		s, _ := ledgertest.OpenShifted(t, sessionTTL, tokenTTL, addr)
 		defer s.Lose()
 		now := s.Now()
 		m := ledgertest.NewModel(now, sessionTTL, tokenTTL)
-		m.TokenLife = r.TokenLife
+		m.TokenLife = rebuiltTokenLife
 		newTwins(rt, m, s, twins{
 			tolerance: late,
 			move: func(d time.Duration) {
@@ -102,15 +106,15 @@ func (w *twins) run(moves []time.Duration) {
 		{4, w.remove},
 		{3, w.visit},
 		{1, w.known},
-		{1, w.repaid},
+		{1, w.delivered},
 		{1, w.retoken},
 		{3, w.rebuild},
 		{1, w.stage},
 		{2, w.claim},
 		{1, w.forget},
 		{1, w.clear},
-		{1, w.note},
-		{1, w.settle},
+		{1, w.schedule},
+		{1, w.reschedule},
 		{1, w.due},
 		{1, func() { w.fault(moves) }},
 	}
@@ -168,13 +172,13 @@ func sessionID(n int) string {
 func (w *twins) reserve() {
 	c := w.caller()
 	r := ledger.Reservation{
-		SessionID:  sessionID(len(w.sessions)),
-		MaxLicense: rapid.IntRange(0, 3).Draw(w.T, "max"), MaxOrganization: rapid.IntRange(1, 4).Draw(w.T, "max of all"),
+		SessionID:   sessionID(len(w.sessions)),
 		LicenseEnds: w.ends(),
 		Holder: license.Holder{
 			LicenseID: pick(w, "license", "pro", "lab"), UserID: c.UserID, HardwareID: pick(w, "hardware", "hw", "a,b;c d%"),
 		},
 	}
+	r.Pools = w.pools(r.Holder)
 	if len(w.sessions) > 0 && rapid.IntRange(0, 9).Draw(w.T, "repeat") == 0 {
 		last := w.sessions[len(w.sessions)-1]
 		r.SessionID, r.Holder, c = last.ID, last.Holder, license.Caller{OrganizationID: last.OrganizationID, UserID: last.UserID}
@@ -185,10 +189,31 @@ func (w *twins) reserve() {
 	}
 }
 
+// pools are the license's and the organization's, and sometimes one more: the
+// user's, at any place.
+func (w *twins) pools(h license.Holder) []ledger.Pool {
+	out := []ledger.Pool{
+		{Key: h.LicenseID, Cap: rapid.IntRange(0, 3).Draw(w.T, "max")},
+		{Cap: rapid.IntRange(1, 4).Draw(w.T, "max of all")},
+	}
+	if rapid.Bool().Draw(w.T, "a pool per user") {
+		at := rapid.IntRange(0, 2).Draw(w.T, "place")
+		own := ledger.Pool{Key: "of-" + url.PathEscape(h.UserID), Cap: rapid.IntRange(1, 2).Draw(w.T, "max of the user")}
+		out = slices.Insert(out, at, own)
+	}
+	return out
+}
+
 func (w *twins) beat() {
-	c, id, ends, renew := w.caller(), w.id(), w.ends(), rapid.Bool().Draw(w.T, "renew")
-	candidates := []ledger.LicenseEnd{{LicenseID: "pro", Ends: ends}, {LicenseID: "lab", Ends: ends}}[:rapid.IntRange(0, 2).Draw(w.T, "candidates")]
-	compare(w, c.OrganizationID, func(l ledger.Ledger) (ledger.Hold, error) { return l.Beat(w.Context(), c, id, candidates, renew) })
+	c := w.caller()
+	q := ledger.Heartbeat{SessionID: w.id(), Renew: rapid.Bool().Draw(w.T, "renew"), LicenseEnds: map[string]time.Time{}}
+	ends := w.ends()
+	for _, id := range []string{"pro", "lab"}[:rapid.IntRange(0, 2).Draw(w.T, "licenses that end")] {
+		if !ends.IsZero() {
+			q.LicenseEnds[id] = ends
+		}
+	}
+	compare(w, c.OrganizationID, func(l ledger.Ledger) (ledger.Hold, error) { return l.Heartbeat(w.Context(), c, q) })
 }
 
 func (w *twins) mark() {
@@ -205,7 +230,7 @@ func (w *twins) mark() {
 }
 
 func (w *twins) remove() {
-	org, how := pick(w, "org", orgs...), pick(w, "how", ledger.IfExpired, ledger.IfExpired, ledger.BySession, ledger.IfUntouched, ledger.Owing)
+	org, how := pick(w, "org", orgs...), pick(w, "how", ledger.IfExpired, ledger.IfExpired, ledger.BySession, ledger.IfUntouched, ledger.LeavingPending)
 	var holds []ledger.Hold
 	for range rapid.IntRange(0, min(4, len(w.sessions))).Draw(w.T, "holds") {
 		h := ledger.Hold{Session: pick(w, "session", w.sessions...), Grant: pick[int64](w, "grant", 1, 2)}
@@ -216,7 +241,7 @@ func (w *twins) remove() {
 	if len(holds) == 0 {
 		return // asks no server
 	}
-	compare(w, org, func(l ledger.Ledger) (int, error) { return l.Remove(w.Context(), license.Service(org), how, holds...) })
+	compare(w, org, func(l ledger.Ledger) (int, error) { return l.Remove(w.Context(), license.ServiceCaller(org), how, holds...) })
 }
 
 func (w *twins) visit() {
@@ -226,11 +251,11 @@ func (w *twins) visit() {
 
 func (w *twins) visitOf(org string, limit int) ledger.Visit {
 	return compare(w, org, func(l ledger.Ledger) (ledger.Visit, error) {
-		v, err := l.Visit(w.Context(), license.Service(org), limit)
-		if len(v.Owed) >= limit {
-			v.Owed = v.Owed[:0:0] // which of too many is not promised
+		v, err := l.Visit(w.Context(), license.ServiceCaller(org), limit)
+		if len(v.Pending) >= limit {
+			v.Pending = v.Pending[:0:0] // which of too many is not promised
 		}
-		slices.SortFunc(v.Owed, func(a, b ledger.Hold) int { return strings.Compare(a.ID, b.ID) })
+		slices.SortFunc(v.Pending, func(a, b ledger.Hold) int { return strings.Compare(a.ID, b.ID) })
 		v.Dead = slices.Repeat([]string{"dead"}, len(v.Dead)) // each has its own names
 		return v, err
 	})
@@ -239,13 +264,13 @@ func (w *twins) visitOf(org string, limit int) ledger.Visit {
 func (w *twins) known() {
 	org, list := pick(w, "org", orgs...), []string{w.id(), w.id()}
 	compare(w, org, func(l ledger.Ledger) (ledger.Holdings, error) {
-		return l.Known(w.Context(), license.Service(org), list)
+		return l.Known(w.Context(), license.ServiceCaller(org), list)
 	})
 }
 
-func (w *twins) repaid() {
+func (w *twins) delivered() {
 	org, id := pick(w, "org", orgs...), w.id()
-	compareErr(w, org, func(l ledger.Ledger) error { return l.Repaid(w.Context(), license.Service(org), id) })
+	compareErr(w, org, func(l ledger.Ledger) error { return l.Delivered(w.Context(), license.ServiceCaller(org), id) })
 }
 
 func (w *twins) retoken() {
@@ -277,23 +302,23 @@ func (w *twins) stage() {
 
 // stageOf stages under the nonce last asked for, which may be out of date.
 func (w *twins) stageOf(org string) {
-	var some []license.Session
+	var some []ledger.Member
 	for _, s := range w.sessions {
 		if s.OrganizationID == org && rapid.Bool().Draw(w.T, "staged") {
-			some = append(some, s)
+			some = append(some, ledger.Member{Session: s, Pools: []string{s.LicenseID}})
 		}
 	}
 	if len(some) == 0 {
 		return // asks no server
 	}
 	compareErr(w, org, func(l ledger.Ledger) error {
-		return l.Stage(w.Context(), license.Service(org), w.nonce(l, org), w.epochs[org]+1, some)
+		return l.Stage(w.Context(), license.ServiceCaller(org), w.nonce(l, org), w.epochs[org]+1, some)
 	})
 }
 
 func (w *twins) load(org string) {
 	loaded := compareErr(w, org, func(l ledger.Ledger) error {
-		return l.Load(w.Context(), license.Service(org), w.nonce(l, org), w.epochs[org]+1)
+		return l.Load(w.Context(), license.ServiceCaller(org), w.nonce(l, org), w.epochs[org]+1)
 	})
 	if loaded {
 		w.epochs[org]++
@@ -312,44 +337,44 @@ func (w *twins) claim() {
 	org, owner := pick(w, "org", orgs...), pick(w, "owner", "one", "another")
 	if rapid.IntRange(0, 3).Draw(w.T, "give back") == 0 {
 		compareErr(w, org, func(l ledger.Ledger) error {
-			return l.Disclaim(w.Context(), license.Service(org), w.nonce(l, org), owner)
+			return l.Disclaim(w.Context(), license.ServiceCaller(org), w.nonce(l, org), owner)
 		})
 		return
 	}
 	compare(w, org, func(l ledger.Ledger) (bool, error) {
-		return l.Claim(w.Context(), license.Service(org), w.nonce(l, org), owner)
+		return l.Claim(w.Context(), license.ServiceCaller(org), w.nonce(l, org), owner)
 	})
 }
 
 func (w *twins) forget() {
 	org := pick(w, "org", orgs...)
 	epoch := w.epochs[org] + pick[int64](w, "epoch", 0, 0, 1, -1)
-	compareErr(w, org, func(l ledger.Ledger) error { return l.Forget(w.Context(), license.Service(org), epoch) })
+	compareErr(w, org, func(l ledger.Ledger) error { return l.Forget(w.Context(), license.ServiceCaller(org), epoch) })
 }
 
 func (w *twins) clear() {
 	org := pick(w, "org", orgs...)
 	compareErr(w, org, func(l ledger.Ledger) error {
-		v, err := l.Visit(w.Context(), license.Service(org), 1)
+		v, err := l.Visit(w.Context(), license.ServiceCaller(org), 1)
 		for _, g := range v.Dead {
-			err = errors.Join(err, l.Clear(w.Context(), license.Service(org), g))
+			err = errors.Join(err, l.Clear(w.Context(), license.ServiceCaller(org), g))
 		}
 		return err
 	})
 }
 
-func (w *twins) note() {
+func (w *twins) schedule() {
 	now, org := rapid.Bool().Draw(w.T, "now"), pick(w, "org", orgs...)
-	compareErr(w, org, func(l ledger.Ledger) error { return l.Note(w.Context(), now, org) })
+	compareErr(w, org, func(l ledger.Ledger) error { return l.Schedule(w.Context(), now, org) })
 }
 
-func (w *twins) settle() {
+func (w *twins) reschedule() {
 	org := pick(w, "org", orgs...)
 	v := w.visitOf(org, 1)
 	if v.Now.IsZero() {
 		return
 	}
-	compare(w, org, func(l ledger.Ledger) (bool, error) { return l.Settle(w.Context(), org, v) })
+	compare(w, org, func(l ledger.Ledger) (bool, error) { return l.Reschedule(w.Context(), org, v) })
 }
 
 func (w *twins) due() {
@@ -359,7 +384,7 @@ func (w *twins) due() {
 		for shard := range l.DueShards() {
 			d, err := l.Due(w.Context(), shard, 10)
 			if err == nil && seed {
-				err = l.Seeded(w.Context(), shard, d.Identity)
+				err = l.Filled(w.Context(), shard, d.Identity)
 			}
 			if err != nil {
 				return all, err

@@ -1,4 +1,4 @@
-package ledger_test
+package properties_test
 
 import (
 	"errors"
@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/coditect-ai/coditect-licenses/shared/ledger"
-	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
 
 // compareErr says whether the call succeeded.
@@ -53,10 +52,10 @@ func (w *twins) flatten(answer any, err error) (string, []time.Time) {
 	var text strings.Builder
 	var times []time.Time
 	w.walk(reflect.ValueOf(answer), &text, &times)
-	var full *license.NoSeatsError
+	var full *ledger.FullError
 	switch {
 	case errors.As(err, &full):
-		fmt.Fprintf(&text, "full %s %d %d", full.Limit, full.Used, full.Max)
+		fmt.Fprintf(&text, "full %d %d %d", full.Pool, full.Used, full.Cap)
 		times = append(times, time.Time{}.Add(full.RetryAfter))
 	case err != nil:
 		fmt.Fprintf(&text, "%T %v", err, err)
@@ -77,8 +76,7 @@ func (w *twins) walk(v reflect.Value, text *strings.Builder, times *[]time.Time)
 	switch v.Kind() {
 	case reflect.Struct:
 		for i := range v.NumField() {
-			// Of one marked a moment ago Used promises nothing.
-			if f := v.Type().Field(i); f.IsExported() && (f.Name != "Used" || len(w.marked) == 0) {
+			if f := v.Type().Field(i); f.IsExported() {
 				fmt.Fprintf(text, "%s:", f.Name)
 				w.walk(v.Field(i), text, times)
 			}

@@ -51,7 +51,7 @@ func TestARefusalWaitsForTheGrantAtWork(t *testing.T) {
 func (w *world) onceRefused(f func()) {
 	after := w.ledger.After
 	w.ledger.After = func(ctx context.Context, method string, err error) error {
-		if errors.As(err, new(*license.NoSeatsError)) && f != nil {
+		if errors.As(err, new(*ledger.FullError)) && f != nil {
 			f()
 			f = nil
 		}

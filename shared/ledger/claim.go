@@ -1,0 +1,49 @@
+package ledger
+
+import (
+	"context"
+	"time"
+
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+)
+
+// RebuildLease is how long a rebuild is left to the process that began it, from
+// its last sign of life: above the reading of one page of the record, far below
+// the time in which a program misses its seat.
+func RebuildLease(sessionTTL time.Duration) time.Duration { return min(5*time.Second, sessionTTL/16) }
+
+// Claim implements [Rebuilding].
+func (r *Redis) Claim(ctx context.Context, caller license.Caller, nonce, owner string) (bool, error) {
+	return r.claim(ctx, caller, nonce, owner, RebuildLease(r.opts.SessionTTL))
+}
+
+// Disclaim implements [Rebuilding].
+func (r *Redis) Disclaim(ctx context.Context, caller license.Caller, nonce, owner string) error {
+	_, err := r.claim(ctx, caller, nonce, owner, 0)
+	return err
+}
+
+func (r *Redis) claim(ctx context.Context, caller license.Caller, nonce, owner string, lease time.Duration) (bool, error) {
+	a, err := r.run(ctx, caller, call{script: "claim", args: []argument{
+		{"nonce", nonce},
+		{"owner", owner},
+		{"ttl", lease.Milliseconds()},
+	}})
+	if err := lost(a, err); err != nil {
+		return false, err
+	}
+	return a.int(0) == 1, a.err
+}
+
+// lost reads the answer of a rebuild's step.
+func lost(a reply, err error) error {
+	switch {
+	case err != nil:
+		return err
+	case a.code == codeLost:
+		return ErrLost
+	case a.code != codeOK:
+		return a.unexpected("rebuild")
+	}
+	return nil
+}

@@ -1,0 +1,21 @@
+-- Remove what is left of a dead generation.
+-- KEYS  epoch
+-- ARGV  random generation
+-- Answer  OK
+-- Complexity O(pools): UNLINK frees the memory off the main thread. Idempotent.
+-- The generation in use is not cleared, whoever asks.
+local _, dead = unpack(ARGV)
+local server, current = loaded()
+if server and server ~= '-' and dead == current then return answer(OK) end
+generation = dead
+local keys = {kept('all'), kept('data'), kept('holders'), kept('pools')}
+for _, pool in ipairs(redis.call('SMEMBERS', kept('pools'))) do keys[#keys + 1] = pool_key(pool) end
+if not string.match(dead, '^v') then -- of a revision before version 2
+  keys[#keys + 1], keys[#keys + 2] = kept('licenses'), kept('marked')
+  for _, l in ipairs(redis.call('SMEMBERS', kept('licenses'))) do
+    keys[#keys + 1], keys[#keys + 2] = kept('license:' .. l), kept('holders:' .. l)
+  end
+end
+redis.call('UNLINK', unpack(keys))
+redis.call('SREM', key('dead'), dead)
+return answer(OK)

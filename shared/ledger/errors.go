@@ -1,0 +1,74 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// RebuildError is the answer of a ledger that is not loaded on this very Redis
+// server: after a loss, a failover, a change of version, or before the
+// organization's first use.
+type RebuildError struct {
+	// Nonce names this incarnation; a rebuild begun with another one changes nothing.
+	Nonce string
+}
+
+func (e *RebuildError) Error() string { return "the organization's seat ledger must be rebuilt" }
+
+// FullError says that living sessions fill a pool.
+type FullError struct {
+	// Pool is its place among the reservation's pools, from 0.
+	Pool int
+	// Used and Cap are its living sessions and its size.
+	Used, Cap int
+	// RetryAfter is how long until the earliest of those sessions could expire.
+	RetryAfter time.Duration
+}
+
+func (e *FullError) Error() string {
+	return fmt.Sprintf("pool %d is full: %d of %d", e.Pool, e.Used, e.Cap)
+}
+
+// UnknownError says that the ledger does not hold the session.
+type UnknownError struct {
+	// Epoch and Now are the ledger's epoch and time when it said so.
+	Epoch int64
+	Now   time.Time
+}
+
+func (e *UnknownError) Error() string {
+	return fmt.Sprintf("the seat ledger does not hold the session in epoch %d", e.Epoch)
+}
+
+// StaleError names the ended-to-be sessions that stand in a grant's way.
+type StaleError struct {
+	// Holds are expired: their ends must be recorded and they must be removed first.
+	Holds []Hold
+}
+
+func (e *StaleError) Error() string {
+	return fmt.Sprintf("%d expired sessions must be ended first", len(e.Holds))
+}
+
+// ExpiredError says that the session's time has run out, or that its end was
+// begun, and that the end is still to be recorded.
+type ExpiredError struct{ Hold Hold }
+
+func (e *ExpiredError) Error() string { return "the session has expired" }
+
+// PendingError says that the session was removed and that the record does not
+// have its end yet.
+type PendingError struct{ Hold Hold }
+
+func (e *PendingError) Error() string { return "the session has ended, its record is still to follow" }
+
+// Errors without further facts.
+var (
+	// ErrForeign: the session is another user's.
+	ErrForeign = errors.New("the session is another user's")
+	// ErrTouched: another request has answered with this grant since.
+	ErrTouched = errors.New("the grant was answered by another request")
+	// ErrLost: the rebuild was overtaken; do the operation again.
+	ErrLost = errors.New("the rebuild was overtaken")
+)

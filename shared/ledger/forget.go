@@ -1,0 +1,13 @@
+package ledger
+
+import (
+	"context"
+
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+)
+
+// Forget implements [Rebuilding].
+func (r *Redis) Forget(ctx context.Context, caller license.Caller, epoch int64) error {
+	_, err := r.run(ctx, caller, call{script: "forget", args: []argument{{"number", epoch}}})
+	return err
+}

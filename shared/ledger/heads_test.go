@@ -1,0 +1,111 @@
+package ledger
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// CallsOf tells of every call that r makes from now on: the script, its keys'
+// number and its arguments' names.
+func CallsOf(r *Redis, heard func(script string, keys int, names []string)) {
+	r.called = func(c call) {
+		names := make([]string, len(c.args))
+		for i, a := range c.args {
+			names[i] = a.name
+		}
+		heard(c.script, len(c.keys), names)
+	}
+}
+
+var headLine = regexp.MustCompile(`(?m)^-- (KEYS|ARGV)  (.*)$`)
+
+// Head reads a script's head.
+func Head(t *testing.T, script string) (keys int, once, repeated []string) {
+	t.Helper()
+	h := map[string]string{}
+	for _, m := range headLine.FindAllStringSubmatch(sourceOf(script), -1) {
+		h[m[1]], _, _ = strings.Cut(m[2], "  ") // remarks stand after two blanks
+	}
+	if h["KEYS"] == "" || h["ARGV"] == "" {
+		t.Fatalf("%s.lua does not say what its keys and arguments are", script)
+	}
+	first, rest, _ := strings.Cut(h["ARGV"], "|")
+	rest = strings.TrimSuffix(strings.TrimSpace(rest), "…")
+	return len(strings.Fields(h["KEYS"])), strings.Fields(first), strings.Fields(rest)
+}
+
+// TestEachOperationIsOneGoAndOneLuaFile: whoever looks for a script's arguments
+// finds them beside it, and the file is no longer than it must be.
+func TestEachOperationIsOneGoAndOneLuaFile(t *testing.T) {
+	found, err := filepath.Glob("*.lua")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var operations []string
+	for _, path := range found {
+		if name := strings.TrimSuffix(path, ".lua"); !slices.Contains([]string{"prelude", "session", "organization", "members"}, name) {
+			operations = append(operations, name)
+		}
+	}
+	if all := loadScripts(sourceOf); len(operations) != len(all) {
+		t.Errorf("%d scripts are loaded, there are %d", len(all), len(operations))
+	}
+	for _, name := range operations {
+		source, err := os.ReadFile(name + ".go")
+		if err != nil {
+			t.Error(err)
+		}
+		if !strings.Contains(string(source), `script: "`+name+`"`) {
+			t.Errorf("%s.go does not call %s.lua", name, name)
+		}
+	}
+}
+
+// TestScriptsNameTheirArgumentsInOrder: where a script takes its arguments apart
+// at once, it does so under the names and in the order of its head.
+func TestScriptsNameTheirArgumentsInOrder(t *testing.T) {
+	apart := regexp.MustCompile(`(?m)^local ([a-z_, ]+) = unpack\(ARGV(?:, 1, (\d+))?\)$`)
+	n := 0
+	for name := range loadScripts(sourceOf) {
+		m := apart.FindStringSubmatch(sourceOf(name))
+		if m == nil {
+			continue
+		}
+		n++
+		_, once, _ := Head(t, name)
+		names := strings.Split(m[1], ", ")
+		if names[0] == "_" {
+			names[0] = "random"
+		}
+		if i := slices.Index(names, "n"); i >= 0 {
+			names[i] = "nonce"
+		}
+		if i := slices.Index(names, "dead"); i >= 0 {
+			names[i] = "generation"
+		}
+		if !slices.Equal(names, once) || m[2] != "" && m[2] != strconv.Itoa(len(once)) {
+			t.Errorf("%s takes apart %v, its head says %v", name, names, once)
+		}
+	}
+	if n < 8 {
+		t.Errorf("only %d scripts were read", n)
+	}
+}
+
+// TestCodesAgree: the scripts' table of codes is the Go side's.
+func TestCodesAgree(t *testing.T) {
+	const want = "OK, REBUILD, NEWER, HELD, STALE, FULL, UNKNOWN, FOREIGN, PENDING, EXPIRED, TOUCHED, LOST"
+	if got := []code{
+		codeOK, codeRebuild, codeNewer, codeHeld, codeStale, codeFull, codeUnknown, codeForeign, codePending, codeExpired, codeTouched, codeLost,
+	}; got[0] != 0 || int(got[len(got)-1]) != len(got)-1 || len(strings.Split(want, ", ")) != len(got) {
+		t.Errorf("codes: %v", got)
+	}
+	if !strings.Contains(sourceOf("prelude"), "local "+want+" =\n  0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11\n") {
+		t.Errorf("prelude.lua does not number %s", want)
+	}
+}

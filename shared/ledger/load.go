@@ -1,0 +1,15 @@
+package ledger
+
+import (
+	"context"
+
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+)
+
+// Load implements [Rebuilding].
+func (r *Redis) Load(ctx context.Context, caller license.Caller, nonce string, epoch int64) error {
+	return lost(r.run(ctx, caller, call{script: "load", args: []argument{
+		{"number", epoch},
+		{"nonce", nonce},
+	}}))
+}

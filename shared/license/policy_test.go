@@ -1,0 +1,84 @@
+package license_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+)
+
+// TestDecide: the terms are the chosen license with its cap before the
+// organization's; a refusal is that of the choice, and has no terms.
+func TestDecide(t *testing.T) {
+	active := license.Organization{ID: "acme", Status: license.StatusActive, MaxConcurrentSeats: 7}
+	pro := license.License{ID: "pro", Product: "studio", Status: license.StatusActive, MaxSeats: 3}
+	lab := license.License{ID: "lab", Product: "lab", Status: license.StatusActive, MaxSeats: 5, ExpiresAt: now()}
+	none := license.License{ID: "none", Product: "zero", Status: license.StatusActive}
+	off := license.License{ID: "off", Product: "off", Status: license.StatusSuspended, MaxSeats: 9}
+	suspended := active
+	suspended.Status = license.StatusSuspended
+	for _, tt := range []struct {
+		name    string
+		org     license.Organization
+		request license.Request
+		want    string
+		err     error
+	}{
+		{"by id", active, license.Request{LicenseID: "pro"}, "pro [{pro license 3} { organization 7}]", nil},
+		{"by product", active, license.Request{Product: "studio"}, "pro [{pro license 3} { organization 7}]", nil},
+		{"by both", active, license.Request{LicenseID: "pro", Product: "studio"}, "pro [{pro license 3} { organization 7}]", nil},
+		{"no seats bought", active, license.Request{LicenseID: "none"}, "none [{none license 0} { organization 7}]", nil},
+		{"of another product", active, license.Request{LicenseID: "pro", Product: "lab"}, "", license.ErrLicenseNotFound},
+		{"unknown", active, license.Request{LicenseID: "x"}, "", license.ErrLicenseNotFound},
+		{"ended this very instant", active, license.Request{LicenseID: "lab"}, "", license.ErrLicenseExpired},
+		{"suspended", active, license.Request{Product: "off"}, "", license.ErrLicenseInactive},
+		{"suspended organization", suspended, license.Request{LicenseID: "pro"}, "", license.ErrOrganizationInactive},
+	} {
+		bought := license.Entitlements{Organization: tt.org, Licenses: []license.License{lab, none, off, pro}}
+		terms, err := license.Decide(bought, license.Caller{OrganizationID: "acme", UserID: "ann"}, tt.request, now())
+		got := ""
+		if err == nil {
+			got = fmt.Sprint(terms.License.ID, " ", terms.Pools)
+		}
+		if got != tt.want || !errors.Is(err, tt.err) || err != nil && len(terms.Pools) != 0 {
+			t.Errorf("%s: %q, %v, want %q, %v", tt.name, got, err, tt.want, tt.err)
+		}
+	}
+	several := license.Entitlements{Organization: active, Licenses: []license.License{none, pro}}
+	if _, err := license.Decide(several, license.Caller{}, license.Request{}, now()); !errors.As(err, new(*license.AmbiguousError)) {
+		t.Errorf("several could be meant: %v", err)
+	}
+}
+
+// TestARebuiltSessionIsCountedAsBefore: the pools that a session's record leads
+// to are those it was granted under.
+func TestARebuiltSessionIsCountedAsBefore(t *testing.T) {
+	bought := license.Entitlements{
+		Organization: license.Organization{Status: license.StatusActive, MaxConcurrentSeats: 2},
+		Licenses:     []license.License{{ID: "pro", Status: license.StatusActive, MaxSeats: 1}},
+	}
+	terms, err := license.Decide(bought, license.Caller{}, license.Request{}, now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var granted []string
+	for _, p := range terms.Pools {
+		if p.Key != "" {
+			granted = append(granted, p.Key)
+		}
+	}
+	if rebuilt := license.PoolKeys(terms.License.ID); fmt.Sprint(rebuilt) != fmt.Sprint(granted) {
+		t.Errorf("rebuilt into %v, granted in %v", rebuilt, granted)
+	}
+}
+
+func TestEndingBefore(t *testing.T) {
+	bought := license.Entitlements{Licenses: []license.License{
+		{ID: "never"}, {ID: "soon", ExpiresAt: now().Add(time.Minute)}, {ID: "later", ExpiresAt: now().Add(time.Hour)}, {ID: "gone", ExpiresAt: now().Add(-time.Hour)},
+	}}
+	if got := bought.EndingBefore(now().Add(time.Hour)); len(got) != 2 || !got["soon"].Equal(now().Add(time.Minute)) || got["gone"].IsZero() {
+		t.Errorf("ending before: %v", got)
+	}
+}
