@@ -26,7 +26,8 @@ const help = `Usage: local [flags]
 
 The floating-license service on one local address.
 
-  --addr HOST:PORT                 Address to listen on (default 127.0.0.1:8080).
+  --addr HOST:PORT                 Address to listen on
+                                   (default 127.0.0.1:8080).
   --redis HOST:PORT                A real Redis or Valkey (comma-separated for a
                                    cluster); without it: embedded.
   --firestore HOST:PORT            The official Firestore emulator; without it:
@@ -35,7 +36,8 @@ The floating-license service on one local address.
                                    (default 6m).
   --heartbeat-interval DURATION    How often clients are told to send one
                                    (default 2m).
-  --token-ttl DURATION             How long a license token is good (default 1h).
+  --token-ttl DURATION             How long a license token is good
+                                   (default 1h).
   --reap-every DURATION            How often the reaper runs by itself; 0: never
                                    (default 1m).
   --entitlement-cache-ttl DURATION How long entitlements are kept in memory;
