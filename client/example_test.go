@@ -25,7 +25,7 @@ func heartbeat(ctx context.Context, client *http.Client, service, idToken, sessi
 	if err != nil {
 		return session, err // no answer: the seat may still be held
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	if err := api.CheckResponse(response); err != nil {
 		return session, err
 	}
