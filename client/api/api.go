@@ -1,5 +1,6 @@
 // Package api is the HTTP contract as Go types: paths, bodies and problem
-// codes. The functions, the OpenAPI document and the client SDK share it, so it
+// codes, and the way back from an answer to an error ([CheckResponse]). The
+// functions, the OpenAPI document and programs that hold seats share it, so it
 // imports the standard library alone.
 //
 // The struct tags beside `json` (doc, minLength, pattern, …) are read by

@@ -3,13 +3,16 @@ package api
 import (
 	"net/http"
 	"strings"
+	"time"
 )
 
 // ProblemBase is where the types of problems live; the code follows with
 // dashes for underscores.
 const ProblemBase = "https://licenses.coditect.ai/problems/"
 
-// Code names a kind of problem. Codes are stable: programs may depend on them.
+// Code names a kind of problem. Codes are stable: programs may depend on them,
+// and new ones may come. A Code is an error: errors.Is finds the one that a
+// [Problem] has.
 type Code string
 
 // The codes, in the order of the contract.
@@ -92,8 +95,13 @@ func (c Code) Info() CodeInfo {
 	return Internal.Info()
 }
 
-// Problem is the answer to a request that failed (RFC 9457). The members after
-// Retryable are present with some codes only.
+// Problem is the answer to a request that failed: a problem document (RFC 9457).
+// A *Problem is an error; [CheckResponse] makes it of an answer, and errors.Is
+// finds its [Code] in it.
+//
+// Type, Title, Status, Detail and Instance are the RFC's own members (section
+// 3.1), the others extend it (section 3.2). Those after Retryable are present
+// with some codes only, and a program must not fail where one is missing.
 type Problem struct {
 	Type      string `json:"type" format:"uri" doc:"Names the kind of problem."`
 	Title     string `json:"title" doc:"The kind of problem, for people."`
@@ -109,6 +117,11 @@ type Problem struct {
 	Limit     *string      `json:"limit,omitempty" enum:"license,organization" doc:"With no_seats_available: the limit that refused."`
 	Licenses  List         `json:"licenses,omitzero" nullable:"false" doc:"With license_ambiguous: the license ids to choose from."`
 	Reason    *string      `json:"reason,omitempty" enum:"expired,released,revoked,displaced" doc:"With session_ended: why."`
+
+	// RetryAfter is how long to wait at least before the request is sent again:
+	// the answer's Retry-After header, of whole seconds; zero without one. It is
+	// no member of the document: only [CheckResponse] sets it.
+	RetryAfter time.Duration `json:"-"`
 }
 
 // FieldError is one fault of a request.

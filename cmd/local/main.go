@@ -7,6 +7,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -19,40 +20,26 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/alecthomas/kong"
-
 	"github.com/coditect-ai/coditect-licenses/internal/devstack"
 	"github.com/coditect-ai/coditect-licenses/shared/telemetry"
 )
 
-type flags struct {
-	Addr                string        `default:"127.0.0.1:8080" help:"Address to listen on."`
-	Redis               string        `placeholder:"HOST:PORT" help:"A real Redis or Valkey (comma-separated for a cluster); default: embedded."`
-	Firestore           string        `placeholder:"HOST:PORT" help:"The official Firestore emulator; default: in memory."`
-	SessionTTL          time.Duration `default:"6m" help:"How long a seat is kept without a heartbeat."`
-	HeartbeatInterval   time.Duration `default:"2m" help:"How often clients are told to send one."`
-	TokenTTL            time.Duration `default:"1h" help:"How long a license token is good."`
-	ReapEvery           time.Duration `default:"1m" help:"How often the reaper runs by itself; 0: never."`
-	EntitlementCacheTTL time.Duration `default:"30s" help:"How long entitlements are kept in memory; 0: not at all."`
-	Verbose             bool          `short:"v" help:"Log every request, as on Cloud Run; failures are logged in any case."`
-}
-
-// Validate is called by kong after parsing.
-func (f flags) Validate() error {
-	if f.SessionTTL < 100*time.Millisecond || f.TokenTTL < time.Second || f.HeartbeatInterval <= 0 {
-		return errors.New("--session-ttl must be at least 100ms, --token-ttl at least 1s, --heartbeat-interval above 0")
-	}
-	if f.ReapEvery < 0 || f.EntitlementCacheTTL < 0 {
-		return errors.New("--reap-every and --entitlement-cache-ttl must not be below 0")
-	}
-	return nil
-}
+// usageStatus is the status of a command line that says nothing valid, as the
+// flag package has it.
+const usageStatus = 2
 
 func main() {
-	var f flags
-	kong.Parse(&f, kong.Name("local"), kong.Description("The floating-license service on one local address."))
+	f, err := parseFlags(os.Args[1:])
+	if errors.Is(err, flag.ErrHelp) {
+		fmt.Print(help)
+		return
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "local: %v (--help lists the flags)\n", err)
+		os.Exit(usageStatus)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, f, os.Stdout)
+	err = run(ctx, f, os.Stdout)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "local:", err)

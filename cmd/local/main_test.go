@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alecthomas/kong"
 	"go.uber.org/goleak"
 
 	"github.com/coditect-ai/coditect-licenses/internal/servers"
@@ -34,48 +33,6 @@ func TestMain(m *testing.M) {
 // patience bounds every wait of these tests.
 const patience = 30 * time.Second
 
-func parse(args ...string) (flags, error) {
-	var f flags
-	k, err := kong.New(&f)
-	if err == nil {
-		_, err = k.Parse(args)
-	}
-	return f, err
-}
-
-func TestFlags(t *testing.T) {
-	got, err := parse()
-	want := flags{
-		Addr: "127.0.0.1:8080", SessionTTL: 6 * time.Minute, HeartbeatInterval: 2 * time.Minute, TokenTTL: time.Hour,
-		ReapEvery: time.Minute, EntitlementCacheTTL: 30 * time.Second,
-	}
-	if err != nil || got != want {
-		t.Errorf("defaults: %+v, %v; want %+v", got, err, want)
-	}
-	for _, tt := range []struct {
-		args string
-		ok   bool
-	}{
-		{"--addr 127.0.0.1:0 --redis a:1,b:2 --firestore c:3 --session-ttl 2s --heartbeat-interval 1s --token-ttl 5m --reap-every 0 --entitlement-cache-ttl 0 -v", true},
-		{"--session-ttl 100ms", true},
-		{"--session-ttl 99ms", false},
-		{"--session-ttl 0", false},
-		{"--session-ttl -6m", false},
-		{"--session-ttl 6", false},
-		{"--token-ttl 999ms", false},
-		{"--heartbeat-interval 0", false},
-		{"--heartbeat-interval -1s", false},
-		{"--reap-every -1s", false},
-		{"--entitlement-cache-ttl -1s", false},
-		{"--nonsense", false},
-		{"extra", false},
-	} {
-		if _, err := parse(strings.Fields(tt.args)...); (err == nil) != tt.ok {
-			t.Errorf("%s: %v", tt.args, err)
-		}
-	}
-}
-
 // server is a run of the command inside the test.
 type server struct {
 	t    *testing.T
@@ -87,7 +44,7 @@ type server struct {
 // serveLocal runs the command until the end of the test, or stop.
 func serveLocal(t *testing.T, args ...string) *server {
 	t.Helper()
-	f, err := parse(append([]string{"--addr", "127.0.0.1:0"}, args...)...)
+	f, err := parseFlags(append([]string{"--addr", "127.0.0.1:0"}, args...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +152,7 @@ func TestVerbose(t *testing.T) {
 	}
 }
 
-// TestStartFailures end with code 1 and a sentence that helps.
+// TestStartFailures end with a code that is not 0 and a sentence that helps.
 func TestStartFailures(t *testing.T) {
 	taken := serveLocal(t)
 	addr := strings.TrimPrefix(taken.base, "http://")

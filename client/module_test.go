@@ -1,0 +1,81 @@
+// Package client_test holds the module to what its documents show and to what
+// its users may resolve.
+package client_test
+
+import (
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/coditect-ai/coditect-licenses/client"
+
+// golang runs the go command in this module, and returns the words it printed.
+func golang(t *testing.T, args ...string) []string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", args...)
+	cmd.Env = append(os.Environ(), "GOWORK=off")
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go %v: %v\n%s", args, err, &stderr)
+	}
+	return strings.Fields(string(out))
+}
+
+func set(words []string) []string {
+	slices.Sort(words)
+	return slices.Compact(words)
+}
+
+// TestUsersLinkGoJoseAlone beside the standard library.
+func TestUsersLinkGoJoseAlone(t *testing.T) {
+	got := set(golang(t, "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", "./api", "./licensejwt", "./pace"))
+	if want := []string{module, "github.com/go-jose/go-jose/v4"}; !slices.Equal(got, want) {
+		t.Errorf("linked: %v, want %v", got, want)
+	}
+}
+
+// TestUsersResolveGoJoseAlone beside what the module's own tests use: no cloud
+// client enters a user's module graph, in which `go get` chooses versions.
+func TestUsersResolveGoJoseAlone(t *testing.T) {
+	var modules []string
+	for _, word := range golang(t, "mod", "graph") {
+		path, _, _ := strings.Cut(word, "@")
+		if path != "go" && path != "toolchain" { // the language, not a module
+			modules = append(modules, path)
+		}
+	}
+	want := []string{module, "github.com/go-jose/go-jose/v4", "pgregory.net/rapid"}
+	if got := set(modules); !slices.Equal(got, want) {
+		t.Errorf("resolved: %v, want %v", got, want)
+	}
+}
+
+// TestDocumentsShowWhatRuns: each Go snippet stands in the example, which the
+// tests compile and run, to the letter.
+func TestDocumentsShowWhatRuns(t *testing.T) {
+	example, err := os.ReadFile("example_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, document := range []string{"README.md", "../docs/clients.md"} {
+		text, err := os.ReadFile(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		snippets := strings.Split(string(text), "```go\n")[1:]
+		if len(snippets) != 1 {
+			t.Errorf("%s has %d snippets of Go, want one", document, len(snippets))
+		}
+		for _, snippet := range snippets {
+			snippet, _, _ = strings.Cut(snippet, "```")
+			if !strings.Contains(string(example), snippet) {
+				t.Errorf("%s shows what the example does not have:\n%s", document, snippet)
+			}
+		}
+	}
+}
