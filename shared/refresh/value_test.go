@@ -55,6 +55,39 @@ func TestFailureAnswersStaleAndPauses(t *testing.T) {
 	})
 }
 
+// TestOutageEnds with a load that succeeds, or says that the value is gone: from
+// then on the others wait for the next load again.
+func TestOutageEnds(t *testing.T) {
+	for name, gone := range map[string]bool{"by an answer": false, "by a refusal": true} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, r *rig) {
+				r.want(1, 1)
+				pass(life)
+				r.fails(errAway)
+				r.want(1, 1)
+				pass(pause)
+				if gone {
+					r.fails(errGone)
+					r.wantError(errGone, 1)
+				}
+				r.answers(2)
+				r.want(2, 1)
+				pass(life)
+				release := r.hangs(3)
+				get := func() (int, error) { return r.get(t.Context()) }
+				first, second := asks(get), asks(get)
+				waiting(t, second)
+				release()
+				for _, done := range []<-chan outcome{first, second} {
+					if o := <-done; o.value != 3 || o.err != nil {
+						t.Errorf("answered %+v", o)
+					}
+				}
+			})
+		})
+	}
+}
+
 // TestPauseCountsFromTheEnd of a load that failed: a load that hangs takes longer
 // than a pause.
 func TestPauseCountsFromTheEnd(t *testing.T) {
