@@ -177,7 +177,7 @@ func (v *Value[V]) failed(rules *Rules, n uint64, err error) (none V, _ error) {
 	now, latest := rules.Now(), n > v.kept
 	if meaning == Gone && latest {
 		v.known, v.kept = none, n
-		v.fresh, v.usable, v.retry = time.Time{}, time.Time{}, time.Time{}
+		v.fresh, v.usable = time.Time{}, time.Time{}
 	}
 	if meaning != Away || v.state(now) == Absent {
 		return none, err
