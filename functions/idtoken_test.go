@@ -1,12 +1,12 @@
 package functions_test
 
 import (
-	"maps"
+	"encoding/base64"
+	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
-
-	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack"
@@ -39,7 +39,6 @@ func TestForgedIDTokens(t *testing.T) {
 func forgeries(t *testing.T, w *world, ann user) map[string]string {
 	t.Helper()
 	idp := w.stack.IDP
-	claims := claimsOf(t, ann.token)
 	like := fakeidp.Claims{UserID: "ann", TenantID: ann.org}
 	issued := func(change func(*fakeidp.Claims)) string {
 		c := like
@@ -56,8 +55,8 @@ func forgeries(t *testing.T, w *world, ann user) map[string]string {
 	return map[string]string{
 		"another key":               stranger.IDToken(like),
 		"another key, our key's id": stranger.IDToken(foreign),
-		"alg none":                  forge(t, claims, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, idp.KeyID()),
-		"HS256 by the certificate":  forge(t, claims, jwt.SigningMethodHS256, idp.Certificate(), idp.KeyID()),
+		"alg none":                  fakeidp.Unsigned(ann.token, idp.KeyID()),
+		"HS256 by the certificate":  fakeidp.SignedBySecret(ann.token, idp.KeyID(), idp.Certificate()),
 		"no signature":              ann.token[:len(ann.token)-342],
 		"expired":                   issued(func(c *fakeidp.Claims) { c.IssuedAt, c.ExpiresAt = ago(2*time.Hour), ago(time.Second) }),
 		"issued in the future":      issued(func(c *fakeidp.Claims) { c.IssuedAt = ago(-10 * time.Minute) }),
@@ -71,34 +70,26 @@ func forgeries(t *testing.T, w *world, ann user) map[string]string {
 func ago(d time.Duration) time.Time { return time.Now().Add(-d) }
 
 // claimsOf reads a token without verifying it.
-func claimsOf(t *testing.T, token string) jwt.MapClaims {
+func claimsOf(t *testing.T, token string) map[string]any {
 	t.Helper()
-	claims := jwt.MapClaims{}
-	if _, _, err := jwt.NewParser().ParseUnverified(token, claims); err != nil {
-		t.Fatal(err)
-	}
-	return claims
-}
-
-func forge(t *testing.T, claims jwt.MapClaims, method jwt.SigningMethod, key any, kid string) string {
-	t.Helper()
-	token := jwt.NewWithClaims(method, maps.Clone(claims))
-	token.Header["kid"] = kid
-	forged, err := token.SignedString(key)
+	raw, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
 	if err != nil {
 		t.Fatal(err)
 	}
-	return forged
+	var claims map[string]any
+	if err := json.Unmarshal(raw, &claims); err != nil {
+		t.Fatal(err)
+	}
+	return claims
 }
 
 // TestWhoMayCallTheReaper: only the scheduler's own account.
 func TestWhoMayCallTheReaper(t *testing.T) {
 	onCommon(t, func(t *testing.T, w *world) {
 		good := claimsOf(t, w.stack.SchedulerToken())
-		audience, _ := good.GetAudience()
-		account, _ := good["email"].(string)
+		audience, account := good["aud"].(string), good["email"].(string)
 		signed := func(c fakeidp.SchedulerClaims) string {
-			c.Audience, c.Email = or(c.Audience, audience[0]), or(c.Email, account)
+			c.Audience, c.Email = or(c.Audience, audience), or(c.Email, account)
 			return w.stack.IDP.SchedulerToken(c)
 		}
 		for name, tt := range map[string]struct{ token, code string }{

@@ -50,7 +50,7 @@ type function struct {
 }
 
 func (f *function) acquire(ctx context.Context, c web.Call, in api.AcquireRequest) (web.Answer, error) {
-	bought, err := f.Entitlements.Entitlements(ctx, c.Caller)
+	bought, err := f.Entitlements.Get(ctx, c.Caller, record.Usual)
 	if err != nil {
 		return web.Answer{}, err
 	}

@@ -38,7 +38,7 @@ func New(opts web.Options, deps Deps) *web.App {
 type function struct{ Deps }
 
 func (f *function) heartbeat(ctx context.Context, c web.Call, _ api.HeartbeatRequest) (web.Answer, error) {
-	bought, err := f.Entitlements.Recent(ctx, c.Caller)
+	bought, err := f.Entitlements.Get(ctx, c.Caller, record.Hurried)
 	if err != nil {
 		return web.Answer{}, f.keep(ctx, c, err)
 	}
@@ -112,7 +112,7 @@ func (f *function) allowed(ctx context.Context, caller license.Caller, bought li
 	if lic, err := f.usable(bought, hold); err == nil {
 		return lic, nil
 	}
-	bought, err := f.Entitlements.Refresh(ctx, caller)
+	bought, err := f.Entitlements.Get(ctx, caller, record.Now)
 	if err != nil {
 		f.postpone(ctx, caller, hold)
 		return license.License{}, err

@@ -5,8 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
 )
@@ -82,15 +80,16 @@ func (r *run) shard(ctx context.Context, shard int, now time.Time) error {
 }
 
 func (r *run) visitAll(ctx context.Context, organizationIDs []string, now time.Time) {
-	var g errgroup.Group
-	g.SetLimit(parallel)
+	var visits sync.WaitGroup
+	room := make(chan struct{}, parallel)
 	for _, id := range organizationIDs {
-		g.Go(func() error {
+		room <- struct{}{}
+		visits.Go(func() {
+			defer func() { <-room }()
 			r.visit(ctx, id, now)
-			return nil
 		})
 	}
-	_ = g.Wait() // visits note their failures themselves
+	visits.Wait()
 }
 
 func (r *run) visit(ctx context.Context, organizationID string, now time.Time) {

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/coditect-ai/coditect-licenses/shared/refresh"
 )
 
 const (
@@ -41,26 +43,15 @@ type keyCache struct {
 	url    string
 	client *http.Client
 	check  func([]byte) error
-	now    func() time.Time
+	rules  refresh.Rules
+	keys   refresh.Value[[]byte]
 
-	// Fetches belong to the cache, not to the request that started them: their
-	// context ends with close.
+	// Fetches and connections belong to the cache, not to the request that
+	// started them: they end with close.
 	lifetime context.Context
 	stop     context.CancelFunc
+	mu       sync.Mutex // close comes before or after a start, never in between
 	work     sync.WaitGroup
-
-	mu     sync.Mutex
-	body   []byte
-	renew  time.Time // when to fetch again
-	usable time.Time // until when body may be used at all
-	flight *fetch    // the fetch under way, if any
-}
-
-// fetch is one attempt; body and err are set before done is closed.
-type fetch struct {
-	done chan struct{}
-	body []byte
-	err  error
 }
 
 func newKeyCache(url string, client *http.Client, check func([]byte) error, now func() time.Time) *keyCache {
@@ -68,10 +59,12 @@ func newKeyCache(url string, client *http.Client, check func([]byte) error, now 
 	// The keys are wherever the URL says, and nowhere else.
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	lifetime, stop := context.WithCancel(context.Background())
-	return &keyCache{url: url, client: &own, check: check, now: now, lifetime: lifetime, stop: stop}
+	// With old keys at hand only the request that asks for new ones waits.
+	rules := refresh.Rules{Now: now, Deadline: fetchTimeout, Stale: maxStale, Pause: retryAfter, Spare: true}
+	return &keyCache{url: url, client: &own, check: check, rules: rules, lifetime: lifetime, stop: stop}
 }
 
-// close ends fetches and connections and waits for their goroutines.
+// close ends fetches and connections and waits for them.
 func (k *keyCache) close() {
 	k.mu.Lock()
 	k.stop()
@@ -79,79 +72,37 @@ func (k *keyCache) close() {
 	k.work.Wait()
 }
 
-// get answers the key document: from memory while fresh, else by a fetch, else
-// the stale one. Whoever starts the fetch waits for it (at most fetchTimeout,
-// or until ctx ends); others wait only when there is nothing stale to use.
-func (k *keyCache) get(ctx context.Context) ([]byte, error) {
-	k.mu.Lock()
-	now, body := k.now(), k.body
-	if !now.Before(k.usable) {
-		body = nil
-	}
-	if body != nil && now.Before(k.renew) {
-		k.mu.Unlock()
-		return body, nil
-	}
-	started := k.start() //nolint:contextcheck // a fetch outlives who started it
-	flight := k.flight
-	k.mu.Unlock()
-	if body != nil && !started {
-		return body, nil
-	}
-	return flight.wait(ctx, body)
-}
-
-// wait answers what the fetch brings, or else stale when there is such.
-func (f *fetch) wait(ctx context.Context, stale []byte) ([]byte, error) {
-	var err error
-	select {
-	case <-f.done:
-		if err = f.err; err == nil {
-			return f.body, nil
-		}
-	case <-ctx.Done():
-		err = ctx.Err()
-	}
-	if stale != nil {
-		return stale, nil
-	}
-	return nil, fmt.Errorf("google's keys cannot be had: %w", err)
-}
-
-// start begins a fetch unless one is under way and reports whether it did. The
-// caller holds mu; flight is set afterwards.
-func (k *keyCache) start() bool {
-	if k.flight != nil {
-		return false
-	}
-	k.flight = &fetch{done: make(chan struct{})}
-	if k.lifetime.Err() != nil {
-		k.flight.err = errClosed
-		close(k.flight.done)
-		return true
-	}
-	flight := k.flight
-	k.work.Go(func() { k.run(flight) })
-	return true
-}
-
-// run performs the fetch and publishes its outcome.
-func (k *keyCache) run(f *fetch) {
-	ctx, cancel := context.WithTimeout(k.lifetime, fetchTimeout)
-	defer cancel()
-	body, fresh, err := k.download(ctx)
-
+// enter says that work begins, unless the cache is closed; work.Done ends it.
+func (k *keyCache) enter() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	now := k.now()
-	if err == nil {
-		k.body, k.renew, k.usable = body, now.Add(fresh), now.Add(fresh+maxStale)
-	} else {
-		k.renew = now.Add(retryAfter)
+	if k.lifetime.Err() != nil {
+		return errClosed
 	}
-	f.body, f.err = body, err
-	k.flight = nil
-	close(f.done)
+	k.work.Add(1)
+	return nil
+}
+
+// get answers the key document: from memory while fresh, else by a fetch, else
+// the stale one.
+func (k *keyCache) get(ctx context.Context) ([]byte, error) {
+	body, err := k.keys.Get(ctx, &k.rules, k.fetch)
+	if err != nil {
+		return nil, fmt.Errorf("google's keys cannot be had: %w", err)
+	}
+	return body, nil
+}
+
+// fetch downloads the document unless the cache is closed, or until it is.
+func (k *keyCache) fetch(ctx context.Context) ([]byte, time.Duration, error) {
+	if err := k.enter(); err != nil {
+		return nil, 0, err
+	}
+	defer k.work.Done()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(k.lifetime, cancel)()
+	return k.download(ctx)
 }
 
 // download fetches the document and answers it with its lifetime.
@@ -200,12 +151,13 @@ func (k *keyCache) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // dial is one end of a connection whose other end is this cache.
 func (k *keyCache) dial() (net.Conn, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.lifetime.Err() != nil {
-		return nil, errClosed
+	if err := k.enter(); err != nil {
+		return nil, err
 	}
 	ours, theirs := net.Pipe()
-	k.work.Go(func() { k.serve(ours) })
+	go func() {
+		defer k.work.Done()
+		k.serve(ours)
+	}()
 	return theirs, nil
 }

@@ -34,7 +34,7 @@ func TestCacheSharesOneLoad(t *testing.T) {
 		var failed atomic.Int64
 		for range callers {
 			wg.Go(func() {
-				got, err := rig.Entitlements(t.Context(), acme())
+				got, err := rig.Get(t.Context(), acme(), record.Usual)
 				if err != nil || got.Organization.MaxConcurrentSeats != 1 {
 					failed.Add(1)
 					return
@@ -61,9 +61,9 @@ func TestCacheSurvivesACanceledCaller(t *testing.T) {
 		_, release := rig.blocked()
 		ctx, cancel := context.WithCancel(t.Context())
 		first, second := make(chan error, 1), make(chan error, 1)
-		go func() { first <- errorOf(rig.Entitlements(ctx, acme())) }()
+		go func() { first <- errorOf(rig.Get(ctx, acme(), record.Usual)) }()
 		synctest.Wait()
-		go func() { second <- errorOf(rig.Entitlements(t.Context(), acme())) }()
+		go func() { second <- errorOf(rig.Get(t.Context(), acme(), record.Usual)) }()
 		synctest.Wait()
 		cancel()
 		var away *license.UnavailableError
@@ -85,7 +85,7 @@ func TestCacheLoadEndsByItself(t *testing.T) {
 			return &license.UnavailableError{Backend: "firestore", Err: ctx.Err()}
 		})
 		begun := time.Now() // the bubble's clock
-		if _, err := rig.Entitlements(t.Context(), acme()); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := rig.Get(t.Context(), acme(), record.Usual); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("error %v", err)
 		}
 		if took := time.Since(begun); took != 5*time.Second {
@@ -108,7 +108,7 @@ func TestCacheOutageCostsOneDeadline(t *testing.T) {
 		_, release := rig.blocked()
 		retry := make(chan license.Entitlements, 1)
 		go func() {
-			got, err := rig.Entitlements(t.Context(), acme())
+			got, err := rig.Get(t.Context(), acme(), record.Usual)
 			if err != nil {
 				t.Error(err)
 			}
@@ -136,7 +136,7 @@ func TestCacheGivingUpAnswersStale(t *testing.T) {
 		_, release := rig.blocked()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		got, err := rig.Entitlements(ctx, acme())
+		got, err := rig.Get(ctx, acme(), record.Usual)
 		if err != nil || got.Organization.MaxConcurrentSeats != 1 {
 			t.Errorf("answered %+v, %v", got.Organization, err)
 		}
@@ -160,7 +160,7 @@ func TestCacheForgetDuringALoad(t *testing.T) {
 		rig.Cache = record.NewCache(slow, ttl, func() time.Time { return time.Unix(0, rig.now.Load()) })
 		before := make(chan license.Entitlements, 1)
 		go func() {
-			got, err := rig.Entitlements(t.Context(), acme())
+			got, err := rig.Get(t.Context(), acme(), record.Usual)
 			if err != nil {
 				t.Error(err)
 			}
@@ -184,7 +184,7 @@ func TestCacheForgetLeavesNoOldLoad(t *testing.T) {
 		rig := newCacheRig(t)
 		_, release := rig.blocked()
 		done := make(chan error, 1)
-		go func() { done <- errorOf(rig.Entitlements(t.Context(), acme())) }()
+		go func() { done <- errorOf(rig.Get(t.Context(), acme(), record.Usual)) }()
 		synctest.Wait()
 		rig.Forget("acme")
 		release()

@@ -28,7 +28,7 @@ func TestNobodyWaitsForAHangingStore(t *testing.T) {
 		cache := record.NewCache(faulty, 30*time.Second, time.Now)
 		ask := func() (took time.Duration, err error) {
 			start := time.Now()
-			e, err := cache.Recent(t.Context(), acme())
+			e, err := cache.Get(t.Context(), acme(), record.Hurried)
 			if err == nil && e.Organization.MaxConcurrentSeats != 7 {
 				t.Errorf("answered %+v", e)
 			}
@@ -50,4 +50,32 @@ func TestNobodyWaitsForAHangingStore(t *testing.T) {
 			t.Errorf("%v after %s, want the failure at the deadline", err, took)
 		}
 	})
+}
+
+// TestFreshnessIsPatience: with a stale entry and a store that hangs, who grants
+// something waits for the load to fail, who must go on for half a second, and who
+// refuses somebody is told that the store cannot be asked.
+func TestFreshnessIsPatience(t *testing.T) {
+	for freshness, want := range map[record.Freshness]struct {
+		took time.Duration
+		ok   bool
+	}{
+		record.Usual: {5 * time.Second, true}, record.Hurried: {500 * time.Millisecond, true}, record.Now: {5 * time.Second, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			rig := newCacheRig(t)
+			rig.want(1, 1)
+			rig.pass(ttl)
+			rig.failWith(func(ctx context.Context) error {
+				<-ctx.Done()
+				return recordtest.Outage(nil)
+			})
+			began := time.Now() // the bubble's clock
+			got, err := rig.Get(t.Context(), acme(), freshness)
+			if took := time.Since(began); took != want.took || (err == nil) != want.ok || want.ok && got.Organization.MaxConcurrentSeats != 1 {
+				t.Errorf("freshness %d: %+v, %v after %v", freshness, got.Organization, err, took)
+			}
+			<-time.After(5 * time.Second) // the load ends by itself
+		})
+	}
 }

@@ -29,25 +29,25 @@ func TestRefreshReadsNow(t *testing.T) {
 		return e.Organization.MaxConcurrentSeats
 	}
 	put(1)
-	if n := seats(cache.Entitlements(t.Context(), acme())); n != 1 {
+	if n := seats(cache.Get(t.Context(), acme(), record.Usual)); n != 1 {
 		t.Fatalf("read %d", n)
 	}
 	put(2)
-	if n := seats(cache.Entitlements(t.Context(), acme())); n != 1 {
+	if n := seats(cache.Get(t.Context(), acme(), record.Usual)); n != 1 {
 		t.Errorf("%d: not cached", n)
 	}
-	if n := seats(cache.Refresh(t.Context(), acme())); n != 2 {
+	if n := seats(cache.Get(t.Context(), acme(), record.Now)); n != 2 {
 		t.Errorf("refreshed to %d", n)
 	}
-	if n := seats(cache.Entitlements(t.Context(), acme())); n != 2 {
+	if n := seats(cache.Get(t.Context(), acme(), record.Usual)); n != 2 {
 		t.Errorf("the refresh was not kept: %d", n)
 	}
 	faulty.Before = func(context.Context, string) error { return recordtest.Outage(nil) }
 	var away *license.UnavailableError
-	if _, err := cache.Refresh(t.Context(), acme()); !errors.As(err, &away) {
+	if _, err := cache.Get(t.Context(), acme(), record.Now); !errors.As(err, &away) {
 		t.Errorf("refresh during an outage: %v", err)
 	}
-	if n := seats(cache.Entitlements(t.Context(), acme())); n != 2 {
+	if n := seats(cache.Get(t.Context(), acme(), record.Usual)); n != 2 {
 		t.Errorf("a failed refresh dropped what was cached: %d", n)
 	}
 }
@@ -67,7 +67,7 @@ func TestUnusableLicensesAreLeftOut(t *testing.T) {
 		}
 	}
 	for _, ttl := range []time.Duration{0, time.Hour} {
-		e, err := record.NewCache(memory, ttl, time.Now).Entitlements(t.Context(), acme())
+		e, err := record.NewCache(memory, ttl, time.Now).Get(t.Context(), acme(), record.Usual)
 		if err != nil || len(e.Licenses) != 1 || e.Licenses[0].ID != "good" {
 			t.Errorf("life %v: %v, %v", ttl, e.Licenses, err)
 		}

@@ -61,7 +61,7 @@ func (rig *cacheRig) outage() {
 // of loads since the last check.
 func (rig *cacheRig) want(seats int, loads int64) {
 	rig.t.Helper()
-	got, err := rig.Entitlements(rig.t.Context(), acme())
+	got, err := rig.Get(rig.t.Context(), acme(), record.Usual)
 	if err != nil || got.Organization.MaxConcurrentSeats != seats {
 		rig.t.Fatalf("answered %d seats (%v), want %d", got.Organization.MaxConcurrentSeats, err, seats)
 	}
@@ -70,7 +70,7 @@ func (rig *cacheRig) want(seats int, loads int64) {
 
 func (rig *cacheRig) wantError(want error, loads int64) {
 	rig.t.Helper()
-	if _, err := rig.Entitlements(rig.t.Context(), acme()); !errors.Is(err, want) {
+	if _, err := rig.Get(rig.t.Context(), acme(), record.Usual); !errors.Is(err, want) {
 		rig.t.Fatalf("error %v, want %v", err, want)
 	}
 	rig.wantLoads(loads)
@@ -79,7 +79,7 @@ func (rig *cacheRig) wantError(want error, loads int64) {
 func (rig *cacheRig) wantUnavailable(loads int64) {
 	rig.t.Helper()
 	var away *license.UnavailableError
-	if _, err := rig.Entitlements(rig.t.Context(), acme()); !errors.As(err, &away) {
+	if _, err := rig.Get(rig.t.Context(), acme(), record.Usual); !errors.As(err, &away) {
 		rig.t.Fatalf("error %v, want unavailable", err)
 	}
 	rig.wantLoads(loads)
@@ -128,7 +128,7 @@ func TestCacheLongerThanStale(t *testing.T) {
 func TestCacheKeepsOrganizationsApart(t *testing.T) {
 	rig := newCacheRig(t)
 	rig.want(1, 1)
-	if _, err := rig.Entitlements(t.Context(), license.ServiceCaller("globex")); !errors.Is(err, license.ErrOrganizationNotFound) {
+	if _, err := rig.Get(t.Context(), license.ServiceCaller("globex"), record.Usual); !errors.Is(err, license.ErrOrganizationNotFound) {
 		t.Errorf("another organization: %v", err)
 	}
 }
@@ -136,7 +136,7 @@ func TestCacheKeepsOrganizationsApart(t *testing.T) {
 func TestCacheAnswersCopies(t *testing.T) {
 	rig := newCacheRig(t)
 	for range 3 { // the loader's own answer, and those from the cache
-		got, err := rig.Entitlements(t.Context(), acme())
+		got, err := rig.Get(t.Context(), acme(), record.Usual)
 		must(t, err)
 		if got.Licenses[0].ID != "l" || got.Licenses[0].Entitlements[0] != "export" {
 			t.Fatalf("corrupted: %+v", got)
@@ -226,7 +226,7 @@ func TestCacheIsBounded(t *testing.T) {
 	for i := range record.CachedOrganizations {
 		org := license.ServiceCaller(fmt.Sprintf("org-%d", i))
 		must(t, rig.record.PutOrganization(t.Context(), org, license.Organization{}))
-		must(t, errorOf(rig.Entitlements(t.Context(), org)))
+		must(t, errorOf(rig.Get(t.Context(), org, record.Usual)))
 	}
 	rig.wantLoads(record.CachedOrganizations)
 	rig.want(1, 1) // the longest unused one had to go

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -231,6 +232,45 @@ func TestUnavailableIsRetriedAFewTimes(t *testing.T) {
 		if calls := b.kms.TotalCalls(); calls != 1 {
 			t.Errorf("%v: %d calls", code, calls)
 		}
+	}
+}
+
+// TestEachCallIsRetriedAFewTimes: the list, the public key, the signature. A call
+// that is served in the end is a success.
+func TestEachCallIsRetriedAFewTimes(t *testing.T) {
+	for _, method := range []string{fakekms.MethodList, fakekms.MethodPublicKey, fakekms.MethodSign} {
+		for refusals := range int64(4) {
+			b := newBench(t)
+			var asked atomic.Int64
+			b.kms.SetBefore(func(_ context.Context, called string) error {
+				if called == method && asked.Add(1) <= refusals {
+					return status.Error(codes.Unavailable, "later")
+				}
+				return nil
+			})
+			_, err := b.Issue(t.Context(), b.claims())
+			if calls := b.kms.Calls(method); int64(calls) != min(refusals+1, 3) || (err == nil) != (refusals < 3) {
+				t.Errorf("%s refused %d times: %d calls, %v", method, refusals, calls, err)
+			}
+		}
+	}
+}
+
+// TestCallerWhoLeavesIsNotRetriedFor: KMS refuses, and the caller goes away.
+func TestCallerWhoLeavesIsNotRetriedFor(t *testing.T) {
+	b := newBench(t)
+	b.issue(t)
+	b.kms.ResetCalls()
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	b.kms.SetBefore(func(context.Context, string) error {
+		leave()
+		return status.Error(codes.Unavailable, "later")
+	})
+	_, err := b.Issue(ctx, b.claims())
+	wantUnavailable(t, err)
+	if calls := b.kms.TotalCalls(); calls != 1 || !errors.Is(err, context.Canceled) {
+		t.Errorf("%d calls, %v", calls, err)
 	}
 }
 

@@ -9,14 +9,14 @@ import (
 	"log/slog"
 	"math"
 	"strings"
-	"sync"
 	"time"
 
 	kms "cloud.google.com/go/kms/apiv1"
 	"cloud.google.com/go/kms/apiv1/kmspb"
 	"github.com/go-jose/go-jose/v4"
-	"golang.org/x/sync/singleflight"
 	"google.golang.org/api/iterator"
+
+	"github.com/coditect-ai/coditect-licenses/shared/refresh"
 )
 
 const (
@@ -38,11 +38,7 @@ type keySet struct {
 	delay  time.Duration
 	log    *slog.Logger
 	now    func() time.Time
-	flight singleflight.Group
-
-	mu         sync.Mutex
-	snapshot   *snapshot
-	freshUntil time.Time
+	read   refresh.Value[*snapshot]
 }
 
 // snapshot is one consistent reading of the key; it never changes.
@@ -59,69 +55,39 @@ type snapshot struct {
 // KMS does not answer: a verifier is better served by yesterday's keys than by none.
 // It fails only if KMS never answered this process.
 func (k *keySet) current(ctx context.Context) (*snapshot, error) {
-	if s, fresh := k.known(); fresh {
-		return s, nil
-	}
-	loaded := k.flight.DoChan("", func() (any, error) {
-		// A flight may have landed between our look and our start.
-		if s, fresh := k.known(); fresh {
-			return s, nil
-		}
-		return k.reload(ctx)
-	})
-	select {
-	case r := <-loaded:
-		if r.Err != nil {
-			return nil, r.Err
-		}
-		return r.Val.(*snapshot), nil //nolint:errcheck // what the flight answers
-	case <-ctx.Done():
-		if s, _ := k.known(); s != nil {
-			return s, nil
-		}
-		return nil, unavailable(ctx.Err())
-	}
+	s, err := k.read.Get(ctx, k.rules(), k.reload)
+	return s, unavailable(err)
 }
 
 // renewed is current, but not from the cache if what is cached is still seen:
 // for a caller that has just learned that seen is out of date.
 func (k *keySet) renewed(ctx context.Context, seen *snapshot) (*snapshot, error) {
-	k.mu.Lock()
-	if k.snapshot == seen {
-		k.freshUntil = time.Time{}
-	}
-	k.mu.Unlock()
+	k.read.Expire(func(known *snapshot) bool { return known == seen })
 	return k.current(ctx)
 }
 
 // known returns the cached snapshot, nil if there is none, and whether it may
 // be used without asking KMS.
 func (k *keySet) known() (s *snapshot, fresh bool) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.snapshot, k.snapshot != nil && k.now().Before(k.freshUntil)
+	s, state := k.read.Peek(k.now())
+	return s, state == refresh.Fresh
 }
 
-// reload reads the key anew and falls back to what is known. It gets half of
-// the time a caller has, so that the caller can still sign with what it gets.
-func (k *keySet) reload(ctx context.Context) (*snapshot, error) {
-	ctx, cancel := detached(ctx, k.limit/2)
-	defer cancel()
+// rules give a reading half of the time a caller has, so that the caller can
+// still sign with what it gets.
+func (k *keySet) rules() *refresh.Rules {
+	return &refresh.Rules{Now: k.now, Deadline: k.limit / 2, Stale: refresh.Forever, Pause: failedReloadPause}
+}
+
+// reload reads the key anew.
+func (k *keySet) reload(ctx context.Context) (*snapshot, time.Duration, error) {
 	previous, _ := k.known()
 	loaded, err := k.load(ctx, previous)
-	life := KeySetLife
 	if err != nil {
-		if previous == nil {
-			return nil, unavailable(err)
-		}
-		loaded, life = previous, failedReloadPause
-	} else {
-		k.tellAge(ctx, loaded)
+		return nil, 0, err
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.snapshot, k.freshUntil = loaded, k.now().Add(life)
-	return loaded, nil
+	k.tellAge(ctx, loaded)
+	return loaded, KeySetLife, nil
 }
 
 // tellAge logs how old the signing version is, at most once per [KeySetLife]: a
@@ -164,20 +130,35 @@ func (k *keySet) load(ctx context.Context, previous *snapshot) (*snapshot, error
 // list reads all versions, whatever their state. It does not let KMS filter:
 // a key gathers a few versions a year, and what is usable has one definition.
 func (k *keySet) list(ctx context.Context) ([]Version, error) {
-	var out []Version
-	versions := k.client.ListCryptoKeyVersions(ctx, &kmspb.ListCryptoKeyVersionsRequest{Parent: k.key}, fewRetries())
-	for {
-		v, err := versions.Next()
-		if errors.Is(err, iterator.Done) {
-			return out, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("list key versions: %w", err)
-		}
+	listed, err := retried(ctx, func() ([]*kmspb.CryptoKeyVersion, error) {
+		request := &kmspb.ListCryptoKeyVersionsRequest{Parent: k.key}
+		return collect(k.client.ListCryptoKeyVersions(ctx, request).Next)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list key versions: %w", err)
+	}
+	out := make([]Version, len(listed))
+	for i, v := range listed {
 		if !strings.HasPrefix(v.GetName(), k.key+"/cryptoKeyVersions/") {
 			return nil, damaged("the list names a version of another key")
 		}
-		out = append(out, versionOf(v))
+		out[i] = versionOf(v)
+	}
+	return out, nil
+}
+
+// collect reads an iterator to its end.
+func collect[T any](next func() (T, error)) ([]T, error) {
+	var all []T
+	for {
+		one, err := next()
+		if errors.Is(err, iterator.Done) {
+			return all, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one)
 	}
 }
 

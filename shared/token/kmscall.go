@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"math/rand/v2"
 	"time"
 
-	"github.com/googleapis/gax-go/v2"
+	kms "cloud.google.com/go/kms/apiv1"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/wrapperspb"
@@ -19,6 +20,9 @@ import (
 // library's default goes on until the deadline, which turns an outage of KMS into
 // a pile of waiting requests here.
 const maxRetries = 2
+
+// firstPause bounds the pause before the first retry; each further bound doubles.
+const firstPause = 50 * time.Millisecond
 
 // errIntegrity marks answers of KMS that were damaged on the way or are not the
 // answer to what was asked
@@ -58,30 +62,39 @@ func unavailable(err error) error {
 	return &license.UnavailableError{Backend: "kms", Err: err}
 }
 
-// fewRetries replaces the client library's retry policy for one call.
-func fewRetries() gax.CallOption {
-	return gax.WithRetry(func() gax.Retryer {
-		return &limitedRetryer{
-			left:    maxRetries,
-			backoff: gax.Backoff{Initial: 50 * time.Millisecond, Max: 500 * time.Millisecond, Multiplier: 2},
+// withoutRetries switches off the client library's own retries for the calls of
+// this package. It changes the client, so it is for the start, before any call.
+func withoutRetries(client *kms.KeyManagementClient) {
+	options := client.CallOptions
+	options.ListCryptoKeyVersions, options.GetPublicKey, options.AsymmetricSign = nil, nil, nil
+}
+
+// retried makes a call, and up to [maxRetries] times again after UNAVAILABLE, the
+// one code that says the call was not served. The pauses are random, so that the
+// callers of an outage do not come back together.
+func retried[T any](ctx context.Context, call func() (T, error)) (T, error) {
+	for retry := range maxRetries {
+		answer, err := call()
+		if status.Code(err) != codes.Unavailable {
+			return answer, err
 		}
-	})
-}
-
-// limitedRetryer retries UNAVAILABLE, the one code that says the call was not
-// served, up to a number of times. One is made for each call.
-type limitedRetryer struct {
-	left    int
-	backoff gax.Backoff
-}
-
-// Retry implements [gax.Retryer].
-func (r *limitedRetryer) Retry(err error) (time.Duration, bool) {
-	if r.left == 0 || status.Code(err) != codes.Unavailable {
-		return 0, false
+		if !paused(ctx, rand.N(firstPause<<retry)) { //nolint:gosec // jitter
+			return answer, errors.Join(err, ctx.Err())
+		}
 	}
-	r.left--
-	return r.backoff.Pause(), true
+	return call()
+}
+
+// paused reports whether the pause passed before ctx ended.
+func paused(ctx context.Context, pause time.Duration) bool {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // versionRefused reports whether KMS answered that the version itself cannot be
@@ -89,10 +102,4 @@ func (r *limitedRetryer) Retry(err error) (time.Duration, bool) {
 func versionRefused(err error) bool {
 	code := status.Code(err)
 	return code == codes.FailedPrecondition || code == codes.NotFound
-}
-
-// detached is for work that many callers wait for: the one that started it cannot
-// cut it short by going away. Values of ctx, such as its trace, are kept.
-func detached(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), limit)
 }

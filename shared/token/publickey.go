@@ -18,7 +18,9 @@ const modulusBits = 4096
 // one asked for, undamaged.
 func fetchPublicKey(ctx context.Context, client *kms.KeyManagementClient, v Version) (*rsa.PublicKey, error) {
 	return twice(func() (*rsa.PublicKey, error) {
-		answer, err := client.GetPublicKey(ctx, &kmspb.GetPublicKeyRequest{Name: v.Name}, fewRetries())
+		answer, err := retried(ctx, func() (*kmspb.PublicKey, error) {
+			return client.GetPublicKey(ctx, &kmspb.GetPublicKeyRequest{Name: v.Name})
+		})
 		if err != nil {
 			return nil, err
 		}

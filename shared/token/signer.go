@@ -22,8 +22,12 @@ type Signer struct {
 	client *kms.KeyManagementClient
 }
 
-// NewSigner returns a signer over client, which stays the caller's to close.
-func NewSigner(client *kms.KeyManagementClient) *Signer { return &Signer{client: client} }
+// NewSigner returns a signer over client, which stays the caller's to close. It
+// switches off the client's own retries, so it is for the start, before any call.
+func NewSigner(client *kms.KeyManagementClient) *Signer {
+	withoutRetries(client)
+	return &Signer{client: client}
+}
 
 // Sign returns payload as a compact JWS (RS256, kid, typ) signed by version v,
 // whose public key is public. One KMS call; a second one if the first answer
@@ -73,11 +77,13 @@ func (k *remoteKey) SignPayload(payload []byte, _ jose.SignatureAlgorithm) ([]by
 
 // sign asks KMS for one signature and checks all that can be checked about it.
 func (k *remoteKey) sign(digest []byte) ([]byte, error) {
-	answer, err := k.client.AsymmetricSign(k.ctx, &kmspb.AsymmetricSignRequest{
-		Name:         k.version.Name,
-		Digest:       &kmspb.Digest{Digest: &kmspb.Digest_Sha256{Sha256: digest}},
-		DigestCrc32C: wrapperspb.Int64(checksum(digest)),
-	}, fewRetries())
+	answer, err := retried(k.ctx, func() (*kmspb.AsymmetricSignResponse, error) {
+		return k.client.AsymmetricSign(k.ctx, &kmspb.AsymmetricSignRequest{
+			Name:         k.version.Name,
+			Digest:       &kmspb.Digest{Digest: &kmspb.Digest_Sha256{Sha256: digest}},
+			DigestCrc32C: wrapperspb.Int64(checksum(digest)),
+		})
+	})
 	if err != nil {
 		return nil, err
 	}

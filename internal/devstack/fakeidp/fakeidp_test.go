@@ -3,7 +3,10 @@ package fakeidp_test
 import (
 	"bytes"
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -15,7 +18,6 @@ import (
 	"time"
 
 	"cloud.google.com/go/auth/credentials/idtoken"
-	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakeidp"
 )
@@ -78,7 +80,35 @@ func certificates(t *testing.T, idp *fakeidp.IDP) map[string]*x509.Certificate {
 	return parsed
 }
 
-// An ID token verifies with an independent library against what is published.
+// opened is a token's header and claims, whose signature is the published key's
+// by the standard library alone.
+func opened(t *testing.T, idp *fakeidp.IDP, token string) (header, claims map[string]any) {
+	t.Helper()
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		t.Fatalf("%d parts", len(parts))
+	}
+	decoded := make([][]byte, len(parts))
+	for i, part := range parts {
+		var err error
+		if decoded[i], err = base64.RawURLEncoding.DecodeString(part); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(json.Unmarshal(decoded[0], &header), json.Unmarshal(decoded[1], &claims)); err != nil {
+		t.Fatal(err)
+	}
+	certificate := certificates(t, idp)[header["kid"].(string)]
+	if header["alg"] != "RS256" || certificate == nil {
+		t.Fatalf("header is %v", header)
+	}
+	if err := certificate.CheckSignature(x509.SHA256WithRSA, []byte(parts[0]+"."+parts[1]), decoded[2]); err != nil {
+		t.Fatal(err)
+	}
+	return header, claims
+}
+
+// An ID token verifies against what is published.
 func TestIDToken(t *testing.T) {
 	idp := newIDP(t)
 	now := time.Now().Truncate(time.Second)
@@ -87,17 +117,12 @@ func TestIDToken(t *testing.T) {
 		IssuedAt: now, ExpiresAt: now.Add(time.Minute),
 		Override: map[string]any{"extra": 7, "user_id": nil}, Header: map[string]any{"typ": nil},
 	})
-	keys := certificates(t, idp)
-	token, err := jwt.Parse(text, func(t *jwt.Token) (any, error) { return keys[t.Header["kid"].(string)].PublicKey, nil },
-		jwt.WithValidMethods([]string{"RS256"}), jwt.WithAudience("demo"), jwt.WithIssuer("https://securetoken.google.com/demo"))
-	if err != nil {
-		t.Fatal(err)
+	header, claims := opened(t, idp, text)
+	if _, typed := header["typ"]; typed || header["kid"] != idp.KeyID() {
+		t.Errorf("header is %v", header)
 	}
-	if _, typed := token.Header["typ"]; typed || token.Header["kid"] != idp.KeyID() {
-		t.Errorf("header is %v", token.Header)
-	}
-	claims := token.Claims.(jwt.MapClaims)
 	for name, want := range map[string]any{
+		"aud": "demo", "iss": "https://securetoken.google.com/demo",
 		"sub": "u-1", "tenant_id": "acme", "email": "a@acme.example", "role": "admin", "extra": 7.0, "user_id": nil,
 		"iat": float64(now.Unix()), "auth_time": float64(now.Unix()), "exp": float64(now.Add(time.Minute).Unix()),
 	} {
@@ -111,9 +136,10 @@ func TestIDToken(t *testing.T) {
 }
 
 func TestIDTokenLeavesOutWhatIsEmpty(t *testing.T) {
-	claims := jwt.MapClaims{}
-	if _, _, err := jwt.NewParser().ParseUnverified(newIDP(t).IDToken(fakeidp.Claims{UserID: "u-1"}), claims); err != nil {
-		t.Fatal(err)
+	idp := newIDP(t)
+	header, claims := opened(t, idp, idp.IDToken(fakeidp.Claims{UserID: "u-1"}))
+	if header["typ"] != "JWT" {
+		t.Errorf("header is %v", header)
 	}
 	for _, name := range []string{"tenant_id", "email", "role"} {
 		if v, present := claims[name]; present {
@@ -122,6 +148,29 @@ func TestIDTokenLeavesOutWhatIsEmpty(t *testing.T) {
 	}
 	if exp, iat := claims["exp"].(float64), claims["iat"].(float64); exp-iat != 3600 {
 		t.Errorf("the token lives %v s, want an hour", exp-iat)
+	}
+}
+
+// The forgeries say what a genuine token says, with a header of their own.
+func TestForgeries(t *testing.T) {
+	genuine := newIDP(t).IDToken(fakeidp.Claims{UserID: "u-1"})
+	claims := strings.Split(genuine, ".")[1]
+	none := strings.Split(fakeidp.Unsigned(genuine, "k"), ".")
+	if len(none) != 3 || none[1] != claims || none[2] != "" {
+		t.Errorf("unsigned: %v", none)
+	}
+	// RFC 7515 section 5.1, over the claims of the genuine token.
+	signed := strings.Split(fakeidp.SignedBySecret(genuine, "k", []byte("secret")), ".")
+	mac := hmac.New(sha256.New, []byte("secret"))
+	_, _ = mac.Write([]byte(signed[0] + "." + claims))
+	if len(signed) != 3 || signed[1] != claims || signed[2] != base64.RawURLEncoding.EncodeToString(mac.Sum(nil)) {
+		t.Errorf("signed by a secret: %v", signed)
+	}
+	for algorithm, header := range map[string]string{"none": none[0], "HS256": signed[0]} {
+		text, err := base64.RawURLEncoding.DecodeString(header)
+		if err != nil || string(text) != `{"alg":"`+algorithm+`","kid":"k","typ":"JWT"}` {
+			t.Errorf("%s: header %s, %v", algorithm, text, err)
+		}
 	}
 }
 

@@ -1,11 +1,16 @@
 package fakeidp
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
+	"github.com/go-jose/go-jose/v4"
 )
 
 // tokenLifetime is that of Google's tokens.
@@ -37,7 +42,7 @@ func (i *IDP) IDToken(c Claims) string {
 	issued, expires := i.times(c.IssuedAt, c.ExpiresAt)
 	firebase := map[string]any{"sign_in_provider": "password", "identities": map[string]any{}}
 	set(firebase, "tenant", c.FirebaseTenant)
-	claims := jwt.MapClaims{
+	claims := map[string]any{
 		"iss": "https://securetoken.google.com/" + i.project, "aud": i.project, "sub": c.UserID, "user_id": c.UserID,
 		"auth_time": issued, "iat": issued, "exp": expires, "firebase": firebase,
 	}
@@ -65,7 +70,7 @@ type SchedulerClaims struct {
 // SchedulerToken signs an OIDC token. It panics if an override is not JSON.
 func (i *IDP) SchedulerToken(c SchedulerClaims) string {
 	issued, expires := i.times(c.IssuedAt, c.ExpiresAt)
-	claims := jwt.MapClaims{
+	claims := map[string]any{
 		"iss": "https://accounts.google.com", "aud": c.Audience, "azp": "100000000000000000001", "sub": "100000000000000000001",
 		"email": c.Email, "email_verified": true, "iat": issued, "exp": expires,
 	}
@@ -99,17 +104,57 @@ func (i *IDP) times(issued, expires time.Time) (iat, exp int64) {
 	return issued.Unix(), expires.Unix()
 }
 
-// sign makes an RS256 JWS over claims as changed by overrides.
-func (k key) sign(claims jwt.MapClaims, override, header map[string]any) string {
-	token := jwt.NewWithClaims(jwt.SigningMethodRS256, claims)
-	token.Header["kid"] = k.id
+// sign makes an RS256 JWS over claims, with both as changed by overrides. What
+// the header says of the algorithm can be changed, but not left out.
+func (k key) sign(claims, override, header map[string]any) string {
 	replace(claims, override)
-	replace(token.Header, header)
-	signed, err := token.SignedString(k.private)
+	members := map[string]any{"typ": "JWT", "kid": k.id}
+	replace(members, header)
+	var options jose.SignerOptions
+	for name, v := range members {
+		options.WithHeader(jose.HeaderKey(name), v)
+	}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: k.private}, &options)
 	if err != nil {
 		panic(fmt.Sprintf("fakeidp: %v", err))
 	}
-	return signed
+	signed, err := signer.Sign(encode(claims))
+	if err != nil {
+		panic(fmt.Sprintf("fakeidp: %v", err))
+	}
+	compact, err := signed.CompactSerialize()
+	if err != nil {
+		panic(fmt.Sprintf("fakeidp: %v", err))
+	}
+	return compact
+}
+
+// Unsigned is a token with the claims of a genuine one, algorithm none and no
+// signature: what an attacker tries first.
+func Unsigned(genuine, keyID string) string { return withHeader(genuine, "none", keyID) + "." }
+
+// SignedBySecret is a token with the claims of a genuine one, signed by HS256:
+// an attacker's secret would be the public certificate.
+func SignedBySecret(genuine, keyID string, secret []byte) string {
+	input := withHeader(genuine, "HS256", keyID)
+	mac := hmac.New(sha256.New, secret)
+	_, _ = mac.Write([]byte(input))
+	return input + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// withHeader is the signing input of a token with other header and same claims.
+func withHeader(genuine, algorithm, keyID string) string {
+	claims := strings.Split(genuine, ".")[1]
+	header := encode(map[string]any{"alg": algorithm, "kid": keyID, "typ": "JWT"})
+	return base64.RawURLEncoding.EncodeToString(header) + "." + claims
+}
+
+func encode(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("fakeidp: %v", err))
+	}
+	return b
 }
 
 func replace(m, changes map[string]any) {
