@@ -13,10 +13,10 @@ import (
 
 	"github.com/google/uuid"
 	lru "github.com/hashicorp/golang-lru/v2"
-	"golang.org/x/sync/singleflight"
 
 	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
+	"github.com/coditect-ai/coditect-licenses/shared/refresh"
 )
 
 // Step names a boundary of the protocol: a point at which a process may die, or
@@ -81,7 +81,7 @@ type Protocol struct {
 	// recorded are sessions this instance knows to be in the record, and in
 	// which epoch: a rebuild may bring back one whose record has ended since.
 	recorded *lru.Cache[string, int64]
-	rebuilds singleflight.Group
+	rebuilds refresh.Flight[string, struct{}]
 	// attempts are the grants at work.
 	attempts attempts
 }

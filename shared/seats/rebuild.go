@@ -9,6 +9,7 @@ import (
 
 	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/refresh"
 	"github.com/google/uuid"
 )
 
@@ -30,17 +31,13 @@ func (p *Protocol) rebuilt(ctx context.Context, caller license.Caller, err error
 // its own, the others wait as long as theirs allow.
 func (p *Protocol) rebuild(ctx context.Context, caller license.Caller, nonce string) error {
 	org := caller.OrganizationID
-	done := p.rebuilds.DoChan(org+"\x00"+nonce, func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.opts.RebuildDeadline)
-		defer cancel()
-		return nil, p.reloadAlone(ctx, license.ServiceCaller(org), nonce)
+	_, err := p.rebuilds.Do(ctx, org+"\x00"+nonce, p.opts.RebuildDeadline, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, p.reloadAlone(ctx, license.ServiceCaller(org), nonce)
 	})
-	select {
-	case <-ctx.Done():
-		return &license.UnavailableError{Backend: "seats", Err: ctx.Err()}
-	case result := <-done:
-		return result.Err
+	if errors.Is(err, refresh.ErrLeft) {
+		return &license.UnavailableError{Backend: "seats", Err: err}
 	}
+	return err
 }
 
 // The waits of a process that leaves a rebuild to another: short while the
