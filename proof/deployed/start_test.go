@@ -108,14 +108,13 @@ func TestLenientConfiguration(t *testing.T) {
 		{"own CA on one line", "Acquire", []string{"REDIS_ADDR=127.0.0.1:" + port, "REDIS_TLS=true", "REDIS_CA_PEM=" + strings.ReplaceAll(pem, "\n", `\n`)}},
 		{"a cluster by one address", "Acquire", []string{"REDIS_ADDR=" + servers.RedisCluster(t)[1], "REDIS_CLUSTER=true"}},
 	} {
+		t.Log(tt.name)
 		organization := "acme-" + strconv.Itoa(i)
 		c.organization(organization, 1)
-		t.Run(tt.name, func(t *testing.T) {
-			p := c.start(tt.target, append(tt.changes, patient()...)...)
-			ann := c.user(t, "ann", organization)
-			read[api.Health](t, ann.call(p, http.MethodGet, api.PathReady, ""), http.StatusOK)
-			ann.session(ann.acquire(p, "hardware-of-ann"), http.StatusCreated)
-		})
+		p := c.start(tt.target, append(tt.changes, patient()...)...)
+		ann := c.user(t, "ann", organization)
+		read[api.Health](t, ann.call(p, http.MethodGet, api.PathReady, ""), http.StatusOK)
+		ann.session(ann.acquire(p, "hardware-of-ann"), http.StatusCreated)
 	}
 }
 

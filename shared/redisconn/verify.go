@@ -47,20 +47,17 @@ func Verify(ctx context.Context, client redis.UniversalClient) error {
 
 // verifyAlone asks a server that is used as the only one.
 func verifyAlone(ctx context.Context, client redis.UniversalClient) error {
-	var memory, cluster *redis.StringCmd
-	_, _ = client.Pipelined(ctx, func(p redis.Pipeliner) error { // each command has its own error
-		memory, cluster = p.Info(ctx, "memory"), p.ClusterInfo(ctx)
-		return nil
-	})
-	if err := memory.Err(); err != nil {
+	info, err := client.Info(ctx, "memory").Result()
+	if err != nil {
 		return judged(err)
 	}
-	if err := verifyMemory(memory.Val()); err != nil {
+	if err := verifyMemory(info); err != nil {
 		return err
 	}
 	// An error is the usual answer: there is no cluster. One node that has all slots
 	// sends nobody elsewhere.
-	if size := field(cluster.Val(), "cluster_size"); cluster.Err() == nil && size != "" && size != "1" {
+	cluster, err := client.ClusterInfo(ctx).Result()
+	if size := field(cluster, "cluster_size"); err == nil && size != "" && size != "1" {
 		return &MisconfiguredError{"at REDIS_ADDR is one node of a cluster and is used as a single server", useCluster}
 	}
 	return nil
