@@ -113,8 +113,14 @@ func (s *Service) Web(name string) web.Options {
 	}
 }
 
+// verifyLimit bounds verifyRedis: what answers later than this answers nobody's
+// request either.
+const verifyLimit = 750 * time.Millisecond
+
 // verifyRedis is Redis's part of readiness. What time does not mend somebody must.
 func (s *Service) verifyRedis(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, verifyLimit)
+	defer cancel()
 	err := redisconn.Verify(ctx, s.clients.Redis)
 	if _, unfit := errors.AsType[*redisconn.MisconfiguredError](err); unfit {
 		s.Log.Log(ctx, telemetry.LevelCritical, "this Redis cannot keep seats", slog.String("error", err.Error()))

@@ -369,7 +369,8 @@ func TestDialRefusesWhatItCannotTrust(t *testing.T) {
 		{
 			"unknown authorization",
 			change(func(i *memorystorepb.Instance) { i.AuthorizationMode = 0 }),
-			[]string{good}, "which is not used here",
+			[]string{good},
+			"which is not used here",
 		},
 		{"a password of its own", change(tokenAuth), []string{good}, "has the authorization mode TOKEN_AUTH, which is not used here"},
 		{

@@ -4,16 +4,11 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
-
-// verifyTimeout bounds Verify when the caller's deadline is later: what answers
-// later than this answers nobody's request either.
-const verifyTimeout = 750 * time.Millisecond
 
 // MisconfiguredError says that a server answers and is not what the seat ledger
 // needs. Time does not mend it: the server or our configuration must change.
@@ -28,10 +23,9 @@ func (e *MisconfiguredError) Error() string { return Backend + " " + e.What + ":
 // Verify checks that the server, or every master of a cluster, answers, accepts
 // our credentials, and can keep a seat ledger: it evicts nothing, and it is a
 // cluster exactly if it is used as one. The error is a [*MisconfiguredError], or a
-// [*license.UnavailableError] if there is no answer to judge.
+// [*license.UnavailableError] if there is no answer to judge. The client's own
+// timeouts bound it, and ctx.
 func Verify(ctx context.Context, client redis.UniversalClient) error {
-	ctx, cancel := context.WithTimeout(ctx, verifyTimeout)
-	defer cancel()
 	cluster, ok := client.(*redis.ClusterClient)
 	if !ok {
 		return verifyAlone(ctx, client)
