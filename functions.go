@@ -13,8 +13,10 @@ import (
 )
 
 func init() { //nolint:gochecknoinits // the Functions Framework finds functions by what init registered
-	framework.HTTP("Acquire", boot.Function("Acquire", functions.Acquire))
-	framework.HTTP("Heartbeat", boot.Function("Heartbeat", functions.Heartbeat))
-	framework.HTTP("Release", boot.Function("Release", functions.Release))
-	framework.HTTP("Reaper", boot.Function("Reaper", functions.Reaper))
+	framework.HTTP(boot.Target(map[string]boot.Wire{
+		"Acquire":   functions.Acquire,
+		"Heartbeat": functions.Heartbeat,
+		"Release":   functions.Release,
+		"Reaper":    functions.Reaper,
+	}))
 }

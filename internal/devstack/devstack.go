@@ -53,7 +53,7 @@ type Options struct {
 	// BackendDeadline and RequestDeadline are as in [config.Config]; 0 is the
 	// default there.
 	BackendDeadline, RequestDeadline time.Duration
-	// CircuitCooldown is as in [config.Config]; 0 is the service's own.
+	// CircuitCooldown is as in [config.Config]; 0 is the default there.
 	CircuitCooldown time.Duration
 	// Bare calls no backend at start, so that it starts whatever is down, and
 	// leaves it to the caller which organizations there are.
@@ -73,9 +73,10 @@ type Options struct {
 
 // Defaults are the service's own pace.
 func Defaults() Options {
+	deployed := config.Defaults()
 	return Options{
-		SessionTTL: 6 * time.Minute, HeartbeatInterval: 2 * time.Minute, TokenTTL: time.Hour,
-		EntitlementCacheTTL: 30 * time.Second,
+		SessionTTL: deployed.SessionTTL, HeartbeatInterval: deployed.HeartbeatInterval, TokenTTL: deployed.TokenTTL,
+		EntitlementCacheTTL: deployed.EntitlementCacheTTL,
 	}
 }
 
@@ -117,9 +118,10 @@ func Start(ctx context.Context, opts Options) (*Stack, error) {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	opts.BackendDeadline = cmp.Or(opts.BackendDeadline, 5*time.Second)
-	opts.RequestDeadline = cmp.Or(opts.RequestDeadline, 10*time.Second)
-	opts.CircuitCooldown = cmp.Or(opts.CircuitCooldown, circuit.DefaultCooldown)
+	deployed := config.Defaults()
+	opts.BackendDeadline = cmp.Or(opts.BackendDeadline, deployed.BackendDeadline)
+	opts.RequestDeadline = cmp.Or(opts.RequestDeadline, deployed.RequestDeadline)
+	opts.CircuitCooldown = cmp.Or(opts.CircuitCooldown, deployed.CircuitCooldown)
 	s := &Stack{opts: opts}
 	s.clients.OnStep = opts.OnStep
 	for _, part := range []func(context.Context) error{s.issuers, s.signer, s.ledger, s.record, s.assemble, s.seed} {
@@ -142,27 +144,19 @@ func (s *Stack) Close() error {
 
 func (s *Stack) onClose(f func() error) { s.closers = append(s.closers, f) }
 
+// config is the deployed one, with what is local and what the options change.
 func (s *Stack) config() config.Config {
-	return config.Config{ //nolint:gosec // a key's name, not a credential
-		Project: Project, IdentityProject: Project,
-		KMSKey:      fakekms.DefaultKey,
-		TokenIssuer: "https://licenses.coditect.ai",
-		SessionTTL:  s.opts.SessionTTL, HeartbeatInterval: s.opts.HeartbeatInterval, TokenTTL: s.opts.TokenTTL,
-		EntitlementCacheTTL: s.opts.EntitlementCacheTTL,
-		KeyActivationDelay:  10 * time.Minute,
-		RequestDeadline:     s.opts.RequestDeadline, BackendDeadline: s.opts.BackendDeadline, ReapBudget: 45 * time.Second,
-		RedisDeadline: s.redisDeadline(), CircuitCooldown: s.opts.CircuitCooldown, MaxInFlight: 1000,
-		RateLimitPerUser: s.opts.RateLimitPerUser,
-	}
-}
-
-// redisDeadline is as deployed. The embedded server interprets its scripts in
-// this very process: a busy one makes it slow, and it can be no further away.
-func (s *Stack) redisDeadline() time.Duration {
+	c := config.Defaults()
+	c.Project, c.IdentityProject, c.KMSKey = Project, Project, fakekms.DefaultKey
+	c.SessionTTL, c.HeartbeatInterval, c.TokenTTL = s.opts.SessionTTL, s.opts.HeartbeatInterval, s.opts.TokenTTL
+	c.EntitlementCacheTTL, c.RateLimitPerUser = s.opts.EntitlementCacheTTL, s.opts.RateLimitPerUser
+	c.RequestDeadline, c.BackendDeadline, c.CircuitCooldown = s.opts.RequestDeadline, s.opts.BackendDeadline, s.opts.CircuitCooldown
 	if s.opts.Redis == "" {
-		return 5 * time.Second
+		// The embedded server interprets its scripts in this very process: a busy one
+		// makes it slow, and it can be no further away.
+		c.RedisDeadline = 5 * time.Second
 	}
-	return min(700*time.Millisecond, s.opts.BackendDeadline)
+	return c
 }
 
 func (s *Stack) issuers(ctx context.Context) (err error) {
@@ -228,7 +222,7 @@ func (s *Stack) signerOptions() (options []option.ClientOption, err error) {
 func (s *Stack) ledger(ctx context.Context) (err error) {
 	attempt := s.config().RedisAttempt()
 	cfg := redisconn.Config{
-		Addr: s.opts.Redis, PoolSize: 64, ReadTimeout: attempt, WriteTimeout: attempt, PoolTimeout: s.redisDeadline(),
+		Addr: s.opts.Redis, PoolSize: 64, ReadTimeout: attempt, WriteTimeout: attempt, PoolTimeout: s.config().LedgerDeadline(),
 		Cooldown: s.opts.CircuitCooldown, Log: s.opts.Log,
 	}
 	if cfg.Addr == "" {
@@ -246,8 +240,8 @@ func (s *Stack) ledger(ctx context.Context) (err error) {
 	if s.opts.Bare {
 		return nil
 	}
-	if err := redisconn.Ping(ctx, s.clients.Redis); err != nil {
-		return fmt.Errorf("redis at %s does not answer: %w", cfg.Addr, err)
+	if err := redisconn.Verify(ctx, s.clients.Redis); err != nil {
+		return fmt.Errorf("redis at %s: %w", cfg.Addr, err)
 	}
 	return nil
 }

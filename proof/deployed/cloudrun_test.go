@@ -24,7 +24,7 @@ func TestAbandonedSeat(t *testing.T) {
 	c := newCloud(t)
 	c.organization("acme", 2)
 	quick := []string{"SESSION_TTL=4s", "HEARTBEAT_INTERVAL=1s", "BACKEND_DEADLINE=1s", "TOKEN_TTL=3s"}
-	f := c.fleet(append(quick, c.emulated()...)...)
+	f := c.fleet(append(quick, patient()...)...)
 	ann, bob, eve := c.user(t, "ann", "acme"), c.user(t, "bob", "acme"), c.user(t, "eve", "acme")
 	left := ann.session(ann.acquire(f.acquire, "hardware-of-ann"), http.StatusCreated)
 	second := ann.session(ann.acquire(f.acquire, "second-hardware-of-ann"), http.StatusCreated)

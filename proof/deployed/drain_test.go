@@ -183,7 +183,7 @@ func TestSignalUnderLoad(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t)
 	c.organization("acme", 1000)
-	p := c.start("Acquire", c.emulated()...)
+	p := c.start("Acquire", patient()...)
 	var granted struct {
 		sync.Mutex
 		sessions map[string]bool

@@ -25,7 +25,7 @@ func TestRaceOfHolders(t *testing.T) {
 	c.organization("acme", seats)
 	var addresses []string
 	for range instances {
-		addresses = append(addresses, c.start("Acquire", c.emulated()...).base)
+		addresses = append(addresses, c.start("Acquire", patient()...).base)
 	}
 	race := newRace()
 	for i := range holders {
@@ -58,7 +58,7 @@ func TestRaceOfProcesses(t *testing.T) {
 	const processes, machines, seats = 32, 8, 20
 	c := newCloud(t)
 	c.organization("acme", seats)
-	addresses := []string{c.start("Acquire", c.emulated()...).base, c.start("Acquire", c.emulated()...).base}
+	addresses := []string{c.start("Acquire", patient()...).base, c.start("Acquire", patient()...).base}
 	clients := make([]*clientProcess, processes)
 	var ready sync.WaitGroup
 	for i := range clients {

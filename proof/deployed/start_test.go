@@ -23,6 +23,7 @@ func TestUnusableConfiguration(t *testing.T) {
 	taken := must(net.Listen("tcp", ":0"))(t) //nolint:noctx // where the program would listen
 	defer func() { _ = taken.Close() }()
 	_, port, _ := net.SplitHostPort(taken.Addr().String())
+	evicting := servers.Redis(t, "--maxmemory-policy", "allkeys-lru")
 	for _, tt := range []struct {
 		name, target string
 		changes      []string
@@ -43,6 +44,15 @@ func TestUnusableConfiguration(t *testing.T) {
 		{"unsigned tokens", "Heartbeat", []string{"FIREBASE_AUTH_EMULATOR_HOST=localhost:9099"}, []string{"FIREBASE_AUTH_EMULATOR_HOST"}},
 		{"unsigned tokens, locally", "Release", []string{"FIREBASE_AUTH_EMULATOR_HOST=localhost:9099", "K_SERVICE="}, []string{"FIREBASE_AUTH_EMULATOR_HOST"}},
 		{"an emulator's record", "Release", []string{"FIRESTORE_EMULATOR_HOST=" + c.emulator}, []string{"FIRESTORE_EMULATOR_HOST"}},
+		{"an emulator's record, in a container", "Release", []string{"FIRESTORE_EMULATOR_HOST=" + c.emulator, "K_SERVICE=", "K_REVISION="}, []string{"FIRESTORE_EMULATOR_HOST"}},
+		{"any emulator", "Release", []string{"PUBSUB_EMULATOR_HOST=x", "STORAGE_EMULATOR_HOST=x", "K_SERVICE="}, []string{"PUBSUB_EMULATOR_HOST", "STORAGE_EMULATOR_HOST"}},
+		{"an emulator's project", "Release", []string{"GOOGLE_CLOUD_PROJECT=demo-licenses"}, []string{"GOOGLE_CLOUD_PROJECT"}},
+		{"no target", "", nil, []string{"FUNCTION_TARGET is not set", "Acquire, Heartbeat, Release or Reaper"}},
+		{"no such target", "Nobody", nil, []string{"FUNCTION_TARGET names no function", "Acquire, Heartbeat, Release or Reaper"}},
+		{"a Redis that evicts", "Release", []string{"REDIS_ADDR=" + evicting.Addr()}, []string{"allkeys-lru", "set maxmemory-policy noeviction"}},
+		{"a cluster behind one address", "Acquire", []string{"REDIS_ADDR=" + servers.RedisCluster(t)[0]}, []string{"set REDIS_CLUSTER=true"}},
+		{"one server as a cluster", "Acquire", []string{"REDIS_CLUSTER=true"}, []string{"unset REDIS_CLUSTER"}},
+		{"a CA that is none", "Acquire", []string{"REDIS_TLS=true", "REDIS_CA_PEM=/etc/ca.pem"}, []string{"REDIS_CA_PEM"}},
 		{"nobody may reap", "Reaper", []string{"REAPER_AUDIENCE=", "REAPER_SERVICE_ACCOUNT="}, []string{"REAPER_AUDIENCE", "REAPER_SERVICE_ACCOUNT"}},
 		{"no credentials", "Acquire", []string{"GOOGLE_APPLICATION_CREDENTIALS=" + filepath.Join(t.TempDir(), "none.json")}, []string{"kms"}},
 		{"no such Memorystore", "Release", []string{"REDIS_ADDR=", "MEMORYSTORE_INSTANCE=projects/p/locations/l/instances/none"}, []string{"projects/p/locations/l/instances/none"}},
@@ -78,27 +88,33 @@ func TestUnusableConfiguration(t *testing.T) {
 	}
 }
 
-// TestTargets: a target nobody wrote is an error; without one the program
-// serves nothing, instead of all functions at once.
-func TestTargets(t *testing.T) {
+// TestLenientConfiguration: a target in any case, blanks around values, and what
+// only some servers need: each starts, is ready, and grants a seat.
+func TestLenientConfiguration(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t)
-	for _, target := range []string{"acquire", "Nobody"} {
-		if code := launch(t, target, c.environment(target, "PORT=0")).ended(startLimit); code != 1 {
-			t.Errorf("FUNCTION_TARGET=%s: exit code %d, want 1", target, code)
-		}
-	}
+	ca := newAuthority(t)
+	certificate, key := ca.files(t, "127.0.0.1")
 	port := strconv.Itoa(servers.FreePort(t))
-	p := launch(t, "", c.environment("", "FUNCTION_TARGET=", "PORT="+port))
-	p.base = "http://127.0.0.1:" + port
-	if !p.listens() {
-		t.Fatalf("it does not listen: %s%s", &p.stdout, &p.stderr)
-	}
-	client := newClient(t)
-	for _, name := range []string{"Acquire", "Heartbeat", "Release", "Reaper"} {
-		if r := must(call(client, http.MethodPost, p.base+"/"+name, "", ""))(t); r.status != http.StatusServiceUnavailable {
-			t.Errorf("/%s: %d, want 503", name, r.status)
-		}
+	servers.Redis(t, "--tls-port", port, "--tls-cert-file", certificate, "--tls-key-file", key, "--tls-auth-clients", "no")
+	pem := string(encode("CERTIFICATE", ca.cert.Raw))
+	for i, tt := range []struct {
+		name, target string
+		changes      []string
+	}{
+		{"any case", "aCQUIRE", nil},
+		{"blanks", " Acquire", []string{"GOOGLE_CLOUD_PROJECT= " + c.project + "\n", "REDIS_ADDR=" + c.redis.Addr() + "\n", "KMS_KEY=\t" + kmsKey + " "}},
+		{"own CA", "Acquire", []string{"REDIS_ADDR=127.0.0.1:" + port, "REDIS_TLS=true", "REDIS_CA_PEM=" + pem}},
+		{"own CA on one line", "Acquire", []string{"REDIS_ADDR=127.0.0.1:" + port, "REDIS_TLS=true", "REDIS_CA_PEM=" + strings.ReplaceAll(pem, "\n", `\n`)}},
+		{"a cluster by one address", "Acquire", []string{"REDIS_ADDR=" + servers.RedisCluster(t)[1], "REDIS_CLUSTER=true"}},
+	} {
+		t.Log(tt.name)
+		organization := "acme-" + strconv.Itoa(i)
+		c.organization(organization, 1)
+		p := c.start(tt.target, append(tt.changes, patient()...)...)
+		ann := c.user(t, "ann", organization)
+		read[api.Health](t, ann.call(p, http.MethodGet, api.PathReady, ""), http.StatusOK)
+		ann.session(ann.acquire(p, "hardware-of-ann"), http.StatusCreated)
 	}
 }
 

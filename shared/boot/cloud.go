@@ -8,7 +8,6 @@ import (
 	"time"
 
 	kms "cloud.google.com/go/kms/apiv1"
-	"github.com/redis/go-redis/extra/redisotel/v9"
 
 	"github.com/coditect-ai/coditect-licenses/shared/circuit"
 	"github.com/coditect-ai/coditect-licenses/shared/config"
@@ -21,8 +20,8 @@ import (
 // dial makes the cloud's clients. All but Memorystore's discovery connect at
 // their first call, so a backend that is down does not keep an instance from
 // starting; its readiness tells.
-func dial(ctx context.Context, cfg config.Config, emulator string, log *slog.Logger) (Clients, func() error, error) {
-	d := &dialer{cfg: cfg, emulator: emulator, log: log}
+func dial(ctx context.Context, cfg config.Config, log *slog.Logger) (Clients, func() error, error) {
+	d := &dialer{cfg: cfg, log: log}
 	err := errors.Join(d.redis(ctx), d.record(ctx), d.kms(ctx), d.identity(ctx))
 	if err != nil {
 		return Clients{}, nil, errors.Join(err, d.close())
@@ -31,11 +30,10 @@ func dial(ctx context.Context, cfg config.Config, emulator string, log *slog.Log
 }
 
 type dialer struct {
-	cfg      config.Config
-	emulator string
-	log      *slog.Logger
-	clients  Clients
-	closers  []func() error
+	cfg     config.Config
+	log     *slog.Logger
+	clients Clients
+	closers []func() error
 }
 
 func (d *dialer) close() error {
@@ -48,26 +46,21 @@ func (d *dialer) close() error {
 
 func (d *dialer) redis(ctx context.Context) error {
 	client, err := redisconn.Dial(ctx, redisconn.Config{
-		Addr: d.cfg.RedisAddr, Password: d.cfg.RedisPassword.Reveal(), TLS: d.cfg.RedisTLS,
+		Addr: d.cfg.RedisAddr, Cluster: d.cfg.RedisCluster, Instance: d.cfg.MemorystoreInstance,
+		Username: d.cfg.RedisUsername, Password: d.cfg.RedisPassword.Reveal(), TLS: d.cfg.RedisTLS, CA: d.cfg.RedisCA,
 		ReadTimeout: d.cfg.RedisAttempt(), WriteTimeout: d.cfg.RedisAttempt(), PoolTimeout: d.cfg.LedgerDeadline(),
-		Instance: d.cfg.MemorystoreInstance, Cooldown: d.cfg.CircuitCooldown, Log: d.log,
+		Cooldown: d.cfg.CircuitCooldown, Traced: telemetry.Wanted(), Log: d.log,
 	})
 	if err != nil {
 		return fmt.Errorf("redis: %w", err)
 	}
 	d.clients.Redis = client
 	d.closers = append(d.closers, client.Close)
-	if !telemetry.Wanted() {
-		return nil
-	}
-	// Statements would put hardware ids into traces.
-	return redisotel.InstrumentTracing(client, redisotel.WithDBStatement(false))
+	return nil
 }
 
 func (d *dialer) record(ctx context.Context) error {
-	client, err := record.Dial(ctx, record.Target{
-		ProjectID: d.cfg.Project, DatabaseID: d.cfg.FirestoreDatabase, Emulator: d.emulator,
-	})
+	client, err := record.Dial(ctx, record.Target{ProjectID: d.cfg.Project, DatabaseID: d.cfg.FirestoreDatabase})
 	if err != nil {
 		return err
 	}
@@ -119,13 +112,17 @@ func (d *dialer) schedulers() error {
 	return nil
 }
 
-// open assembles the service a configuration describes.
-func open(ctx context.Context, cfg config.Config, emulator string, log *slog.Logger) (*Service, func() error, error) {
-	clients, closeAll, err := dial(ctx, cfg, emulator, log)
+// open assembles the service a configuration describes, on a Redis that can keep
+// its seats or does not answer yet.
+func open(ctx context.Context, cfg config.Config, log *slog.Logger) (*Service, func() error, error) {
+	clients, closeAll, err := dial(ctx, cfg, log)
 	if err != nil {
 		return nil, nil, err
 	}
 	s, err := Assemble(cfg, clients, log, time.Now)
+	if err == nil {
+		err = s.refuseUnfitRedis(ctx)
+	}
 	if err != nil {
 		return nil, nil, errors.Join(err, closeAll())
 	}

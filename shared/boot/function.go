@@ -3,6 +3,7 @@ package boot
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"os"
@@ -20,23 +21,19 @@ type Wire func(*Service) (*web.App, error)
 // startLimit bounds the making of clients; only Memorystore's discovery calls anyone.
 const startLimit = 20 * time.Second
 
-// Function is the handler to register under name. In the process that
-// FUNCTION_TARGET makes this function it builds the function at once: bad
-// configuration stops the process before it takes a request, with every fault
-// in the log. In any other process the name answers 503.
-func Function(name string, wire Wire) http.HandlerFunc {
-	if os.Getenv("FUNCTION_TARGET") != name {
-		return notThisOne
-	}
-	return mustStart(name, wire).ServeHTTP
+// Target is the function that FUNCTION_TARGET makes of this process, out of all of
+// them by name, to be registered under the name that is returned: the target as it
+// is spelt there, in any case, because the framework looks for exactly that. The
+// function is built at once: a target that is missing or names no function stops
+// the process before it takes a request, as any bad configuration does, with every
+// fault in the log.
+func Target(functions map[string]Wire) (string, http.HandlerFunc) {
+	target := os.Getenv("FUNCTION_TARGET")
+	return target, mustStart(target, functions).ServeHTTP
 }
 
-func notThisOne(w http.ResponseWriter, _ *http.Request) {
-	http.Error(w, "This process does not serve this function: FUNCTION_TARGET names another, or none.", http.StatusServiceUnavailable)
-}
-
-func mustStart(name string, wire Wire) http.Handler {
-	app, flush, err := start(name, wire, environ(os.Environ()))
+func mustStart(name string, functions map[string]Wire) http.Handler {
+	app, flush, err := start(name, functions, environ(os.Environ()))
 	if err != nil {
 		log := telemetry.NewLogger(os.Stdout, slog.LevelInfo) // whatever LOG_LEVEL says
 		log.Error("the function cannot start", slog.String("function", name), slog.String("error", err.Error()))
@@ -46,8 +43,8 @@ func mustStart(name string, wire Wire) http.Handler {
 	return app
 }
 
-// start builds a function from its environment; flush ends it.
-func start(name string, wire Wire, env map[string]string) (*web.App, func(context.Context) error, error) {
+// start builds the function of that name from its environment; flush ends it.
+func start(name string, functions map[string]Wire, env map[string]string) (*web.App, func(context.Context) error, error) {
 	cfg, err := config.Load(name, env)
 	if err != nil {
 		return nil, nil, err
@@ -63,15 +60,25 @@ func start(name string, wire Wire, env map[string]string) (*web.App, func(contex
 	if err != nil {
 		return nil, nil, err
 	}
-	service, closeAll, err := open(ctx, cfg, env["FIRESTORE_EMULATOR_HOST"], log)
+	service, closeAll, err := open(ctx, cfg, log)
 	if err != nil {
 		return nil, nil, errors.Join(err, stopTracing(ctx))
 	}
-	app, err := wire(service)
+	app, err := wire(service, functions)
 	if err != nil {
 		return nil, nil, errors.Join(err, closeAll(), stopTracing(ctx))
 	}
 	return app, func(ctx context.Context) error { return errors.Join(stopTracing(ctx), closeAll()) }, nil
+}
+
+// wire makes the function that the configuration is for.
+func wire(s *Service, functions map[string]Wire) (*web.App, error) {
+	for name, wire := range functions {
+		if config.Name(name) == s.Config.Function {
+			return wire(s)
+		}
+	}
+	return nil, fmt.Errorf("boot: no function %s in this program", s.Config.Function)
 }
 
 func environ(pairs []string) map[string]string {

@@ -22,6 +22,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/redisconn"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
+	"github.com/coditect-ai/coditect-licenses/shared/telemetry"
 	"github.com/coditect-ai/coditect-licenses/shared/token"
 	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
@@ -93,10 +94,10 @@ func (s *Service) openTokens() error {
 }
 
 // Web is what the funnel of the function with this name needs. Its readiness
-// pings what the process was given.
+// asks what the process was given.
 func (s *Service) Web(name string) web.Options {
 	checks := map[string]web.Check{
-		"redis":     func(ctx context.Context) error { return redisconn.Ping(ctx, s.clients.Redis) },
+		"redis":     s.verifyRedis,
 		"firestore": s.Record.Ping,
 	}
 	if s.Tokens != nil {
@@ -106,6 +107,32 @@ func (s *Service) Web(name string) web.Options {
 		Name: name, Logger: s.Log, ProjectID: s.Config.Project, Deadline: s.Config.Deadline(),
 		MaxInFlight: s.Config.MaxInFlight, Limiter: s.limiter, Checks: checks, Now: s.Now,
 	}
+}
+
+// verifyLimit bounds verifyRedis: what answers later than this answers nobody's
+// request either.
+const verifyLimit = 750 * time.Millisecond
+
+// verifyRedis is Redis's part of readiness. What time does not mend somebody must.
+func (s *Service) verifyRedis(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, verifyLimit)
+	defer cancel()
+	err := redisconn.Verify(ctx, s.clients.Redis)
+	if _, unfit := errors.AsType[*redisconn.MisconfiguredError](err); unfit {
+		s.Log.Log(ctx, telemetry.LevelCritical, "this Redis cannot keep seats", slog.String("error", err.Error()))
+	}
+	return err
+}
+
+// refuseUnfitRedis keeps a process from starting on a Redis that answers and cannot
+// keep seats. One that does not answer yet is left to readiness.
+func (s *Service) refuseUnfitRedis(ctx context.Context) error {
+	err := s.verifyRedis(ctx)
+	if u, away := errors.AsType[*license.UnavailableError](err); away {
+		s.Log.Warn("redis could not be asked at start", slog.String("error", u.Error()))
+		return nil
+	}
+	return err
 }
 
 // Authenticate verifies users, and asks about revocation where that is wanted

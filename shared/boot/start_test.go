@@ -17,13 +17,17 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/functions"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakekms"
+	"github.com/coditect-ai/coditect-licenses/internal/servers"
 	"github.com/coditect-ai/coditect-licenses/shared/boot"
+	"github.com/coditect-ai/coditect-licenses/shared/config"
+	"github.com/coditect-ai/coditect-licenses/shared/redisconn"
 	"github.com/coditect-ai/coditect-licenses/shared/telemetry"
 	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
@@ -34,7 +38,7 @@ const nowhere = "127.0.0.1:1"
 // environment is a usable one; a change name, "" takes a variable away.
 func environment(changes ...string) map[string]string {
 	env := map[string]string{
-		"GOOGLE_CLOUD_PROJECT": project, "REDIS_ADDR": nowhere, "FIRESTORE_EMULATOR_HOST": nowhere, "KMS_KEY": fakekms.DefaultKey,
+		"GOOGLE_CLOUD_PROJECT": project, "REDIS_ADDR": nowhere, "KMS_KEY": fakekms.DefaultKey,
 		"REAPER_AUDIENCE": "https://a.example/,https://b.example/", "REAPER_SERVICE_ACCOUNT": scheduler,
 	}
 	for i := 0; i < len(changes); i += 2 {
@@ -53,16 +57,21 @@ func quiet(t *testing.T) {
 	})
 }
 
+// all are the functions of the program.
+func all() map[string]boot.Wire {
+	return map[string]boot.Wire{
+		"Acquire": functions.Acquire, "Heartbeat": functions.Heartbeat, "Release": functions.Release, "Reaper": functions.Reaper,
+	}
+}
+
 // TestStart: every function starts although no backend is there, says so when
 // it is asked, and leaves nothing running (see TestMain).
 func TestStart(t *testing.T) {
 	quiet(t)
 	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", serviceAccount(t))
-	for name, wire := range map[string]boot.Wire{
-		"Acquire": functions.Acquire, "Heartbeat": functions.Heartbeat, "Release": functions.Release, "Reaper": functions.Reaper,
-	} {
+	for _, name := range []string{"Acquire", "Heartbeat", "Release", "Reaper", "acquire", "REAPER"} {
 		t.Run(name, func(t *testing.T) {
-			app, flush, err := boot.Start(name, wire, environment())
+			app, flush, err := boot.Start(name, all(), environment())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -78,7 +87,8 @@ func TestStart(t *testing.T) {
 
 func TestStartedFunctionIsNotReadyWithoutBackends(t *testing.T) {
 	quiet(t)
-	app, flush, err := boot.Start("Release", functions.Release, environment("LOG_LEVEL", "error"))
+	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", serviceAccount(t))
+	app, flush, err := boot.Start("Release", all(), environment("LOG_LEVEL", "error"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,6 +106,7 @@ func TestStartedFunctionIsNotReadyWithoutBackends(t *testing.T) {
 // TestStartFails: what was made before the fault is closed again (see TestMain).
 func TestStartFails(t *testing.T) {
 	quiet(t)
+	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", serviceAccount(t))
 	none := filepath.Join(t.TempDir(), "none.json")
 	broken := errors.New("broken")
 	for _, tt := range []struct {
@@ -116,6 +127,10 @@ func TestStartFails(t *testing.T) {
 			want: []string{"FIREBASE_AUTH_EMULATOR_HOST"},
 		},
 		{
+			name: "an emulator", function: "Release", env: environment("FIRESTORE_EMULATOR_HOST", nowhere),
+			want: []string{"FIRESTORE_EMULATOR_HOST"},
+		},
+		{
 			name: "exporter", function: "Release", env: environment(),
 			system: map[string]string{"OTEL_TRACES_EXPORTER": "pigeon"}, want: []string{"OTEL_TRACES_EXPORTER"},
 		},
@@ -125,7 +140,7 @@ func TestStartFails(t *testing.T) {
 		},
 		{
 			name: "no credentials for anything", function: "Acquire",
-			env:    environment("REDIS_ADDR", "", "MEMORYSTORE_INSTANCE", "projects/p/locations/l/instances/i", "FIRESTORE_EMULATOR_HOST", "", "CHECK_REVOKED", "true"),
+			env:    environment("REDIS_ADDR", "", "MEMORYSTORE_INSTANCE", "projects/p/locations/l/instances/i", "CHECK_REVOKED", "true"),
 			system: map[string]string{"GOOGLE_APPLICATION_CREDENTIALS": none},
 			want:   []string{"redis: ", "projects/p/locations/l/instances/i", "firestore client: ", "kms client: "},
 		},
@@ -138,10 +153,11 @@ func TestStartFails(t *testing.T) {
 			for name, value := range tt.system {
 				t.Setenv(name, value)
 			}
-			if tt.wire == nil {
-				tt.wire = functions.Release
+			program := all()
+			if tt.wire != nil {
+				program[tt.function] = tt.wire
 			}
-			app, flush, err := boot.Start(tt.function, tt.wire, tt.env)
+			app, flush, err := boot.Start(tt.function, program, tt.env)
 			if err == nil || app != nil || flush != nil {
 				t.Fatalf("started: %v, %v", app, err)
 			}
@@ -154,18 +170,31 @@ func TestStartFails(t *testing.T) {
 	}
 }
 
-// TestFunctionThatIsNotTheTarget: it is not even built.
-func TestFunctionThatIsNotTheTarget(t *testing.T) {
-	for _, target := range []string{"Heartbeat", "acquire", ""} {
-		t.Setenv("FUNCTION_TARGET", target)
-		wire := func(*boot.Service) (*web.App, error) {
-			t.Errorf("FUNCTION_TARGET=%s: Acquire was built", target)
-			return nil, errors.New("built")
-		}
-		w := ask(boot.Function("Acquire", wire), http.MethodPost, api.PathAcquire, "", `{}`)
-		if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "FUNCTION_TARGET") {
-			t.Errorf("FUNCTION_TARGET=%s: %d %s", target, w.Code, w.Body)
-		}
+// TestUnfitRedis: a Redis that would evict seats keeps a function from starting and
+// from being ready, and wakes somebody.
+func TestUnfitRedis(t *testing.T) {
+	quiet(t)
+	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", serviceAccount(t))
+	server := servers.Redis(t, "--maxmemory-policy", "allkeys-lru")
+	_, _, err := boot.Start("Release", all(), environment("REDIS_ADDR", server.Addr()))
+	if err == nil || !strings.Contains(err.Error(), "set maxmemory-policy noeviction") {
+		t.Errorf("at start: %v", err)
+	}
+	p := newParts(t)
+	if p.Redis, err = redisconn.Dial(t.Context(), redisconn.Config{Addr: server.Addr()}); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = p.Redis.Close() }()
+	var out bytes.Buffer
+	s, err := boot.Assemble(configuration(config.Release), p.Clients, telemetry.NewLogger(&out, slog.LevelInfo), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Web("release").Checks["redis"](t.Context()); err == nil || !strings.Contains(err.Error(), "allkeys-lru") {
+		t.Errorf("readiness: %v", err)
+	}
+	if !strings.Contains(out.String(), `"severity":"CRITICAL"`) || !strings.Contains(out.String(), "allkeys-lru") {
+		t.Errorf("the log has no critical line: %s", &out)
 	}
 }
 

@@ -1,5 +1,7 @@
 // Package config is what the functions are told by their environment: one
-// struct, its defaults beside their meaning, checked as a whole at start.
+// struct, its defaults beside their meaning, checked as a whole at start. What a
+// name must look like is judged by the package that uses it; what settings
+// promise each other is judged here.
 package config
 
 import (
@@ -16,7 +18,8 @@ const (
 )
 
 // Config is the configuration of one function. [Load] fills and checks it; what
-// a function does not need may stay empty.
+// a function does not need may stay empty. docs/operations.md has the variables as
+// a table.
 type Config struct {
 	// Function is which of the four this is; not a variable of its own.
 	Function string
@@ -32,13 +35,22 @@ type Config struct {
 	// commas, of a cluster. Exactly one of it and
 	// MemorystoreInstance: two would leave open which of them counts.
 	RedisAddr string `env:"REDIS_ADDR"`
-	// MemorystoreInstance is projects/P/locations/L/instances/I of a Memorystore
-	// for Valkey; its endpoints are discovered at start.
-	MemorystoreInstance string `env:"MEMORYSTORE_INSTANCE"`
-	// RedisPassword is for RedisAddr; Memorystore uses IAM instead.
+	// RedisCluster says that the one address in RedisAddr is a cluster's, a node
+	// or its discovery endpoint. Several addresses always are a cluster's.
+	RedisCluster bool `env:"REDIS_CLUSTER" envDefault:"false"`
+	// RedisUsername and RedisPassword are for RedisAddr; without a user the
+	// server's default one is meant. Memorystore uses IAM instead.
+	RedisUsername string `env:"REDIS_USERNAME"`
 	RedisPassword Secret `env:"REDIS_PASSWORD"`
 	// RedisTLS encrypts the connection to RedisAddr. Memorystore tells itself.
 	RedisTLS bool `env:"REDIS_TLS" envDefault:"false"`
+	// RedisCA holds the PEM certificates that may have signed the certificate of
+	// RedisAddr; empty means the system's. Where a variable cannot have lines, \n
+	// stands for their ends.
+	RedisCA string `env:"REDIS_CA_PEM"`
+	// MemorystoreInstance is projects/P/locations/L/instances/I of a Memorystore
+	// for Valkey; its endpoints, mode and certificates are discovered at start.
+	MemorystoreInstance string `env:"MEMORYSTORE_INSTANCE"`
 
 	// KMSKey is the key that signs license tokens, as
 	// projects/P/locations/L/keyRings/R/cryptoKeys/K. Without a version: which

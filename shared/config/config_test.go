@@ -67,82 +67,6 @@ func TestEverythingSet(t *testing.T) {
 	}
 }
 
-// TestFaults: each names its variable, and is the only one.
-func TestFaults(t *testing.T) {
-	for _, tt := range []struct {
-		function string
-		changes  []string
-		variable string
-	}{
-		{"nobody", nil, "FUNCTION_TARGET"},
-		{"", nil, "FUNCTION_TARGET"},
-		{"acquire", []string{"GOOGLE_CLOUD_PROJECT", ""}, "GOOGLE_CLOUD_PROJECT"},
-		{"acquire", []string{"REDIS_ADDR", ""}, "REDIS_ADDR"},
-		{"acquire", []string{"MEMORYSTORE_INSTANCE", "projects/p/locations/l/instances/i"}, "REDIS_ADDR"},
-		{"acquire", []string{"REDIS_ADDR", "redis"}, "REDIS_ADDR"},
-		{"acquire", []string{"REDIS_ADDR", ":6379"}, "REDIS_ADDR"},
-		{"acquire", []string{"REDIS_ADDR", "redis:0"}, "REDIS_ADDR"},
-		{"acquire", []string{"REDIS_ADDR", "redis-1:6379,redis-2"}, "REDIS_ADDR"},
-		{"acquire", []string{"REDIS_ADDR", "redis:65536"}, "REDIS_ADDR"},
-		{"acquire", []string{"REDIS_ADDR", "redis://redis:6379"}, "REDIS_ADDR"},
-		{"acquire", []string{"REDIS_ADDR", "", "MEMORYSTORE_INSTANCE", "my-instance"}, "MEMORYSTORE_INSTANCE"},
-		{"acquire", []string{"REDIS_ADDR", "", "MEMORYSTORE_INSTANCE", "projects/p/locations/l/instances/i", "REDIS_PASSWORD", "x"}, "REDIS_PASSWORD"},
-		{"acquire", []string{"REDIS_ADDR", "", "MEMORYSTORE_INSTANCE", "projects/p/locations/l/instances/i", "REDIS_TLS", "true"}, "REDIS_TLS"},
-		{"acquire", []string{"REDIS_TLS", "perhaps"}, "REDIS_TLS"},
-		{"acquire", []string{"KMS_KEY", ""}, "KMS_KEY"},
-		{"heartbeat", []string{"KMS_KEY", ""}, "KMS_KEY"},
-		{"acquire", []string{"KMS_KEY", key + "/cryptoKeyVersions/1"}, "KMS_KEY"},
-		{"release", []string{"KMS_KEY", "k"}, "KMS_KEY"},
-		{"acquire", []string{"TOKEN_ISSUER", "http://licenses.coditect.ai"}, "TOKEN_ISSUER"},
-		{"acquire", []string{"TOKEN_ISSUER", "https://"}, "TOKEN_ISSUER"},
-		{"acquire", []string{"SESSION_TTL", "6"}, "SESSION_TTL"},
-		{"acquire", []string{"SESSION_TTL", "six"}, "SESSION_TTL"},
-		{"acquire", []string{"SESSION_TTL", "25h"}, "SESSION_TTL"},
-		{"acquire", []string{"HEARTBEAT_INTERVAL", "3m1s"}, "HEARTBEAT_INTERVAL"},
-		{"acquire", []string{"HEARTBEAT_INTERVAL", "-1s"}, "HEARTBEAT_INTERVAL"},
-		{"acquire", []string{"HEARTBEAT_INTERVAL", "0"}, "HEARTBEAT_INTERVAL"},
-		{"acquire", []string{"TOKEN_TTL", "0s"}, "TOKEN_TTL"},
-		{"acquire", []string{"REDIS_DEADLINE", "1ms"}, "REDIS_DEADLINE"},
-		{"acquire", []string{"CIRCUIT_COOLDOWN", "1h"}, "CIRCUIT_COOLDOWN"},
-		{"acquire", []string{"MAX_IN_FLIGHT", "-1"}, "MAX_IN_FLIGHT"},
-		{"acquire", []string{"TOKEN_TTL", "10000h"}, "TOKEN_TTL"},
-		{"acquire", []string{"ENTITLEMENT_CACHE_TTL", "-1s"}, "ENTITLEMENT_CACHE_TTL"},
-		{"acquire", []string{"KEY_ACTIVATION_DELAY", "360s"}, "KEY_ACTIVATION_DELAY"},
-		{"acquire", []string{"REQUEST_DEADLINE", "6m"}, "REQUEST_DEADLINE"},
-		{"acquire", []string{"REQUEST_DEADLINE", "4s"}, "BACKEND_DEADLINE"},
-		{"acquire", []string{"SESSION_TTL", "19s", "HEARTBEAT_INTERVAL", "5s"}, "BACKEND_DEADLINE"},
-		{"acquire", []string{"BACKEND_DEADLINE", "0s"}, "BACKEND_DEADLINE"},
-		{"reaper", []string{"REAP_BUDGET", "1h"}, "REAP_BUDGET"},
-		{"reaper", []string{"REAPER_AUDIENCE", " , "}, "REAPER_AUDIENCE"},
-		{"reaper", []string{"REAPER_AUDIENCE", "https://a https://b"}, "REAPER_AUDIENCE"},
-		{"reaper", []string{"REAPER_SERVICE_ACCOUNT", ""}, "REAPER_SERVICE_ACCOUNT"},
-		{"reaper", []string{"REAPER_SERVICE_ACCOUNT", "scheduler"}, "REAPER_SERVICE_ACCOUNT"},
-		{"reaper", []string{"REAPER_SERVICE_ACCOUNT", "S <s@example.com>"}, "REAPER_SERVICE_ACCOUNT"},
-		{"reaper", []string{"REAPER_IAM_CHECKED", "true", "K_SERVICE", ""}, "REAPER_IAM_CHECKED"},
-		{"reaper", []string{"REAPER_IAM_CHECKED", "perhaps"}, "REAPER_IAM_CHECKED"},
-		{"acquire", []string{"RATE_LIMIT_PER_USER", "-1"}, "RATE_LIMIT_PER_USER"},
-		{"acquire", []string{"RATE_LIMIT_PER_USER", "1e3"}, "RATE_LIMIT_PER_USER"},
-		{"acquire", []string{"LOG_LEVEL", "loud"}, "LOG_LEVEL"},
-		{"acquire", []string{"FIREBASE_AUTH_EMULATOR_HOST", "localhost:9099"}, "FIREBASE_AUTH_EMULATOR_HOST"},
-		{"acquire", []string{"FIREBASE_AUTH_EMULATOR_HOST", "localhost:9099", "K_SERVICE", ""}, "FIREBASE_AUTH_EMULATOR_HOST"},
-		{"acquire", []string{"FIRESTORE_EMULATOR_HOST", "localhost:8080"}, "FIRESTORE_EMULATOR_HOST"},
-	} {
-		t.Run(tt.function+" "+strings.Join(tt.changes, " "), func(t *testing.T) {
-			got, err := config.Load(tt.function, environ(tt.changes...))
-			if err == nil {
-				t.Fatal("it was taken")
-			}
-			lines := strings.Split(err.Error(), "\n")
-			if len(lines) != 2 || !strings.HasPrefix(lines[1], tt.variable+" ") || !strings.Contains(lines[1], ": ") {
-				t.Errorf("faults: %v", err)
-			}
-			if !reflect.DeepEqual(got, config.Config{}) {
-				t.Error("a configuration came with the error")
-			}
-		})
-	}
-}
-
 func TestClusterAddresses(t *testing.T) {
 	env := map[string]string{
 		"GOOGLE_CLOUD_PROJECT": "p", "KMS_KEY": "projects/p/locations/l/keyRings/r/cryptoKeys/k",
@@ -161,7 +85,6 @@ func TestNotNeededMayBeMissing(t *testing.T) {
 		{"release", []string{"KMS_KEY", "", "REAPER_AUDIENCE", "", "REAPER_SERVICE_ACCOUNT", ""}},
 		{"reaper", []string{"KMS_KEY", ""}},
 		{"heartbeat", []string{"REAPER_AUDIENCE", "", "REAPER_SERVICE_ACCOUNT", ""}},
-		{"acquire", []string{"FIRESTORE_EMULATOR_HOST", "localhost:8080", "K_SERVICE", ""}},
 		{"acquire", []string{"SESSION_TTL", "", "REDIS_TLS", "", "LOG_LEVEL", ""}},
 	} {
 		if _, err := config.Load(tt.function, environ(tt.changes...)); err != nil {
@@ -177,6 +100,7 @@ func TestAllFaultsAtOnce(t *testing.T) {
 		"TOKEN_TTL": "x", "KEY_ACTIVATION_DELAY": "1s", "BACKEND_DEADLINE": "1h", "REQUEST_DEADLINE": "0s", "REAP_BUDGET": "0s",
 		"ENTITLEMENT_CACHE_TTL": "1000h", "CHECK_REVOKED": "maybe", "RATE_LIMIT_PER_USER": "many", "LOG_LEVEL": "x",
 		"FIREBASE_AUTH_EMULATOR_HOST": "x", "FIRESTORE_EMULATOR_HOST": "x", "K_SERVICE": "reaper",
+		"REDIS_CLUSTER": "x", "REDIS_CA_PEM": "x", "IDENTITY_PROJECT": "X", "FIRESTORE_DATABASE": "X",
 	}
 	_, err := config.Load("reaper", env)
 	if err == nil {

@@ -4,82 +4,142 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/caarlos0/env/v11"
 )
 
 // Load reads the configuration of a function ([Acquire], [Heartbeat],
-// [Release], [Reaper], in any case) out of its environment. A variable that is
-// set to nothing is one that is not set. The error joins every fault found, so
+// [Release], [Reaper], in any case) out of the environment of a deployed program;
+// no emulator may be in it. Blanks around a value do not count, and a variable that
+// is set to nothing is one that is not set. The error joins every fault found, so
 // that one deployment is enough to see them all; each names its variable, what
-// is wrong and what to do, and none repeats a secret.
+// is wrong and what to do, and none repeats a value.
 func Load(function string, environ map[string]string) (Config, error) {
-	c := Config{}
-	opts := env.Options{Environment: present(environ)}
-	errs := []error{refuseEmulators(environ)}
-	unread := map[string]bool{}
-	if err := env.ParseWithOptions(&c, opts); err != nil {
-		errs = append(errs, explain(err, unread))
-	}
-	c.Function = strings.ToLower(function)
-	if c.ReaperIAMChecked && environ["K_SERVICE"] == "" {
-		errs = append(errs, fault("REAPER_IAM_CHECKED", "is set outside of Cloud Run (K_SERVICE is not set), where nobody checks the caller first", "unset it"))
-	}
+	r := reader{unread: map[string]bool{}}
+	r.refuseEmulators(environ)
+	c := r.parse(r.settings(environ))
+	c.Function = Name(function)
 	c.ReaperAudiences = trimAll(c.ReaperAudiences)
+	c.RedisCA = strings.ReplaceAll(c.RedisCA, `\n`, "\n") // PEM has no backslash of its own
+	if c.ReaperIAMChecked && strings.TrimSpace(environ["K_SERVICE"]) == "" {
+		r.add("REAPER_IAM_CHECKED", "is set outside of Cloud Run (K_SERVICE is not set), where nobody checks the caller first: unset it")
+	}
+	if err := errors.Join(append(r.errs, c.validate(r.unread))...); err != nil {
+		return Config{}, fmt.Errorf("the configuration of %q is not usable:\n%w", c.Function, err)
+	}
 	if c.IdentityProject == "" {
 		c.IdentityProject = c.Project
-	}
-	errs = append(errs, c.validate(unread))
-	if err := errors.Join(errs...); err != nil {
-		return Config{}, fmt.Errorf("the configuration of %s is not usable:\n%w", function, err)
 	}
 	return c, nil
 }
 
-// present leaves out what is empty: Terraform and shells cannot unset.
-func present(environ map[string]string) map[string]string {
-	out := make(map[string]string, len(environ))
-	for k, v := range environ {
-		if strings.TrimSpace(v) != "" {
-			out[k] = v
+// Name is a function's name as this package writes it: FUNCTION_TARGET takes any
+// case, and blanks around it.
+func Name(function string) string { return strings.ToLower(strings.TrimSpace(function)) }
+
+// Defaults is what an empty environment means: the defaults of [Config]'s fields.
+// It lacks what has no default and so is no usable configuration.
+func Defaults() Config {
+	r := reader{unread: map[string]bool{}}
+	return r.parse(map[string]string{})
+}
+
+// reader collects the faults of reading. What could not be read is in unread:
+// judging its zero value would only add noise.
+type reader struct {
+	unread map[string]bool
+	errs   []error
+}
+
+func (r *reader) add(variable, fault string) {
+	r.errs = append(r.errs, fmt.Errorf("%s %s", variable, fault))
+}
+
+// settings are the variables of [Config] that are set, trimmed. Empty ones are
+// left out: Terraform and shells cannot unset.
+func (r *reader) settings(environ map[string]string) map[string]string {
+	set := map[string]string{}
+	for _, name := range Variables() {
+		value := strings.TrimSpace(environ[name])
+		switch {
+		case value == "":
+		case !printable(value, name == "REDIS_CA_PEM"):
+			r.unread[name] = true
+			r.add(name, "has a control character or another one that cannot be seen in it: type it anew instead of pasting it")
+		default:
+			set[name] = value
 		}
 	}
-	return out
+	return set
 }
 
-// refuseEmulators: these variables silently turn security off inside client
-// libraries, wherever they come from.
-func refuseEmulators(environ map[string]string) error {
-	var errs []error
-	if environ["FIREBASE_AUTH_EMULATOR_HOST"] != "" {
-		errs = append(errs, fault("FIREBASE_AUTH_EMULATOR_HOST", "is set: it makes the Admin SDK accept unsigned tokens", "unset it; local runs issue really signed ones"))
-	}
-	if environ["FIRESTORE_EMULATOR_HOST"] != "" && environ["K_SERVICE"] != "" {
-		errs = append(errs, fault("FIRESTORE_EMULATOR_HOST", "is set on Cloud Run (K_SERVICE is set): the record would be an emulator's", "unset it"))
-	}
-	return errors.Join(errs...)
+// printable: a line break or an invisible character inside a name makes it
+// another name, which looks right in every console. PEM has lines.
+func printable(value string, lines bool) bool {
+	return utf8.ValidString(value) && !strings.ContainsFunc(value, func(c rune) bool {
+		return !unicode.IsPrint(c) && (!lines || c != '\n' && c != '\r')
+	})
 }
 
-// explain turns the parser's errors, which speak of struct fields, into ours.
-// The fields that could not be read are noted in unread.
-func explain(err error, unread map[string]bool) error {
+// emulators are variables that client libraries take for an order to talk to a
+// server without signatures or credentials, beside those that end in
+// emulatorSuffix: FIREBASE_AUTH_, FIRESTORE_, DATASTORE_, PUBSUB_, STORAGE_,
+// SPANNER_, BIGTABLE_ and whatever comes.
+var emulators = []string{"STORAGE_EMULATOR_HOST_GRPC", "DATASTORE_EMULATOR_HOST_PATH", "FIREBASE_EMULATOR_HUB", "FUNCTIONS_EMULATOR"}
+
+const emulatorSuffix = "_EMULATOR_HOST"
+
+// refuseEmulators: wherever a deployed program runs, it has real backends. A blank
+// value counts, because it does in the libraries.
+func (r *reader) refuseEmulators(environ map[string]string) {
+	var set []string
+	for name, value := range environ {
+		if value != "" && (strings.HasSuffix(name, emulatorSuffix) || slices.Contains(emulators, name)) {
+			set = append(set, name)
+		}
+	}
+	slices.Sort(set)
+	for _, name := range set {
+		r.add(name, "is set: client libraries would leave out signatures or credentials and talk to an emulator: "+
+			"unset it; for a local run, `go run ./cmd/local` takes an emulator as an option")
+	}
+}
+
+// parse reads values into fields and turns the parser's errors, which speak of
+// struct fields, into ours.
+func (r *reader) parse(set map[string]string) Config {
+	c := Config{}
+	err := env.ParseWithOptions(&c, env.Options{Environment: set})
 	all, ok := errors.AsType[env.AggregateError](err)
-	if !ok {
-		return err
+	if err != nil && !ok {
+		r.errs = append(r.errs, err)
 	}
-	var errs []error
 	for _, e := range all.Errors {
 		parse, ok := errors.AsType[env.ParseError](e)
 		if !ok {
-			errs = append(errs, e)
+			r.errs = append(r.errs, e)
 			continue
 		}
 		name := variable(parse.Name)
-		unread[name] = true
-		errs = append(errs, fault(name, "cannot be read", "set it to "+form(parse.Type)))
+		r.unread[name] = true
+		r.add(name, "cannot be read: set it to "+form(parse.Type))
 	}
-	return errors.Join(errs...)
+	return c
+}
+
+// Variables are the names of the variables that [Load] reads into a [Config].
+func Variables() []string {
+	var names []string
+	for field := range reflect.TypeFor[Config]().Fields() {
+		if name, ok := field.Tag.Lookup("env"); ok {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // variable is the environment variable of a field.
@@ -114,9 +174,4 @@ func trimAll(list []string) []string {
 		}
 	}
 	return out
-}
-
-// fault is one thing wrong with one variable.
-func fault(variable, what, remedy string) error {
-	return fmt.Errorf("%s %s: %s", variable, what, remedy)
 }

@@ -2,13 +2,14 @@ package config
 
 import (
 	"errors"
-	"net"
-	"net/mail"
-	"net/url"
-	"regexp"
+	"fmt"
 	"strconv"
-	"strings"
 	"time"
+
+	"github.com/coditect-ai/coditect-licenses/shared/identity"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
+	"github.com/coditect-ai/coditect-licenses/shared/redisconn"
+	"github.com/coditect-ai/coditect-licenses/shared/token"
 )
 
 // Validate joins every fault of the configuration.
@@ -18,105 +19,138 @@ func (c Config) Validate() error { return c.validate(nil) }
 // known, and judging their zero values would only add noise.
 func (c Config) validate(unread map[string]bool) error {
 	v := validator{unread: unread}
+	v.function(c)
 	v.needs(c)
+	v.names(c)
 	v.redis(c)
+	v.reaper(c)
 	v.durations(c)
 	v.relations(c)
-	v.identity(c)
-	if c.RateLimitPerUser < 0 || c.RateLimitPerUser > maxRate {
-		v.add("RATE_LIMIT_PER_USER", "is out of range", "set it to a number of requests per second up to "+strconv.Itoa(maxRate)+", or to 0 for no limit")
-	}
-	if c.MaxInFlight < 0 || c.MaxInFlight > maxInFlight {
-		v.add("MAX_IN_FLIGHT", "is out of range", "set it to a number of requests up to "+strconv.Itoa(maxInFlight)+", or to 0 for no limit")
-	}
+	v.limits(c)
 	return errors.Join(v.errs...)
 }
-
-// maxInFlight bounds MAX_IN_FLIGHT: a request takes some tens of kilobytes.
-const maxInFlight = 100_000
-
-// maxRate bounds RATE_LIMIT_PER_USER; one instance does less than this in all.
-const maxRate = 100_000
 
 type validator struct {
 	unread map[string]bool
 	errs   []error
 }
 
-func (v *validator) add(variable, what, remedy string) {
-	if !v.unread[variable] {
-		v.errs = append(v.errs, fault(variable, what, remedy))
+// add notes what is wrong with a variable; what it is judged together with must
+// have been readable as well.
+func (v *validator) add(variable, what, remedy string, others ...string) {
+	for _, name := range append(others, variable) {
+		if v.unread[name] {
+			return
+		}
 	}
+	v.errs = append(v.errs, fmt.Errorf("%s %s: %s", variable, what, remedy))
 }
 
-var (
-	keyName      = regexp.MustCompile(`^projects/[^/\s]+/locations/[^/\s]+/keyRings/[^/\s]+/cryptoKeys/[^/\s]+$`)
-	instanceName = regexp.MustCompile(`^projects/[^/\s]+/locations/[^/\s]+/instances/[^/\s]+$`)
-)
+func (v *validator) function(c Config) {
+	const remedy = "set it to Acquire, Heartbeat, Release or Reaper, in any case"
+	switch c.Function {
+	case Acquire, Heartbeat, Release, Reaper:
+	case "":
+		v.add("FUNCTION_TARGET", "is not set", remedy)
+	default:
+		v.add("FUNCTION_TARGET", "names no function of this service", remedy)
+	}
+}
 
 // needs checks what this function cannot do without.
 func (v *validator) needs(c Config) {
-	switch c.Function {
-	case Acquire, Heartbeat, Release, Reaper:
-	default:
-		v.add("FUNCTION_TARGET", "names no function of this service", "set it to Acquire, Heartbeat, Release or Reaper")
-	}
-	if c.Project == "" {
-		v.add("GOOGLE_CLOUD_PROJECT", "is not set", "set it to the id of the project the service runs in")
-	}
-	if c.FirestoreDatabase == "" {
-		v.add("FIRESTORE_DATABASE", "is empty", "unset it for (default), or name a database")
-	}
-	switch {
-	case c.KMSKey == "" && c.Signs():
-		v.add("KMS_KEY", "is not set", "set it to projects/P/locations/L/keyRings/R/cryptoKeys/K, the key that signs license tokens")
-	case strings.Contains(c.KMSKey, "/cryptoKeyVersions"):
-		v.add("KMS_KEY", "names a key version", "leave out /cryptoKeyVersions and what follows: versions are chosen as keys rotate")
-	case c.KMSKey != "" && !keyName.MatchString(c.KMSKey):
-		v.add("KMS_KEY", "is not the name of a key", "write it as projects/P/locations/L/keyRings/R/cryptoKeys/K")
-	}
-}
-
-func (v *validator) redis(c Config) {
-	switch {
-	case c.RedisAddr == "" && c.MemorystoreInstance == "":
-		v.add("REDIS_ADDR", "and MEMORYSTORE_INSTANCE are both not set", "set one of them: host:port, or projects/P/locations/L/instances/I")
-	case c.RedisAddr != "" && c.MemorystoreInstance != "":
-		v.add("REDIS_ADDR", "and MEMORYSTORE_INSTANCE are both set", "unset one of them: there is one seat ledger")
-	}
-	if c.RedisAddr != "" && !areHostPorts(c.RedisAddr) {
-		v.add("REDIS_ADDR", "is not host:port", "write it like redis.internal:6379; a cluster's addresses are separated by commas")
-	}
-	if c.MemorystoreInstance == "" {
-		return
-	}
-	if !instanceName.MatchString(c.MemorystoreInstance) {
-		v.add("MEMORYSTORE_INSTANCE", "is not the name of an instance", "write it as projects/P/locations/L/instances/I")
-	}
-	if c.RedisPassword != "" {
-		v.add("REDIS_PASSWORD", "is set together with MEMORYSTORE_INSTANCE", "unset it: Memorystore is entered with IAM")
-	}
-	if c.RedisTLS {
-		v.add("REDIS_TLS", "is set together with MEMORYSTORE_INSTANCE", "unset it: the instance tells whether it encrypts")
-	}
-}
-
-func areHostPorts(addrs string) bool {
-	for addr := range strings.SplitSeq(addrs, ",") {
-		if !isHostPort(strings.TrimSpace(addr)) {
-			return false
+	reaps := c.Function == Reaper
+	for _, n := range [...]struct {
+		variable        string
+		needed, missing bool
+		remedy          string
+	}{
+		{"GOOGLE_CLOUD_PROJECT", true, c.Project == "", "set it to the id of the project the service runs in"},
+		{"KMS_KEY", c.Signs(), c.KMSKey == "", "set it to projects/P/locations/L/keyRings/R/cryptoKeys/K, the key that signs license tokens"},
+		{"REAPER_AUDIENCE", reaps, len(c.ReaperAudiences) == 0, "set it to the address that Cloud Scheduler calls"},
+		{"REAPER_SERVICE_ACCOUNT", reaps, c.ReaperServiceAccount == "", "set it to the e-mail address of the scheduler's service account"},
+	} {
+		if n.needed && n.missing {
+			v.add(n.variable, "is not set", n.remedy)
 		}
 	}
-	return true
 }
 
-func isHostPort(addr string) bool {
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil || host == "" {
-		return false
+// names lets the packages that use them judge the names that are set. The two
+// with a default are always judged.
+func (v *validator) names(c Config) {
+	for _, n := range [...]struct {
+		variable, value string
+		check           func(string) error
+	}{
+		{"GOOGLE_CLOUD_PROJECT", c.Project, identity.CheckProject},
+		{"REDIS_ADDR", c.RedisAddr, redisconn.CheckAddresses},
+		{"REDIS_CA_PEM", c.RedisCA, redisconn.CheckCA},
+		{"MEMORYSTORE_INSTANCE", c.MemorystoreInstance, redisconn.CheckInstance},
+		{"KMS_KEY", c.KMSKey, token.CheckKeyName},
+		{"IDENTITY_PROJECT", c.IdentityProject, identity.CheckProject},
+		{"REAPER_SERVICE_ACCOUNT", c.ReaperServiceAccount, identity.CheckServiceAccount},
+	} {
+		if n.value != "" {
+			v.judge(n.variable, n.check(n.value))
+		}
 	}
-	n, err := strconv.ParseUint(port, 10, 16)
-	return err == nil && n > 0
+	v.judge("FIRESTORE_DATABASE", record.CheckDatabase(c.FirestoreDatabase))
+	v.judge("TOKEN_ISSUER", token.CheckIssuer(c.TokenIssuer))
+}
+
+// judge passes on what a package says of a value.
+func (v *validator) judge(variable string, err error) {
+	if err != nil && !v.unread[variable] {
+		v.errs = append(v.errs, fmt.Errorf("%s %w", variable, err))
+	}
+}
+
+// redis checks which settings of the seat ledger go together.
+func (v *validator) redis(c Config) {
+	const address, instance = "REDIS_ADDR", "MEMORYSTORE_INSTANCE"
+	switch {
+	case c.MemorystoreInstance != "":
+		v.discovered(c)
+	case c.RedisAddr == "":
+		v.add(address, "and MEMORYSTORE_INSTANCE are both not set", "set one of them: host:port, or projects/P/locations/L/instances/I", instance)
+	}
+	if c.RedisUsername != "" && c.RedisPassword == "" {
+		v.add("REDIS_USERNAME", "is set without REDIS_PASSWORD", "set both: a user has a password", "REDIS_PASSWORD")
+	}
+	if c.RedisCA != "" && !c.RedisTLS && c.MemorystoreInstance == "" {
+		v.add("REDIS_CA_PEM", "is set without REDIS_TLS", "set REDIS_TLS=true: nothing would be encrypted", "REDIS_TLS")
+	}
+}
+
+// discovered refuses what a Memorystore instance tells itself.
+func (v *validator) discovered(c Config) {
+	for _, s := range [...]struct {
+		variable string
+		set      bool
+		remedy   string
+	}{
+		{"REDIS_ADDR", c.RedisAddr != "", "unset one of them: there is one seat ledger"},
+		{"REDIS_CLUSTER", c.RedisCluster, "unset it: the instance tells whether it is a cluster"},
+		{"REDIS_USERNAME", c.RedisUsername != "", "unset it: Memorystore is entered with IAM"},
+		{"REDIS_PASSWORD", c.RedisPassword != "", "unset it: Memorystore is entered with IAM"},
+		{"REDIS_TLS", c.RedisTLS, "unset it: the instance tells whether it encrypts"},
+		{"REDIS_CA_PEM", c.RedisCA != "", "unset it: the instance tells its certificates"},
+	} {
+		if s.set {
+			v.add(s.variable, "is set together with MEMORYSTORE_INSTANCE", s.remedy)
+		}
+	}
+}
+
+// reaper checks each of the scheduler's audiences.
+func (v *validator) reaper(c Config) {
+	for _, audience := range c.ReaperAudiences {
+		if err := identity.CheckAudience(audience); err != nil {
+			v.judge("REAPER_AUDIENCE", err)
+			return // once is enough
+		}
+	}
 }
 
 // durations checks each on its own: a slip of the unit (6 for 6m, 10h for 10m)
@@ -146,53 +180,32 @@ func (v *validator) durations(c Config) {
 // relations checks what the durations promise each other.
 func (v *validator) relations(c Config) {
 	if c.HeartbeatInterval > c.SessionTTL/2 {
-		v.relate("HEARTBEAT_INTERVAL", "SESSION_TTL", "is more than half of SESSION_TTL", "set it to "+(c.SessionTTL/3).String()+" or so: one lost heartbeat must not cost the seat")
+		v.add("HEARTBEAT_INTERVAL", "is more than half of SESSION_TTL",
+			"set it to "+(c.SessionTTL/3).String()+" or so: one lost heartbeat must not cost the seat", "SESSION_TTL")
 	}
 	if c.BackendDeadline > c.SessionTTL/4 {
-		v.relate("BACKEND_DEADLINE", "SESSION_TTL", "is more than a quarter of SESSION_TTL", "lower it: a call must not outlive what it was decided on")
+		v.add("BACKEND_DEADLINE", "is more than a quarter of SESSION_TTL", "lower it: a call must not outlive what it was decided on", "SESSION_TTL")
 	}
 	if c.BackendDeadline > c.RequestDeadline {
-		v.relate("BACKEND_DEADLINE", "REQUEST_DEADLINE", "is longer than REQUEST_DEADLINE", "lower it: the request would end first")
+		v.add("BACKEND_DEADLINE", "is longer than REQUEST_DEADLINE", "lower it: the request would end first", "REQUEST_DEADLINE")
 	}
 	if c.KeyActivationDelay <= KeySetMaxAge {
 		v.add("KEY_ACTIVATION_DELAY", "is not above "+KeySetMaxAge.String()+", the age a key set in use may have", "raise it: clients must know a key before it signs")
 	}
 }
 
-// relate faults a variable against another, if both could be read.
-func (v *validator) relate(variable, other, what, remedy string) {
-	if !v.unread[other] {
-		v.add(variable, what, remedy)
-	}
-}
+const (
+	// maxRate bounds RATE_LIMIT_PER_USER; one instance does less than this in all.
+	maxRate = 100_000
+	// maxInFlight bounds MAX_IN_FLIGHT: a request takes some tens of kilobytes.
+	maxInFlight = 100_000
+)
 
-// identity checks who may call.
-func (v *validator) identity(c Config) {
-	if !isHTTPS(c.TokenIssuer) {
-		v.add("TOKEN_ISSUER", "is not an https URL", "write it like https://licenses.coditect.ai")
+func (v *validator) limits(c Config) {
+	if c.RateLimitPerUser < 0 || c.RateLimitPerUser > maxRate {
+		v.add("RATE_LIMIT_PER_USER", "is out of range", "set it to a number of requests per second up to "+strconv.Itoa(maxRate)+", or to 0 for no limit")
 	}
-	if c.Function == Reaper && len(c.ReaperAudiences) == 0 {
-		v.add("REAPER_AUDIENCE", "is not set", "set it to the address that Cloud Scheduler calls")
+	if c.MaxInFlight < 0 || c.MaxInFlight > maxInFlight {
+		v.add("MAX_IN_FLIGHT", "is out of range", "set it to a number of requests up to "+strconv.Itoa(maxInFlight)+", or to 0 for no limit")
 	}
-	for _, audience := range c.ReaperAudiences {
-		if strings.ContainsAny(audience, " \t\n") {
-			v.add("REAPER_AUDIENCE", "has an audience with a space in it", "separate audiences by commas")
-		}
-	}
-	if c.ReaperServiceAccount == "" && c.Function == Reaper {
-		v.add("REAPER_SERVICE_ACCOUNT", "is not set", "set it to the e-mail address of the scheduler's service account")
-	}
-	if c.ReaperServiceAccount != "" && !isEmail(c.ReaperServiceAccount) {
-		v.add("REAPER_SERVICE_ACCOUNT", "is not an e-mail address", "write it like scheduler@PROJECT.iam.gserviceaccount.com")
-	}
-}
-
-func isHTTPS(s string) bool {
-	u, err := url.Parse(s)
-	return err == nil && u.Scheme == "https" && u.Host != "" && u.User == nil && u.RawQuery == "" && u.Fragment == ""
-}
-
-func isEmail(s string) bool {
-	a, err := mail.ParseAddress(s)
-	return err == nil && a.Address == s
 }

@@ -33,11 +33,11 @@ type SchedulerConfig struct {
 
 func (c SchedulerConfig) validate() error {
 	var faults []error
-	if c.Audience == "" {
-		faults = append(faults, errors.New("identity: no audience for the scheduler")) // the validator would accept any
+	if err := CheckAudience(c.Audience); err != nil { // the validator would accept any for an empty one
+		faults = append(faults, fmt.Errorf("identity: the scheduler %w", err))
 	}
-	if !strings.Contains(c.ServiceAccount, "@") {
-		faults = append(faults, errors.New("identity: the scheduler's service account is not an email address"))
+	if err := CheckServiceAccount(c.ServiceAccount); err != nil {
+		faults = append(faults, fmt.Errorf("identity: the scheduler's service account %w", err))
 	}
 	return errors.Join(faults...)
 }

@@ -3,7 +3,6 @@ package redisconn
 import (
 	"context"
 	"errors"
-	"net"
 
 	"github.com/redis/go-redis/v9"
 
@@ -13,18 +12,16 @@ import (
 // guarded is a hook that puts one server's circuit around its commands: a
 // command with all its repeats is one call. Of a cluster every node has its own,
 // so that one dead master costs only the organizations it holds.
-type guarded struct{ circuit *circuit.Breaker }
+type guarded struct {
+	plainDials // connections are made for commands, which are guarded
+	circuit    *circuit.Breaker
+}
 
 func (cfg Config) guard(client *redis.Client) {
-	client.AddHook(guarded{circuit.New(circuit.Options{
+	client.AddHook(guarded{circuit: circuit.New(circuit.Options{
 		Backend: Backend + " " + client.Options().Addr, Cooldown: cfg.Cooldown, Unanswered: unanswered, Log: cfg.Log,
 		Patience: cfg.ReadTimeout,
 	})})
-}
-
-// DialHook implements [redis.Hook]. Connections are made for commands, which are guarded.
-func (guarded) DialHook(next redis.DialHook) redis.DialHook {
-	return func(ctx context.Context, network, addr string) (net.Conn, error) { return next(ctx, network, addr) }
 }
 
 // ProcessHook implements [redis.Hook].

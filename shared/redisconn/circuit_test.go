@@ -63,14 +63,14 @@ func TestADeadServerIsNotAskedAgainAndAgain(t *testing.T) {
 		"pipeline": func(ctx context.Context) error { return pipelined(ctx, client) },
 	}
 	server.Kill()
-	untilOpen(t, func(ctx context.Context) error { return Ping(ctx, client) })
+	untilOpen(t, func(ctx context.Context) error { return Verify(ctx, client) })
 	for name, send := range commands {
 		if err := send(t.Context()); !errors.Is(err, circuit.ErrOpen) {
 			t.Errorf("%s: %v, want %v", name, err, circuit.ErrOpen)
 		}
 	}
 	server.Start()
-	untilBack(t, func(ctx context.Context) error { return Ping(ctx, client) })
+	untilBack(t, func(ctx context.Context) error { return Verify(ctx, client) })
 	for name, send := range commands {
 		if err := send(t.Context()); err != nil && !errors.Is(err, redis.Nil) {
 			t.Errorf("%s: %v after the server came back", name, err)
@@ -92,7 +92,7 @@ func pipelined(ctx context.Context, client redis.UniversalClient) error {
 func TestAHangingServerPilesUpNothing(t *testing.T) {
 	server := servers.Redis(t)
 	client := dial(t, brief(server.Addr()))
-	if err := Ping(t.Context(), client); err != nil {
+	if err := Verify(t.Context(), client); err != nil {
 		t.Fatal(err)
 	}
 	server.Pause()
@@ -119,7 +119,7 @@ func TestAHangingServerPilesUpNothing(t *testing.T) {
 		t.Error("nothing was refused unsent")
 	}
 	server.Resume()
-	untilBack(t, func(ctx context.Context) error { return Ping(ctx, client) })
+	untilBack(t, func(ctx context.Context) error { return Verify(ctx, client) })
 }
 
 // TestErrorsOfTheServerAreAnswers and open nothing.
@@ -131,7 +131,7 @@ func TestErrorsOfTheServerAreAnswers(t *testing.T) {
 			t.Fatalf("error = %v, want the server's", err)
 		}
 	}
-	if err := Ping(t.Context(), client); err != nil {
+	if err := Verify(t.Context(), client); err != nil {
 		t.Error(err)
 	}
 }

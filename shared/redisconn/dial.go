@@ -3,8 +3,7 @@ package redisconn
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
-	"errors"
+	"fmt"
 	"net"
 	"time"
 
@@ -12,16 +11,10 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
 	"google.golang.org/api/option"
-
-	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
 
 // Backend is the name of Redis in [license.UnavailableError].
 const Backend = "redis"
-
-// pingTimeout bounds Ping when the caller's deadline is later: what answers
-// later than this answers nobody's request either.
-const pingTimeout = 750 * time.Millisecond
 
 // Retries. go-redis repeats a command after a refused or broken connection and
 // after a timeout; scripts are made to be run twice. Two repeats bridge a
@@ -83,13 +76,10 @@ type target struct {
 type credentials func(ctx context.Context) (username, password string, err error)
 
 // Dial returns a client for the configured Redis. With Addr it connects only
-// when first used (see [Ping]); with Instance it asks the Memorystore admin
+// when first used (see [Verify]); with Instance it asks the Memorystore admin
 // API, for 10 s at most. The client honours the deadlines of the contexts it
 // is given. Its Close releases everything Dial made.
 func Dial(ctx context.Context, cfg Config, options ...Option) (redis.UniversalClient, error) {
-	if err := cfg.Validate(); err != nil {
-		return nil, err
-	}
 	d := &dialer{}
 	for _, apply := range options {
 		apply(d)
@@ -101,41 +91,26 @@ func Dial(ctx context.Context, cfg Config, options ...Option) (redis.UniversalCl
 	return newClient(cfg.withDefaults(), found), nil
 }
 
-// Ping checks that the server, or every master of a cluster, answers and
-// accepts our credentials. The error is a [*license.UnavailableError].
-func Ping(ctx context.Context, client redis.UniversalClient) error {
-	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
-	defer cancel()
-	var err error
-	if cluster, ok := client.(*redis.ClusterClient); ok {
-		err = cluster.ForEachMaster(ctx, func(ctx context.Context, master *redis.Client) error {
-			return master.Ping(ctx).Err()
-		})
-	} else {
-		err = client.Ping(ctx).Err()
-	}
-	if err != nil {
-		return &license.UnavailableError{Backend: Backend, Err: err}
-	}
-	return nil
-}
-
 func (d *dialer) find(ctx context.Context, cfg Config) (target, error) {
 	if cfg.Instance != "" {
 		return d.discover(ctx, cfg)
 	}
-	addresses, err := cfg.addresses()
-	if err != nil {
-		return target{}, err
+	if err := CheckAddresses(cfg.Addr); err != nil {
+		return target{}, fmt.Errorf("the address of redis %w", err)
 	}
+	addresses := splitAddresses(cfg.Addr)
 	found := target{addresses: addresses, cluster: cfg.Cluster || len(addresses) > 1}
-	if cfg.TLS {
-		found.tls, err = tlsConfig(cfg.CA)
-	}
 	if cfg.Password != "" {
 		found.credentials = fixed(cfg.Username, cfg.Password)
 	}
-	return found, err
+	if !cfg.TLS {
+		return found, nil
+	}
+	var err error
+	if found.tls, err = tlsConfig(cfg.CA); err != nil {
+		return target{}, fmt.Errorf("the CA of redis %w", err)
+	}
+	return found, nil
 }
 
 func fixed(username, password string) credentials {
@@ -143,7 +118,31 @@ func fixed(username, password string) credentials {
 }
 
 func newClient(cfg Config, to target) redis.UniversalClient {
-	options := &redis.UniversalOptions{
+	options := cfg.options(to)
+	if to.cluster {
+		// A node's client repeats by itself, inside that node's circuit; the
+		// cluster's asks other nodes besides. The caller's deadline bounds both.
+		options.MaxRedirects = maxRetries
+		forCluster := options.Cluster()
+		forCluster.ClusterStateReloadInterval = stateReload
+		cluster := redis.NewClusterClient(forCluster)
+		cluster.OnNewNode(cfg.guard)
+		if cfg.Traced {
+			cluster.AddHook(traced{})
+		}
+		return cluster
+	}
+	client := redis.NewClient(options.Simple())
+	if cfg.Traced {
+		client.AddHook(traced{}) // the first hook is the outermost
+	}
+	client.AddHook(moved{})
+	cfg.guard(client)
+	return client
+}
+
+func (c Config) options(to target) *redis.UniversalOptions {
+	return &redis.UniversalOptions{
 		Addrs:                      to.addresses,
 		Dialer:                     dialWith(to.tls),
 		TLSConfig:                  to.tls,
@@ -151,16 +150,16 @@ func newClient(cfg Config, to target) redis.UniversalClient {
 
 		// Off by default: deadlines would not reach the socket.
 		ContextTimeoutEnabled: true,
-		DialTimeout:           cfg.DialTimeout,
-		ReadTimeout:           cfg.ReadTimeout,
-		WriteTimeout:          cfg.WriteTimeout,
+		DialTimeout:           c.DialTimeout,
+		ReadTimeout:           c.ReadTimeout,
+		WriteTimeout:          c.WriteTimeout,
 		DialerRetries:         dialAttempts,
 		MaxRetries:            maxRetries,
 		MinRetryBackoff:       minRetryBackoff,
 		MaxRetryBackoff:       maxRetryBackoff,
 
-		PoolSize:              cfg.PoolSize,
-		PoolTimeout:           cfg.PoolTimeout,
+		PoolSize:              c.PoolSize,
+		PoolTimeout:           c.PoolTimeout,
 		PipelinePoolSize:      -1, // pipelines share the one bounded pool
 		ConnMaxLifetime:       maxConnectionAge,
 		ConnMaxLifetimeJitter: connectionAgeJitter,
@@ -169,20 +168,6 @@ func newClient(cfg Config, to target) redis.UniversalClient {
 		DisableIdentity:          true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
-	if to.cluster {
-		// The cluster client repeats by itself, at other nodes if need be.
-		// A node's client repeats by itself, inside that node's circuit; the
-		// cluster's asks other nodes besides. The caller's deadline bounds both.
-		options.MaxRedirects = maxRetries
-		forCluster := options.Cluster()
-		forCluster.ClusterStateReloadInterval = stateReload
-		cluster := redis.NewClusterClient(forCluster)
-		cluster.OnNewNode(cfg.guard)
-		return cluster
-	}
-	client := redis.NewClient(options.Simple())
-	cfg.guard(client)
-	return client
 }
 
 // dialWith is go-redis's own dialer, except that the TLS handshake respects
@@ -204,14 +189,4 @@ func tlsConfig(pem string) (*tls.Config, error) {
 	roots, err := rootCAs(pem)
 	config.RootCAs = roots
 	return config, err
-}
-
-func rootCAs(pems ...string) (*x509.CertPool, error) {
-	pool := x509.NewCertPool()
-	for _, pem := range pems {
-		if !pool.AppendCertsFromPEM([]byte(pem)) {
-			return nil, errors.New("a CA certificate for Redis is not valid PEM")
-		}
-	}
-	return pool, nil
 }

@@ -39,7 +39,7 @@ func TestDialOneServer(t *testing.T) {
 	if _, single := client.(*redis.Client); !single {
 		t.Errorf("client is %T", client)
 	}
-	if err := Ping(t.Context(), client); err != nil {
+	if err := Verify(t.Context(), client); err != nil {
 		t.Error(err)
 	}
 }
@@ -52,7 +52,7 @@ func TestDialClusterBySeedsAndByOneEndpoint(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			client := dial(t, cfg)
-			if err := Ping(t.Context(), client); err != nil {
+			if err := Verify(t.Context(), client); err != nil {
 				t.Fatal(err)
 			}
 			for i := range 20 { // on all three masters, or MOVED is not followed
@@ -67,11 +67,11 @@ func TestDialClusterBySeedsAndByOneEndpoint(t *testing.T) {
 
 func TestDialPassword(t *testing.T) {
 	server := servers.Redis(t, "--requirepass", "open sesame")
-	if err := Ping(t.Context(), dial(t, Config{Addr: server.Addr(), Password: "open sesame"})); err != nil {
+	if err := Verify(t.Context(), dial(t, Config{Addr: server.Addr(), Password: "open sesame"})); err != nil {
 		t.Error(err)
 	}
 	for _, wrong := range []string{"", "guess"} {
-		err := Ping(t.Context(), dial(t, Config{Addr: server.Addr(), Password: wrong}))
+		err := Verify(t.Context(), dial(t, Config{Addr: server.Addr(), Password: wrong}))
 		wantUnavailable(t, err)
 		if wrong != "" && strings.Contains(err.Error(), wrong) {
 			t.Errorf("the error shows the password: %v", err)
@@ -84,7 +84,7 @@ func TestDialVerifiesTheServersCertificate(t *testing.T) {
 	_, port := tlsRedis(t, ca, "127.0.0.1")
 	_, misnamedPort := tlsRedis(t, ca, "192.0.2.1")
 	addr, misnamed := hostPortOf(port), hostPortOf(misnamedPort)
-	if err := Ping(t.Context(), dial(t, Config{Addr: addr, TLS: true, CA: ca.pem})); err != nil {
+	if err := Verify(t.Context(), dial(t, Config{Addr: addr, TLS: true, CA: ca.pem})); err != nil {
 		t.Error(err)
 	}
 	for name, cfg := range map[string]Config{
@@ -94,7 +94,7 @@ func TestDialVerifiesTheServersCertificate(t *testing.T) {
 		"asked in the clear":    {Addr: addr},
 		"two CAs, both strange": {Addr: addr, TLS: true, CA: stranger.pem + newAuthority(t).pem},
 	} {
-		t.Run(name, func(t *testing.T) { wantUnavailable(t, Ping(t.Context(), dial(t, cfg))) })
+		t.Run(name, func(t *testing.T) { wantUnavailable(t, Verify(t.Context(), dial(t, cfg))) })
 	}
 }
 
@@ -103,6 +103,7 @@ func hostPortOf(port int) string { return net.JoinHostPort("127.0.0.1", strconv.
 // patient makes every timeout but the context's far longer than the tests'
 // bounds, which only tell "the deadline counted" from "it did not".
 func patient(addr string) Config {
+	const longestTimeout = 5 * time.Second
 	return Config{Addr: addr, DialTimeout: longestTimeout, ReadTimeout: longestTimeout, WriteTimeout: longestTimeout, PoolTimeout: longestTimeout}
 }
 
@@ -126,7 +127,7 @@ func TestTheContextsDeadlineCounts(t *testing.T) {
 	server := servers.Redis(t)
 	t.Run("on an open connection", func(t *testing.T) {
 		client := dial(t, patient(server.Addr()))
-		if err := Ping(t.Context(), client); err != nil {
+		if err := Verify(t.Context(), client); err != nil {
 			t.Fatal(err)
 		}
 		server.Pause()
@@ -161,20 +162,20 @@ func TestTheTLSHandshakeRespectsItsContext(t *testing.T) {
 func TestADeadServerIsUnavailableAndComesBack(t *testing.T) {
 	server := servers.Redis(t)
 	client := dial(t, Config{Addr: server.Addr()})
-	if err := Ping(t.Context(), client); err != nil {
+	if err := Verify(t.Context(), client); err != nil {
 		t.Fatal(err)
 	}
 	server.Kill()
-	wantUnavailable(t, Ping(t.Context(), client))
+	wantUnavailable(t, Verify(t.Context(), client))
 	server.Start()
-	if err := Ping(t.Context(), client); err != nil {
+	if err := Verify(t.Context(), client); err != nil {
 		t.Errorf("after the restart: %v", err)
 	}
 }
 
 func TestADeadClusterIsUnavailable(t *testing.T) {
 	client := dial(t, Config{Addr: hostPortOf(servers.FreePort(t)), Cluster: true})
-	wantUnavailable(t, Ping(t.Context(), client))
+	wantUnavailable(t, Verify(t.Context(), client))
 }
 
 // TestConnectionOptions checks what no server of the tests can show: that

@@ -37,6 +37,9 @@ const iamUser = "default"
 // and states that pass are *license.UnavailableError; what stays wrong until
 // somebody changes the instance or the configuration is a plain error.
 func (d *dialer) discover(ctx context.Context, cfg Config) (target, error) {
+	if err := CheckInstance(cfg.Instance); err != nil {
+		return target{}, fmt.Errorf("the instance of redis %w", err)
+	}
 	ctx, cancel := context.WithTimeout(ctx, discoveryTimeout)
 	defer cancel()
 	client, err := memorystore.NewClient(ctx, d.clientOptions...)
@@ -56,7 +59,7 @@ func (d *dialer) discover(ctx context.Context, cfg Config) (target, error) {
 	if err != nil {
 		return target{}, err
 	}
-	found.credentials, err = d.authorize(instance, cfg)
+	found.credentials, err = d.authorize(instance)
 	return found, err
 }
 
@@ -185,29 +188,21 @@ func certificates(ctx context.Context, client *memorystore.Client, instance *mem
 	return pems, err
 }
 
-// authorize returns the credentials that the instance's mode asks for, and
-// refuses configured ones that it would not use.
-func (d *dialer) authorize(instance *memorystorepb.Instance, cfg Config) (credentials, error) {
+// authorize returns the credentials that the instance's mode asks for.
+func (d *dialer) authorize(instance *memorystorepb.Instance) (credentials, error) {
 	mode := instance.GetAuthorizationMode()
-	wantsPassword := mode == memorystorepb.Instance_TOKEN_AUTH
-	if wantsPassword != (cfg.Password != "") {
-		return nil, fmt.Errorf("memorystore instance %s has authorization mode %s: REDIS_PASSWORD is for TOKEN_AUTH, and only there",
-			instance.GetName(), mode)
-	}
-	encrypted := instance.GetTransitEncryptionMode() == memorystorepb.Instance_SERVER_AUTHENTICATION
-	if mode != memorystorepb.Instance_AUTH_DISABLED && !encrypted {
-		return nil, fmt.Errorf("memorystore instance %s does not encrypt: its credentials would travel in the clear", instance.GetName())
-	}
 	switch mode {
 	case memorystorepb.Instance_AUTH_DISABLED:
 		return nil, nil //nolint:nilnil // nil is go-redis's word for no authentication
-	case memorystorepb.Instance_TOKEN_AUTH:
-		return fixed(cfg.Username, cfg.Password), nil
 	case memorystorepb.Instance_IAM_AUTH:
-		return d.accessTokens()
 	default:
-		return nil, fmt.Errorf("memorystore instance %s has the unknown authorization mode %s", instance.GetName(), mode)
+		return nil, fmt.Errorf("memorystore instance %s has the authorization mode %s, which is not used here: "+
+			"make it with IAM_AUTH, or set REDIS_ADDR, REDIS_PASSWORD, REDIS_TLS and REDIS_CA_PEM instead", instance.GetName(), mode)
 	}
+	if instance.GetTransitEncryptionMode() != memorystorepb.Instance_SERVER_AUTHENTICATION {
+		return nil, fmt.Errorf("memorystore instance %s does not encrypt: its credentials would travel in the clear", instance.GetName())
+	}
+	return d.accessTokens()
 }
 
 // accessTokens authenticates each new connection with a current access token.

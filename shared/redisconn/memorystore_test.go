@@ -115,7 +115,7 @@ func TestDiscoverAnInstanceWithoutClusterMode(t *testing.T) {
 		if _, single := client.(*redis.Client); !single {
 			t.Errorf("client is %T", client)
 		}
-		if err := Ping(t.Context(), client); err != nil {
+		if err := Verify(t.Context(), client); err != nil {
 			t.Error(err)
 		}
 	}
@@ -132,7 +132,7 @@ func TestDiscoverACluster(t *testing.T) {
 	if _, cluster := client.(*redis.ClusterClient); !cluster {
 		t.Errorf("client is %T", client)
 	}
-	if err := Ping(t.Context(), client); err != nil {
+	if err := Verify(t.Context(), client); err != nil {
 		t.Error(err)
 	}
 }
@@ -156,7 +156,7 @@ func TestIAMTokensAreFetchedForEveryNewConnection(t *testing.T) {
 	fake, provider := startFake(t), &tokens{value: "token-1"}
 	server := iamInstance(t, fake, "token-1")
 	client := dial(t, Config{Instance: anInstance}, withFake(fake), WithTokens(provider))
-	if err := Ping(t.Context(), client); err != nil {
+	if err := Verify(t.Context(), client); err != nil {
 		t.Fatal(err)
 	}
 	admin := dial(t, Config{Addr: server.Addr(), Password: "token-1"})
@@ -172,11 +172,11 @@ func TestIAMTokensAreFetchedForEveryNewConnection(t *testing.T) {
 	}
 	provider.set("token-2", nil)
 	rotate("token-2")
-	if err := Ping(t.Context(), client); err != nil {
+	if err := Verify(t.Context(), client); err != nil {
 		t.Errorf("with the rotated token: %v", err)
 	}
 	rotate("token-3")
-	err := Ping(t.Context(), client)
+	err := Verify(t.Context(), client)
 	wantUnavailable(t, err)
 	if strings.Contains(err.Error(), "token-") {
 		t.Errorf("the error shows a token: %v", err)
@@ -187,39 +187,18 @@ func TestWithoutATokenNothingIsSent(t *testing.T) {
 	fake, provider := startFake(t), &tokens{}
 	iamInstance(t, fake, "token-1")
 	client := dial(t, Config{Instance: anInstance}, withFake(fake), WithTokens(provider))
-	err := Ping(t.Context(), client)
+	err := Verify(t.Context(), client)
 	wantUnavailable(t, err)
 	if !strings.Contains(err.Error(), "empty") {
 		t.Errorf("error = %v: the server was asked without a token", err)
 	}
 	broken := errors.New("metadata server is away")
 	provider.set("", broken)
-	err = Ping(t.Context(), client)
+	err = Verify(t.Context(), client)
 	wantUnavailable(t, err)
 	if !errors.Is(err, broken) {
 		t.Errorf("error = %v does not say why", err)
 	}
-}
-
-func TestTokenAuthUsesTheConfiguredPassword(t *testing.T) {
-	fake := startFake(t)
-	iamInstance(t, fake, "static")
-	instance := mustInstance(t, fake)
-	instance.AuthorizationMode = memorystorepb.Instance_TOKEN_AUTH
-	fake.PutInstance(instance)
-	client := dial(t, Config{Instance: anInstance, Username: "default", Password: "static"}, withFake(fake))
-	if err := Ping(t.Context(), client); err != nil {
-		t.Error(err)
-	}
-}
-
-func mustInstance(t *testing.T, fake *fakememorystore.Server) *memorystorepb.Instance {
-	t.Helper()
-	instance, err := fake.GetInstance(t.Context(), &memorystorepb.GetInstanceRequest{Name: anInstance})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return instance
 }
 
 func TestTheSharedCAOfTheLocation(t *testing.T) {
@@ -230,7 +209,7 @@ func TestTheSharedCAOfTheLocation(t *testing.T) {
 	instance.ServerCaMode = memorystorepb.Instance_GOOGLE_MANAGED_SHARED_CA.Enum()
 	fake.PutInstance(instance)
 	fake.PutSharedCertificateAuthority("projects/acme-prod/locations/europe-west1", []string{ca.pem})
-	if err := Ping(t.Context(), dial(t, Config{Instance: anInstance}, withFake(fake))); err != nil {
+	if err := Verify(t.Context(), dial(t, Config{Instance: anInstance}, withFake(fake))); err != nil {
 		t.Error(err)
 	}
 }
@@ -259,7 +238,7 @@ func TestAServerOfAnotherInstanceIsRefused(t *testing.T) {
 	iamInstance(t, fake, "token-1")
 	fake.PutCertificateAuthority(anInstance, []string{newAuthority(t).pem})
 	client := dial(t, Config{Instance: anInstance}, withFake(fake), WithTokens(&tokens{value: "token-1"}))
-	wantUnavailable(t, Ping(t.Context(), client))
+	wantUnavailable(t, Verify(t.Context(), client))
 }
 
 func TestLocate(t *testing.T) {
@@ -378,39 +357,35 @@ func TestDialRefusesWhatItCannotTrust(t *testing.T) {
 		name     string
 		instance *memorystorepb.Instance
 		chain    []string
-		password string
 		want     string
 	}{
-		{"CA that is not PEM", encrypted, []string{good, "nonsense"}, "", "not valid PEM"},
-		{"CA without certificates", encrypted, []string{}, "", "has no CA certificate"},
+		{"CA that is not PEM", encrypted, []string{good, "nonsense"}, "not valid PEM"},
+		{"CA without certificates", encrypted, []string{}, "has no CA certificate"},
 		{
 			"unknown encryption",
 			change(func(i *memorystorepb.Instance) { i.TransitEncryptionMode = 0 }),
-			nil, "", "unknown transit encryption mode",
+			nil, "unknown transit encryption mode",
 		},
 		{
 			"unknown authorization",
 			change(func(i *memorystorepb.Instance) { i.AuthorizationMode = 0 }),
 			[]string{good},
-			"", "unknown authorization mode",
+			"which is not used here",
 		},
-		{"a password nobody asks for", encrypted, []string{good}, "p", "REDIS_PASSWORD is for TOKEN_AUTH"},
-		{"a password beside IAM", change(iam), []string{good}, "p", "REDIS_PASSWORD is for TOKEN_AUTH"},
-		{"no password", change(tokenAuth), []string{good}, "", "REDIS_PASSWORD is for TOKEN_AUTH"},
+		{"a password of its own", change(tokenAuth), []string{good}, "has the authorization mode TOKEN_AUTH, which is not used here"},
 		{
 			"access tokens in the clear",
 			change(func(i *memorystorepb.Instance) {
 				iam(i)
 				i.TransitEncryptionMode = memorystorepb.Instance_TRANSIT_ENCRYPTION_DISABLED
-			}), nil, "", "in the clear",
+			}), nil, "in the clear",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			fake := startFake(t)
 			fake.PutInstance(c.instance)
 			fake.PutCertificateAuthority(anInstance, c.chain)
-			_, err := Dial(t.Context(), Config{Instance: anInstance, Password: c.password},
-				withFake(fake), WithTokens(&tokens{value: "token"}))
+			_, err := Dial(t.Context(), Config{Instance: anInstance}, withFake(fake), WithTokens(&tokens{value: "token"}))
 			wantRefusal(t, err, c.want, false)
 		})
 	}

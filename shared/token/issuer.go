@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"regexp"
 	"time"
 
 	kms "cloud.google.com/go/kms/apiv1"
@@ -58,8 +57,8 @@ type Config struct {
 // Validate reports every fault of the configuration.
 func (c Config) Validate() error {
 	var faults []error
-	if !keyName().MatchString(c.Key) {
-		faults = append(faults, fmt.Errorf("signing key %q is not projects/P/locations/L/keyRings/R/cryptoKeys/K", c.Key))
+	if err := CheckKeyName(c.Key); err != nil {
+		faults = append(faults, fmt.Errorf("signing key %q %w", c.Key, err))
 	}
 	if c.ActivationDelay < 0 {
 		faults = append(faults, fmt.Errorf("activation delay %v is negative", c.ActivationDelay))
@@ -74,13 +73,6 @@ func (c Config) Validate() error {
 		faults = append(faults, fmt.Errorf("token cache size %d is negative", c.CacheSize))
 	}
 	return errors.Join(faults...)
-}
-
-// keyName matches the resource name of a key, not of one of its versions
-// (https://cloud.google.com/kms/docs/getting-resource-ids).
-func keyName() *regexp.Regexp {
-	const id = `[a-zA-Z0-9_-]{1,63}`
-	return regexp.MustCompile(`^projects/[a-z0-9.:-]{1,128}/locations/[a-z0-9-]{1,63}/keyRings/` + id + `/cryptoKeys/` + id + `$`)
 }
 
 // withDefaults fills in what was left zero.

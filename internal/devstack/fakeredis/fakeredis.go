@@ -72,7 +72,7 @@ func (s *Server) Advance(d time.Duration) {
 	s.mini.FastForward(d)
 }
 
-// info answers INFO with the sections the scripts read; everything else is
+// info answers INFO with the sections the service reads; everything else is
 // miniredis's own.
 func (s *Server) info(c *server.Peer, cmd string, _ ...string) bool {
 	if cmd != "INFO" {
@@ -80,7 +80,8 @@ func (s *Server) info(c *server.Peer, cmd string, _ ...string) bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c.WriteBulk(fmt.Sprintf("# Server\r\nredis_version:7.0.0\r\nrun_id:%s\r\n\r\n# Replication\r\nrole:master\r\nmaster_replid:%s\r\n",
+	c.WriteBulk(fmt.Sprintf("# Server\r\nredis_version:7.0.0\r\nrun_id:%s\r\n\r\n# Replication\r\nrole:master\r\nmaster_replid:%s\r\n"+
+		"\r\n# Memory\r\nmaxmemory_policy:noeviction\r\n",
 		s.runID, s.replID))
 	return true
 }

@@ -1,0 +1,51 @@
+package identity
+
+import (
+	"errors"
+	"net/mail"
+	"regexp"
+	"strings"
+	"unicode"
+)
+
+// The checks below judge single values before anything is verified with them.
+// Their errors read on from the name of a variable: "is …: what to do".
+
+// projectPattern is a project's id, with the domain that a few have before it
+// (https://docs.cloud.google.com/resource-manager/docs/creating-managing-projects).
+var projectPattern = regexp.MustCompile(`^([a-z0-9][a-z0-9.-]*:)?[a-z]([a-z0-9-]{0,28}[a-z0-9])?$`)
+
+// demoPrefix begins the ids of projects that exist in emulators alone
+// (https://firebase.google.com/docs/emulator-suite/connect_auth).
+const demoPrefix = "demo-"
+
+// CheckProject judges a project's id. ID tokens name it as their audience, so
+// that a wrong one refuses every user.
+func CheckProject(id string) error {
+	switch {
+	case id != "" && strings.Trim(id, "0123456789") == "":
+		return errors.New("is a project's number: set it to the project's id, which ID tokens name")
+	case !projectPattern.MatchString(id):
+		return errors.New("is not the id of a project: write it as Google Cloud does, lower-case letters, digits and hyphens, beginning with a letter")
+	case strings.HasPrefix(id, demoPrefix):
+		return errors.New("names a demo project, which exists in emulators alone: name a real one")
+	}
+	return nil
+}
+
+// CheckAudience judges one accepted audience of the scheduler's token. It is
+// compared as a text, so that any text without blanks may be one.
+func CheckAudience(audience string) error {
+	if audience == "" || strings.ContainsFunc(audience, unicode.IsSpace) {
+		return errors.New("has an audience that is empty or has a blank in it: separate audiences by commas")
+	}
+	return nil
+}
+
+// CheckServiceAccount judges the e-mail address of a service account.
+func CheckServiceAccount(address string) error {
+	if a, err := mail.ParseAddress(address); err != nil || a.Address != address {
+		return errors.New("is not an e-mail address: write it like scheduler@PROJECT.iam.gserviceaccount.com")
+	}
+	return nil
+}
