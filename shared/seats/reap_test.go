@@ -53,8 +53,10 @@ func TestReleaseOfASessionTheLedgerDoesNotHold(t *testing.T) {
 	third := unledgered(w, p, "cid")
 	w.failing(only("EndNow", recordtest.Outage(record.ErrRefused)))
 	var down *license.UnavailableError
-	if err := p.Release(t.Context(), user("cid"), third.ID); !errors.As(err, &down) || errors.Is(err, record.ErrRefused) {
-		t.Errorf("record down: %v", err)
+	var err error
+	calls := w.cost(func() { err = p.Release(t.Context(), user("cid"), third.ID) })
+	if !errors.As(err, &down) || down.Backend != "firestore" || len(calls) != 3 || calls[2] != "EndNow" {
+		t.Errorf("record down: %v after %v, want one try", err, calls)
 	}
 }
 
