@@ -7,16 +7,16 @@ import (
 	"github.com/coditect-ai/coditect-licenses/client/api"
 )
 
-// crowd counts the requests of known callers that are being worked on, in all and
-// by organization, and turns away what is too much: when a backend is slow they
-// would otherwise fill the memory, and those of one organization (whose ledger is
-// being rebuilt, say) would keep everybody else out.
-type crowd struct {
+// admission counts the requests of known callers that are being worked on, in all
+// and by organization (tenant), and turns away what is too much. When a backend is
+// slow they would otherwise fill the memory, and those of one organization (while
+// its ledger is rebuilt, for example) would keep all others out.
+type admission struct {
 	max int // 0: no limit
 
-	mu     sync.Mutex
-	inside int
-	byOrg  map[string]int
+	mu       sync.Mutex
+	inside   int
+	byTenant map[string]int
 }
 
 // Of the places, this part is the most that one organization may have.
@@ -26,45 +26,45 @@ const (
 )
 
 var (
-	errCrowded = errors.New("the instance has all the requests it may have at a time")
-	errShare   = errors.New("the organization has its share of the requests the instance may have at a time")
+	errFull  = errors.New("the instance has all the requests it may have at a time")
+	errShare = errors.New("the organization has its share of the requests the instance may have at a time")
 )
 
-// enter takes a place, before it is known whose.
-func (c *crowd) enter() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.max > 0 && c.inside >= c.max {
-		return &fault{code: api.Unavailable, cause: errCrowded}
+// enter takes a place before the caller is known.
+func (a *admission) enter() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.max > 0 && a.inside >= a.max {
+		return &fault{code: api.Unavailable, cause: errFull}
 	}
-	c.inside++
+	a.inside++
 	return nil
 }
 
-func (c *crowd) leave() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.inside--
+func (a *admission) leave() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.inside--
 }
 
-// join counts the place as an organization's, until part.
-func (c *crowd) join(org string) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.max > 0 && c.byOrg[org] >= max(1, c.max*shareNumerator/shareDenominator) {
+// enterTenant counts the place as an organization's, until leaveTenant.
+func (a *admission) enterTenant(org string) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.max > 0 && a.byTenant[org] >= max(1, a.max*shareNumerator/shareDenominator) {
 		return &fault{code: api.Unavailable, cause: errShare}
 	}
-	if c.byOrg == nil {
-		c.byOrg = map[string]int{}
+	if a.byTenant == nil {
+		a.byTenant = map[string]int{}
 	}
-	c.byOrg[org]++
+	a.byTenant[org]++
 	return nil
 }
 
-func (c *crowd) part(org string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.byOrg[org]--; c.byOrg[org] == 0 {
-		delete(c.byOrg, org)
+func (a *admission) leaveTenant(org string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.byTenant[org]--; a.byTenant[org] == 0 {
+		delete(a.byTenant, org)
 	}
 }

@@ -1,10 +1,13 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
 	"reflect"
+	"regexp"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
+	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
 
 // Access says who may call an operation. The zero value is a signed-in user:
@@ -21,24 +24,79 @@ const (
 	AccessPublic
 )
 
-// Operation is one line of the HTTP contract. The funnel enforces it and the
-// OpenAPI document is made of it, so that the two cannot differ.
+// Operation is one line of the HTTP contract, declared beside its handler. The
+// funnel enforces it and the OpenAPI document is made of it, so that the two
+// cannot differ. [Handle] adds the type of the request's body.
 type Operation struct {
-	ID, Method, Path string
+	ID, Method string
+	// Path may have a parameter in any of its segments, alone or between literal
+	// text: /line/{ticket}:first.
+	Path string
 	// Aliases are further paths that mean the same; they are not documented.
 	Aliases              []string
 	Summary, Description string
 	Access               Access
-	Body                 BodyRule
-	// Request is the body's type; nil with BodyNone.
-	Request reflect.Type
-	// Renewable documents the query token=renew.
-	Renewable bool
-	Answers   []Documented
-	// Problems are the codes of this operation, beside those any may have.
+	// Roles are those that may call; none lets every role in.
+	Roles []license.Role
+	// Params are the parameters of Path, one for each.
+	Params []Param
+	// Query are the parameters of the query. They are documented; the handler
+	// judges them.
+	Query   []Param
+	Body    BodyRule
+	Answers []Documented
+	// Problems are the codes of this operation, beside those that follow from
+	// Access, Roles, Params and Body.
 	Problems []api.Code
+	// request is the body's type; nil with BodyNone.
+	request reflect.Type
 	// probe operations are called all the time: their successes are noise.
 	probe bool
+}
+
+// Param is a parameter of an operation's path or query.
+type Param struct {
+	Name, Description string
+	// Format ("uuid") or Pattern is the form of its values. In a path one of them
+	// is needed: an id that cannot exist is answered as one that does not.
+	Format, Pattern string
+	// Enum are all values it may have, where they are few.
+	Enum []any
+	// Missing is the code for what does not exist; empty is [api.NotFound].
+	Missing api.Code
+	// Personal keeps the value out of the log: it names a person.
+	Personal bool
+}
+
+const (
+	formatUUID   = "uuid"
+	sessionParam = "session_id"
+)
+
+// SessionParam is the session in a path. Its handler gets it in lower case.
+func SessionParam() Param {
+	return Param{
+		Name: sessionParam, Description: "The session, as acquire named it.",
+		Format: formatUUID, Missing: api.SessionNotFound,
+	}
+}
+
+// form is the check that a path's parameter must pass.
+func (p Param) form() func(string) bool {
+	switch {
+	case p.Format == formatUUID:
+		return license.ValidSessionID
+	case p.Pattern != "":
+		return regexp.MustCompile(p.Pattern).MatchString
+	}
+	panic(fmt.Sprintf("web: the path's parameter %s has no form", p.Name))
+}
+
+func (p Param) missing() api.Code {
+	if p.Missing == "" {
+		return api.NotFound
+	}
+	return p.Missing
 }
 
 // Documented is a success an operation can answer with.
@@ -53,93 +111,48 @@ type Documented struct {
 	Headers map[string]string
 }
 
-// Acquire takes a seat.
-func Acquire() Operation {
-	return Operation{
-		ID: "acquire", Method: http.MethodPost, Path: api.PathAcquire,
-		Summary:     "Take a seat",
-		Description: "Takes a seat of a license, or renews the one this holder has. A holder is a license, user, hardware id and instance id: asking again, for instance after a lost answer, never takes a second seat.",
-		Body:        BodyRequired, Request: reflect.TypeFor[api.AcquireRequest](),
-		Answers: []Documented{
-			{Status: http.StatusCreated, Description: "A new session.", Body: exampleSession(), Headers: map[string]string{"Location": "The session's address."}},
-			{Status: http.StatusOK, Description: "The session this holder already had, renewed.", Body: exampleSession()},
-		},
-		Problems: []api.Code{
-			api.InvalidRequest, api.PayloadTooLarge, api.UnsupportedMediaType,
-			api.OrganizationInactive, api.LicenseInactive, api.LicenseExpired,
-			api.OrganizationNotFound, api.LicenseNotFound,
-			api.NoSeatsAvailable, api.LicenseAmbiguous,
-		},
+// codes are all the codes the operation can answer with.
+func (o Operation) codes() []api.Code {
+	codes := append([]api.Code{}, o.Problems...)
+	for _, p := range o.Params {
+		codes = append(codes, p.missing())
+	}
+	for _, m := range meanings() {
+		if o.is(m.scope) {
+			codes = append(codes, m.code)
+		}
+	}
+	return codes
+}
+
+// is reports whether what holds for the scope holds for the operation.
+func (o Operation) is(s scope) bool {
+	switch s {
+	case everywhere:
+		return true
+	case whereSignedIn:
+		return o.Access != AccessPublic
+	case whereUsers:
+		return o.Access == AccessUser
+	case whereRoles:
+		return len(o.Roles) > 0
+	case whereBody:
+		return o.Body != BodyNone
+	default:
+		return false
 	}
 }
 
-// Heartbeat keeps a seat.
-func Heartbeat() Operation {
-	return Operation{
-		ID: "heartbeat", Method: http.MethodPatch, Path: api.PathHeartbeat,
-		Summary:     "Keep a seat",
-		Description: "Renews a session of the caller. Send the next at next_heartbeat_at, which is about every heartbeat_interval_seconds. The license token is in the answer only when it was renewed, or when the query has token=renew.",
-		Body:        BodyOptional, Request: reflect.TypeFor[api.HeartbeatRequest](), Renewable: true,
-		Answers: []Documented{{Status: http.StatusOK, Description: "The session, renewed.", Body: exampleSession()}},
-		Problems: []api.Code{
-			api.InvalidRequest, api.PayloadTooLarge, api.UnsupportedMediaType,
-			api.OrganizationInactive, api.LicenseInactive, api.LicenseExpired,
-			api.OrganizationNotFound, api.LicenseNotFound, api.SessionNotFound, api.SessionEnded,
-		},
+// methods are the operation's own, and HEAD where GET is (RFC 9110, section 9.3.2).
+func (o Operation) methods() []string {
+	if o.Method == http.MethodGet {
+		return []string{http.MethodGet, http.MethodHead}
 	}
+	return []string{o.Method}
 }
 
-// Release gives a seat back.
-func Release() Operation {
-	return Operation{
-		ID: "release", Method: http.MethodDelete, Path: api.PathSession,
-		Summary:     "Give a seat back",
-		Description: "Ends a session; ending it again changes nothing and succeeds. Owners and admins may end any session of their organization, members their own.",
-		Answers:     []Documented{{Status: http.StatusNoContent, Description: "The session is over."}},
-		Problems:    []api.Code{api.InvalidRequest, api.Forbidden, api.SessionNotFound},
-	}
-}
-
-// KeySet publishes the keys that license tokens verify with.
-func KeySet() Operation {
-	return Operation{
-		ID: "jwks", Method: http.MethodGet, Path: api.PathJWKS, Access: AccessPublic,
-		Summary:     "The public keys",
-		Description: "The keys to verify license tokens with, offline. May be kept for as long as Cache-Control says.",
-		Answers: []Documented{{
-			Status: http.StatusOK, Description: "The key set.", ContentType: api.ContentTypeJWKS,
-			Body:    api.JWKS{Keys: []api.JWK{{KeyType: "RSA", Use: "sig", Algorithm: "RS256", KeyID: "1", Modulus: "0vx7…", Exponent: "AQAB"}}},
-			Headers: map[string]string{"Cache-Control": "public, max-age=300"},
-		}},
-	}
-}
-
-// Document publishes this contract; see [OpenAPIJSON].
-func Document() Operation {
-	return Operation{
-		ID: "openapi", Method: http.MethodGet, Path: api.PathOpenAPI, Access: AccessPublic,
-		Summary:     "This document",
-		Description: "The OpenAPI 3.1 document of all functions.",
-		Answers:     []Documented{{Status: http.StatusOK, Description: "The document.", Body: map[string]any{"openapi": "3.1.0"}}},
-	}
-}
-
-// Reap ends the sessions whose time ran out. Cloud Scheduler's default target
-// has no path, so "/" means the same.
-func Reap() Operation {
-	return Operation{
-		ID: "reap", Method: http.MethodPost, Path: api.PathReap, Aliases: []string{"/"}, Access: AccessScheduler,
-		Summary:     "End what has expired",
-		Description: "For Cloud Scheduler. Runs may overlap and be repeated; one that runs out of time says more: true and the next goes on.",
-		Answers: []Documented{{Status: http.StatusOK, Description: "What the run did.", Body: api.ReapReport{
-			OrganizationsVisited: 2, SessionsReaped: 3, DurationMS: 41,
-		}}},
-		Problems: []api.Code{api.InvalidRequest, api.Forbidden},
-	}
-}
-
-// Live tells that the process runs.
-func Live() Operation {
+// live tells that the process runs.
+func live() Operation {
 	return Operation{
 		ID: "live", Method: http.MethodGet, Path: api.PathLive, Access: AccessPublic, probe: true,
 		Summary: "Liveness probe", Description: "The process runs. Every function has it.",
@@ -147,8 +160,8 @@ func Live() Operation {
 	}
 }
 
-// Ready tells whether the backends of the function answer.
-func Ready() Operation {
+// ready tells whether the backends of the function answer.
+func ready() Operation {
 	checks := map[string]string{"redis": api.HealthOK, "firestore": api.HealthOK}
 	broken := map[string]string{"redis": api.HealthFailed, "firestore": api.HealthOK}
 	return Operation{
@@ -159,9 +172,4 @@ func Ready() Operation {
 			{Status: http.StatusServiceUnavailable, Description: "Some of it does not.", Body: api.Health{Status: api.HealthFailed, Checks: broken}},
 		},
 	}
-}
-
-// Operations is the whole contract.
-func Operations() []Operation {
-	return []Operation{Acquire(), Heartbeat(), Release(), KeySet(), Document(), Reap(), Live(), Ready()}
 }
