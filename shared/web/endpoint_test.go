@@ -49,7 +49,7 @@ func (f *workshop) polish(_ context.Context, c web.Call, in polish) (web.Answer,
 }
 
 func (f *workshop) do(what string) func(context.Context, web.Call, struct{}) (web.Answer, error) {
-	return func(_ context.Context, c web.Call, _ struct{}) (web.Answer, error) {
+	return func(_ context.Context, _ web.Call, _ struct{}) (web.Answer, error) {
 		f.did = what
 		return web.Answer{Status: http.StatusNoContent}, nil
 	}

@@ -117,8 +117,12 @@ func exactWait(t *testing.T, build Make) {
 func users(t *testing.T, build Make) {
 	b := open(t, build, 1)
 	for _, c := range []license.Caller{
-		ann(), {OrganizationID: "acme", UserID: "bob"}, {OrganizationID: "globex", UserID: "ann"},
-		{OrganizationID: "ac", UserID: "meann"}, {OrganizationID: "acme"}, {UserID: "ann"},
+		ann(),
+		{OrganizationID: "acme", UserID: "bob"},
+		{OrganizationID: "globex", UserID: "ann"},
+		{OrganizationID: "ac", UserID: "meann"},
+		{OrganizationID: "acme"},
+		{UserID: "ann"},
 	} {
 		b.wantLetIn(c, 2)
 		b.wantRefused(c)
