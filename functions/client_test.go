@@ -54,6 +54,7 @@ func (w *world) do(t *testing.T, method, path, token string, body any, change ..
 	}
 	if !strings.HasPrefix(path, "/dev/") {
 		a.check(t, path)
+		a.checkDocumented(t, method, path)
 	}
 	return a
 }

@@ -3,6 +3,9 @@
 package functions
 
 import (
+	"encoding/json"
+	"fmt"
+
 	"github.com/coditect-ai/coditect-licenses/functions/acquire"
 	"github.com/coditect-ai/coditect-licenses/functions/heartbeat"
 	"github.com/coditect-ai/coditect-licenses/functions/reaper"
@@ -11,12 +14,31 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
 
+// The checked-in copy of the OpenAPI document follows the declarations: `go
+// generate ./functions` writes it, and a test fails when it is stale.
+//go:generate go test . -run ^TestOpenAPIFile$ -update
+
+// Contract is what each function serves. The document and the checks of routes
+// are made of it.
+func Contract() []web.Served {
+	return []web.Served{
+		{Function: "acquire", Operations: acquire.Operations()},
+		{Function: "heartbeat", Operations: heartbeat.Operations()},
+		{Function: "release", Operations: release.Operations()},
+		{Function: "reaper", Operations: reaper.Operations()},
+	}
+}
+
 // Acquire hands out seats.
 func Acquire(s *boot.Service) (*web.App, error) {
+	document, err := json.Marshal(web.OpenAPI(Contract()...))
+	if err != nil {
+		return nil, fmt.Errorf("the OpenAPI document: %w", err)
+	}
 	return acquire.New(s.Web("acquire"), acquire.Deps{
 		Authenticate: s.Authenticate(true), Entitlements: s.Entitlements, Seats: s.Seats, Tokens: s.Tokens,
-		HeartbeatInterval: s.Config.HeartbeatInterval, Now: s.Now,
-	})
+		HeartbeatInterval: s.Config.HeartbeatInterval, Document: document, Now: s.Now,
+	}), nil
 }
 
 // Heartbeat keeps them.

@@ -130,7 +130,7 @@ func TestCodes(t *testing.T) {
 503 unavailable retry`
 	var lines []string
 	for _, c := range api.Codes() {
-		if http.StatusText(c.Status) == "" || c.Title == "" {
+		if http.StatusText(c.Status) == "" || c.Title == "" || len(c.Detail) < 20 {
 			t.Errorf("%+v lacks something", c)
 		}
 		line := strings.TrimSpace(strings.Join([]string{strconv.Itoa(c.Status), string(c.Code), map[bool]string{true: "retry"}[c.Retryable]}, " "))
@@ -165,6 +165,15 @@ func TestProblemOnTheWire(t *testing.T) {
 	want := `{"type":"https://licenses.coditect.ai/problems/session-not-found","title":"Session not found","status":404,"code":"session_not_found","detail":"There is none.","instance":"r-1","retryable":false}`
 	if err != nil || string(b) != want {
 		t.Errorf("%s, %v\nwant %s", b, err, want)
+	}
+}
+
+func TestProblemTellsItsCodesDetail(t *testing.T) {
+	if got := api.NewProblem(api.PayloadTooLarge, "", "r-1").Detail; got != "The request body is larger than 16384 bytes. Send less." {
+		t.Error(got)
+	}
+	if got := api.NewProblem("made_up", "", "r-1").Detail; got != api.Internal.Info().Detail {
+		t.Error(got)
 	}
 }
 

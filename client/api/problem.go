@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -39,7 +40,7 @@ const (
 	Unavailable          Code = "unavailable"
 )
 
-// CodeInfo is what a code always means.
+// CodeInfo is what a code always means: its row of the one table.
 type CodeInfo struct {
 	Code   Code
 	Status int
@@ -48,35 +49,58 @@ type CodeInfo struct {
 	Retryable bool
 	// Type is the problem's URI (RFC 9457).
 	Type string
+	// Detail tells people when the code is answered, and what to do. A problem
+	// that knows more has a detail of its own.
+	Detail string
 }
 
 // codes is the one table of codes; it is never written to.
 var codes = [...]CodeInfo{ //nolint:gochecknoglobals // Go has no constant tables
-	info(InvalidRequest, http.StatusBadRequest, "The request is not valid", false),
-	info(Unauthenticated, http.StatusUnauthorized, "Sign-in required", false),
-	info(TenantMissing, http.StatusForbidden, "No organization", false),
-	info(OrganizationInactive, http.StatusForbidden, "The organization is not active", false),
-	info(LicenseInactive, http.StatusForbidden, "The license is not active", false),
-	info(LicenseExpired, http.StatusForbidden, "The license has expired", false),
-	info(Forbidden, http.StatusForbidden, "Not allowed", false),
-	info(NotFound, http.StatusNotFound, "Not found", false),
-	info(OrganizationNotFound, http.StatusNotFound, "Organization not found", false),
-	info(LicenseNotFound, http.StatusNotFound, "License not found", false),
-	info(SessionNotFound, http.StatusNotFound, "Session not found", false),
-	info(MethodNotAllowed, http.StatusMethodNotAllowed, "Method not allowed", false),
-	info(NoSeatsAvailable, http.StatusConflict, "No seats available", true),
-	info(LicenseAmbiguous, http.StatusConflict, "Several licenses could be meant", false),
-	info(SessionEnded, http.StatusGone, "The session has ended", false),
-	info(PayloadTooLarge, http.StatusRequestEntityTooLarge, "The request is too large", false),
-	info(UnsupportedMediaType, http.StatusUnsupportedMediaType, "Unsupported media type", false),
-	info(RateLimited, http.StatusTooManyRequests, "Too many requests", true),
-	info(Internal, http.StatusInternalServerError, "Internal error", true),
-	info(Unavailable, http.StatusServiceUnavailable, "Temporarily unavailable", true),
+	info(InvalidRequest, http.StatusBadRequest, "The request is not valid", false,
+		"The request cannot be understood as sent. Correct what errors lists and send it again."),
+	info(Unauthenticated, http.StatusUnauthorized, "Sign-in required", false,
+		"No valid ID token came with the request. Sign in again and send it as Authorization: Bearer <ID token>."),
+	info(TenantMissing, http.StatusForbidden, "No organization", false,
+		"The account does not belong to exactly one organization. Ask an administrator of your organization to add the account to it, then sign in again."),
+	info(OrganizationInactive, http.StatusForbidden, "The organization is not active", false,
+		"The organization's account is not active. Ask its administrator, or the vendor, to reactivate it."),
+	info(LicenseInactive, http.StatusForbidden, "The license is not active", false,
+		"The license is suspended. Ask the organization's administrator, or the vendor, to reactivate it."),
+	info(LicenseExpired, http.StatusForbidden, "The license has expired", false,
+		"The license has run out. Ask the organization's administrator to renew it."),
+	info(Forbidden, http.StatusForbidden, "Not allowed", false,
+		"The account's role does not allow this. Ask an owner or admin of the organization to do it."),
+	info(NotFound, http.StatusNotFound, "Not found", false,
+		"There is nothing at this address. Check the path: it is case-sensitive and has no slash at its end."),
+	info(OrganizationNotFound, http.StatusNotFound, "Organization not found", false,
+		"The organization of this account is not known here. Ask the vendor to set it up."),
+	info(LicenseNotFound, http.StatusNotFound, "License not found", false,
+		"The organization has no such license. Check license_id and product."),
+	info(SessionNotFound, http.StatusNotFound, "Session not found", false,
+		"There is no such session. Acquire a new one."),
+	info(MethodNotAllowed, http.StatusMethodNotAllowed, "Method not allowed", false,
+		"This address does not take this method. The Allow header lists those it takes."),
+	info(NoSeatsAvailable, http.StatusConflict, "No seats available", true,
+		"All seats are taken. Wait for one to be freed, or close the program on another machine."),
+	info(LicenseAmbiguous, http.StatusConflict, "Several licenses could be meant", false,
+		"The request does not say which license it means. Send license_id with one of the ids in licenses; if there are none, the organization has no license to choose."),
+	info(SessionEnded, http.StatusGone, "The session has ended", false,
+		"The session is over. Acquire a new one to go on."),
+	info(PayloadTooLarge, http.StatusRequestEntityTooLarge, "The request is too large", false,
+		fmt.Sprintf("The request body is larger than %d bytes. Send less.", MaxBody)),
+	info(UnsupportedMediaType, http.StatusUnsupportedMediaType, "Unsupported media type", false,
+		"The request body must be JSON in UTF-8, not compressed. Send Content-Type: application/json."),
+	info(RateLimited, http.StatusTooManyRequests, "Too many requests", true,
+		"Too many requests came from this account. Wait as long as Retry-After says."),
+	info(Internal, http.StatusInternalServerError, "Internal error", true,
+		"Something went wrong on our side. Send the request again later; if it keeps failing, tell support the request id in instance."),
+	info(Unavailable, http.StatusServiceUnavailable, "Temporarily unavailable", true,
+		"The service cannot do this right now. Nothing is wrong with the request or the license: send it again after the time in Retry-After."),
 }
 
-func info(c Code, status int, title string, retryable bool) CodeInfo {
+func info(c Code, status int, title string, retryable bool, detail string) CodeInfo {
 	return CodeInfo{
-		Code: c, Status: status, Title: title, Retryable: retryable,
+		Code: c, Status: status, Title: title, Retryable: retryable, Detail: detail,
 		Type: ProblemBase + strings.ReplaceAll(string(c), "_", "-"),
 	}
 }
@@ -130,10 +154,13 @@ type FieldError struct {
 	Message string `json:"message" example:"expected length <= 128" doc:"What is wrong with it."`
 }
 
-// NewProblem is a problem of a code, without further members. The instance is
-// the request id.
+// NewProblem is a problem of a code, without further members. An empty detail is
+// the code's own; the instance is the request id.
 func NewProblem(c Code, detail, instance string) Problem {
 	i := c.Info()
+	if detail == "" {
+		detail = i.Detail
+	}
 	return Problem{
 		Type: i.Type, Title: i.Title, Status: i.Status, Code: i.Code,
 		Detail: detail, Instance: instance, Retryable: i.Retryable,

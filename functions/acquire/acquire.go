@@ -4,7 +4,6 @@ package acquire
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -28,25 +27,36 @@ type Deps struct {
 	HeartbeatInterval time.Duration
 	// Now judges the expiry of licenses; the seats' own times are the ledger's.
 	Now func() time.Time
+	// Document is the OpenAPI document of all functions, in JSON.
+	Document []byte
 }
 
 // New makes the function.
-func New(opts web.Options, deps Deps) (*web.App, error) {
-	document, err := web.OpenAPIJSON()
-	if err != nil {
-		return nil, fmt.Errorf("acquire: %w", err)
-	}
-	f := &function{Deps: deps, document: document}
-	return web.NewApp(opts,
-		web.Handle(web.Acquire(), deps.Authenticate, f.acquire),
-		web.Handle(web.KeySet(), nil, f.jwks),
-		web.Handle(web.Document(), nil, f.openAPI),
-	), nil
+func New(opts web.Options, deps Deps) *web.App {
+	f := &function{deps}
+	return web.NewApp(opts, web.Authenticators{web.AccessUser: deps.Authenticate}, f.routes()...)
 }
 
-type function struct {
-	Deps
-	document []byte
+// Operations are what the function serves.
+func Operations() []web.Operation { return web.Operations((*function)(nil).routes()...) }
+
+type function struct{ Deps }
+
+func (f *function) routes() []web.Route {
+	return append(f.publicRoutes(), web.Handle(web.Operation{
+		ID: "acquire", Method: http.MethodPost, Path: api.PathAcquire, Body: web.BodyRequired,
+		Summary:     "Take a seat",
+		Description: "Takes a seat of a license, or renews the one this holder has. A holder is a license, user, hardware id and instance id: asking again, for instance after a lost answer, never takes a second seat.",
+		Answers: []web.Documented{
+			{Status: http.StatusCreated, Description: "A new session.", Body: api.ExampleSession(), Headers: map[string]string{"Location": "The session's address."}},
+			{Status: http.StatusOK, Description: "The session this holder already had, renewed.", Body: api.ExampleSession()},
+		},
+		Problems: []api.Code{
+			api.OrganizationInactive, api.LicenseInactive, api.LicenseExpired,
+			api.OrganizationNotFound, api.LicenseNotFound,
+			api.NoSeatsAvailable, api.LicenseAmbiguous,
+		},
+	}, f.acquire))
 }
 
 func (f *function) acquire(ctx context.Context, c web.Call, in api.AcquireRequest) (web.Answer, error) {

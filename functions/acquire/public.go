@@ -15,6 +15,27 @@ import (
 // sign, every cached key set has it.
 const jwksCaching = "public, max-age=300"
 
+func (f *function) publicRoutes() []web.Route {
+	return []web.Route{
+		web.Handle(web.Operation{
+			ID: "jwks", Method: http.MethodGet, Path: api.PathJWKS, Access: web.AccessPublic,
+			Summary:     "The public keys",
+			Description: "The keys to verify license tokens with, offline. May be kept for as long as Cache-Control says.",
+			Answers: []web.Documented{{
+				Status: http.StatusOK, Description: "The key set.", ContentType: api.ContentTypeJWKS,
+				Body:    api.JWKS{Keys: []api.JWK{{KeyType: "RSA", Use: "sig", Algorithm: "RS256", KeyID: "1", Modulus: "0vx7…", Exponent: "AQAB"}}},
+				Headers: map[string]string{"Cache-Control": jwksCaching},
+			}},
+		}, f.jwks),
+		web.Handle(web.Operation{
+			ID: "openapi", Method: http.MethodGet, Path: api.PathOpenAPI, Access: web.AccessPublic,
+			Summary:     "This document",
+			Description: "The OpenAPI 3.1 document of all functions.",
+			Answers:     []web.Documented{{Status: http.StatusOK, Description: "The document.", Body: map[string]any{"openapi": "3.1.0"}}},
+		}, f.openAPI),
+	}
+}
+
 func (f *function) jwks(ctx context.Context, _ web.Call, _ struct{}) (web.Answer, error) {
 	keys, err := f.Tokens.JWKS(ctx)
 	if err != nil {
@@ -27,7 +48,7 @@ func (f *function) jwks(ctx context.Context, _ web.Call, _ struct{}) (web.Answer
 }
 
 func (f *function) openAPI(context.Context, web.Call, struct{}) (web.Answer, error) {
-	return web.Answer{Body: f.document, Header: http.Header{"Content-Type": {api.ContentTypeJSON}}}, nil
+	return web.Answer{Body: f.Document, Header: http.Header{"Content-Type": {api.ContentTypeJSON}}}, nil
 }
 
 // annotate tells the request's log line which seat it was about.

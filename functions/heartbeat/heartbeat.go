@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
@@ -32,10 +33,30 @@ type Deps struct {
 // New makes the function.
 func New(opts web.Options, deps Deps) *web.App {
 	f := &function{deps}
-	return web.NewApp(opts, web.Handle(web.Heartbeat(), deps.Authenticate, f.heartbeat))
+	return web.NewApp(opts, web.Authenticators{web.AccessUser: deps.Authenticate}, f.routes()...)
 }
 
+// Operations are what the function serves.
+func Operations() []web.Operation { return web.Operations((*function)(nil).routes()...) }
+
 type function struct{ Deps }
+
+func (f *function) routes() []web.Route {
+	return []web.Route{web.Handle(web.Operation{
+		ID: "heartbeat", Method: http.MethodPatch, Path: api.PathHeartbeat, Params: []web.Param{web.SessionParam()},
+		Summary:     "Keep a seat",
+		Description: "Renews a session of the caller. Send the next at next_heartbeat_at, which is about every heartbeat_interval_seconds. The license token is in the answer only when it was renewed, or when the query has token=renew.",
+		Query: []web.Param{{
+			Name: api.QueryToken, Description: "renew: answer with a fresh license token.", Enum: []any{api.QueryTokenRenew},
+		}},
+		Body:    web.BodyOptional,
+		Answers: []web.Documented{{Status: http.StatusOK, Description: "The session, renewed.", Body: api.ExampleSession()}},
+		Problems: []api.Code{
+			api.OrganizationInactive, api.LicenseInactive, api.LicenseExpired,
+			api.OrganizationNotFound, api.LicenseNotFound, api.SessionEnded,
+		},
+	}, f.heartbeat)}
+}
 
 func (f *function) heartbeat(ctx context.Context, c web.Call, _ api.HeartbeatRequest) (web.Answer, error) {
 	bought, err := f.Entitlements.Get(ctx, c.Caller, record.Hurried)
@@ -43,7 +64,7 @@ func (f *function) heartbeat(ctx context.Context, c web.Call, _ api.HeartbeatReq
 		return web.Answer{}, f.keep(ctx, c, err)
 	}
 	renew := c.Query.Get(api.QueryToken) == api.QueryTokenRenew
-	hold, err := f.Seats.Heartbeat(ctx, c.Caller, ledger.Heartbeat{SessionID: c.SessionID, LicenseEnds: f.ends(bought), Renew: renew})
+	hold, err := f.Seats.Heartbeat(ctx, c.Caller, ledger.Heartbeat{SessionID: c.SessionID(), LicenseEnds: f.ends(bought), Renew: renew})
 	if err != nil {
 		return web.Answer{}, err
 	}
@@ -70,7 +91,7 @@ func (f *function) keep(ctx context.Context, c web.Call, outage error) error {
 	if !errors.As(outage, &away) {
 		return outage
 	}
-	hold, err := f.Seats.Heartbeat(ctx, c.Caller, ledger.Heartbeat{SessionID: c.SessionID})
+	hold, err := f.Seats.Heartbeat(ctx, c.Caller, ledger.Heartbeat{SessionID: c.SessionID()})
 	if err != nil {
 		return err
 	}

@@ -6,8 +6,10 @@ package reaper
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"time"
 
+	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
@@ -28,10 +30,26 @@ type Deps struct {
 // New makes the function.
 func New(opts web.Options, deps Deps) *web.App {
 	f := &function{deps}
-	return web.NewApp(opts, web.Handle(web.Reap(), deps.Authenticate, f.reap))
+	return web.NewApp(opts, web.Authenticators{web.AccessScheduler: deps.Authenticate}, f.routes()...)
 }
 
+// Operations are what the function serves.
+func Operations() []web.Operation { return web.Operations((*function)(nil).routes()...) }
+
 type function struct{ Deps }
+
+func (f *function) routes() []web.Route {
+	return []web.Route{web.Handle(web.Operation{
+		// Cloud Scheduler's default target has no path, so "/" means the same.
+		ID: "reap", Method: http.MethodPost, Path: api.PathReap, Aliases: []string{"/"}, Access: web.AccessScheduler,
+		Summary:     "End what has expired",
+		Description: "For Cloud Scheduler. Runs may overlap and be repeated; one that runs out of time says more: true and the next goes on.",
+		Answers: []web.Documented{{Status: http.StatusOK, Description: "What the run did.", Body: api.ReapReport{
+			OrganizationsVisited: 2, SessionsReaped: 3, DurationMS: 41,
+		}}},
+		Problems: []api.Code{api.Forbidden},
+	}, f.reap)}
+}
 
 func (f *function) reap(ctx context.Context, _ web.Call, _ struct{}) (web.Answer, error) {
 	start := f.Now()

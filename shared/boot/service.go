@@ -19,6 +19,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/identity"
 	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/limits"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/redisconn"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
@@ -54,14 +55,14 @@ type Service struct {
 	Tokens *token.Issuer
 
 	clients Clients
-	limiter *web.Limiter
+	limiter web.Limiter
 }
 
 // Assemble makes a service of clients, which the caller keeps and closes.
 func Assemble(cfg config.Config, clients Clients, log *slog.Logger, now func() time.Time) (*Service, error) {
 	s := &Service{Config: cfg, Log: log, Now: now, Record: clients.Record, clients: clients}
 	s.Entitlements = record.NewCache(clients.Record, cfg.EntitlementCacheTTL, now)
-	s.limiter = web.NewLimiter(cfg.RateLimitPerUser, now)
+	s.limiter = limits.NewMemory(cfg.RateLimitPerUser, now)
 	counting, err := ledger.NewRedis(clients.Redis, ledger.RedisOptions{
 		SessionTTL: cfg.SessionTTL, TokenTTL: cfg.TokenTTL, Deadline: cfg.LedgerDeadline(),
 	})

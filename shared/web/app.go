@@ -34,7 +34,7 @@ type Options struct {
 	// limit. Probes and public documents always get in.
 	MaxInFlight int
 	// Limiter bounds what one user may ask; nil is no limit.
-	Limiter *Limiter
+	Limiter Limiter
 	// Checks are what GET /ready pings, by name.
 	Checks map[string]Check
 	// Now is the clock of latencies; nil is [time.Now].
@@ -48,26 +48,28 @@ type App struct {
 	log         *slog.Logger
 	tracePrefix string
 	deadline    time.Duration
-	limiter     *Limiter
+	limiter     Limiter
 	now         func() time.Time
-	routes      []Route
+	table       table
 	tracer      trace.Tracer
 	gate        gate
-	crowd       crowd
+	admission   admission
 	buffers     sync.Pool
 	// Header values that never change, made once; net/http only reads them.
 	noStore, noSniff, jsonType []string
 }
 
-// NewApp is the function with these routes, and GET /live and GET /ready.
-func NewApp(opts Options, routes ...Route) *App {
+// NewApp is the function with these routes, and GET /live and GET /ready. It
+// panics unless auth has an authenticator for each kind of access that the routes
+// ask for and no other, and when two routes could be meant by one request.
+func NewApp(opts Options, auth Authenticators, routes ...Route) *App {
 	a := &App{
 		name: opts.Name, log: opts.Logger, deadline: opts.Deadline, limiter: opts.Limiter, now: opts.Now,
 		tracer:  otel.Tracer("github.com/coditect-ai/coditect-licenses/shared/web"),
 		buffers: sync.Pool{New: func() any { return new(bytes.Buffer) }},
 		noStore: []string{"no-store"}, noSniff: []string{"nosniff"}, jsonType: []string{api.ContentTypeJSON},
 	}
-	a.crowd.max = opts.MaxInFlight
+	a.admission.max = opts.MaxInFlight
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
@@ -77,7 +79,7 @@ func NewApp(opts Options, routes ...Route) *App {
 	if opts.ProjectID != "" {
 		a.tracePrefix = "projects/" + opts.ProjectID + "/traces/"
 	}
-	a.routes = append(append(a.routes, routes...), a.probes(opts.Checks)...)
+	a.table = newTable(append(auth.guard(routes), probes(opts.Checks)...))
 	return a
 }
 
@@ -164,27 +166,30 @@ func (x *exchange) run(ctx context.Context, entered bool, buf *bytes.Buffer) (an
 	return answer, err
 }
 
-// handle is the funnel: route, crowd, identity, limit, body, call.
+// handle is the funnel: route, admission, identity, limit, role, body, call.
 func (x *exchange) handle(ctx context.Context, buf *bytes.Buffer) (Answer, error) {
 	x.hurry(ctx)
-	route, err := x.match(x.app.routes)
+	route, err := x.match(x.app.table)
 	if err != nil {
 		return Answer{}, err
 	}
 	x.route = route
 	if route.auth != nil {
-		if err := x.app.crowd.enter(); err != nil {
+		if err := x.app.admission.enter(); err != nil {
 			return Answer{}, err
 		}
-		defer x.app.crowd.leave()
+		defer x.app.admission.leave()
 		if err := x.authenticate(ctx, route.auth); err != nil {
 			return Answer{}, err
 		}
-		org := x.call.Caller.OrganizationID
-		if err := x.app.crowd.join(org); err != nil {
+		if err := route.op.admits(x.call.Caller); err != nil {
 			return Answer{}, err
 		}
-		defer x.app.crowd.part(org)
+		org := x.call.Caller.OrganizationID
+		if err := x.app.admission.enterTenant(org); err != nil {
+			return Answer{}, err
+		}
+		defer x.app.admission.leaveTenant(org)
 	}
 	body, err := x.body(route.op.Body, buf)
 	if err != nil {

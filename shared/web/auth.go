@@ -3,6 +3,8 @@ package web
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
@@ -31,10 +33,44 @@ func (x *exchange) authenticate(ctx context.Context, auth Authenticator) error {
 		x.call.Caller = license.Caller{}
 		return err
 	}
-	if wait := x.app.limiter.wait(x.call.Caller); wait > 0 {
+	return x.limit(ctx)
+}
+
+// limit takes the request from its caller's allowance.
+func (x *exchange) limit(ctx context.Context) error {
+	if x.app.limiter == nil {
+		return nil
+	}
+	if wait := x.app.limiter.Take(ctx, x.call.Caller); wait > 0 {
 		return &fault{code: api.RateLimited, retryAfter: wait}
 	}
 	return nil
+}
+
+// admits refuses callers whose role the operation does not let in.
+func (o Operation) admits(c license.Caller) error {
+	if len(o.Roles) == 0 || slices.Contains(o.Roles, c.Role) {
+		return nil
+	}
+	return fmt.Errorf("%s is not for the role %q: %w", o.ID, c.Role, license.ErrForbidden)
+}
+
+// guard gives every route the authenticator of its access.
+func (a Authenticators) guard(routes []Route) []Route {
+	guarded, used := slices.Clone(routes), map[Access]bool{}
+	for i, r := range guarded {
+		if r.op.Access == AccessPublic {
+			continue
+		}
+		if guarded[i].auth = a[r.op.Access]; guarded[i].auth == nil {
+			panic(fmt.Sprintf("web: %s: nothing verifies its callers", r.op.ID))
+		}
+		used[r.op.Access] = true
+	}
+	if len(used) != len(a) {
+		panic("web: an authenticator that no route asks for")
+	}
+	return guarded
 }
 
 // bearer takes the token out of the Authorization header's values. Two headers

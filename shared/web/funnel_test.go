@@ -13,6 +13,7 @@ import (
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/limits"
 	"github.com/coditect-ai/coditect-licenses/shared/telemetry"
 	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
@@ -86,7 +87,7 @@ func TestCallIsWhatWasAsked(t *testing.T) {
 	b := newBench(t, nil)
 	b.do(http.MethodPatch, api.HeartbeatPath(strings.ToUpper(sessionID))+"?token=renew&token=2", "{}")
 	c := b.heartbeat.call
-	if c.Caller != alice() || c.SessionID != sessionID || c.Query.Get("token") != "renew" {
+	if c.Caller != alice() || c.SessionID() != sessionID || c.Query.Get("token") != "renew" {
 		t.Errorf("call = %+v", c)
 	}
 	b.heartbeatNow()
@@ -229,7 +230,7 @@ func TestAuthenticatorErrorsLetNobodyIn(t *testing.T) {
 		var h stub[struct{}]
 		auth := func(context.Context, string) (license.Caller, error) { return alice(), err }
 		b := newBench(t, nil)
-		b.app = web.NewApp(web.Options{Logger: telemetry.NewLogger(b.log, slog.LevelInfo)}, web.Handle(web.Release(), auth, h.handle))
+		b.app = web.NewApp(web.Options{Logger: telemetry.NewLogger(b.log, slog.LevelInfo)}, users(auth), web.Handle(releasing(), h.handle))
 		problem(t, b.do("DELETE", api.SessionPath(sessionID), ""), code)
 		if org := b.lines(t)[0]["organization_id"]; org != nil {
 			t.Errorf("%v: the log trusts organization %v", err, org)
@@ -242,7 +243,7 @@ func TestAuthenticatorErrorsLetNobodyIn(t *testing.T) {
 
 // TestOrder: a request with several faults is told the first of the funnel.
 func TestOrder(t *testing.T) {
-	limiter := func(o *web.Options) { o.Limiter = web.NewLimiter(1, o.Now) }
+	limiter := func(o *web.Options) { o.Limiter = limits.NewMemory(1, o.Now) }
 	noToken := func(r *http.Request) { r.Header.Del("Authorization") }
 	badType := func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") }
 	b := newBench(t, limiter)
@@ -265,7 +266,7 @@ func TestRateLimit(t *testing.T) {
 	caller := alice()
 	var h stub[struct{}]
 	auth := func(context.Context, string) (license.Caller, error) { return caller, nil }
-	app := web.NewApp(web.Options{Limiter: web.NewLimiter(2, clock)}, web.Handle(web.Release(), auth, h.handle))
+	app := web.NewApp(web.Options{Limiter: limits.NewMemory(2, clock)}, users(auth), web.Handle(releasing(), h.handle))
 	b := &bench{app: app}
 	send := func() *httptest.ResponseRecorder { return b.do("DELETE", api.SessionPath(sessionID), "") }
 	for i := range 4 {
@@ -296,19 +297,38 @@ func TestRateLimit(t *testing.T) {
 	problem(t, send(), api.RateLimited)
 }
 
-func TestRateLimitOff(t *testing.T) {
-	if web.NewLimiter(0, time.Now) != nil || web.NewLimiter(-1, time.Now) != nil {
-		t.Error("a rate of zero makes a limiter")
-	}
-}
-
 func TestMiswiringPanics(t *testing.T) {
 	var none stub[struct{}]
+	app := func(auth web.Authenticators, routes ...web.Route) { web.NewApp(web.Options{}, auth, routes...) }
+	handle := func(change func(*web.Operation)) {
+		op := web.Operation{ID: "x", Method: http.MethodGet, Path: "/x"}
+		change(&op)
+		web.Handle(op, none.handle)
+	}
+	word := func(name string) web.Param { return web.Param{Name: name, Pattern: "^[a-z]+$"} }
+	at := func(path string, params ...web.Param) web.Route {
+		return web.Handle(web.Operation{ID: path, Method: http.MethodGet, Path: path, Params: params, Access: web.AccessPublic}, none.handle)
+	}
 	for name, wire := range map[string]func(){
-		"no authenticator":     func() { web.Handle(web.Release(), nil, none.handle) },
-		"public with one":      func() { web.Handle(web.KeySet(), signIn, none.handle) },
-		"another body's type":  func() { web.Handle(web.Acquire(), signIn, none.handle) },
-		"scheduler without it": func() { web.Handle(web.Reap(), nil, none.handle) },
+		"no authenticator":     func() { app(nil, web.Handle(releasing(), none.handle)) },
+		"public with one":      func() { app(users(signIn), web.Handle(keySet(), none.handle)) },
+		"scheduler without it": func() { app(users(signIn), web.Handle(releasing(), none.handle), web.Handle(reaping(), none.handle)) },
+		"a body for nobody":    func() { web.Handle(acquiring(), none.handle) },
+		"no body for somebody": func() { web.Handle(releasing(), (&stub[api.AcquireRequest]{}).handle) },
+		"roles of the unknown": func() {
+			handle(func(op *web.Operation) { op.Access, op.Roles = web.AccessPublic, []license.Role{license.RoleOwner} })
+		},
+		"undeclared parameter": func() { handle(func(op *web.Operation) { op.Path = "/a/{b}" }) },
+		"declared, not there":  func() { handle(func(op *web.Operation) { op.Params = []web.Param{web.SessionParam()} }) },
+		"alias without it":     func() { handle(func(op *web.Operation) { *op = releasing(); op.Aliases = []string{"/"} }) },
+		"two in a segment": func() {
+			handle(func(op *web.Operation) { op.Path, op.Params = "/{a}-{b}", []web.Param{word("a"), word("b")} })
+		},
+		"brace left open":    func() { handle(func(op *web.Operation) { op.Path, op.Params = "/{a", []web.Param{word("a")} }) },
+		"a parameter's form": func() { handle(func(op *web.Operation) { op.Path, op.Params = "/{a}", []web.Param{{Name: "a"}} }) },
+		"one request, two":   func() { app(nil, at("/x/y"), at("/x/y")) },
+		"two names":          func() { app(nil, at("/{a}/y", word("a")), at("/{b}/y", word("b"))) },
+		"a probe's path":     func() { app(nil, at("/live")) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer func() {
@@ -323,8 +343,8 @@ func TestMiswiringPanics(t *testing.T) {
 
 func TestJoin(t *testing.T) {
 	var keys, release stub[struct{}]
-	a := web.NewApp(web.Options{}, web.Handle(web.KeySet(), nil, keys.handle))
-	b := web.NewApp(web.Options{}, web.Handle(web.Release(), signIn, release.handle))
+	a := web.NewApp(web.Options{}, nil, web.Handle(keySet(), keys.handle))
+	b := web.NewApp(web.Options{}, users(signIn), web.Handle(releasing(), release.handle))
 	all := web.Join(a, b)
 	for path, want := range map[string]int{api.PathJWKS: 200, api.SessionPath(sessionID): 405, "/live": 200, "/nowhere": 404} {
 		w := httptest.NewRecorder()

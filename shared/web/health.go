@@ -20,15 +20,15 @@ const checkLimit = 2 * time.Second
 type Check = func(context.Context) error
 
 // probes are the routes every function has. They are for the platform: the
-// load balancer does not route to them, so their pings cost nobody's outsiders.
-func (a *App) probes(checks map[string]Check) []Route {
-	live := func(context.Context, Call, struct{}) (Answer, error) {
+// load balancer routes those of acquire alone, because Cloud Armor bounds them.
+func probes(checks map[string]Check) []Route {
+	alive := func(context.Context, Call, struct{}) (Answer, error) {
 		return Answer{Body: api.Health{Status: api.HealthOK}}, nil
 	}
-	ready := func(ctx context.Context, _ Call, _ struct{}) (Answer, error) {
+	answers := func(ctx context.Context, _ Call, _ struct{}) (Answer, error) {
 		return readiness(ctx, checks), nil
 	}
-	return []Route{Handle(Live(), nil, live), Handle(Ready(), nil, ready)}
+	return []Route{Handle(live(), alive), Handle(ready(), answers)}
 }
 
 // readiness runs all checks at once, so that one that hangs cannot make the

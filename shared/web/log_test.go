@@ -15,6 +15,7 @@ import (
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/limits"
 	"github.com/coditect-ai/coditect-licenses/shared/telemetry"
 	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
@@ -229,7 +230,7 @@ func TestConcurrentRequestsDoNotMix(t *testing.T) {
 	echo := func(_ context.Context, _ web.Call, in api.AcquireRequest) (web.Answer, error) {
 		return web.Answer{Body: in}, nil
 	}
-	app := web.NewApp(web.Options{Logger: telemetry.NewLogger(&strings.Builder{}, slog.LevelError)}, web.Handle(web.Acquire(), signIn, echo))
+	app := web.NewApp(web.Options{Logger: telemetry.NewLogger(&strings.Builder{}, slog.LevelError)}, users(signIn), web.Handle(acquiring(), echo))
 	var wg sync.WaitGroup
 	for _, id := range strings.Split("a b c d e f g h", " ") {
 		wg.Go(func() {
@@ -308,7 +309,7 @@ func BenchmarkFunnel(b *testing.B) {
 func BenchmarkFunnelLoggedLimited(b *testing.B) {
 	benchmark(b, newFunnel(web.Options{
 		Name: "heartbeat", ProjectID: "p-1", Deadline: 10 * time.Second,
-		Logger: telemetry.NewLogger(discard{}, slog.LevelInfo), Limiter: web.NewLimiter(1_000_000_000, time.Now),
+		Logger: telemetry.NewLogger(discard{}, slog.LevelInfo), Limiter: limits.NewMemory(1_000_000_000, time.Now),
 	}))
 }
 
@@ -318,7 +319,7 @@ func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
 func newFunnel(opts web.Options) http.Handler {
 	h := stub[api.HeartbeatRequest]{answer: web.Answer{Body: struct{}{}}}
-	return web.NewApp(opts, web.Handle(web.Heartbeat(), signIn, h.handle))
+	return web.NewApp(opts, users(signIn), web.Handle(heartbeating(), h.handle))
 }
 
 // benchmark calls a handler without a network, on a writer that costs nothing.

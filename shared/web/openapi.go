@@ -1,23 +1,16 @@
 package web
 
 import (
-	"encoding/json"
 	"maps"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
-	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
-
-// The checked-in copy follows the types: `go generate ./shared/web` writes it,
-// and a test fails when it is stale.
-//go:generate go test . -run ^TestOpenAPIFile$ -update
 
 const schemaPrefix = "#/components/schemas/"
 
@@ -27,9 +20,15 @@ const (
 	schemeScheduler = "schedulerToken"
 )
 
-// OpenAPI is the contract as an OpenAPI 3.1 document, made of [Operations] and
-// the types of client/api.
-func OpenAPI() *huma.OpenAPI {
+// Served are the operations of one function, by its name in the log.
+type Served struct {
+	Function   string
+	Operations []Operation
+}
+
+// OpenAPI is what functions serve as an OpenAPI 3.1 document, with the probes
+// that every function has. It is made of the operations and their types alone.
+func OpenAPI(functions ...Served) *huma.OpenAPI {
 	registry := huma.NewMapRegistry(schemaPrefix, huma.DefaultSchemaNamer)
 	doc := &huma.OpenAPI{
 		OpenAPI: "3.1.0",
@@ -41,8 +40,12 @@ func OpenAPI() *huma.OpenAPI {
 		Servers:    []*huma.Server{{URL: "https://licenses.coditect.ai"}},
 		Components: &huma.Components{Schemas: registry, SecuritySchemes: securitySchemes()},
 	}
-	for _, op := range Operations() {
+	requests := map[string]bool{}
+	for _, op := range operations(functions) {
 		doc.AddOperation(op.document(registry))
+		if op.request != nil {
+			reach(registry, registry.Schema(op.request, true, ""), requests)
+		}
 	}
 	// Problem.code is a plain string in Go; its values are the table's.
 	problem := registry.Schema(reflect.TypeFor[api.Problem](), false, "Problem")
@@ -50,29 +53,46 @@ func OpenAPI() *huma.OpenAPI {
 		problem.Properties["code"].Enum = append(problem.Properties["code"].Enum, string(c.Code))
 	}
 	problem.PrecomputeMessages()
-	open(registry)
+	open(registry, requests)
 	return doc
+}
+
+// operations are those of all functions, and the probes once.
+func operations(functions []Served) []Operation {
+	all := []Operation{live(), ready()}
+	for _, f := range functions {
+		all = append(all, f.Operations...)
+	}
+	return all
+}
+
+// reach notes the names of the schemas that s is made of.
+func reach(registry huma.Registry, s *huma.Schema, names map[string]bool) {
+	switch {
+	case s == nil:
+	case s.Ref != "":
+		name := strings.TrimPrefix(s.Ref, schemaPrefix)
+		if !names[name] {
+			names[name] = true
+			reach(registry, registry.SchemaFromRef(s.Ref), names)
+		}
+	default:
+		reach(registry, s.Items, names)
+		for _, member := range s.Properties {
+			reach(registry, member, names)
+		}
+	}
 }
 
 // open lets what the service says grow: only requests are closed to unknown
 // members (RFC 9457, section 3.2, asks clients to ignore those they do not know).
-func open(registry huma.Registry) {
-	requests := map[string]bool{}
-	for _, t := range []reflect.Type{reflect.TypeFor[api.AcquireRequest](), reflect.TypeFor[api.ClientInfo](), reflect.TypeFor[api.HeartbeatRequest]()} {
-		requests[t.Name()] = true
-	}
+func open(registry huma.Registry, requests map[string]bool) {
 	for name, s := range registry.Map() {
 		if !requests[name] && s.AdditionalProperties == false {
 			s.AdditionalProperties = nil
 		}
 	}
 }
-
-// OpenAPIJSON is the document for GET /openapi.json.
-func OpenAPIJSON() ([]byte, error) { return json.Marshal(OpenAPI()) }
-
-// OpenAPIYAML is the document for the copy in the repository.
-func OpenAPIYAML() ([]byte, error) { return OpenAPI().YAML() }
 
 func securitySchemes() map[string]*huma.SecurityScheme {
 	return map[string]*huma.SecurityScheme{
@@ -84,7 +104,7 @@ func securitySchemes() map[string]*huma.SecurityScheme {
 func (o Operation) document(r huma.Registry) *huma.Operation {
 	doc := &huma.Operation{
 		OperationID: o.ID, Method: o.Method, Path: o.Path,
-		Summary: o.Summary, Description: o.Description,
+		Summary: o.Summary, Description: o.description(),
 		Parameters: o.parameters(), Responses: map[string]*huma.Response{},
 	}
 	switch o.Access {
@@ -94,10 +114,10 @@ func (o Operation) document(r huma.Registry) *huma.Operation {
 		doc.Security = []map[string][]string{{schemeScheduler: {}}}
 	case AccessPublic: // no security at all
 	}
-	if o.Request != nil {
+	if o.request != nil {
 		doc.RequestBody = &huma.RequestBody{
 			Required: o.Body == BodyRequired,
-			Content:  map[string]*huma.MediaType{api.ContentTypeJSON: {Schema: r.Schema(o.Request, true, "")}},
+			Content:  map[string]*huma.MediaType{api.ContentTypeJSON: {Schema: r.Schema(o.request, true, "")}},
 		}
 	}
 	for _, a := range o.Answers {
@@ -107,21 +127,34 @@ func (o Operation) document(r huma.Registry) *huma.Operation {
 	return doc
 }
 
+// description names the roles that may call, where not all may.
+func (o Operation) description() string {
+	if len(o.Roles) == 0 {
+		return o.Description
+	}
+	roles := make([]string, len(o.Roles))
+	for i, r := range o.Roles {
+		roles[i] = string(r)
+	}
+	return o.Description + " For the roles " + strings.Join(roles, ", ") + "."
+}
+
 func (o Operation) parameters() []*huma.Param {
 	var params []*huma.Param
-	if strings.Contains(o.Path, api.ParamSessionID) {
-		params = append(params, &huma.Param{
-			Name: strings.Trim(api.ParamSessionID, "{}"), In: "path", Required: true, Description: "The session, as acquire named it.",
-			Schema: &huma.Schema{Type: huma.TypeString, Format: "uuid"},
-		})
+	for _, p := range o.Params {
+		params = append(params, p.document("path"))
 	}
-	if o.Renewable {
-		params = append(params, &huma.Param{
-			Name: api.QueryToken, In: "query", Description: "renew: answer with a fresh license token.",
-			Schema: &huma.Schema{Type: huma.TypeString, Enum: []any{api.QueryTokenRenew}},
-		})
+	for _, p := range o.Query {
+		params = append(params, p.document("query"))
 	}
 	return params
+}
+
+func (p Param) document(in string) *huma.Param {
+	return &huma.Param{
+		Name: p.Name, In: in, Required: in == "path", Description: p.Description,
+		Schema: &huma.Schema{Type: huma.TypeString, Format: p.Format, Pattern: p.Pattern, Enum: p.Enum},
+	}
 }
 
 func (a Documented) document(r huma.Registry) *huma.Response {
@@ -172,21 +205,6 @@ func (o Operation) documentProblems(r huma.Registry, responses map[string]*huma.
 	}
 }
 
-// codes are all the codes the operation can answer with.
-func (o Operation) codes() []api.Code {
-	codes := append([]api.Code{}, o.Problems...)
-	if o.Access != AccessPublic {
-		codes = append(codes, api.Unauthenticated)
-	}
-	if o.Access == AccessUser {
-		codes = append(codes, api.TenantMissing, api.RateLimited)
-	}
-	if o.Access == AccessPublic {
-		codes = append(codes, api.InvalidRequest)
-	}
-	return append(codes, api.NotFound, api.MethodNotAllowed, api.Internal, api.Unavailable)
-}
-
 func commonHeaders() map[string]*huma.Param {
 	return map[string]*huma.Param{"X-Request-Id": header("Names the request in the service's log; the trace id of the traceparent that came with it, if one did.")}
 }
@@ -207,35 +225,3 @@ func headerText(name string) string {
 
 // exampleRequestID is a trace id out of the W3C Trace Context specification.
 const exampleRequestID = "4bf92f3577b34da6a3ce929d0e0e4736"
-
-func exampleSession() api.Session {
-	at := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
-	return api.Session{
-		SessionID: "019ab00d-4c00-7000-8000-000000000001", LicenseID: "acme-pro", OrganizationID: "acme", UserID: "u-1",
-		HardwareID: "hw-1", Product: "studio", Plan: "pro", Entitlements: api.List{"export"},
-		AcquiredAt: api.NewTime(at), LastHeartbeatAt: api.NewTime(at), ExpiresAt: api.NewTime(at.Add(6 * time.Minute)),
-		HeartbeatIntervalSeconds: 120, NextHeartbeatAt: api.NewTime(at.Add(69_637 * time.Millisecond)),
-		LicenseToken: "eyJ…", LicenseTokenExpiresAt: api.NewTime(at.Add(time.Hour)),
-		SeatsUsed: 3, SeatsMax: 10, ServerTime: api.NewTime(at),
-	}
-}
-
-// exampleFault is a fault of the code as the funnel would make it.
-func exampleFault(code api.Code) *fault {
-	switch code {
-	case api.NoSeatsAvailable:
-		return noSeats(&license.NoSeatsError{Limit: license.LimitLicense, Used: 10, Max: 10, RetryAfter: 42 * time.Second})
-	case api.LicenseAmbiguous:
-		return ambiguous(&license.AmbiguousError{LicenseIDs: []string{"acme-lab", "acme-pro"}})
-	case api.SessionEnded:
-		return ended(&license.SessionEndedError{Reason: license.EndExpired})
-	case api.InvalidRequest:
-		return &fault{code: code, fields: oneField("hardware_id", "is required")}
-	case api.RateLimited:
-		return &fault{code: code, retryAfter: time.Second}
-	case api.MethodNotAllowed:
-		return &fault{code: code, allow: "POST"}
-	default:
-		return &fault{code: code}
-	}
-}

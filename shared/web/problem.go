@@ -1,7 +1,6 @@
 package web
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -87,23 +86,9 @@ func translate(err error) *fault {
 
 // sentinel translates errors that carry no facts.
 func sentinel(err error) *fault {
-	for _, known := range [...]struct {
-		err  error
-		code api.Code
-	}{
-		{license.ErrUnauthenticated, api.Unauthenticated},
-		{license.ErrTenant, api.TenantMissing},
-		{license.ErrForbidden, api.Forbidden},
-		{license.ErrOrganizationInactive, api.OrganizationInactive},
-		{license.ErrLicenseInactive, api.LicenseInactive},
-		{license.ErrLicenseExpired, api.LicenseExpired},
-		{license.ErrOrganizationNotFound, api.OrganizationNotFound},
-		{license.ErrLicenseNotFound, api.LicenseNotFound},
-		{license.ErrSessionNotFound, api.SessionNotFound},
-		{context.DeadlineExceeded, api.Unavailable},
-	} {
-		if errors.Is(err, known.err) {
-			return &fault{code: known.code}
+	for _, m := range meanings() {
+		if m.err != nil && errors.Is(err, m.err) {
+			return &fault{code: m.code}
 		}
 	}
 	return &fault{code: api.Internal}
@@ -146,11 +131,7 @@ func ended(e *license.SessionEndedError) *fault {
 
 // problem is the document, for the request of the given id.
 func (f *fault) problem(requestID string) api.Problem {
-	detail := f.detail
-	if detail == "" {
-		detail = describe(f.code)
-	}
-	p := api.NewProblem(f.code, detail, requestID)
+	p := api.NewProblem(f.code, f.detail, requestID)
 	p.Errors = f.fields
 	if f.members != nil {
 		f.members(&p)

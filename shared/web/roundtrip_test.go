@@ -21,6 +21,7 @@ import (
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/limits"
 	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
 
@@ -184,7 +185,7 @@ func TestEveryCodeComesBack(t *testing.T) {
 			if ask == nil {
 				t.Fatal("no request is refused with it")
 			}
-			p, err := received(t, ask(newBench(t, func(o *web.Options) { o.Limiter = web.NewLimiter(1, o.Now) })))
+			p, err := received(t, ask(newBench(t, func(o *web.Options) { o.Limiter = limits.NewMemory(1, o.Now) })))
 			same(t, p, err, info.Code)
 			if waits := info.Code == api.NoSeatsAvailable || info.Code == api.RateLimited || info.Code == api.Unavailable; waits != (p.RetryAfter > 0) {
 				t.Errorf("Retry-After %v", p.RetryAfter)

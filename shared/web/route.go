@@ -1,109 +1,93 @@
 package web
 
 import (
-	"net/http"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
-	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
 
-// pattern is a path, with or without a session id in it. It is compared with
-// the path as sent: percent-encoded spellings of it are other paths.
-type pattern struct {
-	template       string
-	prefix, suffix string
-	session        bool
+// place is one pattern of one route.
+type place struct {
+	pattern
+	route *Route
 }
 
-func newPattern(template string) pattern {
-	prefix, suffix, session := strings.Cut(template, api.ParamSessionID)
-	return pattern{template: template, prefix: prefix, suffix: suffix, session: session}
+// table is where an App finds its routes: special patterns before general ones.
+type table []place
+
+// newTable panics on routes of which a request could mean either.
+func newTable(routes []Route) table {
+	var t table
+	seen := map[string]string{}
+	for i := range routes {
+		r := &routes[i]
+		for _, p := range r.paths {
+			for _, key := range []string{p.shape(), r.op.Method + " " + p.shape()} {
+				if other, taken := seen[key]; taken && (other != p.template || key != p.shape()) {
+					panic(fmt.Sprintf("web: %s: %s and %s mean the same", r.op.ID, other, p.template))
+				}
+				seen[key] = p.template
+			}
+			t = append(t, place{p, r})
+		}
+	}
+	slices.SortStableFunc(t, func(a, b place) int { return a.compare(b.pattern) })
+	return t
 }
 
-// match reports whether path fits, and with which session id.
-func (p pattern) match(path string) (sessionID string, ok bool) {
-	if !p.session {
-		return "", path == p.template
+// at are the places that path means: those of the most special pattern that
+// fits, one for each method.
+func (t table) at(path string) []place {
+	var places []place
+	for _, p := range t {
+		if len(places) > 0 && p.template != places[0].template {
+			continue
+		}
+		if p.fits(path) {
+			places = append(places, p)
+		}
 	}
-	rest, ok := strings.CutPrefix(path, p.prefix)
-	if !ok {
-		return "", false
-	}
-	id, ok := strings.CutSuffix(rest, p.suffix)
-	if !ok || id == "" || strings.Contains(id, "/") {
-		return "", false
-	}
-	return id, true
+	return places
 }
 
 // match finds the request's route. The path decides first (404), then the
-// method (405), then the form of the session id (404): ids that cannot exist
-// and ids that do not exist look the same.
-func (x *exchange) match(routes []Route) (*Route, error) {
+// method (405), then the form of the path's parameters (404): ids that cannot
+// exist and ids that do not exist look the same.
+func (x *exchange) match(t table) (*Route, error) {
 	path := x.r.URL.EscapedPath()
 	x.path = clip(path, maxLoggedPath)
+	places := t.at(path)
+	if len(places) == 0 {
+		return nil, &fault{code: api.NotFound}
+	}
+	// Anything can stand in a parameter's place: until its form was checked the
+	// log names the template.
+	if len(places[0].names()) > 0 {
+		x.path = places[0].template
+	}
 	var allow []string
-	for i := range routes {
-		route := &routes[i]
-		p, id, ok := route.at(path)
-		if !ok {
-			continue
+	for _, p := range places {
+		if slices.Contains(p.route.methods, x.r.Method) {
+			return p.route, x.take(p, p.values(path))
 		}
-		if p.session {
-			x.path = p.template
-		}
-		if !slices.Contains(route.methods, x.r.Method) {
-			allow = append(allow, route.methods...)
-			continue
-		}
-		return route, x.take(p, id, path)
+		allow = append(allow, p.route.methods...)
 	}
-	if allow != nil {
-		return nil, &fault{code: api.MethodNotAllowed, allow: strings.Join(allow, ", ")}
-	}
-	return nil, &fault{code: api.NotFound}
+	return nil, &fault{code: api.MethodNotAllowed, allow: strings.Join(allow, ", ")}
 }
 
-// at finds the pattern of the route that fits path.
-func (r *Route) at(path string) (pattern, string, bool) {
-	for _, p := range r.paths {
-		if id, ok := p.match(path); ok {
-			return p, id, true
-		}
+// take notes the path's parameters and the query.
+func (x *exchange) take(p place, values []string) error {
+	if param := p.missing(values); param != nil {
+		return &fault{code: param.missing()}
 	}
-	return pattern{}, "", false
-}
-
-// take notes the session id and the query. Only a path whose id is a UUID is
-// worth a log line as it is: anything could stand in its place.
-func (x *exchange) take(p pattern, id, path string) error {
-	if p.session && !license.ValidSessionID(id) {
-		return &fault{code: api.SessionNotFound}
-	}
-	x.path = clip(path, maxLoggedPath)
-	x.call.SessionID = strings.ToLower(id)
+	x.path = clip(p.public(values), maxLoggedPath)
+	x.call.params = p.params(values)
 	if raw := x.r.URL.RawQuery; raw != "" {
 		// Malformed pairs are dropped: no query decides more than a convenience.
 		x.call.Query, _ = url.ParseQuery(raw)
 	}
 	return nil
-}
-
-// methods are the operation's own, and HEAD where GET is (RFC 9110, section 9.3.2).
-func (o Operation) methods() []string {
-	if o.Method == http.MethodGet {
-		return []string{http.MethodGet, http.MethodHead}
-	}
-	return []string{o.Method}
-}
-
-func (o Operation) patterns() []pattern {
-	ps := []pattern{newPattern(o.Path)}
-	for _, alias := range o.Aliases {
-		ps = append(ps, newPattern(alias))
-	}
-	return ps
 }

@@ -35,16 +35,16 @@ func (c checker) object(path string, s *huma.Schema, members map[string]any) {
 		v, given := members[name]
 		switch {
 		case given && v == nil:
-			c.faults.add(join(path, name), "must not be null; leave it out instead")
+			c.faults.add(joinPath(path, name), "must not be null; leave it out instead")
 		case given:
-			c.value(join(path, name), s.Properties[name], v)
+			c.value(joinPath(path, name), s.Properties[name], v)
 		case slices.Contains(s.Required, name):
-			c.faults.add(join(path, name), "is required")
+			c.faults.add(joinPath(path, name), "is required")
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		if s.Properties[name] == nil {
-			c.faults.add(join(path, name), "is not a member of this request; names are case-sensitive")
+			c.faults.add(joinPath(path, name), "is not a member of this request; names are case-sensitive")
 		}
 	}
 }

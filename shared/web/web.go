@@ -21,11 +21,23 @@ import (
 type Call struct {
 	// Caller is who the route's [Authenticator] said it is; zero on public routes.
 	Caller license.Caller
-	// SessionID is the path's session, a UUID in lower case; empty on other paths.
-	SessionID string
 	// Query is the parsed query; nil when there is none.
-	Query url.Values
+	Query  url.Values
+	params map[string]string
 }
+
+// Param is the value of the path's parameter with this name. It panics if the
+// operation has none: an id that is silently empty could address something else.
+func (c Call) Param(name string) string {
+	value, ok := c.params[name]
+	if !ok {
+		panic("web: the operation's path has no parameter " + name)
+	}
+	return value
+}
+
+// SessionID is the path's session, a UUID in lower case.
+func (c Call) SessionID() string { return c.Param(sessionParam) }
 
 // Answer is what a handler says.
 type Answer struct {
@@ -47,31 +59,32 @@ type Answer struct {
 // internal error, and nobody gets in.
 type Authenticator func(ctx context.Context, bearer string) (license.Caller, error)
 
+// Authenticators verify callers, by the access that operations ask for.
+type Authenticators map[Access]Authenticator
+
 // Route is one operation with its handler, made by [Handle].
 type Route struct {
 	op      Operation
 	paths   []pattern
 	methods []string
-	auth    Authenticator
+	auth    Authenticator // the App's for the operation's access; nil for public ones
 	call    func(ctx context.Context, c Call, body []byte) (Answer, error)
 }
 
-// Handle makes the route of an operation. In is what the body decodes to: the
-// operation's Request, or any type where there is none. An empty body, where
-// one may be empty, is a zero In.
+// Handle makes the route of an operation. In is what the body decodes to, and
+// struct{} where none is taken. An empty body, where one may be empty, is a zero In.
 //
-// It panics on wiring that could only be a mistake: a public operation with an
-// authenticator, any other without, or an In that is not the operation's Request.
-func Handle[In any](op Operation, auth Authenticator, h func(ctx context.Context, c Call, in In) (Answer, error)) Route {
-	if (op.Access == AccessPublic) != (auth == nil) {
-		panic(fmt.Sprintf("web: %s: an authenticator is needed exactly where access is not public", op.ID))
+// It panics on a declaration that could only be a mistake: an In without a body
+// or a body without an In, a path whose parameters are not declared, roles where
+// nobody signs in.
+func Handle[In any](op Operation, h func(ctx context.Context, c Call, in In) (Answer, error)) Route {
+	if in := reflect.TypeFor[In](); in != reflect.TypeFor[struct{}]() {
+		op.request = in
 	}
-	if op.Request != nil && op.Request != reflect.TypeFor[In]() {
-		panic(fmt.Sprintf("web: %s: the handler takes %s, the operation %s", op.ID, reflect.TypeFor[In](), op.Request))
-	}
-	body := newDecoder(op.Request)
+	op.mustMakeSense()
+	body := newDecoder(op.request)
 	return Route{
-		op: op, paths: op.patterns(), methods: op.methods(), auth: auth,
+		op: op, paths: op.patterns(), methods: op.methods(),
 		call: func(ctx context.Context, c Call, raw []byte) (Answer, error) {
 			var in In
 			if len(raw) > 0 {
@@ -82,4 +95,34 @@ func Handle[In any](op Operation, auth Authenticator, h func(ctx context.Context
 			return h(ctx, c, in)
 		},
 	}
+}
+
+// Operations are the declarations of routes.
+func Operations(routes ...Route) []Operation {
+	ops := make([]Operation, len(routes))
+	for i, r := range routes {
+		ops[i] = r.op
+	}
+	return ops
+}
+
+func (o Operation) mustMakeSense() {
+	if (o.request == nil) != (o.Body == BodyNone) {
+		panic(fmt.Sprintf("web: %s: the handler takes a body exactly where the operation does", o.ID))
+	}
+	if o.Access == AccessPublic && len(o.Roles) > 0 {
+		panic(fmt.Sprintf("web: %s: nobody who is not known has a role", o.ID))
+	}
+}
+
+func (o Operation) patterns() []pattern {
+	var all []pattern
+	for _, template := range append([]string{o.Path}, o.Aliases...) {
+		p := newPattern(template, o.Params)
+		if len(p.names()) != len(o.Params) {
+			panic(fmt.Sprintf("web: %s: %s lacks a parameter that is declared", o.ID, template))
+		}
+		all = append(all, p)
+	}
+	return all
 }

@@ -79,12 +79,12 @@ func newBench(t testing.TB, change func(*web.Options)) *bench {
 	if change != nil {
 		change(&opts)
 	}
-	b.app = web.NewApp(opts,
-		web.Handle(web.Acquire(), signIn, b.acquire.handle),
-		web.Handle(web.Heartbeat(), signIn, b.heartbeat.handle),
-		web.Handle(web.Release(), signIn, b.release.handle),
-		web.Handle(web.KeySet(), nil, b.keys.handle),
-		web.Handle(web.Reap(), signIn, b.reap.handle),
+	b.app = web.NewApp(opts, web.Authenticators{web.AccessUser: signIn, web.AccessScheduler: signIn},
+		web.Handle(acquiring(), b.acquire.handle),
+		web.Handle(heartbeating(), b.heartbeat.handle),
+		web.Handle(releasing(), b.release.handle),
+		web.Handle(keySet(), b.keys.handle),
+		web.Handle(reaping(), b.reap.handle),
 	)
 	return b
 }

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/coditect-ai/coditect-licenses/shared/config"
-	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
 
 // service is a Cloud Run service.
@@ -80,33 +79,6 @@ func settings() map[string]bool {
 	}
 	return known
 }
-
-// routes: the URL map's own tests, which Google runs at every change, must cover
-// every path of the API that is not the reaper's alone.
-func (p *plan) routes() error {
-	type urlMap struct {
-		Test []struct {
-			Path string `json:"path"`
-		} `json:"test"`
-	}
-	_, err := each(p, "google_compute_url_map", func(address string, m urlMap) error {
-		var errs []error
-		for path := range web.OpenAPI().Paths {
-			pattern := regexp.MustCompile("^" + parameter.ReplaceAllString(regexp.QuoteMeta(path), `[0-9a-f-]{36}`) + "$")
-			tested := false
-			for _, t := range m.Test {
-				tested = tested || pattern.MatchString(t.Path)
-			}
-			if !tested {
-				errs = append(errs, fmt.Errorf("%s: no test of a route for %s", address, path))
-			}
-		}
-		return errors.Join(errs...)
-	})
-	return err
-}
-
-var parameter = regexp.MustCompile(`\\\{[a-z_]+\\\}`)
 
 // exemptions: every time of a session's document is without an index.
 func (p *plan) exemptions() error {

@@ -1,6 +1,6 @@
 // Command plancheck compares a Terraform plan with the code it deploys: every
 // function's environment must be a configuration the function starts with, the
-// load balancer must know every path of the API, the exempted fields must be the
+// load balancer must know every path that the functions declare, the exempted fields must be the
 // record's. With --doc it also compares the plan with what that document says of it.
 //
 //	tofu show -json PLAN > plan.json
@@ -13,6 +13,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/coditect-ai/coditect-licenses/functions"
 )
 
 func main() {
@@ -33,7 +35,7 @@ func run(plans []string, doc string, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		faults := errors.Join(p.environments(), p.routes(), p.exemptions())
+		faults := errors.Join(p.environments(), p.routes(functions.Contract()...), p.exemptions())
 		if doc != "" {
 			faults = errors.Join(faults, p.documented(doc))
 		}

@@ -7,6 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/coditect-ai/coditect-licenses/functions"
+	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
 
 // a is shorthand for JSON objects.
@@ -117,7 +120,44 @@ func TestRoutes(t *testing.T) {
 		if i < len(paths) {
 			fault = "no test of a route for " + strings.ReplaceAll(paths[i], id, "{session_id}")
 		}
-		wantFault(t, mustRead(t, planned{"google_compute_url_map", a{"test": tests}}).routes(), fault)
+		wantFault(t, mustRead(t, planned{"google_compute_url_map", a{"test": tests}}).routes(functions.Contract()...), fault)
+	}
+}
+
+// TestRoutesOfWhatIsDeclared: a made-up operation is asked for too. It needs no
+// test of its own where a rule that is tested takes it.
+func TestRoutesOfWhatIsDeclared(t *testing.T) {
+	path := "/api/v1/works/{work_id}/parts/{part}:polish"
+	made := web.Served{Function: "works", Operations: []web.Operation{{ID: "polish", Method: "POST", Path: path}}}
+	rule := func(priority int, template string) a {
+		return a{"priority": priority, "match_rules": []a{{"path_template_match": template}}}
+	}
+	tests := func(paths ...string) []a {
+		list := []a{{"path": "/live"}, {"path": "/ready"}}
+		for _, p := range paths {
+			list = append(list, a{"path": p})
+		}
+		return list
+	}
+	id, missing := "0199aaaa-0000-7000-8000-000000000000", "no test of a route for "+path
+	for name, tt := range map[string]struct {
+		rules []a
+		tests []a
+		fault string
+	}{
+		"nothing":                   {nil, tests(), missing},
+		"a test of its own":         {nil, tests("/api/v1/works/" + id + "/parts/" + id + ":polish"), ""},
+		"a rule without a test":     {[]a{rule(1, "/api/v1/works/**")}, tests("/api/v1/licenses/acquire"), missing},
+		"a rule with a test":        {[]a{rule(1, "/api/v1/works/**")}, tests("/api/v1/works/overview"), ""},
+		"a rule for one segment":    {[]a{rule(1, "/api/v1/works/*")}, tests("/api/v1/works/overview"), missing},
+		"another rule comes first":  {[]a{rule(2, "/api/v1/works/**"), rule(1, "/api/v1/works/*/parts/*")}, tests("/api/v1/works/overview"), missing},
+		"a test of another rule":    {[]a{rule(2, "/api/v1/works/**"), rule(1, "/api/v1/works/*/*")}, tests("/api/v1/works/x/y"), missing},
+		"another rule comes second": {[]a{rule(1, "/api/v1/works/**"), rule(2, "/api/v1/works/*/parts/*")}, tests("/api/v1/works/overview"), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := a{"test": tt.tests, "path_matcher": []a{{"route_rules": tt.rules}}}
+			wantFault(t, mustRead(t, planned{"google_compute_url_map", m}).routes(made), tt.fault)
+		})
 	}
 }
 

@@ -11,20 +11,21 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
 
-// TestACrowdIsTurnedAway at once and retryably: one organization's before it has
+// TestTooManyAreTurnedAway at once and retryably: one organization's before it has
 // all places, everybody's when there is none. Probes and public documents still get in.
-func TestACrowdIsTurnedAway(t *testing.T) {
+func TestTooManyAreTurnedAway(t *testing.T) {
 	const limit, share = 5, 4
 	inside, leave := make(chan struct{}), make(chan struct{})
 	app := web.NewApp(web.Options{MaxInFlight: limit},
-		web.Handle(web.Release(), func(_ context.Context, bearer string) (license.Caller, error) {
+		users(func(_ context.Context, bearer string) (license.Caller, error) {
 			return license.Caller{OrganizationID: bearer, UserID: "u"}, nil
-		}, func(context.Context, web.Call, struct{}) (web.Answer, error) {
+		}),
+		web.Handle(releasing(), func(context.Context, web.Call, struct{}) (web.Answer, error) {
 			inside <- struct{}{}
 			<-leave
 			return web.Answer{Status: http.StatusNoContent}, nil
 		}),
-		web.Handle(web.KeySet(), nil, func(context.Context, web.Call, struct{}) (web.Answer, error) { return web.Answer{}, nil }),
+		web.Handle(keySet(), func(context.Context, web.Call, struct{}) (web.Answer, error) { return web.Answer{}, nil }),
 	)
 	b := &bench{app: app}
 	release := func(org string) int {
@@ -65,6 +66,6 @@ func TestACrowdIsTurnedAway(t *testing.T) {
 	all.Wait()
 	go func() { <-inside }()
 	if code := release("acme"); code != http.StatusNoContent {
-		t.Errorf("after the crowd: status %d", code)
+		t.Errorf("after they left: status %d", code)
 	}
 }

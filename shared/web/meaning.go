@@ -1,0 +1,88 @@
+package web
+
+import (
+	"context"
+	"time"
+
+	"github.com/coditect-ai/coditect-licenses/client/api"
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+)
+
+// scope says which operations can answer with a code although they do not
+// declare it. The zero value is none.
+type scope int
+
+const (
+	whereDeclared scope = iota
+	everywhere
+	whereSignedIn
+	whereUsers
+	whereRoles
+	whereBody
+)
+
+// meaning is what the service adds to a code's row in the table of client/api.
+// A code that needs none of it has no line here.
+type meaning struct {
+	code api.Code
+	// scope is where the funnel itself answers with the code.
+	scope scope
+	// err is the error that means the code; nil where an error's type does.
+	err error
+	// example is a fault for the document; nil shows the code alone.
+	example func() *fault
+}
+
+// meanings are in the order in which errors are looked up.
+func meanings() []meaning {
+	return []meaning{
+		{code: api.InvalidRequest, scope: everywhere, example: exampleInvalid},
+		{code: api.Unauthenticated, scope: whereSignedIn, err: license.ErrUnauthenticated},
+		{code: api.TenantMissing, scope: whereUsers, err: license.ErrTenant},
+		{code: api.Forbidden, scope: whereRoles, err: license.ErrForbidden},
+		{code: api.OrganizationInactive, err: license.ErrOrganizationInactive},
+		{code: api.LicenseInactive, err: license.ErrLicenseInactive},
+		{code: api.LicenseExpired, err: license.ErrLicenseExpired},
+		{code: api.NotFound, scope: everywhere},
+		{code: api.OrganizationNotFound, err: license.ErrOrganizationNotFound},
+		{code: api.LicenseNotFound, err: license.ErrLicenseNotFound},
+		{code: api.SessionNotFound, err: license.ErrSessionNotFound},
+		{code: api.MethodNotAllowed, scope: everywhere, example: exampleMethod},
+		{code: api.NoSeatsAvailable, example: exampleNoSeats},
+		{code: api.LicenseAmbiguous, example: exampleAmbiguous},
+		{code: api.SessionEnded, example: exampleEnded},
+		{code: api.PayloadTooLarge, scope: whereBody},
+		{code: api.UnsupportedMediaType, scope: whereBody},
+		{code: api.RateLimited, scope: whereUsers, example: exampleRateLimited},
+		{code: api.Internal, scope: everywhere},
+		{code: api.Unavailable, scope: everywhere, err: context.DeadlineExceeded},
+	}
+}
+
+// exampleFault is a fault of the code as the funnel would make it.
+func exampleFault(code api.Code) *fault {
+	for _, m := range meanings() {
+		if m.code == code && m.example != nil {
+			return m.example()
+		}
+	}
+	return &fault{code: code}
+}
+
+func exampleInvalid() *fault {
+	return &fault{code: api.InvalidRequest, fields: oneField("hardware_id", "is required")}
+}
+
+func exampleMethod() *fault { return &fault{code: api.MethodNotAllowed, allow: "POST"} }
+
+func exampleRateLimited() *fault { return &fault{code: api.RateLimited, retryAfter: time.Second} }
+
+func exampleNoSeats() *fault {
+	return noSeats(&license.NoSeatsError{Limit: license.LimitLicense, Used: 10, Max: 10, RetryAfter: 42 * time.Second})
+}
+
+func exampleAmbiguous() *fault {
+	return ambiguous(&license.AmbiguousError{LicenseIDs: []string{"acme-lab", "acme-pro"}})
+}
+
+func exampleEnded() *fault { return ended(&license.SessionEndedError{Reason: license.EndExpired}) }

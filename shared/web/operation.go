@@ -1,0 +1,175 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"reflect"
+	"regexp"
+
+	"github.com/coditect-ai/coditect-licenses/client/api"
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+)
+
+// Access says who may call an operation. The zero value is a signed-in user:
+// an operation is public only if it says so.
+type Access int
+
+// The kinds of access.
+const (
+	// AccessUser: an Identity Platform ID token.
+	AccessUser Access = iota
+	// AccessScheduler: a Google OIDC token of the scheduler's service account.
+	AccessScheduler
+	// AccessPublic: no token.
+	AccessPublic
+)
+
+// Operation is one line of the HTTP contract, declared beside its handler. The
+// funnel enforces it and the OpenAPI document is made of it, so that the two
+// cannot differ. [Handle] adds the type of the request's body.
+type Operation struct {
+	ID, Method string
+	// Path may have a parameter in any of its segments, alone or between literal
+	// text: /line/{ticket}:first.
+	Path string
+	// Aliases are further paths that mean the same; they are not documented.
+	Aliases              []string
+	Summary, Description string
+	Access               Access
+	// Roles are those that may call; none lets every role in.
+	Roles []license.Role
+	// Params are the parameters of Path, one for each.
+	Params []Param
+	// Query are the parameters of the query. They are documented; the handler
+	// judges them.
+	Query   []Param
+	Body    BodyRule
+	Answers []Documented
+	// Problems are the codes of this operation, beside those that follow from
+	// Access, Roles, Params and Body.
+	Problems []api.Code
+	// request is the body's type; nil with BodyNone.
+	request reflect.Type
+	// probe operations are called all the time: their successes are noise.
+	probe bool
+}
+
+// Param is a parameter of an operation's path or query.
+type Param struct {
+	Name, Description string
+	// Format ("uuid") or Pattern is the form of its values. In a path one of them
+	// is needed: an id that cannot exist is answered as one that does not.
+	Format, Pattern string
+	// Enum are all values it may have, where they are few.
+	Enum []any
+	// Missing is the code for what does not exist; empty is [api.NotFound].
+	Missing api.Code
+	// Personal keeps the value out of the log: it names a person.
+	Personal bool
+}
+
+const (
+	formatUUID   = "uuid"
+	sessionParam = "session_id"
+)
+
+// SessionParam is the session in a path. Its handler gets it in lower case.
+func SessionParam() Param {
+	return Param{
+		Name: sessionParam, Description: "The session, as acquire named it.",
+		Format: formatUUID, Missing: api.SessionNotFound,
+	}
+}
+
+// form is the check that a path's parameter must pass.
+func (p Param) form() func(string) bool {
+	switch {
+	case p.Format == formatUUID:
+		return license.ValidSessionID
+	case p.Pattern != "":
+		return regexp.MustCompile(p.Pattern).MatchString
+	}
+	panic(fmt.Sprintf("web: the path's parameter %s has no form", p.Name))
+}
+
+func (p Param) missing() api.Code {
+	if p.Missing == "" {
+		return api.NotFound
+	}
+	return p.Missing
+}
+
+// Documented is a success an operation can answer with.
+type Documented struct {
+	Status      int
+	Description string
+	// ContentType is that of Body; empty means JSON.
+	ContentType string
+	// Body is the type of the body, by an example of it; nil for none.
+	Body any
+	// Headers describes what this answer carries beside the usual ones.
+	Headers map[string]string
+}
+
+// codes are all the codes the operation can answer with.
+func (o Operation) codes() []api.Code {
+	codes := append([]api.Code{}, o.Problems...)
+	for _, p := range o.Params {
+		codes = append(codes, p.missing())
+	}
+	for _, m := range meanings() {
+		if o.is(m.scope) {
+			codes = append(codes, m.code)
+		}
+	}
+	return codes
+}
+
+// is reports whether what holds for the scope holds for the operation.
+func (o Operation) is(s scope) bool {
+	switch s {
+	case everywhere:
+		return true
+	case whereSignedIn:
+		return o.Access != AccessPublic
+	case whereUsers:
+		return o.Access == AccessUser
+	case whereRoles:
+		return len(o.Roles) > 0
+	case whereBody:
+		return o.Body != BodyNone
+	default:
+		return false
+	}
+}
+
+// methods are the operation's own, and HEAD where GET is (RFC 9110, section 9.3.2).
+func (o Operation) methods() []string {
+	if o.Method == http.MethodGet {
+		return []string{http.MethodGet, http.MethodHead}
+	}
+	return []string{o.Method}
+}
+
+// live tells that the process runs.
+func live() Operation {
+	return Operation{
+		ID: "live", Method: http.MethodGet, Path: api.PathLive, Access: AccessPublic, probe: true,
+		Summary: "Liveness probe", Description: "The process runs. Every function has it.",
+		Answers: []Documented{{Status: http.StatusOK, Description: "It does.", Body: api.Health{Status: api.HealthOK}}},
+	}
+}
+
+// ready tells whether the backends of the function answer.
+func ready() Operation {
+	checks := map[string]string{"redis": api.HealthOK, "firestore": api.HealthOK}
+	broken := map[string]string{"redis": api.HealthFailed, "firestore": api.HealthOK}
+	return Operation{
+		ID: "ready", Method: http.MethodGet, Path: api.PathReady, Access: AccessPublic, probe: true,
+		Summary: "Readiness probe", Description: "Pings what the function needs. Every function has it.",
+		Answers: []Documented{
+			{Status: http.StatusOK, Description: "All of it answers.", Body: api.Health{Status: api.HealthOK, Checks: checks}},
+			{Status: http.StatusServiceUnavailable, Description: "Some of it does not.", Body: api.Health{Status: api.HealthFailed, Checks: broken}},
+		},
+	}
+}
