@@ -143,7 +143,7 @@ func TestSecurityTellsEveryCode(t *testing.T) {
 // TestSecurityQuotesTheLog: the texts to search for are the code's own.
 func TestSecurityQuotesTheLog(t *testing.T) {
 	page := readPage(t)
-	sources := deploytest.Sources(t, false, "functions", "shared")
+	sources := deploytest.Sources(t, false, "client", "functions", "shared")
 	others := []string{ // servers' and libraries' own words, and ours with a part put in
 		"redis unavailable:", "WRONGPASS", "NOAUTH", "i/o timeout", "connection refused", "PermissionDenied",
 	}
