@@ -3,8 +3,10 @@
 # both build the same packages with the same Go.
 FROM golang:1.26.8-bookworm AS build
 WORKDIR /src
-# Modules first: they change less often than the code.
+# Modules first: they change less often than the code. The client is a module of
+# its own in this repository; without its go.mod, go cannot tell what it needs.
 COPY go.mod go.sum ./
+COPY client/go.mod client/go.sum client/
 RUN go mod download
 COPY . .
 RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags=-s -o /function ./cmd/function

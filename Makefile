@@ -18,8 +18,15 @@ SEED          ?= 0
 DURATION      ?= 3m
 TOPOLOGY      ?= both
 
+# The repository's modules: the service, the client that it shares with programs,
+# and the proof, which requires both and is required by none.
+MODULES       := . client proof
+
+# Tests of the proof that compile whole programs, which test-programs runs.
+PROGRAM_TESTS := ./deployed ./deployment/image
+
 .DEFAULT_GOAL := help
-.PHONY: help run test test-tools mutants model torture drills terraform terraform-faults lint vulncheck image fmt bench
+.PHONY: help run test test-programs test-tools mutants model torture drills terraform terraform-faults lint vulncheck image fmt bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,11 +37,14 @@ run: ## all four functions on http://127.0.0.1:8080, with nothing to set up
 test-tools: ## install the servers the tests need: redis-server, the Firestore emulator
 	./scripts/install-test-tools.sh
 
-test: test-tools ## every test under the race detector, and the coverage bound
+test: test-tools ## every test but test-programs, under the race detector, and the coverage bound
 	$(GO) test -race -timeout 15m -coverprofile=$(COVERAGE_FILE) -coverpkg=./functions/...,./shared/... ./...
 	./scripts/check-coverage.sh $(COVERAGE_FILE) $(MIN_COVERAGE)
 	$(GO) -C client test -race -timeout 15m ./...
-	$(GO) -C proof test -race -timeout 15m ./...
+	cd proof && $(GO) test -race -timeout 15m $$($(GO) list ./... | grep -vxF "$$($(GO) list $(PROGRAM_TESTS))")
+
+test-programs: test-tools ## compile the deployed program and what the images run, and test them from outside
+	$(GO) -C proof test -race -timeout 15m $(PROGRAM_TESTS)
 
 mutants: test-tools ## break each guard of the protocol in turn; a test must notice
 	$(GO) -C proof run ./cmd/mutants
@@ -45,18 +55,19 @@ terraform: ## check terraform/ with no cloud: schema, tests, policies, plans
 terraform-faults: ## plant faults in terraform/; each must be noticed
 	./scripts/check-terraform.sh --faults
 
-lint: ## formatting, vet, staticcheck, golangci-lint, a tidy go.mod
+lint: ## formatting, vet, staticcheck, golangci-lint, a tidy go.mod, of all modules
 	@unformatted="$$($(GO) run $(GOFUMPT) -l .)" || exit 1; \
 	if [ -n "$$unformatted" ]; then \
 		printf 'not formatted (run make fmt):\n%s\n' "$$unformatted"; exit 1; \
 	fi
-	$(GO) vet ./...
-	$(GO) run $(STATICCHECK) ./...
-	$(GO) run $(GOLANGCI_LINT) run --allow-parallel-runners ./...
-	$(GO) mod tidy -diff
+	@set -e; for module in $(MODULES); do (set -x; cd $$module; \
+		$(GO) vet ./...; \
+		$(GO) run $(STATICCHECK) ./...; \
+		$(GO) run $(GOLANGCI_LINT) run --allow-parallel-runners ./...; \
+		$(GO) mod tidy -diff); done
 
-vulncheck: ## known vulnerabilities in code that is reached (asks vuln.go.dev)
-	$(GO) run $(GOVULNCHECK) ./...
+vulncheck: ## known vulnerabilities in code that is reached, of all modules (asks vuln.go.dev)
+	@set -e; for module in $(MODULES); do (set -x; cd $$module; $(GO) run $(GOVULNCHECK) ./...); done
 
 image: ## a plain container image by the Dockerfile, where there is Docker (docs/containers.md)
 	docker build --tag coditect-licenses .

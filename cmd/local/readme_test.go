@@ -58,7 +58,7 @@ func TestReadmeNamesWhatIsThere(t *testing.T) {
 			t.Errorf("%s: no such target", m[0])
 		}
 	}
-	paths := regexp.MustCompile(`\x60((?:shared|cmd|docs|functions)[a-z/.]*)[\x60{]|\]\(([a-zA-Z/.]+)\)`)
+	paths := regexp.MustCompile(`\x60((?:client|cmd|docs|functions|internal|proof|shared)[a-z/.]*)[\x60{]|\]\(([a-zA-Z/.]+)\)`)
 	found := paths.FindAllStringSubmatch(text, -1)
 	for _, m := range found {
 		if _, err := os.Stat(root + m[1] + m[2]); err != nil {

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -121,24 +120,6 @@ func TestTracesLeaveBeforeTheProcess(t *testing.T) {
 		if strings.Contains(spans.String(), secret) {
 			t.Errorf("a span holds %q", secret)
 		}
-	}
-}
-
-// TestNoStandInIsDeployed: what only tests and local runs use is not part of
-// the program.
-func TestNoStandInIsDeployed(t *testing.T) {
-	t.Parallel()
-	packages := string(must(exec.CommandContext(t.Context(), "go", "list", "-deps", module+"/cmd/function").Output())(t))
-	for _, standIn := range []string{
-		module + "/internal/devstack", module + "/internal/", module + "/shared/ledger/ledgertest", module + "/shared/record/recordtest",
-		"github.com/alicebob/miniredis", "github.com/alecthomas/kong", "testing\n",
-	} {
-		if strings.Contains("\n"+packages, "\n"+standIn) {
-			t.Errorf("%s is part of the program", standIn)
-		}
-	}
-	if !strings.Contains(packages, module+"/functions/acquire") {
-		t.Error("the program's functions are not in the list")
 	}
 }
 

@@ -67,8 +67,8 @@ func build(to string) error {
 	if os.Getenv(coverVariable) != "" {
 		args = append(args, "-cover", "-coverpkg="+module+"/cmd/function,"+module+"/functions/...,"+module+"/shared/...")
 	}
-	cmd := exec.Command("go", append(args, module+"/cmd/function")...) //nolint:noctx // one build, before the tests
-	cmd.Dir = "../.."                                                  // the program's own module: its go.sum has what it is made of
+	cmd := exec.Command("go", append(args, "./cmd/function")...) //nolint:noctx // one build, before the tests
+	cmd.Dir = "../.."                                            // the service's module: its go.mod decides what is linked, not the proof's
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("build the program: %w\n%s", err, out)

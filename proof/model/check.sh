@@ -9,7 +9,7 @@
 #   proof/model/check.sh                 all of it
 #   proof/model/check.sh trace NO_MARK   the counterexample without one guard
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 
 readonly model=$PWD/proof/model/seats.pml
 cores=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)

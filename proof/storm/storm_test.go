@@ -16,7 +16,7 @@ import (
 
 // The storms: 100,000 programs at a service of finite capacity, simulated event
 // by event with the functions that the service and the programs really use:
-// license.NextHeartbeat, web.RetryAfter and this package. Answers take no time.
+// license.NextHeartbeat, web.RetryAfter and client/pace. Answers take no time.
 const (
 	clients  = 100_000 / scale
 	interval = 2 * time.Minute
@@ -255,7 +255,7 @@ func (s *storm) row() string {
 }
 
 // TestStorm has a documented policy flatten every storm within an interval, and
-// the others not. `go test ./client/pace -run Storm -v` prints the table.
+// the others not. `go -C proof test ./storm -v` prints the table.
 func TestStorm(t *testing.T) {
 	atOnce := scenario{name: "outage of 3 min, all back at once", capacity: capacity, outage: 3 * time.Minute, parked: true}
 	longAtOnce := scenario{name: "outage of 5 min, all back at once", capacity: capacity, outage: 5 * time.Minute, parked: true}

@@ -168,7 +168,7 @@ func readLogs(workers []*rig.Worker, h *history.History) (rebuilt int, err error
 				continue
 			}
 			switch line.Message {
-			case "the end of a session is owed to the record":
+			case "the end of a session is yet to be recorded":
 				h.Owed[line.Session] = true
 			case "a seat ledger was rebuilt from the record":
 				rebuilt++

@@ -7,7 +7,7 @@
 #
 # KMS and Identity Platform are Google's own and have no stand-in here: /ready of
 # acquire and heartbeat says 503 for KMS, which has no such key. Everything else
-# about the program is tested by `make test` (proof/deployed); what is tested
+# about the program is tested by `make test-programs` (proof/deployed); what is tested
 # here is the image: that the buildpack's main and manifest are what we think.
 #
 # Environment: NETWORK for tests.

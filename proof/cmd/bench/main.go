@@ -2,7 +2,7 @@
 // starts itself, and prints what a request costs beside what a bare HTTP
 // handler and a bare script call cost in the very same run.
 //
-//	go run ./cmd/bench
+//	go -C proof run ./cmd/bench
 //
 // The function, the bare handler and the KMS stand-in run in processes of their
 // own (this program, started again), so that each one's CPU time can be told.

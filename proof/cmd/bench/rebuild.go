@@ -57,7 +57,7 @@ func (b *bench) rebuild(ctx context.Context, client redis.UniversalClient) (rebu
 	if err != nil {
 		return rebuild{}, err
 	}
-	pool, err := seats.NewPool(counting, record, seats.Options{SessionTTL: sessionTTL})
+	protocol, err := seats.New(counting, record, seats.Options{SessionTTL: sessionTTL})
 	if err != nil {
 		return rebuild{}, err
 	}
@@ -69,7 +69,7 @@ func (b *bench) rebuild(ctx context.Context, client redis.UniversalClient) (rebu
 	r := rebuild{sessions: b.rebuilt}
 	scripts, inside, err := b.scriptsDuring(ctx, func() error {
 		start := time.Now()
-		_, err := pool.Heartbeat(ctx, caller, first.ID, []ledger.LicenseEnd{{LicenseID: licenseID}}, false)
+		_, err := protocol.Heartbeat(ctx, caller, ledger.Heartbeat{SessionID: first.ID})
 		r.total = time.Since(start)
 		return err
 	})

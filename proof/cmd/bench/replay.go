@@ -58,7 +58,7 @@ func captureBeat(ctx context.Context, addr string, caller license.Caller, sessio
 	if err != nil {
 		return nil, err
 	}
-	if _, err := counting.Beat(ctx, caller, sessionID, []ledger.LicenseEnd{{LicenseID: licenseID}}, false); err != nil {
+	if _, err := counting.Heartbeat(ctx, caller, ledger.Heartbeat{SessionID: sessionID}); err != nil {
 		return nil, fmt.Errorf("one heartbeat, to listen to it: %w", err)
 	}
 	return heard.last, nil

@@ -1,7 +1,7 @@
 // Command torture runs the service against real backends, breaks everything that
 // can break, and checks that no promise was broken with it.
 //
-//	go run ./cmd/torture --seed 7 --duration 3m
+//	go -C proof run ./cmd/torture --seed 7 --duration 3m
 //
 // It needs redis-server and the Firestore emulator (make test-tools). The seed
 // decides the plan: who does what, and which faults come when. The timing is the

@@ -2,6 +2,7 @@
 // function's environment must be a configuration the function starts with, the
 // load balancer must know every path that the functions declare, the exempted fields must be the
 // record's. With --doc it also compares the plan with what that document says of it.
+// It is run in the repository's root, where it reads the record's source.
 //
 //	tofu show -json PLAN > plan.json
 //	plancheck [--doc docs/operations.md] plan.json…

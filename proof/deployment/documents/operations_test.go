@@ -1,4 +1,4 @@
-package deployment
+package documents
 
 import (
 	"os"
@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/coditect-ai/coditect-licenses/internal/servers"
+	"github.com/coditect-ai/coditect-licenses/proof/deployment/deploytest"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 )
@@ -18,11 +19,7 @@ import (
 // operationsBlock is the shell code between two marks of docs/operations.md.
 func operationsBlock(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile("../../docs/operations.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, found := strings.Cut(string(text), "<!-- "+name+":begin -->\n```sh\n")
+	_, rest, found := strings.Cut(deploytest.Text(t, "docs/operations.md"), "<!-- "+name+":begin -->\n```sh\n")
 	block, _, ended := strings.Cut(rest, "```\n<!-- "+name+":end -->")
 	if !found || !ended {
 		t.Fatalf("docs/operations.md has no block %s", name)
@@ -50,8 +47,8 @@ func TestFirstOrganization(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = client.Close() })
-	record := record.NewFirestore(client, record.FirestoreOptions{Deadline: 10 * time.Second})
-	got, err := record.Entitlements(t.Context(), license.Caller{OrganizationID: "globex", UserID: "ann"})
+	documents := record.NewFirestore(client, record.FirestoreOptions{Deadline: 10 * time.Second})
+	got, err := documents.Entitlements(t.Context(), license.Caller{OrganizationID: "globex", UserID: "ann"})
 	if err != nil {
 		t.Fatal(err)
 	}

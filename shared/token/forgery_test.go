@@ -1,79 +1,17 @@
 package token_test
 
 import (
-	"crypto/rsa"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"testing"
 
 	"github.com/go-jose/go-jose/v4"
-	"github.com/golang-jwt/jwt/v5"
-	"github.com/lestrrat-go/jwx/v3/jwk"
-	jwxjwt "github.com/lestrrat-go/jwx/v3/jwt"
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/token"
 )
-
-// verifiers read a token with the published key set only, as vendors' programs
-// in other stacks would, in libraries this service is not made with.
-func verifiers(t *testing.T, b *bench) map[string]func(compact string) (subject string, err error) {
-	t.Helper()
-	raw, err := b.JWKS(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	set, err := jwk.Parse(raw)
-	if err != nil {
-		t.Fatal(err)
-	}
-	byKid := func(tok *jwt.Token) (any, error) {
-		kid, _ := tok.Header["kid"].(string)
-		key, ok := set.LookupKeyID(kid)
-		if !ok {
-			return nil, jwt.ErrTokenUnverifiable
-		}
-		var public rsa.PublicKey
-		return &public, jwk.Export(key, &public)
-	}
-	return map[string]func(string) (string, error){
-		"golang-jwt": func(compact string) (string, error) {
-			tok, err := jwt.Parse(compact, byKid, jwt.WithValidMethods([]string{"RS256"}), jwt.WithStrictDecoding(),
-				jwt.WithIssuer(issuerName), jwt.WithAudience("studio"), jwt.WithExpirationRequired(), jwt.WithTimeFunc(b.clock.Now))
-			if err != nil {
-				return "", err
-			}
-			return tok.Claims.GetSubject()
-		},
-		"jwx": func(compact string) (string, error) {
-			tok, err := jwxjwt.Parse([]byte(compact), jwxjwt.WithKeySet(set), jwxjwt.WithClock(jwxjwt.ClockFunc(b.clock.Now)),
-				jwxjwt.WithIssuer(issuerName), jwxjwt.WithAudience("studio"))
-			if err != nil {
-				return "", err
-			}
-			subject, _ := tok.Subject()
-			return subject, nil
-		},
-	}
-}
-
-func TestOtherLibrariesVerify(t *testing.T) {
-	b := newBench(t)
-	compact := b.issue(t).Compact
-	for name, verify := range verifiers(t, b) {
-		t.Run(name, func(t *testing.T) {
-			if subject, err := verify(compact); err != nil || subject != "u-1" {
-				t.Fatalf("got %q, %v", subject, err)
-			}
-			for at := 0; at < len(compact); at += 7 {
-				if _, err := verify(flipped(compact, at)); err == nil {
-					t.Fatalf("byte %d may be changed", at)
-				}
-			}
-		})
-	}
-}
 
 // flipped replaces one byte by another of the alphabet, with other high bits, so
 // that the change is never only in a segment's stray bits.
@@ -85,7 +23,7 @@ func flipped(compact string, at int) string {
 	return compact[:at] + string([]byte{with}) + compact[at+1:]
 }
 
-// TestEveryByteOfAnIssuedTokenCounts runs our own verifier over a real RSA-4096
+// TestEveryByteOfAnIssuedTokenCounts runs the verifier over a real RSA-4096
 // token, every position, and every character at the very end, where base64 has
 // spare bits: only one spelling may pass.
 func TestEveryByteOfAnIssuedTokenCounts(t *testing.T) {
@@ -118,12 +56,8 @@ func TestAlgorithmsNobodySigned(t *testing.T) {
 	}
 	der, _ := x509.MarshalPKIXPublicKey(keys.Keys[0].Key)
 	public := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
-	unsigned := jwt.NewWithClaims(jwt.SigningMethodNone, jwt.MapClaims{"iss": issuerName})
-	unsigned.Header["kid"], unsigned.Header["typ"] = "license-token-1", "license+jwt"
-	none, err := unsigned.SignedString(jwt.UnsafeAllowNoneSignatureType)
-	if err != nil {
-		t.Fatal(err)
-	}
+	segment := base64.RawURLEncoding.EncodeToString
+	none := segment([]byte(`{"alg":"none","kid":"license-token-1","typ":"license+jwt"}`)) + "." + segment(payload) + "."
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.HS256, Key: jose.JSONWebKey{Key: public, KeyID: "license-token-1"}},
 		(&jose.SignerOptions{}).WithType("license+jwt"))
 	if err != nil {
@@ -136,12 +70,7 @@ func TestAlgorithmsNobodySigned(t *testing.T) {
 	hs256, _ := jws.CompactSerialize()
 	for name, forged := range map[string]string{"none": none, "HS256 with the public key": hs256} {
 		if _, err := token.Verify(forged, keys, b.clock.Now(), 0, issuerName, "studio"); err == nil {
-			t.Errorf("%s verifies with our verifier", name)
-		}
-		for library, verify := range verifiers(t, b) {
-			if _, err := verify(forged); err == nil {
-				t.Errorf("%s verifies in %s", name, library)
-			}
+			t.Errorf("%s verifies", name)
 		}
 	}
 	b.wantGenuine(t, compact)

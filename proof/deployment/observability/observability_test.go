@@ -1,11 +1,10 @@
-package deployment
+// Package observability holds what the Terraform module counts, charts and alerts
+// on, and what playbooks say, against lines that the code really logs.
+package observability
 
 import (
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -17,7 +16,7 @@ import (
 // TestObservability: what the module counts, charts and alerts on is what the
 // code really writes.
 func TestObservability(t *testing.T) {
-	module, lines := readObservabilityModule(t), liveObservabilityDay(t)
+	module, lines := readModule(t), liveDay(t)
 	t.Run("metrics match real lines", func(t *testing.T) { metricsMatchRealLines(t, module, lines) })
 	t.Run("alerts match real lines", func(t *testing.T) { alertsMatchRealLines(t, module, lines) })
 	t.Run("exclusions leave out heartbeats alone", func(t *testing.T) { exclusionsLeaveOutHeartbeatsAlone(t, module, lines) })
@@ -27,8 +26,8 @@ func TestObservability(t *testing.T) {
 	t.Run("the tables are whole", func(t *testing.T) { tablesAreWhole(t, module) })
 }
 
-// observabilityMatching are the lines a filter matches.
-func observabilityMatching(t *testing.T, filter string, lines []observabilityEntry) (out []observabilityEntry) {
+// matching are the lines a filter matches.
+func matching(t *testing.T, filter string, lines []entry) (out []entry) {
 	t.Helper()
 	for _, line := range lines {
 		ok, err := line.matches(filter)
@@ -44,18 +43,18 @@ func observabilityMatching(t *testing.T, filter string, lines []observabilityEnt
 
 // metricsMatchRealLines: each filter matches lines, each value is a number in all
 // of them, each label a text in some.
-func metricsMatchRealLines(t *testing.T, module observabilityModuleValues, lines []observabilityEntry) {
+func metricsMatchRealLines(t *testing.T, module locals, lines []entry) {
 	filters := module.object(t, "filters")
 	seen := map[string][]string{}
 	for key, metric := range module.object(t, "metrics") {
-		matched := observabilityMatching(t, filters[key].AsString(), lines)
+		matched := matching(t, filters[key].AsString(), lines)
 		if len(matched) == 0 {
 			t.Errorf("%s matches no line of a whole day", key)
 		}
-		labels := observabilityTexts(metric, "labels")
+		labels := textsOf(metric, "labels")
 		told := map[string]bool{}
 		for _, line := range matched {
-			if extractor := observabilityText(metric, "value"); extractor != "" {
+			if extractor := textOf(metric, "value"); extractor != "" {
 				if v, err := line.extract(extractor); err != nil {
 					t.Errorf("%s: %v", key, err)
 				} else if _, ok := v.(float64); !ok {
@@ -107,25 +106,25 @@ func metricsMatchRealLines(t *testing.T, module observabilityModuleValues, lines
 
 // alertsMatchRealLines: each alert on a line finds one, learns whose it is, and
 // needs none that is not stored.
-func alertsMatchRealLines(t *testing.T, module observabilityModuleValues, lines []observabilityEntry) {
+func alertsMatchRealLines(t *testing.T, module locals, lines []entry) {
 	count := 0
 	for key, alert := range module.object(t, "alerts") {
 		if !alert.Type().HasAttribute("lines") || alert.Type().HasAttribute("source") { // source: lines of Cloud Scheduler
 			continue
 		}
 		count++
-		matched := observabilityMatching(t, observabilityFilter(module["lines"], alert.GetAttr("lines")), lines)
+		matched := matching(t, joined(module["lines"], alert.GetAttr("lines")), lines)
 		if len(matched) == 0 {
 			t.Errorf("%s matches no line", key)
 		}
 		for _, line := range matched {
-			for label, extractor := range observabilityTexts(alert, "labels") {
+			for label, extractor := range textsOf(alert, "labels") {
 				if v, err := line.extract(extractor); err != nil || v == nil || v == "" {
 					t.Errorf("%s: label %s is %v (%v) in %v", key, label, v, err, line.fields)
 				}
 			}
 			for exclusion, filter := range module.object(t, "exclusions") {
-				if ok, err := line.matches(observabilityFilter(filter)); err != nil || ok {
+				if ok, err := line.matches(joined(filter)); err != nil || ok {
 					t.Errorf("%s needs a line that %s leaves out (%v)", key, exclusion, err)
 				}
 			}
@@ -137,13 +136,13 @@ func alertsMatchRealLines(t *testing.T, module observabilityModuleValues, lines 
 }
 
 // exclusionsLeaveOutHeartbeatsAlone, those that went well.
-func exclusionsLeaveOutHeartbeatsAlone(t *testing.T, module observabilityModuleValues, lines []observabilityEntry) {
+func exclusionsLeaveOutHeartbeatsAlone(t *testing.T, module locals, lines []entry) {
 	left := map[string]int{}
 	for _, line := range lines {
 		wanted := line.fields["jsonPayload.operation"] == "heartbeat" && line.fields["httpRequest.status"] == 200.0 && line.fields["severity"] == "INFO"
 		excluded := false
 		for key, filter := range module.object(t, "exclusions") {
-			ok, err := line.matches(observabilityFilter(filter))
+			ok, err := line.matches(joined(filter))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -174,13 +173,13 @@ func exclusionsLeaveOutHeartbeatsAlone(t *testing.T, module observabilityModuleV
 			"resource.type": "http_load_balancer", "httpRequest.requestUrl": "https://licenses.acme.example/api/v1/licenses/sessions/0199",
 		}},
 	} {
-		e := observabilityEntry{logID: tt.log, fields: map[string]any{
+		e := entry{logID: tt.log, fields: map[string]any{
 			"resource.type": "cloud_run_revision", "resource.labels.service_name": "licenses-heartbeat", "severity": "INFO", "httpRequest.status": 200.0,
 			"httpRequest.requestUrl": "https://licenses.acme.example/api/v1/licenses/sessions/0199/heartbeat",
 		}}
 		maps.Copy(e.fields, tt.set)
 		for key, filter := range module.object(t, "exclusions") {
-			if ok, err := e.matches(observabilityFilter(filter)); err != nil || ok != (key == tt.want) {
+			if ok, err := e.matches(joined(filter)); err != nil || ok != (key == tt.want) {
 				t.Errorf("%s line: %s leaves it out: %t (%v)", tt.name, key, ok, err)
 			}
 		}
@@ -189,16 +188,16 @@ func exclusionsLeaveOutHeartbeatsAlone(t *testing.T, module observabilityModuleV
 
 // queriesAskForWhatThereIs: every PromQL parses, names metrics that are made here
 // or by Google, and asks for labels and values that real lines have.
-func queriesAskForWhatThereIs(t *testing.T, module observabilityModuleValues, lines []observabilityEntry) {
+func queriesAskForWhatThereIs(t *testing.T, module locals, lines []entry) {
 	queries := map[string]string{}
 	for key, alert := range module.object(t, "alerts") {
-		if query := observabilityText(alert, "query"); query != "" {
+		if query := textOf(alert, "query"); query != "" {
 			queries["alert "+key] = query
 		}
 	}
 	for _, chart := range module["charts"].AsValueSlice() {
-		for legend, query := range observabilityTexts(chart, "queries") {
-			queries["chart "+observabilityText(chart, "title")+": "+legend] = query
+		for legend, query := range textsOf(chart, "queries") {
+			queries["chart "+textOf(chart, "title")+": "+legend] = query
 		}
 	}
 	if len(queries) < 30 {
@@ -213,7 +212,7 @@ func queriesAskForWhatThereIs(t *testing.T, module observabilityModuleValues, li
 		metricsql.VisitAll(expr, func(e metricsql.Expr) {
 			if m, ok := e.(*metricsql.MetricExpr); ok {
 				for _, filters := range m.LabelFilterss {
-					if err := observabilityAskable(module, lines, filters); err != nil {
+					if err := askable(module, lines, filters); err != nil {
 						t.Errorf("%s: %s: %v", name, query, err)
 					}
 				}
@@ -222,9 +221,9 @@ func queriesAskForWhatThereIs(t *testing.T, module observabilityModuleValues, li
 	}
 }
 
-// observabilityGoogleMetrics are those of the platform that are asked for, as of Google's lists
+// googleMetrics are those of the platform that are asked for, as of Google's lists
 // (https://cloud.google.com/monitoring/api/metrics_gcp), with the labels used.
-func observabilityGoogleMetrics() map[string][]string {
+func googleMetrics() map[string][]string {
 	service := []string{"monitored_resource", "service_name", "response_code", "response_code_class"}
 	return map[string][]string{
 		"run_googleapis_com:request_count":                               service,
@@ -238,7 +237,7 @@ func observabilityGoogleMetrics() map[string][]string {
 	}
 }
 
-func observabilityAskable(module observabilityModuleValues, lines []observabilityEntry, filters []metricsql.LabelFilter) error {
+func askable(module locals, lines []entry, filters []metricsql.LabelFilter) error {
 	name, allowed := "", []string(nil)
 	var metric cty.Value
 	for _, f := range filters {
@@ -246,15 +245,15 @@ func observabilityAskable(module observabilityModuleValues, lines []observabilit
 			continue
 		}
 		name = f.Value
-		allowed = observabilityGoogleMetrics()[name]
+		allowed = googleMetrics()[name]
 		for key, series := range module["series"].AsValueMap() {
 			metric = module["metrics"].GetAttr(key)
 			forms := []string{series.AsString()}
-			if observabilityText(metric, "value") != "" {
+			if textOf(metric, "value") != "" {
 				forms = []string{forms[0] + "_sum", forms[0] + "_count", forms[0] + "_bucket"}
 			}
 			if slices.Contains(forms, name) {
-				allowed = append([]string{"monitored_resource"}, slices.Collect(maps.Keys(observabilityTexts(metric, "labels")))...)
+				allowed = append([]string{"monitored_resource"}, slices.Collect(maps.Keys(textsOf(metric, "labels")))...)
 				break
 			}
 		}
@@ -271,103 +270,10 @@ func observabilityAskable(module observabilityModuleValues, lines []observabilit
 		case !slices.Contains(allowed, f.Label):
 			return fmt.Errorf("%s has no label %s", name, f.Label)
 		case strings.HasPrefix(name, "logging_") && f.Label != "monitored_resource":
-			if !slices.ContainsFunc(lines, func(e observabilityEntry) bool { return e.fields["jsonPayload."+f.Label] == f.Value }) {
+			if !slices.ContainsFunc(lines, func(e entry) bool { return e.fields["jsonPayload."+f.Label] == f.Value }) {
 				return fmt.Errorf("no line has %s %q", f.Label, f.Value)
 			}
 		}
 	}
 	return nil
-}
-
-const playbookFolder = "../../docs/playbooks"
-
-// playbookPages are the playbooks by name, the index aside.
-func playbookPages(t *testing.T) map[string]string {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(playbookFolder, "*.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := map[string]string{}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		out[strings.TrimSuffix(filepath.Base(file), ".md")] = string(text)
-	}
-	if out["README"] == "" {
-		t.Fatal("the playbooks have no index")
-	}
-	return out
-}
-
-// alertsHavePlaybooks, and playbooks alerts; each page has what somebody who was
-// woken needs, and the index has each page.
-func alertsHavePlaybooks(t *testing.T, module observabilityModuleValues) {
-	all := playbookPages(t)
-	index := all["README"]
-	delete(all, "README")
-	linked := map[string]bool{}
-	for key, alert := range module.object(t, "alerts") {
-		page := observabilityText(alert, "page")
-		linked[page] = true
-		if all[page] == "" {
-			t.Errorf("alert %s has no page docs/playbooks/%s.md", key, page)
-		}
-		if !strings.Contains(all[page], "`"+key+"`") {
-			t.Errorf("docs/playbooks/%s.md does not name its alert %s", page, key)
-		}
-		if row := regexp.MustCompile("(?m)^.*`" + regexp.QuoteMeta(key) + "`.*$").FindString(index); !strings.Contains(row, "("+page+".md)") || !strings.Contains(row, observabilityText(alert, "urgency")) {
-			t.Errorf("the index does not say that %s is a %s and has page %s.md", key, observabilityText(alert, "urgency"), page)
-		}
-	}
-	for page, text := range all {
-		if !linked[page] {
-			t.Errorf("docs/playbooks/%s.md is no alert's", page)
-		}
-		for _, heading := range []string{"## What it means", "## How bad it is", "## Look", "## Do", "## Over when"} {
-			if !strings.Contains(text, "\n"+heading+"\n") {
-				t.Errorf("docs/playbooks/%s.md has no %q", page, heading)
-			}
-		}
-	}
-}
-
-// playbooksNameRealFields: whatever a page tells to search for, a line has; values
-// in capitals stand for somebody's own. Of others' lines, and of a process that
-// ends before it serves, a whole day shows nothing.
-func playbooksNameRealFields(t *testing.T, lines []observabilityEntry) {
-	elsewhere := map[string]string{
-		`jsonPayload.statusDetails`:                       "the load balancer's",
-		`jsonPayload.message="the function cannot start"`: "shared/boot/function.go",
-	}
-	if source, err := os.ReadFile("../../shared/boot/function.go"); err != nil || !strings.Contains(string(source), `"the function cannot start"`) {
-		t.Errorf("a process that cannot start says something else (%v)", err)
-	}
-	for page, text := range playbookPages(t) {
-		for _, m := range regexp.MustCompile(`jsonPayload\.([A-Za-z_]+)(?:="([^"]+)")?`).FindAllStringSubmatch(text, -1) {
-			if elsewhere[m[0]] == "" && !slices.ContainsFunc(lines, func(e observabilityEntry) bool {
-				v, ok := e.fields["jsonPayload."+m[1]]
-				return ok && (v == m[2] || strings.ToUpper(m[2]) == m[2])
-			}) {
-				t.Errorf("docs/playbooks/%s.md searches %s, which no line has", page, m[0])
-			}
-		}
-	}
-}
-
-// tablesAreWhole: the module's page lists every metric and every alert.
-func tablesAreWhole(t *testing.T, module observabilityModuleValues) {
-	text, err := os.ReadFile(filepath.Join(observabilityModule, "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, of := range []string{"metrics", "alerts", "exclusions"} {
-		for key := range module.object(t, of) {
-			if !strings.Contains(string(text), "`"+key+"`") {
-				t.Errorf("README.md does not list %s of the %s", key, of)
-			}
-		}
-	}
 }

@@ -1,8 +1,7 @@
-package deployment
+package documents
 
 import (
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -13,26 +12,24 @@ import (
 	"testing"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
+	"github.com/coditect-ai/coditect-licenses/proof/deployment/deploytest"
 	"github.com/coditect-ai/coditect-licenses/shared/config"
 )
 
-const (
-	securityRoot     = "../../"
-	securityDocument = "docs/security.md"
-)
+const securityDocument = "docs/security.md"
 
-// securityPage is docs/security.md, taken apart.
-type securityPage struct {
+// pageText is docs/security.md, taken apart.
+type pageText struct {
 	// prose is the text without its code blocks.
 	prose string
 	// quoted is what stands between backticks in it.
 	quoted []string
 }
 
-func readSecurityPage(t *testing.T) securityPage {
+func readPage(t *testing.T) pageText {
 	t.Helper()
-	text := securityFile(t, securityDocument)
-	page := securityPage{prose: regexp.MustCompile("(?s)```.*?```").ReplaceAllString(text, "")}
+	text := deploytest.Text(t, securityDocument)
+	page := pageText{prose: regexp.MustCompile("(?s)```.*?```").ReplaceAllString(text, "")}
 	for _, m := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(page.prose, -1) {
 		page.quoted = append(page.quoted, m[1])
 	}
@@ -44,7 +41,7 @@ func readSecurityPage(t *testing.T) securityPage {
 
 // matching are the quoted words of a form; there must be at least so many, or the
 // form is not what the page has.
-func (p securityPage) matching(t *testing.T, form string, least int) []string {
+func (p pageText) matching(t *testing.T, form string, least int) []string {
 	t.Helper()
 	re := regexp.MustCompile("^(?:" + form + ")$")
 	found := map[string]bool{}
@@ -60,7 +57,7 @@ func (p securityPage) matching(t *testing.T, form string, least int) []string {
 }
 
 // section is what stands below a heading, up to the next of its level or above.
-func (p securityPage) section(t *testing.T, heading string) string {
+func (p pageText) section(t *testing.T, heading string) string {
 	t.Helper()
 	_, rest, ok := strings.Cut(p.prose, "\n"+heading+"\n")
 	if !ok {
@@ -75,8 +72,8 @@ func (p securityPage) section(t *testing.T, heading string) string {
 	return rest
 }
 
-// securityRows are the rows of a section's tables, as cells.
-func securityRows(section string) [][]string {
+// tableRows are the rows of a section's tables, as cells.
+func tableRows(section string) [][]string {
 	var rows [][]string
 	for line := range strings.Lines(section) {
 		if line = strings.TrimSpace(line); strings.HasPrefix(line, "|") && !strings.HasPrefix(line, "|---") {
@@ -90,57 +87,28 @@ func securityRows(section string) [][]string {
 	return rows
 }
 
-func securityFile(t *testing.T, name string) string {
-	t.Helper()
-	text, err := os.ReadFile(securityRoot + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
-// securitySources is the text of all Go files below dirs, tests or the others.
-func securitySources(t *testing.T, tests bool, dirs ...string) string {
-	t.Helper()
-	var all strings.Builder
-	for _, dir := range dirs {
-		err := filepath.WalkDir(securityRoot+dir, func(path string, _ fs.DirEntry, err error) error {
-			if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") != tests {
-				return err
-			}
-			text, err := os.ReadFile(path)
-			all.Write(text)
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	return all.String()
-}
-
 // TestSecurityNamesWhatIsThere: tests, files, variables, targets and fields that
 // the page names exist.
 func TestSecurityNamesWhatIsThere(t *testing.T) {
-	page := readSecurityPage(t)
-	tests := securitySources(t, true, "client", "cmd", "functions", "internal", "shared")
+	page := readPage(t)
+	tests := deploytest.Sources(t, true, "client", "cmd", "functions", "internal", "proof", "shared")
 	for _, name := range page.matching(t, `(?:Test|Fuzz)\w+`, 70) {
 		if !strings.Contains(tests, "\nfunc "+name+"(") {
 			t.Errorf("there is no test %s", name)
 		}
 	}
-	for _, name := range page.matching(t, `(?:functions|shared|internal|cmd|client|docs|terraform)(?:/[\w.*-]+)*|Makefile|project\.toml|go\.sum|\.gitignore|\.gcloudignore`, 40) {
-		if _, err := os.Stat(securityRoot + name); err != nil && !securityWithoutTerraform(name) {
+	for _, name := range page.matching(t, `(?:functions|shared|internal|cmd|client|proof|docs|terraform)(?:/[\w.*-]+)*|Makefile|project\.toml|go\.sum|\.gitignore|\.gcloudignore`, 40) {
+		if _, err := os.Stat(deploytest.Path(t, name)); err != nil {
 			t.Error(err)
 		}
 	}
-	sources := securitySources(t, false, "cmd", "functions", "shared")
+	sources := deploytest.Sources(t, false, "cmd", "functions", "shared")
 	for _, name := range page.matching(t, `[A-Z]+(?:_[A-Z]+)+`, 15) {
 		if !strings.Contains(sources, `"`+name+`"`) {
 			t.Errorf("no code knows the variable %s", name)
 		}
 	}
-	makefile := securityFile(t, "Makefile")
+	makefile := deploytest.Text(t, "Makefile")
 	for _, target := range page.matching(t, `make \w+`, 2) {
 		if !strings.Contains(makefile, "\n"+strings.TrimPrefix(target, "make ")+":") {
 			t.Errorf("there is no %s", target)
@@ -148,18 +116,11 @@ func TestSecurityNamesWhatIsThere(t *testing.T) {
 	}
 }
 
-// securityWithoutTerraform: what is built from an upload (.gcloudignore) has no
-// terraform folder; a repository that has one must have every file of it.
-func securityWithoutTerraform(name string) bool {
-	_, err := os.Stat(securityRoot + "terraform")
-	return err != nil && strings.HasPrefix(name, "terraform/")
-}
-
 // TestSecurityTellsEveryCode of the contract, with its status, and no others.
 func TestSecurityTellsEveryCode(t *testing.T) {
-	section := readSecurityPage(t).section(t, "### For programmers")
+	section := readPage(t).section(t, "### For programmers")
 	told := map[string]bool{}
-	for _, row := range securityRows(section) {
+	for _, row := range tableRows(section) {
 		m := regexp.MustCompile("^(\\d{3}) `(\\w+)`").FindStringSubmatch(row[0])
 		if m == nil {
 			continue
@@ -181,15 +142,15 @@ func TestSecurityTellsEveryCode(t *testing.T) {
 
 // TestSecurityQuotesTheLog: the texts to search for are the code's own.
 func TestSecurityQuotesTheLog(t *testing.T) {
-	page := readSecurityPage(t)
-	sources := securitySources(t, false, "functions", "shared")
+	page := readPage(t)
+	sources := deploytest.Sources(t, false, "client", "functions", "shared")
 	others := []string{ // servers' and libraries' own words, and ours with a part put in
 		"redis unavailable:", "WRONGPASS", "NOAUTH", "i/o timeout", "connection refused", "PermissionDenied",
 	}
 	quoted := regexp.MustCompile("`([^`]+)`")
 	count := 0
 	check := func(section string, column int) {
-		for _, row := range securityRows(section)[1:] {
+		for _, row := range tableRows(section)[1:] {
 			if column >= len(row) {
 				t.Errorf("a row without the column: %v", row)
 				continue
@@ -220,9 +181,9 @@ func TestSecurityQuotesTheLog(t *testing.T) {
 // the code makes, and no others. KMS's and Memorystore's requests are built in one
 // place each; of Firestore's, the client library's methods tell.
 func TestSecurityNamesEveryCall(t *testing.T) {
-	section := readSecurityPage(t).section(t, "### What each function calls, and what that needs")
+	section := readPage(t).section(t, "### What each function calls, and what that needs")
 	told := map[string]bool{}
-	for _, row := range securityRows(section) {
+	for _, row := range tableRows(section) {
 		for _, m := range regexp.MustCompile("`([A-Z][A-Za-z]+)`").FindAllStringSubmatch(row[0], -1) {
 			told[m[1]] = true
 		}
@@ -231,7 +192,7 @@ func TestSecurityNamesEveryCall(t *testing.T) {
 	production := []string{
 		"functions", "shared/boot", "shared/grant", "shared/identity", "shared/redisconn", "shared/seats/", "shared/record", "shared/token", "shared/web",
 	}
-	sources := securitySources(t, false, production...)
+	sources := deploytest.Sources(t, false, production...)
 	made := map[string]bool{}
 	for _, m := range regexp.MustCompile(`&(?:kmspb|memorystorepb)\.(\w+)Request\{`).FindAllStringSubmatch(sources, -1) {
 		made[m[1]] = true
@@ -251,7 +212,7 @@ func TestSecurityNamesEveryCall(t *testing.T) {
 	if !maps.Equal(told, made) {
 		t.Errorf("told:  %v\nmade: %v", slices.Sorted(maps.Keys(told)), slices.Sorted(maps.Keys(made)))
 	}
-	record := securitySources(t, false, "shared/record")
+	record := deploytest.Sources(t, false, "shared/record")
 	if m := regexp.MustCompile(`(?:ref|tx|client|batch|writer)\w*\.(?:Delete|BulkWriter|Batch|Collections|Listen|Snapshots)\(`).FindString(record); m != "" {
 		t.Errorf("the record calls %s, which the table does not have", m)
 	}
@@ -261,7 +222,7 @@ func TestSecurityNamesEveryCall(t *testing.T) {
 // the vendor, never by a request.
 func TestFunctionsWriteNoEntitlements(t *testing.T) {
 	for _, dir := range []string{"functions", "shared/seats", "shared/grant", "shared/boot", "shared/web", "shared/identity", "shared/token"} {
-		if m := regexp.MustCompile(`\.Put(?:Organization|License)\(`).FindString(securitySources(t, false, dir)); m != "" {
+		if m := regexp.MustCompile(`\.Put(?:Organization|License)\(`).FindString(deploytest.Sources(t, false, dir)); m != "" {
 			t.Errorf("%s calls %s", dir, m)
 		}
 	}
@@ -269,7 +230,7 @@ func TestFunctionsWriteNoEntitlements(t *testing.T) {
 
 // TestSecurityFigures: numbers that the page repeats.
 func TestSecurityFigures(t *testing.T) {
-	page := readSecurityPage(t)
+	page := readPage(t)
 	for _, want := range []string{
 		fmt.Sprintf("%d KiB", api.MaxBody>>10),
 		fmt.Sprintf("%d s of `Cache-Control` plus a minute", int(config.KeySetMaxAge.Seconds())-60),
@@ -279,30 +240,22 @@ func TestSecurityFigures(t *testing.T) {
 			t.Errorf("the page does not say %q", want)
 		}
 	}
-	for file, want := range map[string]string{
-		"shared/token/issuer.go":        "DefaultCacheSize = 4096",
-		"shared/record/record.go":       "RetainEnded = 400 * 24 * time.Hour",
-		"shared/identity/tokencache.go": "trustFor = 5 * time.Minute",
-		"shared/identity/keycache.go":   "maxStale = 24 * time.Hour",
-		"shared/redisconn/dial.go":      "maxConnectionAge    = 45 * time.Minute",
-		"shared/record/cache.go":        "StaleFor = 15 * time.Minute",
-		"shared/web/drain.go":           "drainLimit = 8 * time.Second",
-		"shared/identity/claims.go":     "maxClockAhead = time.Minute",
-		"functions/acquire/public.go":   "max-age=300",
-		"shared/circuit/circuit.go":     "Failures = 5",
-		"shared/token/keyset.go":        "KeySetLife = time.Minute",
-		"client/licensejwt/claims.go":   "NotBeforeMargin = 60 * time.Second",
+	sources := regexp.MustCompile(` +`).ReplaceAllString(deploytest.Sources(t, false, "client", "functions", "shared"), " ")
+	for _, want := range []string{
+		"DefaultCacheSize = 4096", "RetainEnded = 400 * 24 * time.Hour", "trustFor = 5 * time.Minute", "maxStale = 24 * time.Hour",
+		"maxConnectionAge = 45 * time.Minute", "StaleFor = 15 * time.Minute", "drainLimit = 8 * time.Second", "maxClockAhead = time.Minute",
+		"max-age=300", "Failures = 5", "KeySetLife = time.Minute", "NotBeforeMargin = 60 * time.Second",
 	} {
-		if !strings.Contains(securityFile(t, file), want) {
-			t.Errorf("%s is not %q any more: the page says so", file, want)
+		if !regexp.MustCompile(`\b` + regexp.QuoteMeta(want) + `\b`).MatchString(sources) {
+			t.Errorf("no code says %q any more: the page does", want)
 		}
 	}
 }
 
 // TestSecurityNamesEveryField of the documents in Firestore, in the table of data kept.
 func TestSecurityNamesEveryField(t *testing.T) {
-	section := readSecurityPage(t).section(t, "## Data kept")
-	fields := regexp.MustCompile("`firestore:\"(\\w+)").FindAllStringSubmatch(securityFile(t, "shared/record/docs.go"), -1)
+	section := readPage(t).section(t, "## Data kept")
+	fields := regexp.MustCompile("`firestore:\"(\\w+)").FindAllStringSubmatch(deploytest.Text(t, "shared/record/docs.go"), -1)
 	if len(fields) < 25 {
 		t.Fatalf("only %d fields found", len(fields))
 	}
@@ -317,7 +270,7 @@ func TestSecurityNamesEveryField(t *testing.T) {
 // TestSecurityLinks lead to a file that is there, and to a heading in it.
 func TestSecurityLinks(t *testing.T) {
 	for _, name := range []string{securityDocument, "SECURITY.md"} {
-		links := regexp.MustCompile(`\]\(([^)]+)\)`).FindAllStringSubmatch(securityFile(t, name), -1)
+		links := regexp.MustCompile(`\]\(([^)]+)\)`).FindAllStringSubmatch(deploytest.Text(t, name), -1)
 		if len(links) == 0 {
 			t.Errorf("%s has no links", name)
 		}
@@ -327,16 +280,16 @@ func TestSecurityLinks(t *testing.T) {
 			if path != "" {
 				target = filepath.Join(filepath.Dir(name), path)
 			}
-			text := securityFile(t, target)
-			if anchor != "" && !slices.Contains(securityAnchors(text), anchor) {
+			text := deploytest.Text(t, target)
+			if anchor != "" && !slices.Contains(headingAnchors(text), anchor) {
 				t.Errorf("%s: no heading for %s", name, m[1])
 			}
 		}
 	}
 }
 
-// securityAnchors are a page's headings as GitHub makes anchors of them.
-func securityAnchors(text string) []string {
+// headingAnchors are a page's headings as GitHub makes anchors of them.
+func headingAnchors(text string) []string {
 	var anchors []string
 	for _, m := range regexp.MustCompile(`(?m)^#+ (.+)$`).FindAllStringSubmatch(text, -1) {
 		plain := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(m[1]), "")

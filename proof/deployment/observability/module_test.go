@@ -1,4 +1,4 @@
-package deployment
+package observability
 
 import (
 	"os"
@@ -12,20 +12,22 @@ import (
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
 	"github.com/zclconf/go-cty/cty/function/stdlib"
+
+	"github.com/coditect-ai/coditect-licenses/proof/deployment/deploytest"
 )
 
-const observabilityModule = "../../terraform/modules/observability"
+const moduleFolder = "terraform/modules/observability"
 
-// observabilityModuleValues are the module's local values as Terraform would
+// locals are the module's local values as Terraform would
 // compute them: the filters, extractors and queries that go to Google, not what
 // this test thinks they are.
-type observabilityModuleValues map[string]cty.Value
+type locals map[string]cty.Value
 
-func readObservabilityModule(t *testing.T) observabilityModuleValues {
+func readModule(t *testing.T) locals {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(observabilityModule, "*.tf"))
+	files, err := filepath.Glob(deploytest.Path(t, moduleFolder+"/*.tf"))
 	if err != nil || len(files) == 0 {
-		t.Fatalf("no module at %s (%v)", observabilityModule, err)
+		t.Fatalf("no module at %s (%v)", moduleFolder, err)
 	}
 	pending := map[string]hcl.Expression{}
 	for _, file := range files {
@@ -45,20 +47,20 @@ func readObservabilityModule(t *testing.T) observabilityModuleValues {
 			}
 		}
 	}
-	return evaluateObservability(t, pending)
+	return evaluate(t, pending)
 }
 
-// evaluateObservability computes local values in the order they need each other.
-func evaluateObservability(t *testing.T, pending map[string]hcl.Expression) observabilityModuleValues {
+// evaluate computes local values in the order they need each other.
+func evaluate(t *testing.T, pending map[string]hcl.Expression) locals {
 	t.Helper()
-	done := observabilityModuleValues{}
+	done := locals{}
 	for len(pending) > 0 {
 		before := len(pending)
 		for name, expr := range pending {
-			if !observabilityReady(expr, done) {
+			if !ready(expr, done) {
 				continue
 			}
-			value, diags := expr.Value(observabilityContext(done))
+			value, diags := expr.Value(evalContext(done))
 			if diags.HasErrors() {
 				t.Fatalf("local.%s: %v", name, diags)
 			}
@@ -72,7 +74,7 @@ func evaluateObservability(t *testing.T, pending map[string]hcl.Expression) obse
 	return done
 }
 
-func observabilityReady(expr hcl.Expression, done observabilityModuleValues) bool {
+func ready(expr hcl.Expression, done locals) bool {
 	for _, traversal := range expr.Variables() {
 		if traversal.RootName() != "local" {
 			continue
@@ -84,9 +86,9 @@ func observabilityReady(expr hcl.Expression, done observabilityModuleValues) boo
 	return true
 }
 
-// observabilityContext has the variables an operator could set, and of resources
+// evalContext has the variables an operator could set, and of resources
 // what only Google knows.
-func observabilityContext(locals observabilityModuleValues) *hcl.EvalContext {
+func evalContext(locals locals) *hcl.EvalContext {
 	text, number := cty.StringVal, cty.NumberFloatVal
 	return &hcl.EvalContext{
 		Variables: map[string]cty.Value{
@@ -123,7 +125,7 @@ func observabilityContext(locals observabilityModuleValues) *hcl.EvalContext {
 }
 
 // object is a local value's attributes.
-func (m observabilityModuleValues) object(t *testing.T, name string) map[string]cty.Value {
+func (m locals) object(t *testing.T, name string) map[string]cty.Value {
 	t.Helper()
 	if m[name] == cty.NilVal || m[name].IsNull() || m[name].LengthInt() == 0 {
 		t.Fatalf("the module has no local.%s, or nothing in it", name)
@@ -131,16 +133,16 @@ func (m observabilityModuleValues) object(t *testing.T, name string) map[string]
 	return m[name].AsValueMap()
 }
 
-// observabilityText is an attribute that is a text; empty if it is not there.
-func observabilityText(v cty.Value, name string) string {
+// textOf is an attribute that is a text; empty if it is not there.
+func textOf(v cty.Value, name string) string {
 	if !v.Type().HasAttribute(name) || v.GetAttr(name).IsNull() {
 		return ""
 	}
 	return v.GetAttr(name).AsString()
 }
 
-// observabilityTexts is an attribute that maps names to texts.
-func observabilityTexts(v cty.Value, name string) map[string]string {
+// textsOf is an attribute that maps names to texts.
+func textsOf(v cty.Value, name string) map[string]string {
 	out := map[string]string{}
 	if v.Type().HasAttribute(name) && v.GetAttr(name).LengthInt() > 0 {
 		for key, value := range v.GetAttr(name).AsValueMap() {
@@ -150,8 +152,8 @@ func observabilityTexts(v cty.Value, name string) map[string]string {
 	return out
 }
 
-// observabilityFilter joins what the module joins.
-func observabilityFilter(lists ...cty.Value) string {
+// joined joins what the module joins.
+func joined(lists ...cty.Value) string {
 	var parts []string
 	for _, list := range lists {
 		for _, part := range list.AsValueSlice() {

@@ -1,8 +1,10 @@
-package deployment_test
+// Package pipeline checks cloudbuild.yaml and what it calls.
+package pipeline
 
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -10,6 +12,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/coditect-ai/coditect-licenses/proof/deployment/deploytest"
 )
 
 // cloudBuild is cloudbuild.yaml, with those members of its schema that we use: a
@@ -49,28 +53,31 @@ var builtIn = []string{"PROJECT_ID", "PROJECT_NUMBER", "BUILD_ID", "LOCATION"}
 
 // buildFiles are what the pipeline is made of, as the checks read them; by path
 // from the module's root. Tests break a copy.
-type buildFiles map[string]string
+type buildFiles struct {
+	t    *testing.T
+	text map[string]string
+}
 
 func readBuildFiles(t *testing.T) buildFiles {
 	t.Helper()
-	files := buildFiles{}
+	files := buildFiles{t, map[string]string{}}
 	for _, path := range []string{"cloudbuild.yaml", "Makefile", "Dockerfile", "project.toml", "go.mod", "terraform/build.tf"} {
-		files[path] = shippingText(t, path)
+		files.text[path] = deploytest.Text(t, path)
 	}
-	scripts, err := filepath.Glob(filepath.Join(shippingRoot, "scripts", "release", "*.sh"))
+	scripts, err := filepath.Glob(deploytest.Path(t, "scripts/release/*.sh"))
 	if err != nil || len(scripts) == 0 {
 		t.Fatal(scripts, err)
 	}
 	for _, script := range scripts {
 		name := "scripts/release/" + filepath.Base(script)
-		files[name] = shippingText(t, name)
+		files.text[name] = deploytest.Text(t, name)
 	}
 	return files
 }
 
 // faults is everything that is wrong with the pipeline.
 func (f buildFiles) faults() []string {
-	decoder := yaml.NewDecoder(strings.NewReader(f["cloudbuild.yaml"]))
+	decoder := yaml.NewDecoder(strings.NewReader(f.text["cloudbuild.yaml"]))
 	decoder.KnownFields(true)
 	var b cloudBuild
 	if err := decoder.Decode(&b); err != nil {
@@ -113,12 +120,12 @@ func (f buildFiles) order(b cloudBuild) []string {
 	return faults
 }
 
-// variables: those used are declared and documented, those declared are used, and
-// Terraform gives none that is not there.
+// variables: those used are declared, those declared are used, and Terraform gives
+// none that is not there. (Google would refuse them only in a build by hand.)
 func (f buildFiles) variables(b cloudBuild) []string {
 	var faults []string
 	var document yaml.Node
-	if err := yaml.Unmarshal([]byte(f["cloudbuild.yaml"]), &document); err != nil {
+	if err := yaml.Unmarshal([]byte(f.text["cloudbuild.yaml"]), &document); err != nil {
 		return []string{err.Error()}
 	}
 	used := map[string]bool{}
@@ -130,14 +137,7 @@ func (f buildFiles) variables(b cloudBuild) []string {
 				used[m[1]] = true
 			}
 		}
-		for i, child := range n.Content {
-			if n.Kind == yaml.MappingNode && i%2 == 0 && n.Content[i].Value == "substitutions" {
-				for j := 0; j < len(n.Content[i+1].Content); j += 2 {
-					if key := n.Content[i+1].Content[j]; key.HeadComment == "" {
-						faults = append(faults, "substitution "+key.Value+" has no comment")
-					}
-				}
-			}
+		for _, child := range n.Content {
 			visit(child)
 		}
 	}
@@ -152,7 +152,7 @@ func (f buildFiles) variables(b cloudBuild) []string {
 			faults = append(faults, "substitution "+name+" is not used")
 		}
 	}
-	for _, m := range regexp.MustCompile(`(?m)^\s+(_[A-Z_]+)\s+=`).FindAllStringSubmatch(f["terraform/build.tf"], -1) {
+	for _, m := range regexp.MustCompile(`(?m)^\s+(_[A-Z_]+)\s+=`).FindAllStringSubmatch(f.text["terraform/build.tf"], -1) {
 		if _, declared := b.Substitutions[m[1]]; !declared {
 			faults = append(faults, "terraform/build.tf gives "+m[1]+", which is not declared")
 		}
@@ -163,8 +163,8 @@ func (f buildFiles) variables(b cloudBuild) []string {
 // paths: what is named is there, scripts can be executed, make targets exist.
 func (f buildFiles) paths(b cloudBuild) []string {
 	var faults []string
-	for _, path := range regexp.MustCompile(`\b(?:scripts|terraform|docs|internal|cmd)/[\w./-]*\w`).FindAllString(f["cloudbuild.yaml"], -1) {
-		info, err := os.Stat(filepath.Join(shippingRoot, path))
+	for _, path := range regexp.MustCompile(`\b(?:scripts|terraform|docs|internal|cmd|proof|client)/[\w./-]*\w`).FindAllString(f.text["cloudbuild.yaml"], -1) {
+		info, err := os.Stat(deploytest.Path(f.t, path))
 		switch {
 		case err != nil:
 			faults = append(faults, path+" is not there")
@@ -172,7 +172,7 @@ func (f buildFiles) paths(b cloudBuild) []string {
 			faults = append(faults, path+" cannot be executed")
 		}
 	}
-	for path, text := range f {
+	for path, text := range f.text {
 		if strings.HasSuffix(path, ".sh") && !strings.HasPrefix(text, "#!/usr/bin/env bash\n") {
 			faults = append(faults, path+" does not say that bash runs it")
 		}
@@ -182,7 +182,7 @@ func (f buildFiles) paths(b cloudBuild) []string {
 			continue
 		}
 		for _, target := range step.Args {
-			if !regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(target) + `:`).MatchString(f["Makefile"]) {
+			if !regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(target) + `:`).MatchString(f.text["Makefile"]) {
 				faults = append(faults, "the Makefile has no target "+target)
 			}
 		}
@@ -201,7 +201,7 @@ func (f buildFiles) environment(b cloudBuild) []string {
 		}
 		line := strings.Join(append([]string{step.Entrypoint}, step.Args...), " ")
 		for _, script := range regexp.MustCompile(`scripts/release/[\w-]+\.sh`).FindAllString(line, -1) {
-			for _, m := range regexp.MustCompile(`\$\{([A-Z_]+):\?\}`).FindAllStringSubmatch(f[script], -1) {
+			for _, m := range regexp.MustCompile(`\$\{([A-Z_]+):\?\}`).FindAllStringSubmatch(f.text[script], -1) {
 				if !given[m[1]] {
 					faults = append(faults, script+" needs "+m[1]+", which step "+step.ID+" does not give it")
 				}
@@ -240,7 +240,7 @@ func (f buildFiles) pins(b cloudBuild) []string {
 func (f buildFiles) versions() []string {
 	var faults []string
 	find := func(path, pattern string) string {
-		m := regexp.MustCompile(pattern).FindStringSubmatch(f[path])
+		m := regexp.MustCompile(pattern).FindStringSubmatch(f.text[path])
 		if m == nil {
 			faults = append(faults, path+" names no Go version")
 			return ""
@@ -250,7 +250,7 @@ func (f buildFiles) versions() []string {
 	minor := find("go.mod", `(?m)^go (\d+\.\d+)`)
 	image := find("Dockerfile", `FROM golang:(\S+)`)
 	find("cloudbuild.yaml", `name: golang:(\S+)`)
-	for _, m := range regexp.MustCompile(`golang:(\S+)`).FindAllStringSubmatch(f["cloudbuild.yaml"], -1) {
+	for _, m := range regexp.MustCompile(`golang:(\S+)`).FindAllStringSubmatch(f.text["cloudbuild.yaml"], -1) {
 		if m[1] != image {
 			faults = append(faults, "cloudbuild.yaml builds with golang:"+m[1]+", the Dockerfile with golang:"+image)
 		}
@@ -285,7 +285,7 @@ func (f buildFiles) promises(b cloudBuild) []string {
 	}
 	demand(slices.Equal(b.Images, []string{built}), fmt.Sprintf("images: lists %q, built is %q", b.Images, built))
 	for _, script := range []string{"deploy.sh", "rollback.sh"} {
-		demand(strings.Contains(f["scripts/release/"+script], "functions=(acquire heartbeat release reaper)\n"),
+		demand(strings.Contains(f.text["scripts/release/"+script], "functions=(acquire heartbeat release reaper)\n"),
 			script+" is not about the four functions")
 	}
 	return faults
@@ -310,14 +310,13 @@ func TestCloudBuildFaults(t *testing.T) {
 		{"untested", "cloudbuild.yaml", "waitFor: [test]", `waitFor: ["-"]`, "does not wait for test"},
 		{"unordered", "cloudbuild.yaml", "    waitFor: [publish]\n", "", "does not say what it waits for"},
 		{"undeclared", "cloudbuild.yaml", "  # Percent of the traffic that new revisions get first; 0 gives them all at once.\n  _CANARY_PERCENT: \"10\"\n", "", "$_CANARY_PERCENT"},
-		{"undocumented", "cloudbuild.yaml", "  # Artifact Registry repository (Docker) that the image goes to.\n", "", "_REPOSITORY has no comment"},
 		{"unused", "cloudbuild.yaml", "    - DEPLOY=$_DEPLOY\n", "", "_DEPLOY is not used"},
 		{"no built-in", "cloudbuild.yaml", "- REGION=$_REGION", "- REGION=$REGION_NAME", "$REGION_NAME"},
 		{"only triggers know it", "cloudbuild.yaml", "- $_IMAGE:$BUILD_ID\n", "- $_IMAGE:$COMMIT_SHA\n", "$COMMIT_SHA"},
 		{"not of Terraform's", "terraform/build.tf", "_DOMAIN  ", "_HOST  ", "_HOST"},
 		{"no such script", "cloudbuild.yaml", "scripts/release/services.sh", "scripts/release/service.sh", "service.sh is not there"},
 		{"no such file", "cloudbuild.yaml", "args: [terraform/firestore.rules]", "args: [terraform/firebase.rules]", "firebase.rules is not there"},
-		{"not executable", "cloudbuild.yaml", "scripts/release/services.sh", "proof/deployment/testdata/plain.sh", "plain.sh cannot be executed"},
+		{"not executable", "cloudbuild.yaml", "scripts/release/services.sh", "proof/deployment/pipeline/testdata/plain.sh", "plain.sh cannot be executed"},
 		{"not bash", "scripts/release/deploy.sh", "#!/usr/bin/env bash", "#!/bin/sh", "does not say that bash runs it"},
 		{"no such target", "Makefile", "vulncheck:", "vuln:", "target vulncheck"},
 		{"a variable it needs", "cloudbuild.yaml", "    - URL=https://$_DOMAIN\n", "    - ADDRESS=https://$_DOMAIN\n", "deploy.sh needs URL"},
@@ -337,11 +336,11 @@ func TestCloudBuildFaults(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			files := readBuildFiles(t)
-			broken := strings.Replace(files[tt.file], tt.old, tt.replacement, 1)
-			if broken == files[tt.file] {
+			broken := strings.Replace(files.text[tt.file], tt.old, tt.replacement, 1)
+			if broken == files.text[tt.file] {
 				t.Fatalf("%s has no %q to break", tt.file, tt.old)
 			}
-			files[tt.file] = broken
+			files.text[tt.file] = broken
 			if got := files.faults(); !slices.ContainsFunc(got, func(fault string) bool { return strings.Contains(fault, tt.want) }) {
 				t.Errorf("faults %q, want one about %q", got, tt.want)
 			}
@@ -354,13 +353,14 @@ func TestCloudBuildFaults(t *testing.T) {
 func TestServices(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	shippingProgram(t, filepath.Join(dir, "docker"), "#!/bin/sh\necho \"$*\" >>"+dir+"/calls\n")
-	cmd := shippingCommand(t, "services.sh", "PATH="+dir+":"+os.Getenv("PATH"), "VALKEY_IMAGE=valkey:1", "EMULATOR_IMAGE=emulator:1")
+	deploytest.Program(t, filepath.Join(dir, "docker"), "#!/bin/sh\necho \"$*\" >>"+dir+"/calls\n")
+	cmd := exec.CommandContext(t.Context(), deploytest.Path(t, "scripts/release/services.sh"))
+	cmd.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"), "VALKEY_IMAGE=valkey:1", "EMULATOR_IMAGE=emulator:1")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	calls := shippingLines(t, filepath.Join(dir, "calls"))
-	check := shippingText(t, "scripts/release/check-image.sh")
+	calls := deploytest.Lines(t, filepath.Join(dir, "calls"))
+	check := deploytest.Text(t, "scripts/release/check-image.sh")
 	for i, service := range []struct{ name, address, image string }{{"redis", "redis:6379", "valkey:1"}, {"firestore", "firestore:8080", "emulator:1"}} {
 		want := "run --detach --network cloudbuild --name " + service.name + " " + service.image + " "
 		if i >= len(calls) || !strings.HasPrefix(calls[i], want) {

@@ -1,4 +1,4 @@
-package deployment
+package observability
 
 import (
 	"fmt"
@@ -8,17 +8,17 @@ import (
 	"strings"
 )
 
-// observabilityEntry is a log entry as Cloud Logging has it once Cloud Run has
+// entry is a log entry as Cloud Logging has it once Cloud Run has
 // taken the special fields out of a line.
-type observabilityEntry struct {
+type entry struct {
 	// fields are by path: resource.type, severity, httpRequest.status, jsonPayload.code …
 	fields map[string]any
 	logID  string
 }
 
-// observabilitySeverities are in order
+// severities are in order
 // (https://cloud.google.com/logging/docs/reference/v2/rest/v2/LogEntry#LogSeverity).
-func observabilitySeverities() []string {
+func severities() []string {
 	return []string{"DEFAULT", "DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL"}
 }
 
@@ -27,7 +27,7 @@ func observabilitySeverities() []string {
 // (https://cloud.google.com/logging/docs/view/logging-query-language). What it
 // does not know is an error, not a guess; so is a number compared with a field
 // that is none.
-func (e observabilityEntry) matches(filter string) (bool, error) {
+func (e entry) matches(filter string) (bool, error) {
 	for comparison := range strings.SplitSeq(filter, "\nAND ") {
 		want := true
 		if rest, negated := strings.CutPrefix(comparison, "NOT "); negated {
@@ -44,7 +44,7 @@ func (e observabilityEntry) matches(filter string) (bool, error) {
 	return true, nil
 }
 
-func (e observabilityEntry) compare(comparison string) (bool, error) {
+func (e entry) compare(comparison string) (bool, error) {
 	if m := regexp.MustCompile(`^log_id\("([^"]+)"\)$`).FindStringSubmatch(comparison); m != nil {
 		return e.logID == m[1], nil
 	}
@@ -60,7 +60,7 @@ func (e observabilityEntry) compare(comparison string) (bool, error) {
 	case !present:
 		return false, nil
 	case path == "severity":
-		return observabilityOrder(slices.Index(observabilitySeverities(), value.(string)), operator, slices.Index(observabilitySeverities(), operand))
+		return ordered(slices.Index(severities(), value.(string)), operator, slices.Index(severities(), operand))
 	case operator == "=" && strings.HasPrefix(operand, "("):
 		for choice := range strings.SplitSeq(strings.Trim(operand, "()"), " OR ") {
 			if fmt.Sprintf("%q", value) == choice {
@@ -88,10 +88,10 @@ func (e observabilityEntry) compare(comparison string) (bool, error) {
 	if !ok {
 		return false, fmt.Errorf("the field is a %T in a real line", value)
 	}
-	return observabilityOrder(number, operator, limit)
+	return ordered(number, operator, limit)
 }
 
-func observabilityOrder[N int | float64](a N, operator string, b N) (bool, error) {
+func ordered[N int | float64](a N, operator string, b N) (bool, error) {
 	switch operator {
 	case ">=":
 		return a >= b, nil
@@ -109,7 +109,7 @@ func observabilityOrder[N int | float64](a N, operator string, b N) (bool, error
 
 // extract evaluates EXTRACT(path) and REGEXP_EXTRACT(path, "…")
 // (https://cloud.google.com/logging/docs/logs-based-metrics/labels).
-func (e observabilityEntry) extract(extractor string) (any, error) {
+func (e entry) extract(extractor string) (any, error) {
 	if m := regexp.MustCompile(`^EXTRACT\(([A-Za-z_.]+)\)$`).FindStringSubmatch(extractor); m != nil {
 		return e.fields[m[1]], nil
 	}

@@ -1,4 +1,4 @@
-package deployment_test
+package release
 
 import (
 	"encoding/json"
@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/coditect-ai/coditect-licenses/internal/servers"
+	"github.com/coditect-ai/coditect-licenses/proof/deployment/deploytest"
 )
 
 const rulesFile = "terraform/firestore.rules"
@@ -22,7 +23,7 @@ const rulesFile = "terraform/firestore.rules"
 func TestRulesDenyEverything(t *testing.T) {
 	t.Parallel()
 	servers.Firestore(t) // says what to do where there is none
-	rules, err := filepath.Abs(filepath.Join(shippingRoot, rulesFile))
+	rules, err := filepath.Abs(deploytest.Path(t, rulesFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +170,7 @@ func TestPublishRules(t *testing.T) {
 			if tt.before {
 				api.releases[tt.release] = "projects/acme/rulesets/old"
 			}
-			out, err := publishRules(t, api, tt.database, filepath.Join(shippingRoot, rulesFile))
+			out, err := publishRules(t, api, tt.database, deploytest.Path(t, rulesFile))
 			if (err != nil) != (tt.fail != "") || !slices.Equal(api.writes, tt.writes) {
 				t.Fatalf("%v, writes %q, want %q\n%s", err, api.writes, tt.writes, out)
 			}
@@ -179,11 +180,11 @@ func TestPublishRules(t *testing.T) {
 				}
 				return
 			}
-			if got, want := api.source(tt.release), shippingText(t, rulesFile); got != want {
+			if got, want := api.source(tt.release), deploytest.Text(t, rulesFile); got != want {
 				t.Errorf("published\n%s\nwant\n%s", got, want)
 			}
 			api.writes = nil
-			if out, err := publishRules(t, api, tt.database, filepath.Join(shippingRoot, rulesFile)); err != nil || len(api.writes) != 0 {
+			if out, err := publishRules(t, api, tt.database, deploytest.Path(t, rulesFile)); err != nil || len(api.writes) != 0 {
 				t.Errorf("the second time: %v, writes %q\n%s", err, api.writes, out)
 			}
 		})
@@ -213,16 +214,16 @@ func publishRules(t *testing.T, api *rulesAPI, database, file string) (string, e
 	server := httptest.NewServer(api)
 	defer server.Close()
 	bin := t.TempDir()
-	shippingProgram(t, filepath.Join(bin, "gcloud"), "#!/bin/sh\necho secret-token\n")
+	deploytest.Program(t, filepath.Join(bin, "gcloud"), "#!/bin/sh\necho secret-token\n")
 	curl, err := exec.LookPath("curl")
 	if err != nil {
 		t.Fatal(err)
 	}
-	shippingProgram(t, filepath.Join(bin, "curl"), "#!/bin/sh\nprintf '%s\\n' \"$@\" >>"+bin+"/arguments\nexec "+curl+" \"$@\"\n")
-	cmd := exec.CommandContext(t.Context(), shippingScript(t, "firestore-rules.sh"), file)
+	deploytest.Program(t, filepath.Join(bin, "curl"), "#!/bin/sh\nprintf '%s\\n' \"$@\" >>"+bin+"/arguments\nexec "+curl+" \"$@\"\n")
+	cmd := exec.CommandContext(t.Context(), deploytest.Path(t, "scripts/release/firestore-rules.sh"), file)
 	cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "PROJECT=acme", "DATABASE="+database, "RULES_API="+server.URL)
 	out, err := cmd.CombinedOutput()
-	if arguments := strings.Join(shippingLines(t, filepath.Join(bin, "arguments")), " "); arguments == "" || strings.Contains(arguments, "secret-token") {
+	if arguments := strings.Join(deploytest.Lines(t, filepath.Join(bin, "arguments")), " "); arguments == "" || strings.Contains(arguments, "secret-token") {
 		t.Errorf("curl's arguments: %q", arguments)
 	}
 	if strings.Contains(string(out), "secret-token") {

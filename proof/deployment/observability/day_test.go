@@ -1,4 +1,4 @@
-package deployment
+package observability
 
 import (
 	"bytes"
@@ -25,33 +25,33 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/telemetry"
 )
 
-// observabilityDay is a day of the service: everything that the metrics and
+// day is a day of the service: everything that the metrics and
 // alerts are about happens once, on the real functions, and is logged.
-type observabilityDay struct {
+type day struct {
 	*testing.T
 	stack *devstack.Stack
-	log   *observabilityLog
+	log   *dayLog
 	// down names the methods of the record that fail now.
 	mu   sync.Mutex
 	down []string
 }
 
-// observabilityLog is written to by many.
-type observabilityLog struct {
+// dayLog is written to by many.
+type dayLog struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
 }
 
-func (l *observabilityLog) Write(b []byte) (int, error) {
+func (l *dayLog) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.buf.Write(b)
 }
 
-// liveObservabilityDay returns the day's lines as Cloud Logging would have them.
-func liveObservabilityDay(t *testing.T) []observabilityEntry {
+// liveDay returns the day's lines as Cloud Logging would have them.
+func liveDay(t *testing.T) []entry {
 	t.Helper()
-	d := &observabilityDay{T: t, log: &observabilityLog{}}
+	d := &day{T: t, log: &dayLog{}}
 	opts := devstack.Defaults()
 	opts.Log = telemetry.NewLogger(d.log, slog.LevelInfo)
 	opts.Record = &recordtest.Faulty{Record: record.NewMemory(), Before: d.outage}
@@ -68,7 +68,7 @@ func liveObservabilityDay(t *testing.T) []observabilityEntry {
 	return d.entries()
 }
 
-func (d *observabilityDay) outage(_ context.Context, method string) error {
+func (d *day) outage(_ context.Context, method string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if slices.Contains(d.down, method) {
@@ -77,14 +77,14 @@ func (d *observabilityDay) outage(_ context.Context, method string) error {
 	return nil
 }
 
-func (d *observabilityDay) setDown(methods ...string) {
+func (d *day) setDown(methods ...string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.down = methods
 }
 
 // customers fill a license, are refused, work and leave; the reaper runs.
-func (d *observabilityDay) customers() {
+func (d *day) customers() {
 	first := d.acquire("ann", http.StatusCreated)
 	d.acquire("ann", http.StatusOK)
 	second := d.acquire("bob", http.StatusCreated)
@@ -99,14 +99,14 @@ func (d *observabilityDay) customers() {
 }
 
 // strangers are refused at the door.
-func (d *observabilityDay) strangers() {
+func (d *day) strangers() {
 	d.do(http.MethodPost, api.PathAcquire, "no-token", `{"hardware_id":"hw"}`, http.StatusUnauthorized)
 	d.do(http.MethodGet, "/wp-login.php", "", "", http.StatusNotFound)
 	d.do(http.MethodGet, api.PathJWKS, "", "", http.StatusOK)
 }
 
 // outages of the record and of the KMS, seen by clients and not.
-func (d *observabilityDay) outages() {
+func (d *day) outages() {
 	d.setDown("Create")
 	d.acquire("eve", http.StatusServiceUnavailable)
 	d.setDown()
@@ -123,8 +123,8 @@ func (d *observabilityDay) outages() {
 }
 
 // impossible has a ledger that sells seats twice.
-func (d *observabilityDay) impossible() {
-	broken, err := seats.NewPool(observabilityLiar{d.stack.Service.Ledger}, d.stack.Service.Record, seats.Options{
+func (d *day) impossible() {
+	broken, err := seats.New(liar{d.stack.Service.Ledger}, d.stack.Service.Record, seats.Options{
 		SessionTTL: devstack.Defaults().SessionTTL, Log: d.stack.Service.Log,
 	})
 	if err != nil {
@@ -132,25 +132,29 @@ func (d *observabilityDay) impossible() {
 	}
 	caller := license.Caller{OrganizationID: "globex", UserID: "gus", Role: license.RoleMember}
 	_, err = broken.Acquire(d.Context(), caller, seats.Request{
-		Organization: license.Organization{ID: "globex", MaxConcurrentSeats: 4, Status: license.StatusActive},
-		License:      license.License{ID: "globex-team", MaxSeats: 5, Status: license.StatusActive},
-		Holder:       license.Holder{UserID: "gus", HardwareID: "hw"},
+		Terms: license.NewTerms(
+			license.Organization{ID: "globex", MaxConcurrentSeats: 4, Status: license.StatusActive},
+			license.License{ID: "globex-team", MaxSeats: 5, Status: license.StatusActive},
+		),
+		Holder: license.Holder{UserID: "gus", HardwareID: "hw"},
 	}, func(context.Context, ledger.Hold) error { return nil })
 	if err != nil {
 		d.Fatal(err)
 	}
 }
 
-type observabilityLiar struct{ ledger.Ledger }
+type liar struct{ ledger.Ledger }
 
-func (l observabilityLiar) Reserve(ctx context.Context, caller license.Caller, r ledger.Reservation) (ledger.Hold, error) {
+func (l liar) Reserve(ctx context.Context, caller license.Caller, r ledger.Reservation) (ledger.Hold, error) {
 	h, err := l.Ledger.Reserve(ctx, caller, r)
-	h.Used += 5
+	if err == nil {
+		h.PoolsUsed[0] += 5
+	}
 	return h, err
 }
 
 // loss of Redis: first of its data, then of itself.
-func (d *observabilityDay) loss() {
+func (d *day) loss() {
 	d.stack.Redis.Lose()
 	d.acquire("ida", http.StatusCreated)
 	d.stack.Redis.Close()
@@ -158,7 +162,7 @@ func (d *observabilityDay) loss() {
 	d.reap(http.StatusServiceUnavailable)
 }
 
-func (d *observabilityDay) acquire(user string, want int) (session string) {
+func (d *day) acquire(user string, want int) (session string) {
 	d.Helper()
 	body := d.do(http.MethodPost, api.PathAcquire, d.token(user), `{"hardware_id":"hw-secret"}`, want)
 	var s api.Session
@@ -168,27 +172,27 @@ func (d *observabilityDay) acquire(user string, want int) (session string) {
 	return s.SessionID
 }
 
-func (d *observabilityDay) beat(user, session string, want int) {
+func (d *day) beat(user, session string, want int) {
 	d.Helper()
 	d.do(http.MethodPatch, api.HeartbeatPath(session), d.token(user), "", want)
 }
 
-func (d *observabilityDay) release(user, session string) {
+func (d *day) release(user, session string) {
 	d.Helper()
 	d.do(http.MethodDelete, api.SessionPath(session), d.token(user), "", http.StatusNoContent)
 }
 
-func (d *observabilityDay) reap(want int) {
+func (d *day) reap(want int) {
 	d.Helper()
 	d.do(http.MethodPost, api.PathReap, d.stack.SchedulerToken(), "", want)
 }
 
-func (d *observabilityDay) token(user string) string {
+func (d *day) token(user string) string {
 	now := time.Now()
 	return d.stack.IDP.IDToken(fakeidp.Claims{UserID: user, TenantID: "acme", Email: user + "@acme.example", IssuedAt: now, ExpiresAt: now.Add(time.Hour)})
 }
 
-func (d *observabilityDay) do(method, path, bearer, body string, want int) []byte {
+func (d *day) do(method, path, bearer, body string, want int) []byte {
 	d.Helper()
 	r := httptest.NewRequestWithContext(d.Context(), method, path, strings.NewReader(body))
 	if bearer != "" {
@@ -208,7 +212,7 @@ func (d *observabilityDay) do(method, path, bearer, body string, want int) []byt
 // entries are the lines as Cloud Run hands them on: severity, httpRequest, time
 // and trace become fields of the entry, the rest is its jsonPayload
 // (https://cloud.google.com/logging/docs/structured-logging).
-func (d *observabilityDay) entries() (out []observabilityEntry) {
+func (d *day) entries() (out []entry) {
 	d.log.mu.Lock()
 	defer d.log.mu.Unlock()
 	for line := range strings.Lines(d.log.buf.String()) {
@@ -216,7 +220,7 @@ func (d *observabilityDay) entries() (out []observabilityEntry) {
 		if err := json.Unmarshal([]byte(line), &payload); err != nil {
 			d.Fatalf("a line is not JSON: %s", line)
 		}
-		e := observabilityEntry{logID: "run.googleapis.com/stdout", fields: map[string]any{"resource.type": "cloud_run_revision"}}
+		e := entry{logID: "run.googleapis.com/stdout", fields: map[string]any{"resource.type": "cloud_run_revision"}}
 		function, _ := payload["function"].(string)
 		if function == "" {
 			function = "acquire" // a line of the parts that all functions share
