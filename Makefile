@@ -37,7 +37,7 @@ test: test-tools ## every test under the race detector, and the coverage bound
 	$(GO) -C proof test -race -timeout 15m ./...
 
 mutants: test-tools ## break each guard of the protocol in turn; a test must notice
-	$(GO) -C proof run ./cmd/mutants
+	$(GO) -C proof run ./mutants
 
 terraform: ## check terraform/ with no cloud: schema, tests, policies, plans
 	./scripts/check-terraform.sh

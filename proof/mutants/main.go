@@ -1,8 +1,8 @@
 // Command mutants breaks each guard of the seat protocol in turn and wants a
 // test to notice.
 //
-//	go run ./cmd/mutants
-//	go run ./cmd/mutants -run tombstone -v
+//	go run ./mutants
+//	go run ./mutants -run tombstone -v
 //
 // A mutant is this module with a few lines changed, by go build's -overlay: the
 // files themselves are never touched. Every test is first run on the module as
