@@ -1,13 +1,26 @@
 // Command mutants breaks each guard of the seat protocol in turn and wants a
 // test to notice.
 //
-//	go run ./mutants
-//	go run ./mutants -run tombstone -v
+//	go -C proof run ./mutants
+//	go -C proof run ./mutants -run tombstone -v
+//	go -C proof run ./mutants -check
 //
-// A mutant is this module with a few lines changed, by go build's -overlay: the
-// files themselves are never touched. Every test is first run on the module as
-// it is, so that a test that fails anyway proves nothing; a mutant that does not
-// compile, or that only hangs, is not caught either.
+// A mutant is a file patches/GUARD.patch, or patches/GUARD.VARIANT.patch where a
+// guard can be broken in several ways. To write one, break the guard in the tree,
+// put the output of git diff below a head of four lines, and take the change back:
+//
+//	Guard: the rule that the patch breaks
+//	Without it: what goes wrong
+//	Test: shared/record TestThatMustFail/and its subtest
+//	File: shared/record/memory.go, shared/record/sessions.go
+//
+//	diff --git a/shared/record/memory.go b/shared/record/memory.go
+//
+// The tree itself is never touched: git applies the patch to copies, and go build
+// takes them by its -overlay. Lines may have moved since, but no line of a patch
+// may differ. Every test is first run on the tree as it is, because a test that
+// fails anyway proves nothing. A mutant that does not apply or compile, or that
+// only hangs, is not caught either.
 package main
 
 import (
@@ -17,9 +30,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -38,6 +54,7 @@ func main() {
 func program(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("mutants", flag.ContinueOnError)
 	pick := flags.String("run", "", "only mutants whose name this regular expression matches")
+	check := flags.Bool("check", false, "only check that the patches fit the tree")
 	timeout := flags.Duration("timeout", time.Minute, "a test that takes longer hangs")
 	verbose := flags.Bool("v", false, "show what each guard is for, and what the tests wrote")
 	if err := flags.Parse(args); err != nil {
@@ -47,7 +64,11 @@ func program(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	root, err := moduleRoot(ctx)
+	root, err := repository(ctx)
+	if err != nil {
+		return err
+	}
+	mutants, err := read(os.DirFS(filepath.Join(root, "proof/mutants/patches")))
 	if err != nil {
 		return err
 	}
@@ -56,88 +77,98 @@ func program(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(tmp) }()
-	w := &workshop{root: root, tmp: tmp, timeout: *timeout}
-	return tally{out: out, verbose: *verbose}.all(ctx, w, chosen(guards(), wanted))
-}
-
-// chosen are the guards with those of their mutants that are wanted.
-func chosen(all []guard, wanted *regexp.Regexp) []guard {
-	var out []guard
-	for _, g := range all {
-		var mutants []mutant
-		for _, m := range g.mutants {
-			if wanted.MatchString(g.title(m)) {
-				mutants = append(mutants, m)
-			}
-		}
-		if g.mutants = mutants; len(mutants) > 0 {
-			out = append(out, g)
-		}
+	t := tally{workshop{root: root, tmp: tmp, timeout: *timeout}, out, *verbose}
+	mutants = slices.DeleteFunc(mutants, func(m mutant) bool { return !wanted.MatchString(m.name) })
+	if *check {
+		return t.check(ctx, mutants)
 	}
-	return out
+	return t.all(ctx, mutants)
 }
 
-// tally runs mutants and tells.
+// repository is the folder that holds the module of this command.
+func repository(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
+	if err != nil {
+		return "", fmt.Errorf("find the module: %w", err)
+	}
+	return filepath.Dir(strings.TrimSpace(string(out))), nil
+}
+
+// tally tries mutants and counts.
 type tally struct {
+	workshop
+
 	out     io.Writer
 	verbose bool
 }
 
-func (t tally) all(ctx context.Context, w *workshop, guards []guard) error {
+// all wants every mutant caught.
+func (t tally) all(ctx context.Context, mutants []mutant) error {
 	start := time.Now()
-	if err := t.sound(ctx, w, guards); err != nil {
+	if err := t.unmutated(ctx, mutants); err != nil {
 		return err
 	}
-	caught, total := 0, 0
-	for _, g := range guards {
-		if t.verbose {
-			t.printf("\n%s: %s\n  without it: %s\n", g.name, g.keeps, g.without)
+	caught := 0
+	for _, m := range mutants {
+		begin := time.Now()
+		r := t.try(ctx, m)
+		if err := ctx.Err(); err != nil {
+			return err
 		}
-		for _, m := range g.mutants {
-			begin := time.Now()
-			r := w.try(ctx, m)
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			total++
-			if r.verdict == caughtIt {
-				caught++
-			}
-			t.printf("%-8s %-44s %5.1fs  %s\n", r.verdict, g.title(m), time.Since(begin).Seconds(), r.by)
-			if t.verbose || r.verdict != caughtIt {
-				t.printf("%s", indented(r.output))
-			}
+		if r.verdict == caughtIt {
+			caught++
+		}
+		t.printf("%-8s %-46s %5.1fs  %s\n", r.verdict, m.name, time.Since(begin).Seconds(), r.by)
+		if t.verbose || r.verdict != caughtIt {
+			t.printf("  %s\n  without it: %s\n%s", m.guard, m.without, indented(r.output))
 		}
 	}
-	t.printf("caught %d / %d in %s\n", caught, total, time.Since(start).Round(time.Second))
-	switch {
-	case total == 0:
-		return errors.New("no mutant has such a name")
-	case caught < total:
-		return fmt.Errorf("%d of %d mutants were not caught", total-caught, total)
-	}
-	return nil
+	t.printf("caught %d / %d in %s\n", caught, len(mutants), time.Since(start).Round(time.Second))
+	return shortfall(caught, len(mutants), "caught")
 }
 
-// sound runs every test once on the module as it is.
-func (t tally) sound(ctx context.Context, w *workshop, guards []guard) error {
+// unmutated runs every test once on the tree as it is.
+func (t tally) unmutated(ctx context.Context, mutants []mutant) error {
 	start := time.Now()
-	tests := map[bench][]test{}
-	for _, g := range guards {
-		for _, m := range g.mutants {
-			if b := m.bench(); !slices.Contains(tests[b], m.test) {
-				tests[b] = append(tests[b], m.test)
-			}
+	tests := map[string][]test{}
+	for _, m := range mutants {
+		if pkg := m.test.pkg; !slices.Contains(tests[pkg], m.test) {
+			tests[pkg] = append(tests[pkg], m.test)
 		}
 	}
 	n := 0
-	for b, some := range tests {
-		if err := w.sound(ctx, b, some); err != nil {
+	for pkg, some := range tests {
+		if err := t.sound(ctx, pkg, some); err != nil {
 			return err
 		}
 		n += len(some)
 	}
 	t.printf("%d tests pass unmutated in %s\n", n, time.Since(start).Round(time.Second))
+	return nil
+}
+
+// check names the mutants that do not fit the tree.
+func (t tally) check(ctx context.Context, mutants []mutant) error {
+	fit := 0
+	for _, m := range mutants {
+		if err := t.fits(ctx, m); err != nil {
+			t.printf("%-8s %s\n%s", unfit, m.name, indented(err.Error()))
+			continue
+		}
+		fit++
+	}
+	t.printf("%d / %d patches fit\n", fit, len(mutants))
+	return shortfall(fit, len(mutants), "fit")
+}
+
+// shortfall is the command's error unless all did well.
+func shortfall(good, all int, how string) error {
+	switch {
+	case all == 0:
+		return errors.New("no mutant has such a name")
+	case good < all:
+		return fmt.Errorf("%d of %d mutants are not %s", all-good, all, how)
+	}
 	return nil
 }
 

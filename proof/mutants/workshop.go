@@ -8,40 +8,17 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
 )
 
-// workshop builds the module's tests, changed or as they are, and runs them.
+// workshop builds a repository's tests, changed or as they are, and runs them.
 type workshop struct {
 	root, tmp string
 	timeout   time.Duration
-	// built are test binaries that serve more than one run, by package, and
-	// whether they read their scripts at run time.
-	built map[bench]string
-}
-
-// bench is one way to build a package's tests.
-type bench struct {
-	pkg string
-	// open binaries read the ledger's scripts from a folder and not from
-	// themselves, so that one serves all mutants that change nothing else.
-	open bool
-}
-
-const (
-	scripts = "shared/seats/scripts/"
-	// scriptsVariable names the folder to an open binary.
-	scriptsVariable = "MUTANT_SCRIPTS"
-)
-
-func reading() []edit {
-	return []edit{
-		pool("redis", `"math/rand/v2"`, "\"math/rand/v2\"\n\t\"os\""),
-		pool("redis", `scriptFiles.ReadFile("scripts/" +`, `os.ReadFile(os.Getenv("`+scriptsVariable+`") + "/" +`),
-	}
 }
 
 // verdict is what became of a mutant.
@@ -63,150 +40,170 @@ type result struct {
 	output string
 }
 
-func moduleRoot(ctx context.Context) (string, error) {
-	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
-	if err != nil {
-		return "", fmt.Errorf("find the module: %w", err)
-	}
-	return strings.TrimSpace(string(out)), nil
-}
-
 // try makes a mutant and runs its test.
-func (w *workshop) try(ctx context.Context, m mutant) result {
+func (w workshop) try(ctx context.Context, m mutant) result {
 	dir, err := os.MkdirTemp(w.tmp, "mutant-*")
 	if err != nil {
 		return result{verdict: unfit, output: err.Error()}
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	files, err := mutated(w.root, m.edits)
+	copies, err := w.apply(ctx, m, dir)
 	if err != nil {
 		return result{verdict: unfit, output: err.Error()}
 	}
-	binary := filepath.Join(dir, "test")
-	if m.open() {
-		binary, err = w.shared(ctx, m.bench())
-	} else {
-		err = w.build(ctx, m.test.pkg, files, binary)
-	}
-	if err == nil {
-		err = w.script(dir, files)
-	}
+	binary, err := w.build(ctx, m.test.pkg, dir, copies)
 	if err != nil {
 		return result{verdict: unfit, output: err.Error()}
 	}
-	output, err := w.run(ctx, binary, dir, m.test)
+	output, err := w.run(ctx, binary, m.test)
 	return judge(output, err)
 }
 
-// sound reports why tests prove nothing: they fail on the module as it is, or do
-// not run at all.
-func (w *workshop) sound(ctx context.Context, b bench, tests []test) error {
-	binary, err := w.shared(ctx, b)
+// sound reports why tests of a package prove nothing: they fail on the tree as it
+// is, or do not run at all.
+func (w workshop) sound(ctx context.Context, pkg string, tests []test) error {
+	dir, err := os.MkdirTemp(w.tmp, "sound-*")
 	if err != nil {
 		return err
 	}
-	dir := filepath.Dir(binary)
-	if err := w.script(dir, nil); err != nil {
-		return err
-	}
-	output, err := w.run(ctx, binary, dir, tests...)
+	defer func() { _ = os.RemoveAll(dir) }()
+	binary, err := w.build(ctx, pkg, dir, nil)
 	if err != nil {
-		return fmt.Errorf("%s fails unmutated: %w\n%s", b.pkg, err, indented(output))
+		return fmt.Errorf("%s unmutated: %w", pkg, err)
+	}
+	output, err := w.run(ctx, binary, tests...)
+	if err != nil {
+		return fmt.Errorf("%s fails unmutated: %w\n%s", pkg, err, indented(output))
 	}
 	for _, t := range tests {
 		if !strings.Contains(output, "--- PASS: "+t.printed()+" (") {
-			return fmt.Errorf("%s has no test %s that runs\n%s", b.pkg, t.name, indented(output))
+			return fmt.Errorf("%s has no test %s that runs\n%s", pkg, t.name, indented(output))
 		}
 	}
 	return nil
 }
 
-// shared is a binary of the module as it is, built for the first who asks.
-func (w *workshop) shared(ctx context.Context, b bench) (string, error) {
-	if binary, ok := w.built[b]; ok {
-		return binary, nil
+// fits reports why a mutant is not fit for the tree, as far as that is seen
+// without a compiler.
+func (w workshop) fits(ctx context.Context, m mutant) error {
+	dir, err := os.MkdirTemp(w.tmp, "fits-*")
+	if err != nil {
+		return err
 	}
-	dir, err := os.MkdirTemp(w.tmp, "shared-*")
+	defer func() { _ = os.RemoveAll(dir) }()
+	_, err = w.apply(ctx, m, dir)
+	return errors.Join(err, w.has(m.test))
+}
+
+// has reports that a test's package does not declare it.
+func (w workshop) has(t test) error {
+	files, err := filepath.Glob(filepath.Join(w.root, t.pkg, "*_test.go"))
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file) //nolint:gosec // a file of this repository, named in a patch
+		if err != nil {
+			return err
+		}
+		if strings.Contains(string(text), "\nfunc "+t.function()+"(t *testing.T)") {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s has no test %s", t.pkg, t.function())
+}
+
+// apply makes changed copies in dir, and tells of each file where its copy is.
+func (w workshop) apply(ctx context.Context, m mutant, dir string) (map[string]string, error) {
+	copies, before := map[string]string{}, map[string][]byte{}
+	for _, name := range m.files {
+		file, changed := filepath.Join(w.root, name), filepath.Join(dir, name)
+		text, err := os.ReadFile(file) //nolint:gosec // a file of this repository, named in a patch
+		if err != nil {
+			return nil, err
+		}
+		if err := os.MkdirAll(filepath.Dir(changed), 0o700); err != nil {
+			return nil, err
+		}
+		//nolint:gosec // into a folder of our own, under a name that does not leave it
+		if err := os.WriteFile(changed, text, 0o600); err != nil {
+			return nil, err
+		}
+		copies[file], before[changed] = changed, text
+	}
+	cmd := exec.CommandContext(ctx, "git", "apply", "--whitespace=nowarn", "-")
+	cmd.Dir, cmd.Stdin = dir, strings.NewReader(m.diff)
+	cmd.Env = gitAlone(dir)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("it does not apply: %w\n%s", err, out)
+	}
+	for changed, text := range before {
+		now, err := os.ReadFile(changed) //nolint:gosec // written above
+		if err != nil {
+			return nil, err
+		}
+		if bytes.Equal(now, text) {
+			return nil, fmt.Errorf("it does not change %s", strings.TrimPrefix(changed, dir+"/"))
+		}
+	}
+	return copies, nil
+}
+
+// gitAlone is an environment in which git knows no repository above a folder, nor
+// settings of the user, which may allow a patch that fits roughly.
+func gitAlone(dir string) []string {
+	var env []string
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "GIT_") {
+			env = append(env, v)
+		}
+	}
+	return append(env, "GIT_CEILING_DIRECTORIES="+filepath.Dir(dir), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1")
+}
+
+// build compiles a package's tests in the module it belongs to, with copies in the
+// place of files.
+func (w workshop) build(ctx context.Context, pkg, dir string, copies map[string]string) (string, error) {
+	module, err := w.module(pkg)
 	if err != nil {
 		return "", err
 	}
-	var files map[string]string
-	if b.open {
-		if files, err = mutated(w.root, reading()); err != nil {
-			return "", err
-		}
-	}
-	binary := filepath.Join(dir, "test")
-	if err := w.build(ctx, b.pkg, files, binary); err != nil {
+	inside, err := filepath.Rel(module, pkg)
+	if err != nil {
 		return "", err
 	}
-	if w.built == nil {
-		w.built = map[bench]string{}
+	replace, err := json.Marshal(map[string]any{"Replace": copies})
+	if err != nil {
+		return "", err
 	}
-	w.built[b] = binary
+	overlay, binary := filepath.Join(dir, "overlay.json"), filepath.Join(dir, "test")
+	if err := os.WriteFile(overlay, replace, 0o600); err != nil {
+		return "", err
+	}
+	//nolint:gosec // the go command, on a package named in a patch
+	cmd := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off",
+		"-gcflags=-l", "-ldflags=-s -w", // quick to build, not to run
+		"-overlay", overlay, "-o", binary, "./"+inside)
+	cmd.Dir = filepath.Join(w.root, module)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("it does not compile: %w\n%s", err, out)
+	}
 	return binary, nil
 }
 
-// script fills a folder with the ledger's scripts, some of them changed.
-func (w *workshop) script(dir string, files map[string]string) error {
-	all, err := filepath.Glob(filepath.Join(w.root, scripts, "*.lua"))
-	if err != nil {
-		return err
-	}
-	for _, path := range all {
-		text, changed := files[scripts+filepath.Base(path)]
-		if !changed {
-			b, err := os.ReadFile(path) //nolint:gosec // one of the module's scripts
-			if err != nil {
-				return err
-			}
-			text = string(b)
-		}
-		//nolint:gosec // into a folder of our own
-		if err := os.WriteFile(filepath.Join(dir, filepath.Base(path)), []byte(text), 0o600); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// build compiles a package's tests with these files in the place of its own.
-func (w *workshop) build(ctx context.Context, pkg string, files map[string]string, binary string) error {
-	overlay, err := w.overlay(filepath.Dir(binary), files)
-	if err != nil {
-		return err
-	}
-	//nolint:gosec // the go command, on packages named in the table
-	cmd := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off",
-		"-gcflags=-l", "-ldflags=-s -w", // quick to build, not to run
-		"-overlay", overlay, "-o", binary, "./"+pkg)
-	cmd.Dir = w.root
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("it does not compile: %w\n%s", err, out)
-	}
-	return nil
-}
-
-// overlay writes the changed files and tells go build where they are.
-func (w *workshop) overlay(dir string, files map[string]string) (string, error) {
-	replace := map[string]string{}
-	for name, text := range files {
-		changed := filepath.Join(dir, fmt.Sprint(len(replace), filepath.Ext(name)))
-		if err := os.WriteFile(changed, []byte(text), 0o600); err != nil {
+// module is the folder of the module that a package belongs to.
+func (w workshop) module(pkg string) (string, error) {
+	for dir := pkg; ; dir = path.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(w.root, dir, "go.mod")); err == nil {
+			return dir, nil
+		} else if dir == "." {
 			return "", err
 		}
-		replace[filepath.Join(w.root, name)] = changed
 	}
-	b, err := json.Marshal(map[string]any{"Replace": replace})
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "overlay.json")
-	return path, os.WriteFile(path, b, 0o600)
 }
 
 // run runs tests of one package, where a missing server is a failure and not a skip.
-func (w *workshop) run(ctx context.Context, binary, scripts string, tests ...test) (string, error) {
+func (w workshop) run(ctx context.Context, binary string, tests ...test) (string, error) {
 	limit := w.timeout * time.Duration(len(tests))
 	// Beyond the tests' own limit, for one that does not even end by that.
 	ctx, cancel := context.WithTimeout(ctx, limit+30*time.Second)
@@ -219,7 +216,7 @@ func (w *workshop) run(ctx context.Context, binary, scripts string, tests ...tes
 	cmd := exec.CommandContext(ctx, binary, "-test.v", "-test.failfast",
 		"-test.run="+strings.Join(patterns, "|"), "-test.timeout="+limit.String())
 	cmd.Dir = filepath.Join(w.root, tests[0].pkg)
-	cmd.Env = append(os.Environ(), "CI=1", scriptsVariable+"="+scripts)
+	cmd.Env = append(os.Environ(), "CI=1")
 	cmd.WaitDelay = 10 * time.Second
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
