@@ -25,7 +25,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -129,19 +128,18 @@ func (t tally) all(ctx context.Context, mutants []mutant) error {
 
 // unmutated runs every test once on the tree as it is.
 func (t tally) unmutated(ctx context.Context, mutants []mutant) error {
-	start := time.Now()
+	start, n := time.Now(), 0
 	tests := map[string][]test{}
 	for _, m := range mutants {
 		if pkg := m.test.pkg; !slices.Contains(tests[pkg], m.test) {
 			tests[pkg] = append(tests[pkg], m.test)
+			n++
 		}
 	}
-	n := 0
 	for pkg, some := range tests {
 		if err := t.sound(ctx, pkg, some); err != nil {
 			return err
 		}
-		n += len(some)
 	}
 	t.printf("%d tests pass unmutated in %s\n", n, time.Since(start).Round(time.Second))
 	return nil
@@ -149,25 +147,21 @@ func (t tally) unmutated(ctx context.Context, mutants []mutant) error {
 
 // check names the mutants that do not fit the tree.
 func (t tally) check(ctx context.Context, mutants []mutant) error {
-	fit := 0
+	fit := len(mutants)
 	for _, m := range mutants {
 		if err := t.fits(ctx, m); err != nil {
+			fit--
 			t.printf("%-8s %s\n%s", unfit, m.name, indented(err.Error()))
-			continue
 		}
-		fit++
 	}
 	t.printf("%d / %d patches fit\n", fit, len(mutants))
-	return shortfall(fit, len(mutants), "fit")
+	return shortfall(fit, len(mutants), "fit for the tree")
 }
 
-// shortfall is the command's error unless all did well.
+// shortfall is the command's error unless all did well, and there were some.
 func shortfall(good, all int, how string) error {
-	switch {
-	case all == 0:
-		return errors.New("no mutant has such a name")
-	case good < all:
-		return fmt.Errorf("%d of %d mutants are not %s", all-good, all, how)
+	if good < all || all == 0 {
+		return fmt.Errorf("%d of %d mutants are %s", good, all, how)
 	}
 	return nil
 }

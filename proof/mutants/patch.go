@@ -30,12 +30,6 @@ type test struct {
 	name string
 }
 
-// function is the test's name without its subtests.
-func (t test) function() string {
-	function, _, _ := strings.Cut(t.name, "/")
-	return function
-}
-
 // printed is the name as the testing package prints it.
 func (t test) printed() string { return strings.ReplaceAll(t.name, " ", "_") }
 

@@ -11,11 +11,13 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
 
-// workshop builds a repository's tests, changed or as they are, and runs them.
+// workshop builds a repository's tests, changed or as they are, and runs them: one
+// at a time, in a folder of its own.
 type workshop struct {
 	root, tmp string
 	timeout   time.Duration
@@ -42,16 +44,11 @@ type result struct {
 
 // try makes a mutant and runs its test.
 func (w workshop) try(ctx context.Context, m mutant) result {
-	dir, err := os.MkdirTemp(w.tmp, "mutant-*")
-	if err != nil {
-		return result{verdict: unfit, output: err.Error()}
+	binary := ""
+	copies, err := w.apply(ctx, m)
+	if err == nil {
+		binary, err = w.build(ctx, m.test.pkg, copies)
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	copies, err := w.apply(ctx, m, dir)
-	if err != nil {
-		return result{verdict: unfit, output: err.Error()}
-	}
-	binary, err := w.build(ctx, m.test.pkg, dir, copies)
 	if err != nil {
 		return result{verdict: unfit, output: err.Error()}
 	}
@@ -62,12 +59,7 @@ func (w workshop) try(ctx context.Context, m mutant) result {
 // sound reports why tests of a package prove nothing: they fail on the tree as it
 // is, or do not run at all.
 func (w workshop) sound(ctx context.Context, pkg string, tests []test) error {
-	dir, err := os.MkdirTemp(w.tmp, "sound-*")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	binary, err := w.build(ctx, pkg, dir, nil)
+	binary, err := w.build(ctx, pkg, nil)
 	if err != nil {
 		return fmt.Errorf("%s unmutated: %w", pkg, err)
 	}
@@ -86,104 +78,77 @@ func (w workshop) sound(ctx context.Context, pkg string, tests []test) error {
 // fits reports why a mutant is not fit for the tree, as far as that is seen
 // without a compiler.
 func (w workshop) fits(ctx context.Context, m mutant) error {
-	dir, err := os.MkdirTemp(w.tmp, "fits-*")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	_, err = w.apply(ctx, m, dir)
+	_, err := w.apply(ctx, m)
 	return errors.Join(err, w.has(m.test))
 }
 
 // has reports that a test's package does not declare it.
 func (w workshop) has(t test) error {
+	function, _, _ := strings.Cut(t.name, "/")
 	files, err := filepath.Glob(filepath.Join(w.root, t.pkg, "*_test.go"))
-	if err != nil {
-		return err
-	}
 	for _, file := range files {
-		text, err := os.ReadFile(file) //nolint:gosec // a file of this repository, named in a patch
-		if err != nil {
-			return err
-		}
-		if strings.Contains(string(text), "\nfunc "+t.function()+"(t *testing.T)") {
+		text, failed := os.ReadFile(file) //nolint:gosec // a file of this repository, named in a patch
+		if strings.Contains(string(text), "\nfunc "+function+"(t *testing.T)") {
 			return nil
 		}
+		err = errors.Join(err, failed)
 	}
-	return fmt.Errorf("%s has no test %s", t.pkg, t.function())
+	return errors.Join(err, fmt.Errorf("%s has no test %s", t.pkg, function))
 }
 
-// apply makes changed copies in dir, and tells of each file where its copy is.
-func (w workshop) apply(ctx context.Context, m mutant, dir string) (map[string]string, error) {
-	copies, before := map[string]string{}, map[string][]byte{}
+// apply makes changed copies, and tells of each file where its copy is.
+func (w workshop) apply(ctx context.Context, m mutant) (map[string]string, error) {
+	dir, copies := filepath.Join(w.tmp, "tree"), map[string]string{}
 	for _, name := range m.files {
-		file, changed := filepath.Join(w.root, name), filepath.Join(dir, name)
-		text, err := os.ReadFile(file) //nolint:gosec // a file of this repository, named in a patch
+		text, err := os.ReadFile(filepath.Join(w.root, name)) //nolint:gosec // a file of this repository, named in a patch
 		if err != nil {
 			return nil, err
 		}
-		if err := os.MkdirAll(filepath.Dir(changed), 0o700); err != nil {
-			return nil, err
-		}
+		changed := filepath.Join(dir, name)
+		copies[filepath.Join(w.root, name)] = changed
 		//nolint:gosec // into a folder of our own, under a name that does not leave it
-		if err := os.WriteFile(changed, text, 0o600); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(changed), 0o700), os.WriteFile(changed, text, 0o600)); err != nil {
 			return nil, err
 		}
-		copies[file], before[changed] = changed, text
 	}
 	cmd := exec.CommandContext(ctx, "git", "apply", "--whitespace=nowarn", "-")
 	cmd.Dir, cmd.Stdin = dir, strings.NewReader(m.diff)
-	cmd.Env = gitAlone(dir)
+	// No repository above the folder, and no settings of the user, which may allow
+	// a patch that fits roughly.
+	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GIT_") }),
+		"GIT_CEILING_DIRECTORIES="+w.tmp, "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("it does not apply: %w\n%s", err, out)
 	}
-	for changed, text := range before {
-		now, err := os.ReadFile(changed) //nolint:gosec // written above
-		if err != nil {
+	for file, changed := range copies {
+		before, err1 := os.ReadFile(file)   //nolint:gosec // as above
+		after, err2 := os.ReadFile(changed) //nolint:gosec // as above
+		if err := errors.Join(err1, err2); err != nil {
 			return nil, err
 		}
-		if bytes.Equal(now, text) {
-			return nil, fmt.Errorf("it does not change %s", strings.TrimPrefix(changed, dir+"/"))
+		if bytes.Equal(before, after) {
+			return nil, fmt.Errorf("it does not change %s", file)
 		}
 	}
 	return copies, nil
 }
 
-// gitAlone is an environment in which git knows no repository above a folder, nor
-// settings of the user, which may allow a patch that fits roughly.
-func gitAlone(dir string) []string {
-	var env []string
-	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "GIT_") {
-			env = append(env, v)
-		}
-	}
-	return append(env, "GIT_CEILING_DIRECTORIES="+filepath.Dir(dir), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1")
-}
-
 // build compiles a package's tests in the module it belongs to, with copies in the
 // place of files.
-func (w workshop) build(ctx context.Context, pkg, dir string, copies map[string]string) (string, error) {
-	module, err := w.module(pkg)
-	if err != nil {
-		return "", err
-	}
-	inside, err := filepath.Rel(module, pkg)
-	if err != nil {
-		return "", err
-	}
+func (w workshop) build(ctx context.Context, pkg string, copies map[string]string) (string, error) {
+	module := w.module(pkg)
 	replace, err := json.Marshal(map[string]any{"Replace": copies})
 	if err != nil {
 		return "", err
 	}
-	overlay, binary := filepath.Join(dir, "overlay.json"), filepath.Join(dir, "test")
+	overlay, binary := filepath.Join(w.tmp, "overlay.json"), filepath.Join(w.tmp, "test")
 	if err := os.WriteFile(overlay, replace, 0o600); err != nil {
 		return "", err
 	}
 	//nolint:gosec // the go command, on a package named in a patch
 	cmd := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off",
 		"-gcflags=-l", "-ldflags=-s -w", // quick to build, not to run
-		"-overlay", overlay, "-o", binary, "./"+inside)
+		"-overlay", overlay, "-o", binary, "./"+strings.TrimPrefix(strings.TrimPrefix(pkg, module), "/"))
 	cmd.Dir = filepath.Join(w.root, module)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("it does not compile: %w\n%s", err, out)
@@ -192,14 +157,13 @@ func (w workshop) build(ctx context.Context, pkg, dir string, copies map[string]
 }
 
 // module is the folder of the module that a package belongs to.
-func (w workshop) module(pkg string) (string, error) {
-	for dir := pkg; ; dir = path.Dir(dir) {
+func (w workshop) module(pkg string) string {
+	for dir := pkg; dir != "."; dir = path.Dir(dir) {
 		if _, err := os.Stat(filepath.Join(w.root, dir, "go.mod")); err == nil {
-			return dir, nil
-		} else if dir == "." {
-			return "", err
+			return dir
 		}
 	}
+	return "."
 }
 
 // run runs tests of one package, where a missing server is a failure and not a skip.
@@ -258,9 +222,8 @@ func failed(output string) string {
 
 // indented shows another program's output below a line of our own.
 func indented(output string) string {
-	const longest = 60
 	lines := strings.Split(strings.TrimRight(output, "\n"), "\n")
-	if left := len(lines) - longest; left > 0 {
+	if left := len(lines) - 60; left > 0 {
 		lines = append([]string{fmt.Sprintf("(%d more lines)", left)}, lines[left:]...)
 	}
 	return "    " + strings.Join(lines, "\n    ") + "\n"

@@ -41,7 +41,7 @@ func TestBad(t *testing.T) { t.Error("always") }
 func TestSkipped(t *testing.T) { t.Skip() }
 `,
 	"inner/go.mod": "module toy/inner\n\ngo 1.26\n\nrequire toy v0.0.0\n\nreplace toy => ../\n",
-	"inner/of/p_test.go": `package of
+	"inner/p_test.go": `package inner
 
 import (
 	"testing"
@@ -97,7 +97,7 @@ func toyPatch(file string, at int, before, after string, must test) mutant {
 
 func TestVerdictsOfAToy(t *testing.T) {
 	w := newToy(t)
-	isTwo, script, inner := test{"pkg", "TestTwo/is two"}, test{"pkg", "TestScript"}, test{"inner/of", "TestTwo"}
+	isTwo, script, inner := test{"pkg", "TestTwo/is two"}, test{"pkg", "TestScript"}, test{"inner", "TestTwo"}
 	for _, tt := range []struct {
 		name string
 		m    mutant
