@@ -47,7 +47,7 @@ test-programs: test-tools ## compile the deployed program and what the images ru
 	$(GO) -C proof test -race -timeout 15m $(PROGRAM_TESTS)
 
 mutants: test-tools ## break each guard of the protocol in turn; a test must notice
-	$(GO) -C proof run ./cmd/mutants
+	$(GO) -C proof run ./mutants
 
 terraform: ## check terraform/ with no cloud: schema, tests, policies, plans
 	./scripts/check-terraform.sh

@@ -241,7 +241,9 @@ func (w *twins) remove() {
 	if len(holds) == 0 {
 		return // asks no server
 	}
-	compare(w, org, func(l ledger.Ledger) (int, error) { return l.Remove(w.Context(), license.ServiceCaller(org), how, holds...) })
+	compare(w, org, func(l ledger.Ledger) (int, error) {
+		return l.Remove(w.Context(), license.ServiceCaller(org), how, holds...)
+	})
 }
 
 func (w *twins) visit() {

@@ -64,7 +64,9 @@ func (r revision1) opening(generation string) map[string]func() ([]any, error) {
 		"remove": func() ([]any, error) {
 			return r.run("remove", generation, []string{"G:all", "G:data", "owed", "G:marked", "G:license:pro", "G:holders:pro"}, "session", "s-1", "holder", 0)
 		},
-		"visit":              func() ([]any, error) { return r.run("visit", generation, []string{"G:all", "G:data", "owed", "dead"}, 10) },
+		"visit": func() ([]any, error) {
+			return r.run("visit", generation, []string{"G:all", "G:data", "owed", "dead"}, 10)
+		},
 		"known":              func() ([]any, error) { return r.run("known", generation, []string{"G:all", "owed"}, "s-1") },
 		"reserve":            func() ([]any, error) { return r.reserve(generation, "s-1") },
 		"reserve for others": func() ([]any, error) { return r.reserve(generation, "s-2") },
@@ -200,7 +202,10 @@ func TestGuardTheNextRevisionsLedger(t *testing.T) {
 		m := ledger.Mark{SessionID: h.ID, UserID: "ann", Own: license.EndReleased}
 		ctx, ann := t.Context(), user("ann")
 		calls := map[string]func() error{
-			"Reserve":   func() error { _, err := l.Reserve(ctx, ann, ledger.Reservation{SessionID: "s-2", Pools: oneSeat()}); return err },
+			"Reserve": func() error {
+				_, err := l.Reserve(ctx, ann, ledger.Reservation{SessionID: "s-2", Pools: oneSeat()})
+				return err
+			},
 			"Heartbeat": func() error { _, err := l.Heartbeat(ctx, ann, ledger.Heartbeat{SessionID: "s-1"}); return err },
 			"Retoken":   func() error { return l.Retoken(ctx, ann, "s-1", h.Now) },
 			"Mark":      func() error { _, err := l.Mark(ctx, ann, m); return err },

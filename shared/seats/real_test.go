@@ -174,11 +174,14 @@ func TestPausedRedis(t *testing.T) {
 	server.Pause()
 	var down *license.UnavailableError
 	for name, err := range map[string]error{
-		"heartbeat": func() error { _, err := p.Heartbeat(t.Context(), user("ann"), ledger.Heartbeat{SessionID: h.ID}); return err }(),
-		"release":   p.Release(t.Context(), user("ann"), h.ID),
-		"ping":      l.Ping(t.Context()),
-		"clear":     l.Clear(t.Context(), license.ServiceCaller(acme), "1.x"),
-		"due":       func() error { _, err := l.Due(t.Context(), 0, 1); return err }(),
+		"heartbeat": func() error {
+			_, err := p.Heartbeat(t.Context(), user("ann"), ledger.Heartbeat{SessionID: h.ID})
+			return err
+		}(),
+		"release": p.Release(t.Context(), user("ann"), h.ID),
+		"ping":    l.Ping(t.Context()),
+		"clear":   l.Clear(t.Context(), license.ServiceCaller(acme), "1.x"),
+		"due":     func() error { _, err := l.Due(t.Context(), 0, 1); return err }(),
 	} {
 		if !errors.As(err, &down) || down.Backend != "redis" {
 			t.Errorf("%s: %v, want redis unavailable", name, err)
