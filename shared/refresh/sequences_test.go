@@ -24,23 +24,23 @@ type model struct {
 }
 
 // get answers what a call at that time should, given what a load would do.
-func (m *model) get(at time.Duration, value int, fault error) (answer int, err error, loads int) {
+func (m *model) get(at time.Duration, value int, fault error) (answer, loads int, err error) {
 	age := at - m.readAt
 	usable := m.known && age < life+stale
 	if m.known && !m.expired && age < life || usable && m.failing && at-m.failedAt < pause {
-		return m.value, nil, 0
+		return m.value, 0, nil
 	}
 	switch {
 	case fault == nil:
 		*m = model{known: true, value: value, readAt: at}
-		return value, nil, 1
+		return value, 1, nil
 	case errors.Is(fault, errGone):
 		*m = model{}
 	case errors.Is(fault, errAway) && usable:
 		m.failing, m.failedAt = true, at
-		return m.value, nil, 1
+		return m.value, 1, nil
 	}
-	return 0, fault, 1
+	return 0, 1, fault
 }
 
 // step is one thing that may happen.
@@ -102,7 +102,7 @@ func playSequence(t *testing.T, sequence []step) {
 		switch {
 		case s.ask:
 			got, err := value.Get(t.Context(), &r, load)
-			want, wantErr, wantLoads := m.get(at, n, s.fault)
+			want, wantLoads, wantErr := m.get(at, n, s.fault)
 			if got != want || !errors.Is(err, wantErr) || loads != wantLoads {
 				t.Fatalf("%s: step %d answered %d, %v with %d loads, want %d, %v with %d",
 					names(sequence), n, got, err, loads, want, wantErr, wantLoads)
