@@ -142,11 +142,11 @@ type History struct {
 	Faults []Fault
 	Orgs   map[string]Org
 	Fills  []Fill
-	// Owed are sessions whose release a function process acknowledged while the
+	// Pending are sessions whose release a function process acknowledged while the
 	// record could not be written, by that process's own log. A loss of Redis
 	// before the reaper has recorded the end lets such a session live for one
 	// more TTL: the one stated exception to "no resurrection".
-	Owed map[string]bool
+	Pending map[string]bool
 	// Retry is the time after which a function process may repeat a request to
 	// Redis by itself; the first one may then arrive after the answer.
 	Retry time.Duration
