@@ -41,7 +41,7 @@ func quoted(t *testing.T, form string, least int) [][]string {
 // TestReadmeNamesWhatIsThere: a guard whose test was renamed or lost would stand
 // in the table with nothing to hold it.
 func TestReadmeNamesWhatIsThere(t *testing.T) {
-	tests := all(t, "*_test.go", "../ledger/*_test.go", "../../functions/*_test.go")
+	tests := all(t, "*_test.go", "../ledger/*_test.go", "../token/*_test.go")
 	suite := all(t, "../ledger/ledgertest/suite*.go")
 	for _, m := range quoted(t, `(Test\w+)(?:/(\w+)/([^`+"`"+`]+))?`, 30) {
 		if !strings.Contains(tests, "\nfunc "+m[1]+"(") {
