@@ -152,8 +152,9 @@ func (s *Stack) config() config.Config {
 	c.EntitlementCacheTTL, c.RateLimitPerUser = s.opts.EntitlementCacheTTL, s.opts.RateLimitPerUser
 	c.RequestDeadline, c.BackendDeadline, c.CircuitCooldown = s.opts.RequestDeadline, s.opts.BackendDeadline, s.opts.CircuitCooldown
 	if s.opts.Redis == "" {
-		// The embedded server interprets its scripts in this very process: a busy one
-		// makes it slow, and it can be no further away.
+		// The embedded server interprets its scripts in this very process, which makes
+		// it slow when the process is busy. A longer deadline hides no outage: there is
+		// no network between.
 		c.RedisDeadline = 5 * time.Second
 	}
 	return c
