@@ -38,13 +38,13 @@ test-tools: ## install the servers the tests need: redis-server, the Firestore e
 	./scripts/install-test-tools.sh
 
 test: test-tools ## every test but test-programs, under the race detector, and the coverage bound
-	$(GO) test -race -timeout 15m -coverprofile=$(COVERAGE_FILE) -coverpkg=./functions/...,./shared/... ./...
+	$(GO) test -race -timeout 60m -coverprofile=$(COVERAGE_FILE) -coverpkg=./functions/...,./shared/... ./...
 	./scripts/check-coverage.sh $(COVERAGE_FILE) $(MIN_COVERAGE)
-	$(GO) -C client test -race -timeout 15m ./...
-	cd proof && $(GO) test -race -timeout 15m $$($(GO) list ./... | grep -vxF "$$($(GO) list $(PROGRAM_TESTS))")
+	$(GO) -C client test -race -timeout 60m ./...
+	cd proof && $(GO) test -race -timeout 60m $$($(GO) list ./... | grep -vxF "$$($(GO) list $(PROGRAM_TESTS))")
 
 test-programs: test-tools ## compile the deployed program and what the images run, and test them from outside
-	$(GO) -C proof test -race -timeout 15m $(PROGRAM_TESTS)
+	$(GO) -C proof test -race -timeout 60m $(PROGRAM_TESTS)
 
 mutants: test-tools ## break each guard of the protocol in turn; a test must notice
 	$(GO) -C proof run ./mutants

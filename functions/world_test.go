@@ -1,6 +1,7 @@
 package functions_test
 
 import (
+	"cmp"
 	"context"
 	"net/http/httptest"
 	"slices"
@@ -116,7 +117,13 @@ var defaultTransport sync.Mutex
 func (w *world) startStack() (*devstack.Stack, error) {
 	defaultTransport.Lock()
 	defer defaultTransport.Unlock()
-	return devstack.Start(w.ctx, w.opts)
+	// No answer here depends on how fast the machine is: what is down is refused,
+	// not slow. Tests of deadlines set their own.
+	opts := w.opts
+	opts.RedisDeadline = cmp.Or(opts.RedisDeadline, slowest)
+	opts.BackendDeadline = cmp.Or(opts.BackendDeadline, slowest)
+	opts.RequestDeadline = cmp.Or(opts.RequestDeadline, 2*slowest)
+	return devstack.Start(w.ctx, opts)
 }
 
 func (w *world) onClose(f func()) { w.closers = append(w.closers, f) }

@@ -163,7 +163,7 @@ func TestStartFailures(t *testing.T) {
 	}{
 		{"try --addr 127.0.0.1:0", []string{"--addr", addr}},
 		{"redis at " + nowhere, []string{"--addr", "127.0.0.1:0", "--redis", nowhere}},
-		{"REDIS_ADDR", []string{"--addr", "127.0.0.1:0", "--redis", "somewhere"}},
+		{"the address of redis is not host:port", []string{"--addr", "127.0.0.1:0", "--redis", "somewhere"}},
 		{"emulator at " + nowhere, []string{"--addr", "127.0.0.1:0", "--firestore", nowhere}},
 		{"--session-ttl must be at least", []string{"--session-ttl", "1ms"}},
 	} {

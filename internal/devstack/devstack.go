@@ -50,9 +50,9 @@ type Options struct {
 	// SessionTTL, HeartbeatInterval, TokenTTL and EntitlementCacheTTL are as in
 	// [config.Config], without its bounds: a local run may be quick.
 	SessionTTL, HeartbeatInterval, TokenTTL, EntitlementCacheTTL time.Duration
-	// BackendDeadline and RequestDeadline are as in [config.Config]; 0 is the
-	// default there.
-	BackendDeadline, RequestDeadline time.Duration
+	// RedisDeadline, BackendDeadline and RequestDeadline are as in
+	// [config.Config], without its bounds; 0 is the default there.
+	RedisDeadline, BackendDeadline, RequestDeadline time.Duration
 	// CircuitCooldown is as in [config.Config]; 0 is the default there.
 	CircuitCooldown time.Duration
 	// Bare calls no backend at start, so that it starts whatever is down, and
@@ -151,7 +151,10 @@ func (s *Stack) config() config.Config {
 	c.SessionTTL, c.HeartbeatInterval, c.TokenTTL = s.opts.SessionTTL, s.opts.HeartbeatInterval, s.opts.TokenTTL
 	c.EntitlementCacheTTL, c.RateLimitPerUser = s.opts.EntitlementCacheTTL, s.opts.RateLimitPerUser
 	c.RequestDeadline, c.BackendDeadline, c.CircuitCooldown = s.opts.RequestDeadline, s.opts.BackendDeadline, s.opts.CircuitCooldown
-	if s.opts.Redis == "" {
+	switch {
+	case s.opts.RedisDeadline != 0:
+		c.RedisDeadline = s.opts.RedisDeadline
+	case s.opts.Redis == "":
 		// The embedded server interprets its scripts in this very process, which makes
 		// it slow when the process is busy. A longer deadline hides no outage: there is
 		// no network between.

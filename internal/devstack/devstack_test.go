@@ -222,7 +222,7 @@ func TestWhatIsNotThere(t *testing.T) {
 		"SessionTTL":                      {},
 		"invalid":                         {Redis: "not an address", SessionTTL: time.Minute, TokenTTL: time.Minute},
 	} {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		s, err := devstack.Start(ctx, opts)
 		cancel()
 		if err == nil {

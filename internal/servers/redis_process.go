@@ -18,7 +18,7 @@ import (
 
 // startLimit bounds every wait for a server: far above what a start takes even
 // on a loaded machine, far below a test binary's own time limit.
-const startLimit = 30 * time.Second
+const startLimit = 3 * time.Minute
 
 // pollEvery is how often a wait looks again.
 const pollEvery = 5 * time.Millisecond

@@ -178,11 +178,11 @@ func (w *twins) reserve() {
 			LicenseID: pick(w, "license", "pro", "lab"), UserID: c.UserID, HardwareID: pick(w, "hardware", "hw", "a,b;c d%"),
 		},
 	}
-	r.Pools = w.pools(r.Holder)
 	if len(w.sessions) > 0 && rapid.IntRange(0, 9).Draw(w.T, "repeat") == 0 {
 		last := w.sessions[len(w.sessions)-1]
 		r.SessionID, r.Holder, c = last.ID, last.Holder, license.Caller{OrganizationID: last.OrganizationID, UserID: last.UserID}
 	}
+	r.Pools = w.pools(r.Holder)
 	h := compare(w, c.OrganizationID, func(l ledger.Ledger) (ledger.Hold, error) { return l.Reserve(w.Context(), c, r) })
 	if h.ID == sessionID(len(w.sessions)) {
 		w.sessions = append(w.sessions, h.Session)

@@ -32,7 +32,8 @@ type Hold struct {
 	Renewed bool
 	// PreviousTokenExpiry is TokenExpiresAt before it was moved by a heartbeat.
 	PreviousTokenExpiry time.Time
-	// Used counts the living sessions of the session's first pool, this one included.
+	// Used counts the living sessions of the first pool, this one included: that of
+	// the reservation, or of the session where none is asked for.
 	Used int
 	// PoolsUsed counts the living sessions of each pool of the reservation, in its
 	// order, this one included. Only a reservation tells it.

@@ -1,89 +1,119 @@
 package token_test
 
 import (
+	"encoding/json"
 	"errors"
 	"testing"
 	"time"
+
+	kms "cloud.google.com/go/kms/apiv1"
+	"github.com/go-jose/go-jose/v4"
 
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakekms"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/token"
 )
 
-func seat() license.Session {
-	return license.Session{
-		ID: "0199a000-0000-7000-8000-000000000001", OrganizationID: "acme",
-		Holder: license.Holder{LicenseID: "acme-pro", UserID: "u-1", HardwareID: "hw-1"},
-	}
-}
-
-func pro(ends time.Time) license.License {
-	return license.License{ID: "acme-pro", OrganizationID: "acme", Product: "studio", Plan: "pro", Entitlements: []string{"export"}, ExpiresAt: ends}
-}
-
-func newIssuer(t *testing.T) *bench {
+// forSessions is an issuer of one-hour tokens over the KMS stand-in.
+func forSessions(t *testing.T) (*token.Issuer, *fakekms.Server) {
 	t.Helper()
-	return newBenchWith(t, token.Config{Name: issuerName, TTL: tokenTTL}, fakekms.Config{Versions: []fakekms.VersionSpec{aged(365 * 24 * time.Hour)}})
+	server, err := fakekms.New(fakekms.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	client, err := kms.NewKeyManagementClient(t.Context(), server.ClientOptions()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Close() })
+	issuer, err := token.NewIssuer(token.Config{Key: server.Key(), Name: issuerName, ActivationDelay: delay, Deadline: patience}, client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return issuer, server
+}
+
+func held() (license.Session, license.License) {
+	return license.Session{
+		ID: "0199aaaa-0000-7000-8000-000000000001", OrganizationID: "acme",
+		Holder: license.Holder{LicenseID: "pro", UserID: "ann", HardwareID: "hw-1", InstanceID: "i-1"},
+	}, license.License{
+		ID: "pro", OrganizationID: "acme", Product: "studio", Plan: "gold", MaxSeats: 7,
+		Status: license.StatusActive, Entitlements: []string{"export"},
+	}
 }
 
 // TestTheTokensLifeCountsFromTheGrant, by the ledger's clock, however late it is
-// signed: else slow signing makes tokens that outlive their sessions. It ends
-// with the license.
+// signed, and ends with the license.
 func TestTheTokensLifeCountsFromTheGrant(t *testing.T) {
-	granted := start.Add(-7 * time.Minute)
-	for name, tt := range map[string]struct{ ends, want time.Time }{
-		"a perpetual license": {time.Time{}, granted.Add(tokenTTL).Truncate(time.Second)},
-		"a license that ends": {granted.Add(10 * time.Minute), granted.Add(10 * time.Minute).Truncate(time.Second)},
-	} {
-		b := newIssuer(t)
-		for how, sign := range map[string]func() (token.Token, error){
-			"new":   func() (token.Token, error) { return b.ForSession(t.Context(), seat(), pro(tt.ends), granted) },
-			"again": func() (token.Token, error) { return b.ForSessionAgain(t.Context(), seat(), pro(tt.ends), granted) },
-		} {
-			signed, err := sign()
-			if err != nil || !signed.ExpiresAt.Equal(tt.want) {
-				t.Errorf("%s, %s: it ends %v, %v; want %v", name, how, signed.ExpiresAt, err, tt.want)
-			}
-			claims, err := token.Verify(signed.Compact, b.keySet(t), granted, 0, issuerName, "studio")
-			if err != nil || claims.IssuedAt != granted.Unix() || claims.ExpiresAt != tt.want.Unix() {
-				t.Errorf("%s, %s: %+v, %v", name, how, claims, err)
-			}
-		}
+	issuer, _ := forSessions(t)
+	raw, err := issuer.JWKS(t.Context())
+	var keys jose.JSONWebKeySet
+	if err := errors.Join(err, json.Unmarshal(raw, &keys)); err != nil {
+		t.Fatal(err)
 	}
-}
-
-func TestALicenseThatEndedBeforeTheGrant(t *testing.T) {
-	b := newIssuer(t)
-	if _, err := b.ForSession(t.Context(), seat(), pro(start.Add(-time.Minute)), start); !errors.Is(err, license.ErrLicenseExpired) {
-		t.Errorf("got %v", err)
-	}
-}
-
-// TestATokenIsMadeAgainOnlyWhenItMust: for a session that was found, the token this
-// process made for it will do while it is fresh and all it says is still true.
-func TestATokenIsMadeAgainOnlyWhenItMust(t *testing.T) {
 	for name, tt := range map[string]struct {
-		after time.Duration
-		ends  time.Time
-		same  bool
+		ends, want time.Time
 	}{
-		"at once":                  {0, time.Time{}, true},
-		"within half its life":     {29 * time.Minute, time.Time{}, true},
-		"later":                    {31 * time.Minute, time.Time{}, false},
-		"a license that ends soon": {0, start.Add(time.Minute), false},
+		"a perpetual license": {time.Time{}, start.Add(time.Hour).Truncate(time.Second)},
+		"a license that ends": {start.Add(10 * time.Minute), start.Add(10 * time.Minute).Truncate(time.Second)},
 	} {
-		b := newIssuer(t)
-		first, err := b.ForSession(t.Context(), seat(), pro(time.Time{}), start)
-		if err != nil {
-			t.Fatal(err)
+		s, lic := held()
+		lic.ExpiresAt = tt.ends
+		signed, err := issuer.ForSession(t.Context(), s, lic, start)
+		if err != nil || !signed.ExpiresAt.Equal(tt.want) {
+			t.Errorf("%s: it ends %v, %v; want %v", name, signed.ExpiresAt, err, tt.want)
 		}
-		b.kms.ResetCalls()
-		again, err := b.ForSessionAgain(t.Context(), seat(), pro(tt.ends), start.Add(tt.after))
-		if err != nil || (again == first) != tt.same || (b.kms.Calls(fakekms.MethodSign) == 0) != tt.same {
-			t.Errorf("%s: the same %v, %v; want %v", name, again == first, err, tt.same)
+		claims, err := token.Verify(signed.Compact, keys, start, 0, issuerName, "studio")
+		if err != nil || claims.IssuedAt != start.Unix() || claims.ExpiresAt != tt.want.Unix() {
+			t.Errorf("%s: %+v, %v", name, claims, err)
 		}
-		if _, err := b.ForSession(t.Context(), seat(), pro(tt.ends), start.Add(tt.after)); err != nil || b.kms.Calls(fakekms.MethodSign) == 0 {
-			t.Errorf("%s: asked for a new one, it is not signed: %v", name, err)
+		if claims.TenantID != "acme" || claims.LicenseID != "pro" || claims.Plan != "gold" || claims.HardwareID != "hw-1" || claims.Subject != "ann" {
+			t.Errorf("%s: %+v", name, claims)
 		}
+	}
+	s, lic := held()
+	lic.ExpiresAt = start.Add(-time.Minute)
+	if _, err := issuer.ForSession(t.Context(), s, lic, start); !errors.Is(err, license.ErrLicenseExpired) {
+		t.Errorf("a license that ended before the grant: %v", err)
+	}
+}
+
+// TestWhenATokenIsUsedAgain: within half its life, as long as all it says is
+// still true; and never by ForSession, which somebody asked for.
+func TestWhenATokenIsUsedAgain(t *testing.T) {
+	for name, tt := range map[string]struct {
+		after  time.Duration
+		change func(*license.License)
+		same   bool
+	}{
+		"at once":              {0, func(*license.License) {}, true},
+		"within half its life": {29 * time.Minute, func(*license.License) {}, true},
+		"later":                {31 * time.Minute, func(*license.License) {}, false},
+		"another plan":         {0, func(l *license.License) { l.Plan = "silver" }, false},
+		"fewer entitlements":   {0, func(l *license.License) { l.Entitlements = nil }, false},
+		"another product":      {0, func(l *license.License) { l.Product = "lab" }, false},
+		"a license's end":      {0, func(l *license.License) { l.ExpiresAt = start.Add(time.Minute) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			issuer, server := forSessions(t)
+			s, lic := held()
+			first, err := issuer.ForSessionAgain(t.Context(), s, lic, start)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := issuer.ForSession(t.Context(), s, lic, start); err != nil || server.Calls(fakekms.MethodSign) != 2 {
+				t.Errorf("%d signatures after two, %v", server.Calls(fakekms.MethodSign), err)
+			}
+			tt.change(&lic)
+			again, err := issuer.ForSessionAgain(t.Context(), s, lic, start.Add(tt.after))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if signed := server.Calls(fakekms.MethodSign) - 2; tt.same != (signed == 0) || !tt.same && again.Compact == first.Compact {
+				t.Errorf("%d signatures, the same token: %t", signed, again.Compact == first.Compact)
+			}
+		})
 	}
 }

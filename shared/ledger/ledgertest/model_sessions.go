@@ -285,6 +285,7 @@ func (m *Model) reserved(t *tenant, l *contents, e entry, pools []ledger.Pool) l
 	for _, p := range pools {
 		h.PoolsUsed = append(h.PoolsUsed, m.used(l, p.Key))
 	}
+	h.Used = h.PoolsUsed[0]
 	return h
 }
 
