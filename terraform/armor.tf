@@ -36,8 +36,8 @@ resource "google_compute_security_policy" "edge" {
   description = "Rate and size limits of ${var.domain}."
   type        = "CLOUD_ARMOR"
 
-  # How bodies are read by rules that look into them. There are none of ours; whoever
-  # adds one, or a preconfigured one, finds JSON parsed. Bodies without a length are
+  # How bodies are read by rules that look into them. There are none of ours; a
+  # rule that is added, or a preconfigured one, finds JSON parsed. Bodies without a length are
   # the functions' to cut off.
   advanced_options_config {
     json_parsing                 = "STANDARD"

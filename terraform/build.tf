@@ -43,8 +43,8 @@ resource "google_cloud_run_v2_service_iam_member" "build_releases" {
   member   = local.member["build"]
 }
 
-# A revision runs as its function's account, which whoever deploys must be
-# allowed to hand on.
+# A revision runs as its function's account, which the account that deploys must
+# be allowed to hand on.
 resource "google_service_account_iam_member" "build_deploys_as" {
   for_each           = local.functions
   service_account_id = google_service_account.this[each.key].name

@@ -168,8 +168,8 @@ func NewProblem(c Code, detail, instance string) Problem {
 }
 
 // RetrySpread is over how many whole seconds Retry-After spreads clients that
-// were refused in the same moment. Of 100,000 who are, five send 32,000 a second
-// back at once and ten 18,000 (proof/storm); heartbeats have
-// minutes to spare, while more would be felt by whoever waits for a program to
-// start. Later waves are taken apart by the clients' own backoff.
+// were refused in the same moment. Of 100,000 who are, five send 32,000 a
+// second back at once and ten 18,000 (proof/storm); heartbeats have minutes to
+// spare, while a user who waits for a program to start would feel more. Later
+// waves are taken apart by the clients' own backoff.
 const RetrySpread = 10

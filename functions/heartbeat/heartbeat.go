@@ -107,9 +107,10 @@ func (f *function) postpone(ctx context.Context, caller license.Caller, hold led
 	}
 }
 
-// sign makes the renewed token, if there is one due. A renewal nobody asked for
-// that cannot be signed costs the holder nothing: its seat is extended, its
-// token is good for half its life yet, and the next heartbeat tries again.
+// sign makes the renewed token, if there is one due. If a renewal that the
+// holder did not ask for cannot be signed, the heartbeat succeeds all the same:
+// the seat is extended, the token is good for nearly half its life yet, and the
+// next heartbeat tries again.
 func (f *function) sign(ctx context.Context, caller license.Caller, hold ledger.Hold, lic license.License, asked bool) (token.Token, error) {
 	if !hold.Renewed {
 		return token.Token{}, nil

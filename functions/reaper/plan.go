@@ -6,7 +6,8 @@ import (
 )
 
 // SweepEvery is how often a busy organization's record is compared with its
-// ledger. What a sweep finds holds no seat; it only looks like one.
+// ledger. A sweep finds records that are active although nobody holds their
+// seats: they cost no seat, so an hour is soon enough.
 const SweepEvery = time.Hour
 
 // sweepSlot is how long one of the hour's turns lasts: a busy organization is

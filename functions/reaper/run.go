@@ -54,7 +54,8 @@ func (r *run) cut(ctx context.Context, err error) error {
 
 // shard visits a shard's due organizations, page by page: a visit moves an
 // organization's next time ahead, so the next page has others. An organization
-// that failed stays due; a page of nothing else is left to the next run.
+// that failed stays due; once a page has no others, the next run goes on with
+// them.
 func (r *run) shard(ctx context.Context, shard int, now time.Time) error {
 	tried := map[string]bool{}
 	for {
@@ -134,8 +135,8 @@ func (r *run) addSwept(organizationID string, done seats.Reaped, err error) {
 }
 
 // fill makes the index anew after a loss: every organization is due at once in
-// the shards that were not filled on this very server, also those that no
-// request will come for.
+// the shards that were not filled on this very server, also those that send no
+// request.
 func (r *run) fill(ctx context.Context, shards []int) error {
 	fresh := map[int]string{}
 	for _, shard := range shards {

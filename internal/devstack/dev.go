@@ -30,9 +30,9 @@ func (s *Stack) Local() http.Handler {
 	return mux
 }
 
-// loopbackOnly lets in who is on this machine and is not a web page: a page a
-// developer visits could otherwise call 127.0.0.1, also by a name of its own
-// that resolves there.
+// loopbackOnly admits requests of programs on this machine, and none of web
+// pages: a page that a developer visits could otherwise call 127.0.0.1, also by
+// a name of its own that resolves there.
 func loopbackOnly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host, _, err := net.SplitHostPort(r.Host)

@@ -155,8 +155,9 @@ func (s *Stack) config() config.Config {
 	case s.opts.RedisDeadline != 0:
 		c.RedisDeadline = s.opts.RedisDeadline
 	case s.opts.Redis == "":
-		// The embedded server interprets its scripts in this very process: a busy one
-		// makes it slow, and it can be no further away.
+		// The embedded server interprets its scripts in this very process, which makes
+		// it slow when the process is busy. A longer deadline hides no outage: there is
+		// no network between.
 		c.RedisDeadline = 5 * time.Second
 	}
 	return c

@@ -19,8 +19,7 @@ const (
 )
 
 // FreePort returns a loopback port that nobody listens on at this moment.
-// Somebody else may take it first: whoever starts a server on it must be ready
-// to fail.
+// Another program may take it first, so starting a server on it may fail.
 func FreePort(t testing.TB) int {
 	t.Helper()
 	port, err := FindPort()

@@ -121,7 +121,8 @@ func joinCluster(ctx context.Context, node clusterNode, i int, first clusterNode
 	defer func() { _ = client.Close() }()
 	err := errors.Join(
 		client.ClusterAddSlotsRange(ctx, i*slots/masters, (i+1)*slots/masters-1).Err(),
-		// Equal epochs would make the nodes settle who wins, which takes time.
+		// With equal epochs the nodes would first have to agree on a winner, which
+		// takes time.
 		client.Do(ctx, "CLUSTER", "SET-CONFIG-EPOCH", i+1).Err(),
 	)
 	if i == 0 {

@@ -77,8 +77,8 @@ guards=(
 	"NO_COMPENSATION         LOSSES=0"
 	"NO_ATTEMPTS             LOSSES=0"
 	"NO_MARK                 LOSSES=0"
-	"NO_OWED"
-	"NO_OWED_STAGE"
+	"NO_PENDING"
+	"NO_PENDING_STAGE"
 	"NO_FENCE_RELEASE        BEAT_AFTER_RELEASE=1"
 )
 
@@ -91,7 +91,7 @@ events=(
 	"5   FAULTS=0               a create refused by its epoch"
 	"6   FAULTS=0               an end refused by its epoch"
 	"7   FAULTS=0               a ledger whose epoch has passed, forgotten"
-	"8   LOSSES=0               a release owed to the record"
+	"8   LOSSES=0               a release whose end is pending"
 	"9   LOSSES=0               a create that lands late"
 	"10  LOSSES=0               a late create that meets a tombstone"
 	"11  FAULTS=0,LOSSES=0      a holder's second acquire, same session"

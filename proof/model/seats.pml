@@ -68,7 +68,7 @@ mtype = {
 	create_FENCED, create_UNKNOWN, create_REFUSED, answer_GRANTED, sign_FAILED, give_BACK, forget_EPOCH,
 	end_RECORDED, end_FENCED, end_UNKNOWN, remove_EXPIRED, answer_ENDED, answer_UNKNOWN,
 	beat_OK, beat_EXPIRED, beat_UNKNOWN, release_MARKED, release_UNKNOWN, end_now_RECORDED, end_now_NOT_WRITTEN,
-	end_now_UNKNOWN, answer_RELEASED, owed_RECORDED, owed_REPAID, sweep_READ, rebuild_ASKED, rebuild_OPENED,
+	end_now_UNKNOWN, answer_RELEASED, pending_RECORDED, pending_DELIVERED, sweep_READ, rebuild_ASKED, rebuild_OPENED,
 	rebuild_READ, rebuild_STAGED, rebuild_LOADED, rebuild_LOST, DIED
 };
 #define LOG(what)	printf("instance %d: %e (holder %d, session %d, epoch %d)\n", _pid, what, h, x, n)
@@ -104,7 +104,7 @@ typedef Redis {
 	byte live;			/* ... not expired and not marked */
 	byte recorded;			/* ... whose id some client has heartbeated with */
 	byte touched;			/* ... a second request answers with, or a rebuild brought back */
-	byte owed;			/* ended, and the record does not know */
+	byte pending;			/* ended, and the record does not know */
 	byte held[HOLDERS + 1];		/* holder -> session */
 	byte staged[EPOCHS + 1]	/* sessions of a generation that is being filled, for nonce N */
 };
@@ -170,9 +170,9 @@ inline look() {
 #endif
 }
 
-/* ---- Scripts (shared/seats/scripts/), each inside one atomic step --------- */
+/* ---- Scripts (shared/ledger), each inside one atomic step --------- */
 
-/* prelude.lua, nonce: made once per incarnation. */
+/* organization.lua, nonce: made once per incarnation. */
 inline make_nonce() {
 	if
 	:: R.n != 0 && HERE(R.nrun, R.nrepl) -> skip
@@ -229,7 +229,7 @@ inline remove_expired() {
 	i = 0
 }
 
-/* What nobody reads before it is loaded anew need not be told apart. */
+/* What is not read before it is loaded anew need not be told apart. */
 inline close() {
 	R.eepoch = 0; R.in = 0; R.live = 0; R.recorded = 0; R.touched = 0;
 	for (i : 1 .. HOLDERS) { R.held[i] = 0 }
@@ -293,7 +293,7 @@ inline put_ended(set) {
 
 /* ---- Answers ------------------------------------------------------------- */
 
-/* 201 or 200 of an acquire. A lease that ran out on the way makes nobody certain. */
+/* 201 or 200 of an acquire. A lease that ran out on the way makes no holder certain. */
 inline answer_granted() {
 	LOG(answer_GRANTED);
 #ifdef NO_TOKEN_TIME
@@ -337,14 +337,14 @@ mtype = {
 	End, Remove, Forget,					/* end.go */
 	Displaced,						/* heartbeat.go */
 	Mark, Lookup, EndUnknown, Conclude, Free,		/* release.go */
-	Debts, Repay, Sweep, Known,				/* reap.go */
+	Deliver, Delivered, Sweep, Known,				/* reap.go */
 	Open, Read, Stage, Load					/* rebuild.go */
 };
 
 /* A process may die, or an answer may be lost, at every step. */
 #define DIES	faults > 0 -> faults--; LOG(DIED); at = Idle
 
-/* Who asked for a release and has no answer yet, or an error, does not
+/* A holder that asked for a release and has no answer yet, or an error, does not
  * heartbeat before it was answered anew. */
 #ifdef BEAT_AFTER_RELEASE
 #define BEATING		named
@@ -358,7 +358,7 @@ inline ask_rebuild() {
 	make_nonce();
 	forget_grant();
 	if
-	:: releasing_x -> known = known & !owing; owing = 0
+	:: releasing_x -> known = known & !undelivered; undelivered = 0
 	:: else -> beating = 0; h = 0; x = 0; known = 0
 	fi;
 	n = 0; gone = 0;
@@ -405,15 +405,15 @@ inline insert() {
 #define RELEASE_FENCED	false
 #endif
 
-/* mark.lua: expires at once; whoever meets it completes its end. */
+/* mark.lua: expires at once; the next request or reaper that meets it completes its end. */
 inline release_mark() {
 	if
 	:: HAS(R.in, x) -> n = MARKED_IN; LOG(release_MARKED); at = Conclude;
 #ifndef NO_MARK
 		DROP(R.live, x)
 #endif
-	:: !HAS(R.in, x) && HAS(R.owed, x) -> at = Idle; answer_released()
-	:: !HAS(R.in | R.owed, x) -> n = MARKED_IN; at = Lookup
+	:: !HAS(R.in, x) && HAS(R.pending, x) -> at = Idle; answer_released()
+	:: !HAS(R.in | R.pending, x) -> n = MARKED_IN; at = Lookup
 	fi
 }
 
@@ -440,7 +440,7 @@ proctype Instance() {
 	byte gone;		/* sessions whose ends are being recorded */
 	bit first;		/* acquire: the seat was taken, not found */
 	bit known;		/* acquire: its record is active; release: its end is recorded */
-	bit owing;		/* release: its end is not recorded */
+	bit undelivered;	/* release: its end is not recorded */
 	bit beating;		/* the end is a heartbeat's, to be answered */
 	bit releasing_x;	/* the request is a release */
 	byte i;
@@ -520,7 +520,7 @@ proctype Instance() {
 				fi
 			fi
 
-		/* beat.lua; that its answer is lost changes nothing here */
+		/* heartbeat.lua; that its answer is lost changes nothing here */
 		:: LOADED && beating ->
 			n = R.eepoch;
 			if
@@ -537,8 +537,8 @@ proctype Instance() {
 				:: losses < LOSSES -> EVENT(13)
 				:: else
 				fi
-			:: !HAS(R.in, x) && HAS(R.owed, x) -> answer_ended()
-			:: !HAS(R.in | R.owed, x) -> LOG(beat_UNKNOWN); at = Displaced
+			:: !HAS(R.in, x) && HAS(R.pending, x) -> answer_ended()
+			:: !HAS(R.in | R.pending, x) -> LOG(beat_UNKNOWN); at = Displaced
 			fi
 
 		/* mark.lua */
@@ -549,7 +549,7 @@ proctype Instance() {
 			n = R.eepoch;
 			if
 			:: (R.in & ~R.live) != 0 -> gone = R.in & ~R.live; at = End
-			:: R.owed != 0 -> gone = R.owed; at = Debts
+			:: R.pending != 0 -> gone = R.pending; at = Deliver
 #if SWEEP
 			:: at = Sweep
 #endif
@@ -563,7 +563,7 @@ proctype Instance() {
 	:: at == Insert -> n = R.eepoch; at = Create; insert()
 #endif
 
-	:: at == Create ->	/* store.Create: one transaction */
+	:: at == Create ->	/* record.Create: one transaction */
 #ifdef NO_RECORD_FIRST
 		answer_granted();
 #endif
@@ -655,7 +655,7 @@ proctype Instance() {
 
 	/* ---------------- End ---------------- */
 
-	:: at == End ->		/* store.End: one transaction */
+	:: at == End ->		/* record.End: one transaction */
 		if
 		:: DIES
 		:: faults > 0 && late_fenced_end == 0 ->
@@ -718,7 +718,7 @@ proctype Instance() {
 		:: !HAS(actives | ended, x) -> at = Idle
 		fi
 
-	:: at == EndUnknown ->	/* store.EndNow */
+	:: at == EndUnknown ->	/* record.EndNow */
 		if
 		:: DIES
 		:: faults > 0 && LATE_RELEASE == 0 -> faults--; LOG(end_now_UNKNOWN); GIVE_UP_END; at = Idle
@@ -726,17 +726,17 @@ proctype Instance() {
 		:: !RELEASE_FENCED -> LOG(end_now_RECORDED); put_ended(BIT(x)); known = 1; at = Free
 		fi
 
-	:: at == Conclude ->	/* store.EndNow */
+	:: at == Conclude ->	/* record.EndNow */
 		at = Free;
 		if
 		:: DIES
-		:: faults > 0 -> faults--; owing = 1; LOG(end_now_NOT_WRITTEN)
-		:: faults > 0 && LATE_RELEASE == 0 -> faults--; owing = 1; GIVE_UP_END; LOG(end_now_UNKNOWN)
+		:: faults > 0 -> faults--; undelivered = 1; LOG(end_now_NOT_WRITTEN)
+		:: faults > 0 && LATE_RELEASE == 0 -> faults--; undelivered = 1; GIVE_UP_END; LOG(end_now_UNKNOWN)
 		:: RELEASE_FENCED -> at = Forget
 		:: !RELEASE_FENCED -> LOG(end_now_RECORDED); put_ended(BIT(x)); known = 1
 		fi
 
-	:: at == Free ->	/* remove.lua, rule session or owe */
+	:: at == Free ->	/* remove.lua, rule session or pending */
 		if
 		:: DIES
 		:: !LOADED -> ask_rebuild()
@@ -746,11 +746,11 @@ proctype Instance() {
 			:: R.held[h] != 0 -> gone = R.held[h]; take(gone)	/* whatever its holder has */
 #endif
 			:: HAS(R.in, x) -> take(x);
-#ifndef NO_OWED
-				R.owed = R.owed | (BIT(x) * owing);
+#ifndef NO_PENDING
+				R.pending = R.pending | (BIT(x) * undelivered);
 #endif
 				if
-				:: owing -> EVENT(8)
+				:: undelivered -> EVENT(8)
 				:: else
 				fi
 			:: else
@@ -760,27 +760,27 @@ proctype Instance() {
 
 	/* ---------------- Reap ---------------- */
 
-	:: at == Debts ->	/* store.EndNow of what is owed */
+	:: at == Deliver ->	/* record.EndNow of the pending ends */
 		if
 		:: DIES
-		:: true -> LOG(owed_RECORDED); put_ended(gone); at = Repay
+		:: true -> LOG(pending_RECORDED); put_ended(gone); at = Delivered
 		fi
 
-	:: at == Repay ->	/* repaid.lua */
+	:: at == Delivered ->	/* delivered.lua */
 		if
 		:: DIES
 		:: !LOADED -> ask_rebuild()
-		:: LOADED -> LOG(owed_REPAID); R.owed = R.owed & ~gone; at = Idle
+		:: LOADED -> LOG(pending_DELIVERED); R.pending = R.pending & ~gone; at = Idle
 		fi
 
 #if SWEEP
-	:: at == Sweep ->	/* store.ActiveSessions */
+	:: at == Sweep ->	/* record.ActiveSessions */
 		LOG(sweep_READ); seen = actives; at = Known
 
 	:: at == Known ->	/* known.lua */
 		if
 		:: !LOADED -> seen = 0; ask_rebuild()
-		:: LOADED -> gone = seen & ~(R.in | R.owed); seen = 0; n = R.eepoch;
+		:: LOADED -> gone = seen & ~(R.in | R.pending); seen = 0; n = R.eepoch;
 			if
 			:: gone != 0 -> EVENT(19); at = End
 			:: else -> at = Idle
@@ -790,7 +790,7 @@ proctype Instance() {
 
 	/* ---------------- Rebuild ---------------- */
 
-	:: at == Open ->	/* store.OpenEpoch: one transaction */
+	:: at == Open ->	/* record.OpenEpoch: one transaction */
 		at = Read;
 		if
 		:: DIES
@@ -806,7 +806,7 @@ proctype Instance() {
 		n = epoch; LOG(rebuild_OPENED);
 		PROMISE(rebuild_storm, losses < LOSSES || epoch <= 1)
 
-	:: at == Read ->	/* store.ActiveSessions */
+	:: at == Read ->	/* record.ActiveSessions */
 		LOG(rebuild_READ); seen = actives; at = Stage
 
 	:: at == Stage ->	/* stage.lua */
@@ -819,10 +819,10 @@ proctype Instance() {
 		:: R.n == nonce && HERE(R.nrun, R.nrepl) ->
 #endif
 			LOG(rebuild_STAGED); at = Load;
-#ifdef NO_OWED_STAGE
+#ifdef NO_PENDING_STAGE
 			R.staged[n] = R.staged[n] | seen;
 #else
-			R.staged[n] = R.staged[n] | (seen & ~R.owed);
+			R.staged[n] = R.staged[n] | (seen & ~R.pending);
 #endif
 			seen = 0
 		fi
@@ -856,7 +856,7 @@ proctype Instance() {
 		:: else
 		fi;
 		h = 0; x = 0; n = 0; nonce = 0; seen = 0; gone = 0;
-		known = 0; owing = 0; beating = 0; releasing_x = 0
+		known = 0; undelivered = 0; beating = 0; releasing_x = 0
 	:: else
 	fi;
 	look()
@@ -888,7 +888,7 @@ inline lose(new_run, new_repl) {
 inline copy(to, src) {
 	to.erun = src.erun; to.erepl = src.erepl; to.eepoch = src.eepoch;
 	to.n = src.n; to.nrun = src.nrun; to.nrepl = src.nrepl;
-	to.in = src.in; to.live = src.live; to.recorded = src.recorded; to.touched = src.touched; to.owed = src.owed;
+	to.in = src.in; to.live = src.live; to.recorded = src.recorded; to.touched = src.touched; to.pending = src.pending;
 	for (i : 1 .. HOLDERS) { to.held[i] = src.held[i] }
 	for (i : 0 .. EPOCHS) { to.staged[i] = src.staged[i] }
 	i = 0
@@ -897,7 +897,7 @@ inline copy(to, src) {
 
 inline wipe(it) {
 	it.erun = 0; it.erepl = 0; it.eepoch = 0; it.n = 0; it.nrun = 0; it.nrepl = 0;
-	it.in = 0; it.live = 0; it.recorded = 0; it.touched = 0; it.owed = 0;
+	it.in = 0; it.live = 0; it.recorded = 0; it.touched = 0; it.pending = 0;
 	for (i : 1 .. HOLDERS) { it.held[i] = 0 }
 	for (i : 0 .. EPOCHS) { it.staged[i] = 0 }
 	i = 0
@@ -922,7 +922,7 @@ proctype World() {
 
 #if STALE_LOSS || BACK_LOSS
 	:: atomic { losses > 0 && !lagging -> lagging = 1; copy(replica, R) }
-	:: atomic { lagging && MAY_LOSE(replica.owed) -> lagging = 0; copy(R, replica); wipe(replica);
+	:: atomic { lagging && MAY_LOSE(replica.pending) -> lagging = 0; copy(R, replica); wipe(replica);
 		if
 #if STALE_LOSS
 		:: EVENT(16); lose(server + 1, history + 1)

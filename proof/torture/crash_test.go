@@ -152,7 +152,7 @@ func (c *crash) die(ctx context.Context, o operation, step seats.Step) {
 
 // judge wants every promise kept.
 func (c *crash) judge(ctx context.Context, o operation) {
-	records, err := c.settle(ctx)
+	records, err := c.reapAll(ctx)
 	if err != nil {
 		c.t.Fatal(err)
 	}

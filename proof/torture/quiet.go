@@ -147,14 +147,14 @@ func (p *program) beTurned(enough context.Context, full *gate, done func()) {
 	}
 }
 
-// settleWithin bounds the wait for the reaper to have ended everything: some
+// reapAllWithin bounds the wait for the reaper to have ended everything: some
 // TTLs, since it visits an idle organization once more a TTL later.
-const settleWithin = 15 * time.Second
+const reapAllWithin = 15 * time.Second
 
-// settle runs the reaper until no session is recorded as active, and answers the
+// reapAll runs the reaper until no session is recorded as active, and answers the
 // records.
-func (r *round) settle(ctx context.Context) ([]history.Record, error) {
-	limit := time.Now().Add(settleWithin)
+func (r *round) reapAll(ctx context.Context) ([]history.Record, error) {
+	limit := time.Now().Add(reapAllWithin)
 	for n := 0; ; n++ {
 		r.client.reap(ctx, n%len(r.Workers))
 		records, err := r.records(ctx)

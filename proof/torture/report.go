@@ -23,7 +23,7 @@ type report struct {
 	linear     []history.Linear
 	rebuilt    int
 	exempted   int
-	owed       int
+	pending    int
 	unknown    int
 	grants     int
 	violations []history.Violation
@@ -38,7 +38,7 @@ func (r *report) add(topology rig.Topology, p plan, h *history.History, violatio
 	r.rounds++
 	r.rebuilt += rebuilt
 	r.exempted += exempted
-	r.owed += len(h.Owed)
+	r.pending += len(h.Pending)
 	r.violations = append(r.violations, violations...)
 	grants, unknown := 0, 0
 	for _, op := range h.Ops {
@@ -94,8 +94,8 @@ func (r *report) print() {
 		r.opts.Seed, time.Since(r.started).Round(time.Second), r.opts.Topologies, r.opts.Workers, r.opts.Pace.SessionTTL, r.rounds)
 	r.table("operations", r.ops)
 	r.table("faults", r.faults)
-	r.printf("%d grants, %d ledgers rebuilt, %d outcomes unknown, %d releases owed to the record, %d exempted (an owed release undone by a loss)\n",
-		r.grants, r.rebuilt, r.unknown, r.owed, r.exempted)
+	r.printf("%d grants, %d ledgers rebuilt, %d outcomes unknown, %d releases pending in the ledger, %d exempted (a pending release undone by a loss)\n",
+		r.grants, r.rebuilt, r.unknown, r.pending, r.exempted)
 	r.printLinear()
 	verdict := "PASS"
 	if len(r.violations) > 0 {

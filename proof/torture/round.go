@@ -56,7 +56,7 @@ func (r *round) run(ctx context.Context, active time.Duration) ([]history.Record
 		return nil, err
 	}
 	r.fillUp(ctx)
-	return r.settle(ctx)
+	return r.reapAll(ctx)
 }
 
 // create writes the organizations into the record.

@@ -157,7 +157,7 @@ func writeHistory(out io.Writer, h *history.History) error {
 // readLogs finds what only the processes know: the releases they acknowledged
 // while the record was away, and the ledgers they rebuilt.
 func readLogs(workers []*rig.Worker, h *history.History) (rebuilt int, err error) {
-	h.Owed = map[string]bool{}
+	h.Pending = map[string]bool{}
 	for _, w := range workers {
 		lines, err := w.Log()
 		if err != nil {
@@ -169,7 +169,7 @@ func readLogs(workers []*rig.Worker, h *history.History) (rebuilt int, err error
 			}
 			switch line.Message {
 			case "the end of a session is yet to be recorded":
-				h.Owed[line.Session] = true
+				h.Pending[line.Session] = true
 			case "a seat ledger was rebuilt from the record":
 				rebuilt++
 			}

@@ -110,11 +110,12 @@ func (s *Service) Web(name string) web.Options {
 	}
 }
 
-// verifyLimit bounds verifyRedis: what answers later than this answers nobody's
+// verifyLimit bounds verifyRedis: a Redis that takes longer could not serve a
 // request either.
 const verifyLimit = 750 * time.Millisecond
 
-// verifyRedis is Redis's part of readiness. What time does not mend somebody must.
+// verifyRedis is Redis's part of readiness. A Redis that cannot keep seats is
+// logged as critical, because only an operator can mend it.
 func (s *Service) verifyRedis(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, verifyLimit)
 	defer cancel()

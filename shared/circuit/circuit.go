@@ -42,14 +42,14 @@ var ErrOpen = errors.New("not tried: the last calls went unanswered")
 type Options struct {
 	// Backend is its name in the log.
 	Backend string
-	// Cooldown is how long an open circuit refuses everything, and how long nobody
-	// must have been answered before it opens: a process that is starved of its
+	// Cooldown is how long an open circuit refuses everything, and for how long no
+	// call must have succeeded before it opens: a process that is starved of its
 	// processor sees calls time out together, but some of them succeed. Zero is
 	// [DefaultCooldown].
 	Cooldown time.Duration
 	// Patience is how long a call must have waited to say anything about the
-	// backend if its caller's time ended it: whoever comes with ten milliseconds
-	// left must not close the backend to everybody else. Zero is [DefaultPatience].
+	// backend if its caller's time ended it: a caller with ten milliseconds left
+	// must not close the backend to all others. Zero is [DefaultPatience].
 	Patience time.Duration
 	// Unanswered reports whether an error says that the backend did not answer;
 	// refusals are answers. Nil is [Unanswered].
@@ -118,7 +118,7 @@ func (b *Breaker) Do(ctx context.Context, call func() error) error {
 	return err
 }
 
-// silent reports whether nobody has been answered for a while.
+// silent reports whether no call was answered for a cooldown.
 func (b *Breaker) silent() bool {
 	return time.Since(time.Unix(0, b.answered.Load())) >= b.cooldown
 }
@@ -127,7 +127,7 @@ func (b *Breaker) silent() bool {
 // anything about the backend.
 type cut struct{ error }
 
-// Unanswered is the judgement for gRPC backends: nobody was reached, or nobody
+// Unanswered judges the errors of gRPC backends: no server was reached, or none
 // answered in time.
 func Unanswered(err error) bool {
 	if errors.Is(err, context.DeadlineExceeded) {

@@ -42,7 +42,8 @@ type Config struct {
 	// server's default one is meant. Memorystore uses IAM instead.
 	RedisUsername string `env:"REDIS_USERNAME"`
 	RedisPassword Secret `env:"REDIS_PASSWORD"`
-	// RedisTLS encrypts the connection to RedisAddr. Memorystore tells itself.
+	// RedisTLS encrypts the connection to RedisAddr. A Memorystore instance says
+	// whether it encrypts.
 	RedisTLS bool `env:"REDIS_TLS" envDefault:"false"`
 	// RedisCA holds the PEM certificates that may have signed the certificate of
 	// RedisAddr; empty means the system's. Where a variable cannot have lines, \n

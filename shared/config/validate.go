@@ -123,7 +123,7 @@ func (v *validator) redis(c Config) {
 	}
 }
 
-// discovered refuses what a Memorystore instance tells itself.
+// discovered refuses settings that a Memorystore instance tells by itself.
 func (v *validator) discovered(c Config) {
 	for _, s := range [...]struct {
 		variable string

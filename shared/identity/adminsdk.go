@@ -82,7 +82,7 @@ func (noTokens) Token(context.Context) (*cloudauth.Token, error) {
 }
 
 // transport is base, save that TLS connections to keysHost end in this cache.
-// Whoever else takes the default transport in that moment gets its usual
+// Other code that takes the default transport in that moment gets its usual
 // connections to every other host.
 func (k *keyCache) transport(base http.RoundTripper) *http.Transport {
 	t := &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true}

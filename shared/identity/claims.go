@@ -42,9 +42,10 @@ func (c claimSet) checkSignIn(now time.Time) error {
 	return nil
 }
 
-// checkProvider refuses anonymous users. Whoever asks gets such an account where
-// that is allowed, and in a tenant of Identity Platform it would be a member of
-// that organization: one wrong setting there must not give its seats away.
+// checkProvider refuses anonymous users. Where they are allowed, anybody can
+// make such an account, and in a tenant of Identity Platform it would be a
+// member of that organization: one wrong setting must not give the
+// organization's seats away.
 // https://firebase.google.com/docs/reference/node/firebase.FirebaseIdToken
 func (c claimSet) checkProvider() error {
 	if provider, _ := c.firebase().text("sign_in_provider"); provider == "anonymous" {
@@ -83,7 +84,7 @@ func (c claimSet) caller(userID string) (license.Caller, error) {
 
 // organization is the tenant_id custom claim or Identity Platform's own
 // firebase.tenant. A claim that is present must be well formed, also when the
-// other one would do: a token that contradicts itself is nobody's.
+// other one would do: a token that contradicts itself is refused.
 func (c claimSet) organization() (string, error) {
 	var found string
 	for _, set := range []struct {

@@ -21,9 +21,9 @@ const (
 	fetchTimeout = 3 * time.Second
 	// retryAfter is how long stale keys are used before the next attempt.
 	retryAfter = 30 * time.Second
-	// maxStale is how long keys are used past their lifetime when they cannot
-	// be renewed. Google publishes a key about a day before its first use and
-	// keeps it as long after the last: a day of outage loses nobody's token.
+	// maxStale is how long keys are used past their lifetime when they cannot be
+	// renewed. Google publishes a key about a day before its first use and keeps it
+	// as long after the last: in a day of outage no genuine token is refused.
 	maxStale = 24 * time.Hour
 	// readerAge is the lifetime given to the library that reads from here. It
 	// keeps no keys of its own for longer, so this cache alone decides.
@@ -35,10 +35,10 @@ const (
 var errClosed = errors.New("the verifier is closed")
 
 // keyCache keeps one of Google's key documents and is the [http.RoundTripper]
-// through which the verifying library reads it. Other than the caches of those
+// through which the verifying library reads it. Unlike the caches of those
 // libraries it bounds each fetch, shares it between all who wait, survives a
-// waiter that gives up, keeps the last good keys when a fetch fails or
-// brings nonsense, and follows the given clock.
+// waiter that gives up, keeps the last good keys when a fetch fails or brings
+// nonsense, and follows the given clock.
 type keyCache struct {
 	url    string
 	client *http.Client

@@ -110,8 +110,8 @@ func (s *Scheduler) Verify(ctx context.Context, bearer string) error {
 	return s.checkAccount(claims)
 }
 
-// removedSignature stands in place of the signature of a token that Cloud Run has
-// checked, so that whoever gets it cannot use it elsewhere.
+// removedSignature stands in place of the signature of a token that Cloud Run
+// has checked, so that the service that receives it cannot use it elsewhere.
 const removedSignature = "SIGNATURE_REMOVED_BY_GOOGLE"
 
 // checkedByIAM judges a token whose signature only Cloud Run has seen.

@@ -39,8 +39,8 @@ func Head(t *testing.T, script string) (keys int, once, repeated []string) {
 	return len(strings.Fields(h["KEYS"])), strings.Fields(first), strings.Fields(rest)
 }
 
-// TestEachOperationIsOneGoAndOneLuaFile: whoever looks for a script's arguments
-// finds them beside it, and the file is no longer than it must be.
+// TestEachOperationIsOneGoAndOneLuaFile: a reader who looks for a script's
+// arguments finds them beside it, and the file is no longer than it must be.
 func TestEachOperationIsOneGoAndOneLuaFile(t *testing.T) {
 	found, err := filepath.Glob("*.lua")
 	if err != nil {

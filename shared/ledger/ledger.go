@@ -53,9 +53,8 @@ const GrantsPerEpoch = 1000
 
 // Pool is a set of sessions that is counted, and how many it may have.
 type Pool struct {
-	// Key names the pool within its organization: no blank, comma or equals
-	// sign. The empty
-	// key is the organization's own pool, which counts all its sessions.
+	// Key names the pool within its organization: no blank, comma or equals sign.
+	// The empty key is the organization's own pool, which counts all its sessions.
 	Key string
 	// Cap is the most living sessions the pool may have after a grant.
 	Cap int

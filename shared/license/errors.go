@@ -67,7 +67,7 @@ func (e *SessionEndedError) Error() string { return "session ended: " + string(e
 // succeed later without a change.
 type UnavailableError struct {
 	// Backend is the part that failed: redis, firestore, kms, identity; seats where
-	// none did and the ledger's protocol came to no end in time.
+	// no backend failed and the protocol came to no end in time.
 	Backend string
 	// RetryAfter is a hint to the client; zero leaves it to the HTTP layer.
 	RetryAfter time.Duration

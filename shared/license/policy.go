@@ -8,7 +8,7 @@ type Pool struct {
 	// Key names the pool within its organization; the empty key is the pool of
 	// all the organization's sessions.
 	Key string
-	// Limit is the cap's name, for whoever is refused.
+	// Limit is the cap's name, as a refusal tells it.
 	Limit Limit
 	// Cap is the most sessions the pool may have.
 	Cap int

@@ -62,9 +62,10 @@ func (m *Memory) Take(_ context.Context, c license.Caller) time.Duration {
 	return wait
 }
 
-// take is the algorithm: from the time at which an allowance is whole follow that
-// time after one more request, or how long to wait for one. An allowance is at
-// most empty: after a clock was set back the time could lie any distance ahead.
+// take is the algorithm. From whole, the time at which the allowance is whole
+// again, it computes that time after one more request, or how long to wait for
+// one. An allowance is never less than empty: after a clock was set back, whole
+// could lie any distance ahead.
 func take(whole, now time.Time, interval, burst time.Duration) (next time.Time, wait time.Duration) {
 	if whole.Before(now) {
 		whole = now

@@ -37,16 +37,18 @@ type Freshness int
 
 const (
 	// Usual answers an entry that is at most the cache's ttl old, or reads the
-	// store and waits for it: for those who grant something. Callers who need the
-	// same organization share one load. When the store cannot be reached, or the
-	// caller's time ends first, an entry of up to [StaleFor] is answered.
+	// store and waits for it: for requests that grant something. Callers who need
+	// the same organization share one load. When the store cannot be reached, or
+	// the caller's time ends first, an entry of up to [StaleFor] is answered.
 	Usual Freshness = iota
-	// Hurried is Usual with half a second's patience, if there is an entry of up
-	// to [StaleFor] to fall back on: for those who must go on while the store hangs.
+	// Hurried is Usual with half a second's patience, if there is an entry of up to
+	// [StaleFor] to fall back on: for requests that must go on while the store
+	// hangs.
 	Hurried
-	// Now reads the store, whatever is cached: for those who refuse somebody for
-	// what may have changed since. It never answers an older entry, and shares no
-	// load. What it reads is cached for all; if it fails, the cache stays as it was.
+	// Now reads the store, whatever is cached: for requests about to be refused for
+	// a reason that may no longer hold. It never answers an older entry, and shares
+	// no load. What it reads is cached for all; if it fails, the cache stays as it
+	// was.
 	Now
 )
 

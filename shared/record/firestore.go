@@ -145,14 +145,14 @@ func (f *Firestore) tryTransact(ctx context.Context, fn func(*firestore.Transact
 	}()
 	select {
 	case err := <-done:
-		return settle(ctx, o, err)
+		return resultOf(ctx, o, err)
 	case <-ctx.Done():
-		return settle(ctx, o, ctx.Err())
+		return resultOf(ctx, o, ctx.Err())
 	}
 }
 
-// settle turns the end of a transaction into this package's errors.
-func settle(ctx context.Context, o *outcome, err error) error {
+// resultOf turns the end of a transaction into this package's errors.
+func resultOf(ctx context.Context, o *outcome, err error) error {
 	if err == nil {
 		return nil
 	}

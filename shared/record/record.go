@@ -63,8 +63,8 @@ type End struct {
 // Each method needs a context with a deadline (and has a shorter one of its
 // own) and returns [*license.UnavailableError] (Backend "firestore") when the
 // store cannot be reached; from methods that write it wraps [ErrNotWritten] or
-// [ErrRefused] where that is certain. Every write may be repeated. What is
-// passed in and answered is copied: nobody shares slices with the record.
+// [ErrRefused] where that is certain. Every write may be repeated. Arguments
+// and answers are copied: no caller shares a slice with the record.
 // recordtest.Run enforces this contract on every implementation.
 type Record interface {
 	// Entitlements reads the organization and all its licenses, ascending by
@@ -104,8 +104,9 @@ type Record interface {
 	End(ctx context.Context, caller license.Caller, epoch int64, ends []End) error
 
 	// EndNow records one session as ended: the release of a seat its holder gave
-	// back. With an epoch it is End for one session. Epoch 0 is no fence, one
-	// write and no read: for what is owed, which no rebuild brings back.
+	// back. With an epoch it is End for one session. Epoch 0 sets no fence and
+	// costs one write and no read: it is for pending ends, which no rebuild brings
+	// back.
 	EndNow(ctx context.Context, caller license.Caller, epoch int64, end End) error
 
 	// Session reads one session; license.ErrSessionNotFound if the caller's

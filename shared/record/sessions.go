@@ -113,7 +113,8 @@ func setEnd(end End, t tenant, set func(*firestore.DocumentRef, map[string]any) 
 	return set(ref, doc.fields())
 }
 
-// checkEnds refuses before anything is sent what could not be written whole.
+// checkEnds refuses, before anything is sent, ends that could not be written
+// whole.
 func checkEnds(ends []End) error {
 	if len(ends) > MaxEnds {
 		return fmt.Errorf("%w: %d of at most %d", ErrTooManyEnds, len(ends), MaxEnds)

@@ -48,7 +48,7 @@ func (g guarded) pass(ctx context.Context, send func(context.Context) error, cmd
 		return send(ctx)
 	}
 	err := g.circuit.Do(ctx, func() error { return send(context.WithValue(ctx, inside{}, true)) })
-	// Who reads a result asks the command, not the client.
+	// Callers read the error of their command, not the client's.
 	if errors.Is(err, circuit.ErrOpen) {
 		for _, cmd := range cmds {
 			cmd.SetErr(err)
@@ -57,7 +57,7 @@ func (g guarded) pass(ctx context.Context, send func(context.Context) error, cmd
 	return err
 }
 
-// unanswered: whatever the server itself said, an error too, is an answer.
+// unanswered: an error that the server itself sent is an answer too.
 func unanswered(err error) bool {
 	var said redis.Error
 	return err != nil && !errors.As(err, &said)

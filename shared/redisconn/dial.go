@@ -64,7 +64,8 @@ type dialer struct {
 	tokens        auth.TokenProvider
 }
 
-// target is what connecting needs to know, whoever found it out.
+// target is what connecting needs to know, from the configuration or from the
+// admin API.
 type target struct {
 	addresses   []string
 	cluster     bool

@@ -7,10 +7,10 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// moved is a hook that says what to do when a server that is used as the only one
-// turns out to be a cluster's: its own word, MOVED, names another node, which
-// helps nobody who reads the log. [Verify] says the same at start, unless the
-// server does not answer then.
+// moved is a hook that says what to do when a server that is used as the only
+// one turns out to be a cluster's: the server's own answer, MOVED, names
+// another node and does not say what to do. [Verify] says the same at start,
+// unless the server does not answer then.
 type moved struct{ plainDials }
 
 // ProcessHook implements [redis.Hook].

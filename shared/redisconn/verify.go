@@ -48,8 +48,8 @@ func verifyAlone(ctx context.Context, client redis.UniversalClient) error {
 	if err := verifyMemory(info); err != nil {
 		return err
 	}
-	// An error is the usual answer: there is no cluster. One node that has all slots
-	// sends nobody elsewhere.
+	// An error is the usual answer: there is no cluster. A cluster of one node,
+	// which has all slots, redirects no command.
 	cluster, err := client.ClusterInfo(ctx).Result()
 	if size := field(cluster, "cluster_size"); err == nil && size != "" && size != "1" {
 		return &MisconfiguredError{"at REDIS_ADDR is one node of a cluster and is used as a single server", useCluster}
@@ -61,7 +61,7 @@ func verifyAlone(ctx context.Context, client redis.UniversalClient) error {
 const useCluster = "set REDIS_CLUSTER=true, or name several of its nodes in REDIS_ADDR, separated by commas"
 
 // verifyMemory reads INFO instead of CONFIG, which Memorystore does not have. A
-// server that tells no policy is taken.
+// server that tells no policy is accepted.
 func verifyMemory(info string) error {
 	policy := field(info, "maxmemory_policy")
 	if policy == "" || policy == "noeviction" {

@@ -142,7 +142,7 @@ func TestStaleForever(t *testing.T) {
 		r.rules.Stale, r.rules.Judge = refresh.Forever, nil
 		r.want(1, 1)
 		pass(50 * 365 * 24 * time.Hour)
-		r.fails(errTold) // nobody says that it means anything else than away
+		r.fails(errTold) // no rule says that it means anything else than away
 		r.want(1, 1)
 	})
 }

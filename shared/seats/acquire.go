@@ -85,8 +85,8 @@ func (p *Protocol) complete(ctx context.Context, caller license.Caller, req Requ
 func (p *Protocol) reserve(ctx context.Context, caller license.Caller, req Request) (ledger.Hold, error) {
 	hold, err := p.propose(ctx, caller, req)
 	if broken(err) {
-		// As after a failover. Whether or not that seat was taken: the holder
-		// finds it, or gets another.
+		// As after a failover. If the first call took a seat, the second finds it for
+		// the holder; else it takes one.
 		hold, err = p.propose(ctx, caller, req)
 	}
 	if stale, ok := errors.AsType[*ledger.StaleError](err); ok {

@@ -9,7 +9,7 @@ import (
 
 // attempts are the grants this process is at work on, by organization. Their
 // seats are taken in the ledger, and will be free again if record or signature
-// fail: nobody is told that all seats are held before that is known.
+// fail: no client is told that all seats are held before that is known.
 type attempts struct {
 	mu    sync.Mutex
 	byOrg map[string]*atWork
@@ -48,8 +48,8 @@ func (u *attempts) begin(org string) *attempt {
 	return a
 }
 
-// end says whether the grant took a seat that nobody holds, and answers who else
-// is at work. Only the first call does anything.
+// end takes the grant out and answers the others at work. lost says that it
+// took a seat which no holder got. Only the first call does anything.
 func (a *attempt) end(lost bool) (others []*attempt) {
 	a.in.mu.Lock()
 	defer a.in.mu.Unlock()
@@ -73,9 +73,9 @@ func (a *attempt) end(lost bool) (others []*attempt) {
 }
 
 // refused ends a grant for which there was no seat, and passes the refusal on
-// once all others at work hold theirs. As soon as one comes to nothing there may
-// be a seat, and the grant begins anew. In an outage of the record those who are refused so learn
-// that it is that, and not that all seats are held.
+// once all other grants at work have their seats. If one of them fails there
+// may be a seat, and the grant begins anew. So in an outage of the record
+// clients are told of the outage, and not that all seats are held.
 func (a *attempt) refused(ctx context.Context, refusal error) error {
 	for _, other := range a.end(false) { // ended first, or two refusals would wait for each other
 		select {

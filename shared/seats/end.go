@@ -10,7 +10,8 @@ import (
 )
 
 // end records expired holds of one epoch as ended, then takes them out of the
-// ledger if they still are expired. To begin anew when the epoch had moved.
+// ledger if they still are expired. If the epoch had moved, the caller begins
+// anew.
 func (p *Protocol) end(ctx context.Context, caller license.Caller, holds []ledger.Hold) error {
 	_, err := p.endCounting(ctx, caller, holds)
 	return err

@@ -327,9 +327,9 @@ func TestGuardReleaseDuringARebuild(t *testing.T) {
 	w.sound(1)
 }
 
-// TestGuardRecordedIsPerEpoch: a rebuild brought back a session whose record has
-// ended (an owed end that came late). An instance that once recorded it must
-// look again before it answers with it.
+// TestGuardRecordedIsPerEpoch: a rebuild brought back a session whose record
+// has ended (a pending end that came late). An instance that once recorded it
+// must look again before it answers with it.
 func TestGuardRecordedIsPerEpoch(t *testing.T) {
 	w := newWorld(t)
 	p := w.pool(nil)
@@ -337,7 +337,7 @@ func TestGuardRecordedIsPerEpoch(t *testing.T) {
 	w.model.Lose()
 	staged := newGate(seats.StepStaged)
 	rebuild := stopped(t, staged, func() (ledger.Hold, error) { return w.pool(staged.onStep).acquire("bob", 2) })
-	// A reaper that read what was owed before the loss records it only now.
+	// A reaper that read the pending end before the loss records it only now.
 	end := ann.Session
 	end.Status, end.EndedAt, end.EndedReason = license.SessionEnded, w.model.Now(), license.EndReleased
 	if err := w.record.EndNow(t.Context(), license.ServiceCaller(acme), 0, record.End{Session: end}); err != nil {

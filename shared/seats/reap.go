@@ -22,9 +22,9 @@ type Reaped struct {
 	Left bool
 }
 
-// Reap ends everything of one organization whose time has run out and records
-// what is still owed. It is safe to overlap, to repeat and to die half way; a
-// context that ends leaves the rest for the next run.
+// Reap ends every session of one organization whose time has run out and
+// records its pending ends. It is safe to overlap, to repeat and to die half
+// way; a context that ends leaves the rest for the next run.
 func (p *Protocol) Reap(ctx context.Context, organizationID string) (Reaped, error) {
 	caller := license.ServiceCaller(organizationID)
 	var done Reaped

@@ -46,8 +46,8 @@ func (p *Protocol) rebuild(ctx context.Context, caller license.Caller, nonce str
 const (
 	firstClaimPause = 20 * time.Millisecond
 	maxClaimPause   = 250 * time.Millisecond
-	// claimAttempts is more than fit into a rebuild's deadline: only where nobody's
-	// clock moves does a process stop waiting and do the work itself.
+	// claimAttempts is more than fit into a rebuild's deadline. Only in tests,
+	// whose clocks may stand still, does a process reach it and do the work itself.
 	claimAttempts = 600
 )
 

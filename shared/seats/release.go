@@ -29,8 +29,9 @@ func (p *Protocol) Release(ctx context.Context, caller license.Caller, sessionID
 	return p.repeat(ctx, func() error { return p.endOnRequest(ctx, caller, mark) })
 }
 
-// endOnRequest marks a session in the ledger (so that whoever meets it completes
-// its end, should this process die), records the end, then removes the session by its id.
+// endOnRequest marks a session in the ledger, records its end, then removes it
+// by its id. The mark comes first: if this process dies, the next request or
+// reaper that meets the session completes its end.
 func (p *Protocol) endOnRequest(ctx context.Context, caller license.Caller, mark ledger.Mark) error {
 	hold, err := p.ledger.Mark(ctx, caller, mark)
 	if errors.Is(err, ledger.ErrForeign) {
@@ -56,8 +57,8 @@ func (p *Protocol) conclude(ctx context.Context, caller license.Caller, hold led
 	how := ledger.BySession
 	err := p.record.EndNow(ctx, caller, hold.Epoch, ended(hold))
 	if errors.Is(err, record.ErrFenced) {
-		// A rebuild may have brought the session back: marked again there, or its
-		// record would end beside a living session if we died now.
+		// A rebuild may have brought the session back. It is marked there first,
+		// because if this process died after the record its session would live on.
 		return p.fenced(ctx, caller, hold.Epoch)
 	}
 	if err != nil {

@@ -55,8 +55,8 @@ func logExportError(err error) {
 	slog.Default().Warn("spans could not be exported", slog.String("error", err.Error()))
 }
 
-// Wanted reports whether the environment asks for traces, so that clients need
-// not be instrumented where nobody looks.
+// Wanted reports whether the environment asks for traces, so that clients are
+// instrumented only where their spans are exported.
 func Wanted() bool { return wanted(os.Getenv) }
 
 func wanted(getenv func(string) string) bool {

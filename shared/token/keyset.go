@@ -59,8 +59,8 @@ func (k *keySet) current(ctx context.Context) (*snapshot, error) {
 	return s, unavailable(err)
 }
 
-// renewed is current, but not from the cache if what is cached is still seen:
-// for a caller that has just learned that seen is out of date.
+// renewed is current for a caller that has just learned that seen is out of
+// date: it does not answer seen from the cache.
 func (k *keySet) renewed(ctx context.Context, seen *snapshot) (*snapshot, error) {
 	k.read.Expire(func(known *snapshot) bool { return known == seen })
 	return k.current(ctx)
@@ -90,8 +90,8 @@ func (k *keySet) reload(ctx context.Context) (*snapshot, time.Duration, error) {
 	return loaded, KeySetLife, nil
 }
 
-// tellAge logs how old the signing version is, at most once per [KeySetLife]: a
-// rotation that stopped would otherwise show only in what did not happen.
+// tellAge logs how old the signing version is, at most once per [KeySetLife]:
+// without the line, a rotation that stopped would leave no trace.
 func (k *keySet) tellAge(ctx context.Context, s *snapshot) {
 	now := k.now()
 	v, err := SigningVersion(s.versions, now, k.delay)

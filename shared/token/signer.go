@@ -96,9 +96,9 @@ func (k *remoteKey) sign(digest []byte) ([]byte, error) {
 	case !matches(answer.GetSignatureCrc32C(), signature):
 		return nil, damaged("signature_crc32c")
 	}
-	// The checksums cover the way, not the making. A third of a millisecond buys
-	// that no token leaves which the published key refuses, and that a faulty RSA
-	// computation, which can betray the private key, is never published.
+	// The checksums show damage on the way, not a faulty computation. This check
+	// takes a third of a millisecond. It keeps back tokens that the published key
+	// would refuse, and faulty RSA signatures, which can betray the private key.
 	if rsa.VerifyPKCS1v15(k.public, crypto.SHA256, digest, signature) != nil {
 		return nil, damaged("the signature is not by the published key")
 	}

@@ -32,7 +32,7 @@ func (a *App) recycle(buf *bytes.Buffer) {
 }
 
 // encode puts the answer's body into buf, which may still hold the request's:
-// by now that has been decoded. It settles the status.
+// by now that has been decoded. It sets the status.
 func encode(answer *Answer, buf *bytes.Buffer) error {
 	buf.Reset()
 	if answer.Status == 0 {
@@ -64,8 +64,8 @@ func (e *interrupted) Unwrap() []error { return []error{e.err, e.cause} }
 // refuse turns an error into its problem document.
 //
 // A client that left gets 503 all the same: its connection may only be half
-// closed, and an empty 200 would be a lie to whoever still reads. The log
-// calls it 499, as nothing failed on our side.
+// closed, and a client that still reads would take an empty 200 for a success.
+// The log calls it 499, as nothing failed on our side.
 func (x *exchange) refuse(err error, buf *bytes.Buffer) (Answer, outcome) {
 	f := translate(err)
 	_, panicked := errors.AsType[*panicError](err)

@@ -160,7 +160,8 @@ func (x *exchange) run(ctx context.Context, entered bool, buf *bytes.Buffer) (an
 		err = encode(&answer, buf)
 	}
 	if err != nil && ctx.Err() != nil {
-		// Whatever a call cut short reports, being cut short is why it failed.
+		// A call that was cut short may report any error: the reason is that it was cut
+		// short.
 		err = &interrupted{err: err, cause: ctx.Err()}
 	}
 	return answer, err

@@ -29,7 +29,8 @@ func (x *exchange) authenticate(ctx context.Context, auth Authenticator) error {
 	}
 	x.call.Caller, err = auth(ctx, token)
 	if err != nil {
-		// Without this a caller that comes with an error could reach the log.
+		// An authenticator may answer a caller together with an error; the log must not
+		// name that caller.
 		x.call.Caller = license.Caller{}
 		return err
 	}
@@ -74,7 +75,7 @@ func (a Authenticators) guard(routes []Route) []Route {
 }
 
 // bearer takes the token out of the Authorization header's values. Two headers
-// are refused: which of them counts would be anybody's guess.
+// are refused: it would be unclear which of them counts.
 func bearer(values []string) (string, error) {
 	switch len(values) {
 	case 0:

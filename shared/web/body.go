@@ -82,9 +82,9 @@ func (x *exchange) hurry(ctx context.Context) {
 	}
 }
 
-// receive reads one byte more than the limit at most. Once the body is whole the
-// connection's deadline is taken back: net/http would take its passing for the
-// client's leaving, and cancel the request.
+// receive reads one byte more than the limit at most. Once the body is whole
+// the connection's deadline is taken back: net/http would take a deadline that
+// passes for a client that left, and cancel the request.
 func (x *exchange) receive(buf *bytes.Buffer) error {
 	_, err := buf.ReadFrom(io.LimitReader(x.r.Body, api.MaxBody+1))
 	if err == nil {

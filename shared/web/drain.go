@@ -47,7 +47,8 @@ func (g *gate) leave() {
 	}
 }
 
-// shut closes the gate for good, and returns what is closed once it is empty.
+// shut closes the gate for good, and returns a channel that is closed once
+// nobody is inside.
 func (g *gate) shut() <-chan struct{} {
 	g.mu.Lock()
 	defer g.mu.Unlock()

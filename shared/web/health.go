@@ -40,7 +40,7 @@ func readiness(ctx context.Context, checks map[string]Check) Answer {
 		name string
 		err  error
 	}
-	results := make(chan result, len(checks)) // nobody waits to tell a result that came too late
+	results := make(chan result, len(checks)) // buffered, so that a check that ends too late does not hang
 	answer := Answer{Status: http.StatusServiceUnavailable}
 	health := api.Health{Status: api.HealthFailed, Checks: map[string]string{}}
 	for name, check := range checks {

@@ -51,9 +51,10 @@ func Alarm(ctx context.Context) {
 	raise(ctx, slog.LevelError)
 }
 
-// Degraded notes that the request goes on without what failed, and which backend
-// that was: the line becomes a warning, and counts as a failure of that backend
-// though the client is none the wiser. name says what could not be done.
+// Degraded notes that the request goes on without what failed, and which
+// backend that was: the line becomes a warning and counts as a failure of that
+// backend, although the client is answered with a success. name says what could
+// not be done.
 func Degraded(ctx context.Context, name string, err error) {
 	Annotate(ctx, slog.String(name, err.Error()), backend(err))
 	raise(ctx, slog.LevelWarn)
@@ -67,7 +68,8 @@ func raise(ctx context.Context, least slog.Level) {
 	}
 }
 
-// backend names whose failure err is; a zero Attr, which no handler writes, if nobody's.
+// backend names the backend that failed with err. Of any other error it makes a
+// zero Attr, which no handler writes.
 func backend(err error) slog.Attr {
 	name := license.Backend(err)
 	if name == "" {
@@ -175,7 +177,7 @@ func errorAttrs(attrs []slog.Attr, o outcome) []slog.Attr {
 		return attrs
 	}
 	attrs = append(attrs, slog.String("error", o.err.Error()))
-	if o.status >= http.StatusInternalServerError { // a client that left is nobody's failure
+	if o.status >= http.StatusInternalServerError { // a client that left is no backend's failure
 		attrs = append(attrs, backend(o.err))
 	}
 	if e, ok := errors.AsType[*license.NoSeatsError](o.err); ok {

@@ -113,8 +113,8 @@ func ambiguous(e *license.AmbiguousError) *fault {
 	}
 }
 
-// ended tells the reason. A failed grant's id was never told to anyone, so for
-// whoever guessed it there is no such session.
+// ended tells the reason. A failed grant's id was never told to a client, so a
+// client that guessed it is told that there is no such session.
 func ended(e *license.SessionEndedError) *fault {
 	if e.Reason == license.EndFailed {
 		return &fault{code: api.SessionNotFound}

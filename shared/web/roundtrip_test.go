@@ -240,7 +240,8 @@ func TestFactsComeBack(t *testing.T) {
 	}
 }
 
-// TestSpreadOfRetryAfterComesBack: a crowd is told different times, none too early.
+// TestSpreadOfRetryAfterComesBack: clients refused at once are told different
+// times, none too early.
 func TestSpreadOfRetryAfterComesBack(t *testing.T) {
 	b := newBench(t, nil)
 	b.heartbeat.err = &license.UnavailableError{Backend: "redis", RetryAfter: 8 * time.Second, Err: errors.New("down")}

@@ -34,8 +34,8 @@ type cell struct {
 // forever is for traffic that ends by itself.
 const forever = time.Duration(math.MaxInt64)
 
-// crowd is who sends the requests: one user per connection.
-type crowd struct {
+// senders are the users that send the requests: one per connection.
+type senders struct {
 	users []user
 	// sessions are what they keep with heartbeats.
 	sessions []string
@@ -45,13 +45,13 @@ type crowd struct {
 
 const organization = "bench"
 
-func (b *bench) gather(ctx context.Context) (c crowd, err error) {
+func (b *bench) gather(ctx context.Context) (c senders, err error) {
 	n := slices.Max(b.connections)
 	if c.sessions, err = b.fill(ctx, fillRequest{Organization: organization, Sessions: n, Users: n}); err != nil {
-		return crowd{}, err
+		return senders{}, err
 	}
 	if c.users, err = b.users(ctx, organization, n); err != nil {
-		return crowd{}, err
+		return senders{}, err
 	}
 	caller := license.Caller{OrganizationID: organization, UserID: userID(0), Role: license.RoleMember}
 	c.beat, err = captureBeat(ctx, b.redis.addr, caller, c.sessions[0])
@@ -67,7 +67,7 @@ func (b *bench) requests(ctx context.Context) ([]cell, time.Duration, error) {
 	}
 	var cells []cell
 	for _, n := range b.connections {
-		for _, one := range []func(context.Context, crowd, int) (cell, error){
+		for _, one := range []func(context.Context, senders, int) (cell, error){
 			b.bareCell, b.scriptCell, b.heartbeatCell, b.reacquireCell, b.releaseCell, b.acquireCell,
 		} {
 			measured, err := one(ctx, c, n)
@@ -122,11 +122,11 @@ func (b *bench) web(ctx context.Context, name string, n int, c *child, t traffic
 	})
 }
 
-func (b *bench) bareCell(ctx context.Context, _ crowd, n int) (cell, error) {
+func (b *bench) bareCell(ctx context.Context, _ senders, n int) (cell, error) {
 	return b.web(ctx, nameBare, n, b.bare, greeting())
 }
 
-func (b *bench) scriptCell(ctx context.Context, c crowd, n int) (cell, error) {
+func (b *bench) scriptCell(ctx context.Context, c senders, n int) (cell, error) {
 	return b.cell(ctx, nameScript, n, b.bare, func(ctx context.Context, length time.Duration) (s sample, err error) {
 		err = b.bare.ask(ctx, pathReplay, replayRequest{
 			Redis: b.redis.addr, Command: c.beat, Connections: n, Duration: length,
@@ -135,7 +135,7 @@ func (b *bench) scriptCell(ctx context.Context, c crowd, n int) (cell, error) {
 	})
 }
 
-func (b *bench) heartbeatCell(ctx context.Context, c crowd, n int) (cell, error) {
+func (b *bench) heartbeatCell(ctx context.Context, c senders, n int) (cell, error) {
 	if b.profile == "" || n != slices.Max(b.connections) {
 		return b.web(ctx, nameHeartbeat, n, b.function, beating(c.users, c.sessions))
 	}
@@ -143,7 +143,7 @@ func (b *bench) heartbeatCell(ctx context.Context, c crowd, n int) (cell, error)
 }
 
 // profiled measures heartbeats under the profiler, which costs a few percent.
-func (b *bench) profiled(ctx context.Context, c crowd, n int) (out cell, err error) {
+func (b *bench) profiled(ctx context.Context, c senders, n int) (out cell, err error) {
 	taken := make(chan error, 1)
 	go func() {
 		var data []byte
@@ -157,7 +157,7 @@ func (b *bench) profiled(ctx context.Context, c crowd, n int) (out cell, err err
 	return out, errors.Join(err, <-taken)
 }
 
-func (b *bench) reacquireCell(ctx context.Context, c crowd, n int) (cell, error) {
+func (b *bench) reacquireCell(ctx context.Context, c senders, n int) (cell, error) {
 	all, err := dialAll(ctx, b.function.Service, n)
 	if err != nil {
 		return cell{}, err
@@ -171,7 +171,7 @@ func (b *bench) reacquireCell(ctx context.Context, c crowd, n int) (cell, error)
 	return b.web(ctx, nameReacquire, n, b.function, reacquiring(c.users, http.StatusOK))
 }
 
-func (b *bench) releaseCell(ctx context.Context, c crowd, n int) (cell, error) {
+func (b *bench) releaseCell(ctx context.Context, c senders, n int) (cell, error) {
 	// Should they be given back sooner, the cell is shorter, not wrong.
 	count := max(n*4, int(float64(b.pool)*b.duration.Seconds()))
 	sessions, err := b.fill(ctx, fillRequest{Organization: organization, Sessions: count, Users: n})
@@ -181,6 +181,6 @@ func (b *bench) releaseCell(ctx context.Context, c crowd, n int) (cell, error) {
 	return b.web(ctx, nameRelease, n, b.function, releasing(c.users, deal(sessions, n)))
 }
 
-func (b *bench) acquireCell(ctx context.Context, c crowd, n int) (cell, error) {
+func (b *bench) acquireCell(ctx context.Context, c senders, n int) (cell, error) {
 	return b.web(ctx, nameAcquire, n, b.function, acquiring(c.users, nil))
 }

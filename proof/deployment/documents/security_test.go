@@ -190,7 +190,7 @@ func TestSecurityNamesEveryCall(t *testing.T) {
 	}
 	delete(told, "AUTH") // Redis's own command
 	production := []string{
-		"functions", "shared/boot", "shared/grant", "shared/identity", "shared/redisconn", "shared/seats/", "shared/record", "shared/token", "shared/web",
+		"functions", "shared/boot", "shared/identity", "shared/ledger", "shared/redisconn", "shared/seats", "shared/record", "shared/token", "shared/web",
 	}
 	sources := deploytest.Sources(t, false, production...)
 	made := map[string]bool{}
@@ -221,7 +221,7 @@ func TestSecurityNamesEveryCall(t *testing.T) {
 // TestFunctionsWriteNoEntitlements: what an organization has bought is changed by
 // the vendor, never by a request.
 func TestFunctionsWriteNoEntitlements(t *testing.T) {
-	for _, dir := range []string{"functions", "shared/seats", "shared/grant", "shared/boot", "shared/web", "shared/identity", "shared/token"} {
+	for _, dir := range []string{"functions", "shared/seats", "shared/ledger", "shared/boot", "shared/web", "shared/identity", "shared/token"} {
 		if m := regexp.MustCompile(`\.Put(?:Organization|License)\(`).FindString(deploytest.Sources(t, false, dir)); m != "" {
 			t.Errorf("%s calls %s", dir, m)
 		}

@@ -14,13 +14,13 @@ import (
 // redisKilled: everything Redis knew is gone. Nobody may lose a seat, and none
 // may be granted to anybody else, also after a whole session TTL.
 func redisKilled(ctx context.Context, s *stage) error {
-	s.crowd(ctx, calm)
+	s.newcomers(ctx, calm)
 	s.now(during)
 	redis := s.rig.Redis.Server(0)
 	if err := redis.Kill(); err != nil {
 		return err
 	}
-	s.crowd(ctx, 2*time.Second)
+	s.newcomers(ctx, 2*time.Second)
 	if err := redis.Start(); err != nil {
 		return err
 	}
@@ -28,20 +28,20 @@ func redisKilled(ctx context.Context, s *stage) error {
 		return err
 	}
 	s.now(after)
-	s.crowd(ctx, s.sessionTTL()+calm)
+	s.newcomers(ctx, s.sessionTTL()+calm)
 	return s.allThere()
 }
 
 // redisHangs: connections stay open and nothing is answered. Every request is to
 // be told so within a second, and nothing may pile up.
 func redisHangs(ctx context.Context, s *stage) error {
-	s.crowd(ctx, calm)
+	s.newcomers(ctx, calm)
 	s.now(during)
 	redis := s.rig.Redis.Server(0)
 	if err := redis.Pause(); err != nil {
 		return err
 	}
-	s.crowd(ctx, s.outage)
+	s.newcomers(ctx, s.outage)
 	if err := redis.Resume(); err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func redisHangs(ctx context.Context, s *stage) error {
 		return err
 	}
 	s.now(after)
-	s.crowd(ctx, calm)
+	s.newcomers(ctx, calm)
 	return errors.Join(s.allThere(), s.answeredWithin(time.Second), s.piledUp())
 }
 
@@ -74,7 +74,7 @@ func (s *stage) granting(ctx context.Context, away, back func() error) error {
 	if err := away(); err != nil {
 		return err
 	}
-	s.crowd(ctx, s.outage)
+	s.newcomers(ctx, s.outage)
 	if err := back(); err != nil {
 		return err
 	}

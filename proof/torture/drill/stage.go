@@ -116,9 +116,9 @@ func (s *stage) hold(ctx context.Context, user, session string, offset time.Dura
 	}
 }
 
-// crowd lets programs without a seat arrive, until the time is over. With all
+// newcomers lets programs without a seat arrive, until the time is over. With all
 // seats held, one that gets one breaks a promise.
-func (s *stage) crowd(ctx context.Context, d time.Duration) {
+func (s *stage) newcomers(ctx context.Context, d time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
 	tick := time.NewTicker(time.Second / arrivals)

@@ -7,7 +7,7 @@ import (
 )
 
 // Check runs every checker that needs nothing but the history. exempted counts
-// what was let pass because of [History.Owed].
+// what was let pass because of [History.Pending].
 func (h *History) Check() (found []Violation, exempted int) {
 	resurrected, exempted := h.resurrected()
 	return slices.Concat(

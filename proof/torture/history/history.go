@@ -4,7 +4,8 @@
 //
 // No checker may raise a false alarm, whatever the timing: each concludes only
 // from what was certain. A seat is certainly held from the return of the answer
-// that told so to the expiry it told, or to the call of whoever gave it up.
+// that told so to the expiry it told, or to the call of the request that gave
+// it up.
 package history
 
 import (
@@ -89,8 +90,8 @@ type Op struct {
 	Worker int
 
 	Call, Return Instant
-	// Answered is when a request of unknown outcome was given up by whoever
-	// worked on it; Never, when nobody said.
+	// Answered is when a function process gave up a request of unknown outcome;
+	// Never, when none said so.
 	Answered Instant
 	// Server and Expires are the times of an answer that told of a living session.
 	Server, Expires Instant
@@ -142,11 +143,11 @@ type History struct {
 	Faults []Fault
 	Orgs   map[string]Org
 	Fills  []Fill
-	// Owed are sessions whose release a function process acknowledged while the
+	// Pending are sessions whose release a function process acknowledged while the
 	// record could not be written, by that process's own log. A loss of Redis
 	// before the reaper has recorded the end lets such a session live for one
 	// more TTL: the one stated exception to "no resurrection".
-	Owed map[string]bool
+	Pending map[string]bool
 	// Retry is the time after which a function process may repeat a request to
 	// Redis by itself; the first one may then arrive after the answer.
 	Retry time.Duration

@@ -83,8 +83,8 @@ func TestCheck(t *testing.T) {
 		o.Holder.License = "lab"
 		return o
 	}
-	owed := func(h history.History, faults ...history.Fault) history.History {
-		h.Owed, h.Faults = map[string]bool{"s1": true}, faults
+	pending := func(h history.History, faults ...history.Fault) history.History {
+		h.Pending, h.Faults = map[string]bool{"s1": true}, faults
 		return h
 	}
 	with := func(h history.History, faults ...history.Fault) history.History {
@@ -118,10 +118,10 @@ func TestCheck(t *testing.T) {
 		"alive after a release":        {past(1, grant("a", "s1", 0, 10), release("a", "s1", 20, 30), beat("a", "s1", history.Extended, 40, 50)), "resurrected"},
 		"alive after a 410":            {past(1, grant("a", "s1", 0, 10), beat("a", "s1", history.Ended, 600, 610), op(history.Acquire, "a", "s1", history.Found, 620, 630)), "resurrected, revived"},
 		"beside the release":           {past(1, grant("a", "s1", 0, 10), release("a", "s1", 20, 60), beat("a", "s1", history.Extended, 30, 40)), ""},
-		"owed, and lost":               {owed(past(1, grant("a", "s1", 0, 10), release("a", "s1", 20, 30), beat("a", "s1", history.Extended, 50, 60)), loss(35, 40)), ""},
-		"owed, not lost":               {owed(past(1, grant("a", "s1", 0, 10), release("a", "s1", 20, 30), beat("a", "s1", history.Extended, 50, 60))), "resurrected"},
-		"owed, lost before":            {owed(past(1, grant("a", "s1", 10, 12), release("a", "s1", 20, 30), beat("a", "s1", history.Extended, 50, 60)), loss(0, 5)), "resurrected"},
-		"lost, not owed":               {with(past(1, grant("a", "s1", 0, 10), release("a", "s1", 20, 30), beat("a", "s1", history.Extended, 50, 60)), loss(35, 40)), "resurrected"},
+		"pending, and lost":            {pending(past(1, grant("a", "s1", 0, 10), release("a", "s1", 20, 30), beat("a", "s1", history.Extended, 50, 60)), loss(35, 40)), ""},
+		"pending, not lost":            {pending(past(1, grant("a", "s1", 0, 10), release("a", "s1", 20, 30), beat("a", "s1", history.Extended, 50, 60))), "resurrected"},
+		"pending, lost before":         {pending(past(1, grant("a", "s1", 10, 12), release("a", "s1", 20, 30), beat("a", "s1", history.Extended, 50, 60)), loss(0, 5)), "resurrected"},
+		"lost, not pending":            {with(past(1, grant("a", "s1", 0, 10), release("a", "s1", 20, 30), beat("a", "s1", history.Extended, 50, 60)), loss(35, 40)), "resurrected"},
 		"extended when dead":           {past(1, grant("a", "s1", 0, 10), beat("a", "s1", history.Extended, 600, 610)), "revived"},
 		"extended in time, told late":  {past(1, grant("a", "s1", 0, 10), beat("a", "s1", history.Extended, 490, 510)), ""},
 		"extended unseen before":       {past(1, grant("a", "s1", 0, 10), beat("a", "s1", history.Refused, 400, 410), beat("a", "s1", history.Extended, 600, 610)), ""},
@@ -144,7 +144,7 @@ func TestCheck(t *testing.T) {
 			if got := checks(violations); got != tt.want {
 				t.Errorf("found %q, want %q: %v", got, tt.want, violations)
 			}
-			if want := name == "owed, and lost"; (exempted == 1) != want {
+			if want := name == "pending, and lost"; (exempted == 1) != want {
 				t.Errorf("%d exempted", exempted)
 			}
 		})

@@ -124,7 +124,7 @@ func (h *History) lossBetween(a, b Instant) bool {
 }
 
 // undoable says that the session's acknowledged release may have been undone by
-// the time at: its record was owed, and Redis was lost since.
+// the time at: its end was pending, and Redis was lost since.
 func (h *History) undoable(l *life, at Instant) bool {
-	return h.Owed[l.session] && h.lossBetween(l.givenUp, at)
+	return h.Pending[l.session] && h.lossBetween(l.givenUp, at)
 }

@@ -21,7 +21,7 @@ import (
 type Proxy struct {
 	mu    sync.Mutex
 	proxy *toxiproxy.Proxy
-	// broken is held by whoever breaks it, until it is mended.
+	// broken is held by the fault that breaks it, until it is mended.
 	broken sync.Mutex
 }
 

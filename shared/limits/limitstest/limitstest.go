@@ -95,7 +95,7 @@ func refill(t *testing.T, build Make) {
 	b.wantRefused(ann())
 }
 
-// exactWait: who comes after that time is let in, who comes before is not.
+// exactWait: a request after that time is let in, one before it is not.
 func exactWait(t *testing.T, build Make) {
 	b := open(t, build, 4)
 	b.wantLetIn(ann(), 8)
@@ -113,7 +113,8 @@ func exactWait(t *testing.T, build Make) {
 	b.wantLetIn(ann(), 1)
 }
 
-// users: nobody pays for another, nor for one of the same name elsewhere.
+// users: a user's requests cost no other user anything, nor one of the same
+// name elsewhere.
 func users(t *testing.T, build Make) {
 	b := open(t, build, 1)
 	for _, c := range []license.Caller{

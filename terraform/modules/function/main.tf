@@ -103,7 +103,7 @@ resource "google_cloud_run_v2_service" "this" {
   }
 }
 
-# Authoritative: whoever else is made an invoker loses it at the next apply. No
+# Authoritative: any other account that is made an invoker loses it at the next apply. No
 # binding at all for public functions, whose callers IAM does not know.
 resource "google_cloud_run_v2_service_iam_binding" "invokers" {
   count    = var.image == null || var.public ? 0 : 1

@@ -1,5 +1,5 @@
 output "name" {
-  description = "Name of the Cloud Run service. It is known before the service is there, but whoever uses it waits for it."
+  description = "Name of the Cloud Run service. It is known before the service is there, but what uses it waits for it."
   value       = var.name
   depends_on  = [google_cloud_run_v2_service.this, google_cloud_run_v2_service_iam_binding.invokers]
 }

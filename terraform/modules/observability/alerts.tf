@@ -99,7 +99,7 @@ locals {
     }
     pool-nearly-full = {
       title    = "A customer's seats are more than ${var.thresholds.pool_percent} % in use"
-      summary  = "Its next programs may be refused. This is for whoever talks to the customer."
+      summary  = "Its next programs may be refused. This is for the person who talks to the customer."
       page     = "pool-nearly-full"
       look     = "${local.read_logs} 'jsonPayload.operation=\"acquire\" AND jsonPayload.seats_percent>${var.thresholds.pool_percent}'"
       urgency  = "ticket"

@@ -21,8 +21,8 @@ resource "google_kms_crypto_key" "signing" {
   deletion_policy = var.protect ? "PREVENT" : "DELETE"
 }
 
-# Acquire and heartbeat sign. The bindings are authoritative: whoever else is given
-# the role on this key loses it at the next apply.
+# Acquire and heartbeat sign. The bindings are authoritative: any other account that
+# is given the role on this key loses it at the next apply.
 resource "google_kms_crypto_key_iam_binding" "signers" {
   crypto_key_id = google_kms_crypto_key.signing.id
   role          = "roles/cloudkms.signer"
