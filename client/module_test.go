@@ -39,8 +39,8 @@ func TestUsersLinkGoJoseAlone(t *testing.T) {
 	}
 }
 
-// TestUsersResolveGoJoseAlone: no cloud
-// client enters a user's module graph, in which `go get` chooses versions.
+// TestUsersResolveGoJoseAlone: no cloud client enters a user's module graph, in
+// which `go get` chooses versions.
 func TestUsersResolveGoJoseAlone(t *testing.T) {
 	var modules []string
 	for _, word := range golang(t, "mod", "graph") {

@@ -131,7 +131,7 @@ func (s *Service) verifyRedis(ctx context.Context) error {
 func (s *Service) refuseUnfitRedis(ctx context.Context) error {
 	err := s.verifyRedis(ctx)
 	if u, away := errors.AsType[*license.UnavailableError](err); away {
-		s.Log.Warn("redis could not be asked at start", slog.String("error", u.Error()))
+		s.Log.WarnContext(ctx, "redis could not be asked at start", slog.String("error", u.Error()))
 		return nil
 	}
 	return err

@@ -89,7 +89,9 @@ func printable(value string, lines bool) bool {
 // server without signatures or credentials, beside those that end in
 // emulatorSuffix: FIREBASE_AUTH_, FIRESTORE_, DATASTORE_, PUBSUB_, STORAGE_,
 // SPANNER_, BIGTABLE_ and whatever comes.
-var emulators = []string{"STORAGE_EMULATOR_HOST_GRPC", "DATASTORE_EMULATOR_HOST_PATH", "FIREBASE_EMULATOR_HUB", "FUNCTIONS_EMULATOR"}
+func emulators() []string {
+	return []string{"STORAGE_EMULATOR_HOST_GRPC", "DATASTORE_EMULATOR_HOST_PATH", "FIREBASE_EMULATOR_HUB", "FUNCTIONS_EMULATOR"}
+}
 
 const emulatorSuffix = "_EMULATOR_HOST"
 
@@ -98,7 +100,7 @@ const emulatorSuffix = "_EMULATOR_HOST"
 func (r *reader) refuseEmulators(environ map[string]string) {
 	var set []string
 	for name, value := range environ {
-		if value != "" && (strings.HasSuffix(name, emulatorSuffix) || slices.Contains(emulators, name)) {
+		if value != "" && (strings.HasSuffix(name, emulatorSuffix) || slices.Contains(emulators(), name)) {
 			set = append(set, name)
 		}
 	}

@@ -101,7 +101,7 @@ func (k *keyCache) fetch(ctx context.Context) ([]byte, time.Duration, error) {
 	defer k.work.Done()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(k.lifetime, cancel)()
+	defer context.AfterFunc(k.lifetime, cancel)() //nolint:contextcheck // the cache ends the download, whoever asked for it
 	return k.download(ctx)
 }
 

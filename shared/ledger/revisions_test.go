@@ -193,7 +193,7 @@ func TestALedgerOfRevision1IsRebuilt(t *testing.T) {
 // TestGuardTheNextRevisionsLedger: this revision is the older one, and meets what
 // the next has written.
 func TestGuardTheNextRevisionsLedger(t *testing.T) {
-	eachServer(t, func(t *testing.T, c redis.UniversalClient, promote func()) {
+	eachServer(t, func(t *testing.T, c redis.UniversalClient, _ func()) {
 		l := ledgertest.NewRedis(t, c, "", sessionTTL, tokenTTL)
 		next := l.NextRevision()
 		loaded(t, l, 1)

@@ -25,7 +25,7 @@ type situation struct {
 // paused, and only a stale value can be in an outage.
 func (s situation) possible() bool {
 	idle := s.known == "fresh" || s.outage == "paused"
-	return (s.outage == "none" || s.known == "stale") && !(idle && s.loading)
+	return (s.outage == "none" || s.known == "stale") && (!idle || !s.loading)
 }
 
 // want is the rule in words of its own: what the call answers, how many loads it

@@ -115,7 +115,7 @@ func TestFlightHasItsOwnDeadline(t *testing.T) {
 func TestFlightSurvivesWhatWorkDoes(t *testing.T) {
 	for name, work := range map[string]func() (int, error){
 		"panic": func() (int, error) { panic("boom") },
-		"nil":   func() (int, error) { panic(nil) },
+		"nil":   func() (int, error) { panic(nil) }, //nolint:govet // the fault that is to be survived
 		"exit":  func() (int, error) { runtime.Goexit(); return 1, nil },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -113,7 +113,7 @@ func TestAnOlderFailureSaysNothing(t *testing.T) {
 			}
 			close(gate)
 			o := <-older
-			if fault == errAway && (o.value != 2 || o.err != nil) || fault == errGone && !errors.Is(o.err, errGone) {
+			if away := errors.Is(fault, errAway); away && (o.value != 2 || o.err != nil) || !away && !errors.Is(o.err, errGone) {
 				t.Errorf("the older load answered %+v", o)
 			}
 			r.want(2, 2)

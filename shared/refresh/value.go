@@ -45,11 +45,11 @@ type Rules struct {
 type Meaning int
 
 const (
-	// Away: the backend cannot be asked. A stale value is answered instead.
+	// Away means that the backend cannot be asked. A stale value is answered instead.
 	Away Meaning = iota
-	// Told: the error is the answer. What is known stays, for a later load to replace.
+	// Told means that the error is the answer. What is known stays, for a later load to replace.
 	Told
-	// Gone: the error is the answer, and there is no such value any more.
+	// Gone means that the error is the answer, and there is no such value any more.
 	Gone
 )
 
@@ -57,11 +57,11 @@ const (
 type State int
 
 const (
-	// Absent: nothing is known, or it is too old to be answered.
+	// Absent means that nothing is known, or it is too old to be answered.
 	Absent State = iota
-	// Stale: answered only when the value cannot be renewed in time.
+	// Stale values are answered only when they cannot be renewed in time.
 	Stale
-	// Fresh: answered without a load.
+	// Fresh values are answered without a load.
 	Fresh
 )
 

@@ -116,7 +116,7 @@ func TestForgetDuringALoad(t *testing.T) {
 				synctest.Wait()
 				values.Forget("a")
 				e.gate.Store(nil)
-				e.fault.Store(new(error(errAway)))
+				e.fault.Store(new(errAway))
 				if _, err := values.Get(t.Context(), "a"); !errors.Is(err, errAway) {
 					t.Errorf("the call after joined the load before: %v", err)
 				}
@@ -142,7 +142,7 @@ func TestFailedKeysShareTheirLoads(t *testing.T) {
 		for range 2 {
 			gate := make(chan struct{})
 			e.gate.Store(&gate)
-			e.fault.Store(new(error(errAway)))
+			e.fault.Store(new(errAway))
 			var all sync.WaitGroup
 			for range 20 {
 				all.Go(func() {

@@ -66,11 +66,10 @@ func (k *keySet) renewed(ctx context.Context, seen *snapshot) (*snapshot, error)
 	return k.current(ctx)
 }
 
-// known returns the cached snapshot, nil if there is none, and whether it may
-// be used without asking KMS.
-func (k *keySet) known() (s *snapshot, fresh bool) {
-	s, state := k.read.Peek(k.now())
-	return s, state == refresh.Fresh
+// known returns the cached snapshot, nil if there is none.
+func (k *keySet) known() *snapshot {
+	s, _ := k.read.Peek(k.now())
+	return s
 }
 
 // rules give a reading half of the time a caller has, so that the caller can
@@ -81,8 +80,7 @@ func (k *keySet) rules() *refresh.Rules {
 
 // reload reads the key anew.
 func (k *keySet) reload(ctx context.Context) (*snapshot, time.Duration, error) {
-	previous, _ := k.known()
-	loaded, err := k.load(ctx, previous)
+	loaded, err := k.load(ctx, k.known())
 	if err != nil {
 		return nil, 0, err
 	}

@@ -33,8 +33,7 @@ func (i *Issuer) Reusable(claims Claims) (Token, bool) {
 	if !ok || !serves(kept.claims, claims) {
 		return Token{}, false
 	}
-	set, _ := i.keys.known()
-	if set.key(kept.version) == nil {
+	if i.keys.known().key(kept.version) == nil {
 		return Token{}, false
 	}
 	return kept.token, true
