@@ -29,7 +29,8 @@ func heartbeat(ctx context.Context, client *http.Client, service, idToken, sessi
 	if err := api.CheckResponse(response); err != nil {
 		return session, err
 	}
-	return session, json.NewDecoder(response.Body).Decode(&session)
+	err = json.NewDecoder(response.Body).Decode(&session)
+	return session, err
 }
 
 // afterFailure is what a program does when a heartbeat failed for the nth time

@@ -67,7 +67,7 @@ func program(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	mutants, err := read(os.DirFS(filepath.Join(root, "proof/mutants/patches")))
+	mutants, err := read(os.DirFS(filepath.Join(root, "proof", "mutants", "patches")))
 	if err != nil {
 		return err
 	}
