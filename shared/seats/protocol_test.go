@@ -369,6 +369,27 @@ func TestContentionIsWaitedOut(t *testing.T) {
 	}
 }
 
+// TestAnOutageIsNoContention: what keeps the record from writing an end, and is
+// no refusal, is told after one try.
+func TestAnOutageIsNoContention(t *testing.T) {
+	w := newWorld(t)
+	p := w.pool(nil)
+	p.take("ann", 1)
+	w.model.Advance(sessionTTL)
+	for name, outage := range map[string]error{
+		"not written": recordtest.Outage(record.ErrNotWritten), "unknown": recordtest.Outage(nil),
+	} {
+		w.failing(only("End", outage))
+		var err error
+		calls := w.cost(func() { _, err = p.acquire("bob", 1) })
+		tries := len(slices.DeleteFunc(calls, func(method string) bool { return method != "End" }))
+		var down *license.UnavailableError
+		if !errors.As(err, &down) || down.Backend != "firestore" || tries != 1 {
+			t.Errorf("%s: %v after %d tries", name, err, tries)
+		}
+	}
+}
+
 func TestPoolOptions(t *testing.T) {
 	w := newWorld(t)
 	if _, err := seats.New(w.ledger, w.record, seats.Options{}); err == nil {
