@@ -369,6 +369,59 @@ func TestContentionIsWaitedOut(t *testing.T) {
 	}
 }
 
+// TestContendersWaitALittle, so that racers fall apart; who met no contention does not.
+func TestContendersWaitALittle(t *testing.T) {
+	w := newWorld(t)
+	var waits []time.Duration
+	p, err := seats.New(w.ledger, w.record, seats.Options{
+		SessionTTL: sessionTTL, Now: w.model.Now,
+		Wait: func(_ context.Context, d time.Duration) error { waits = append(waits, d); return nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	instance{w, p}.take("ann", 1)
+	w.model.Advance(sessionTTL)
+	instance{w, p}.take("bob", 1)
+	if len(waits) != 0 {
+		t.Errorf("waited %v without contention", waits)
+	}
+	w.model.Advance(sessionTTL)
+	refused := false
+	w.failing(func(method string) error {
+		if method != "End" || refused {
+			return nil
+		}
+		refused = true
+		return recordtest.Outage(record.ErrRefused)
+	})
+	instance{w, p}.take("cid", 1)
+	if len(waits) != 1 || waits[0] <= 0 || waits[0] > 10*time.Millisecond {
+		t.Errorf("after one refusal waited %v, want once and a little", waits)
+	}
+}
+
+// TestAnOutageIsNoContention: what keeps the record from writing an end, and is
+// no refusal, is told after one try.
+func TestAnOutageIsNoContention(t *testing.T) {
+	w := newWorld(t)
+	p := w.pool(nil)
+	p.take("ann", 1)
+	w.model.Advance(sessionTTL)
+	for name, outage := range map[string]error{
+		"not written": recordtest.Outage(record.ErrNotWritten), "unknown": recordtest.Outage(nil),
+	} {
+		w.failing(only("End", outage))
+		var err error
+		calls := w.cost(func() { _, err = p.acquire("bob", 1) })
+		tries := len(slices.DeleteFunc(calls, func(method string) bool { return method != "End" }))
+		var down *license.UnavailableError
+		if !errors.As(err, &down) || down.Backend != "firestore" || tries != 1 {
+			t.Errorf("%s: %v after %d tries", name, err, tries)
+		}
+	}
+}
+
 func TestPoolOptions(t *testing.T) {
 	w := newWorld(t)
 	if _, err := seats.New(w.ledger, w.record, seats.Options{}); err == nil {
