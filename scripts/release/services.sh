@@ -1,16 +1,13 @@
 #!/usr/bin/env bash
-# services.sh: starts the step services of a build, which answer until it ends:
-#   redis:6379      Valkey, configured as production is (noeviction)
-#   firestore:8080  Google's Firestore emulator
-# on Cloud Build's network, where the other steps reach them by these names
+# services.sh: starts the step service of a build, which answers until it ends:
+#   redis:6379  Valkey, configured as production is (noeviction)
+# on Cloud Build's network, where the other steps reach it by this name
 # (https://docs.cloud.google.com/build/docs/build-config-file-schema#network).
 #
-# Environment: VALKEY_IMAGE, EMULATOR_IMAGE; NETWORK for tests.
+# Environment: VALKEY_IMAGE; NETWORK for tests.
 set -euo pipefail
-: "${VALKEY_IMAGE:?}" "${EMULATOR_IMAGE:?}"
+: "${VALKEY_IMAGE:?}"
 network=${NETWORK:-cloudbuild}
 
 docker run --detach --network "$network" --name redis "$VALKEY_IMAGE" \
 	valkey-server --maxmemory-policy noeviction --save ''
-docker run --detach --network "$network" --name firestore "$EMULATOR_IMAGE" \
-	gcloud emulators firestore start --host-port=0.0.0.0:8080

@@ -16,7 +16,7 @@ import (
 )
 
 // fakeDocker runs the program in place of a container. What is called redis:6379
-// and firestore:8080 on Cloud Build's network is called by its real address, and
+// on Cloud Build's network is called by its real address, and
 // http://image-…:8080 leads to the process (the .curlrc of checkImage).
 const fakeDocker = `#!/usr/bin/env bash
 set -euo pipefail
@@ -36,7 +36,6 @@ run)
 	done
 	[ "$1" = built:1 ]
 	environment=("${environment[@]/redis:6379/$REDIS}")
-	environment=("${environment[@]/firestore:8080/$FIRESTORE}")
 	environment+=("GOOGLE_APPLICATION_CREDENTIALS=$STATE/account.json" HTTPS_PROXY=http://127.0.0.1:1)
 	[ -n "$name" ] || exec env -i "${environment[@]}" PORT=0 "$PROGRAM"
 	port=$(cat "$STATE/$name.port")
@@ -67,13 +66,13 @@ func checkImage(t *testing.T, program string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { endProcesses(t, state) })
-	redis, firestore := servers.Redis(t), servers.Firestore(t)
+	redis := servers.Redis(t)
 	run := func(program string) (string, error) {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		defer cancel()
 		cmd := exec.CommandContext(ctx, deploytest.Path(t, "scripts/release/check-image.sh"), "built:1")
 		cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "CURL_HOME="+bin, "STATE="+state,
-			"PROGRAM="+program, "REDIS="+redis.Addr(), "FIRESTORE="+firestore)
+			"PROGRAM="+program, "REDIS="+redis.Addr())
 		out, err := cmd.CombinedOutput()
 		return string(out), err
 	}

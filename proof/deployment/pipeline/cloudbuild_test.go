@@ -348,20 +348,20 @@ func TestCloudBuildFaults(t *testing.T) {
 	}
 }
 
-// TestServices: both start on Cloud Build's network, under the names that
-// check-image.sh uses.
+// TestServices: the step service starts on Cloud Build's network, under the name
+// that check-image.sh uses.
 func TestServices(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	deploytest.Program(t, filepath.Join(dir, "docker"), "#!/bin/sh\necho \"$*\" >>"+dir+"/calls\n")
 	cmd := exec.CommandContext(t.Context(), deploytest.Path(t, "scripts/release/services.sh"))
-	cmd.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"), "VALKEY_IMAGE=valkey:1", "EMULATOR_IMAGE=emulator:1")
+	cmd.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"), "VALKEY_IMAGE=valkey:1")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	calls := deploytest.Lines(t, filepath.Join(dir, "calls"))
 	check := deploytest.Text(t, "scripts/release/check-image.sh")
-	for i, service := range []struct{ name, address, image string }{{"redis", "redis:6379", "valkey:1"}, {"firestore", "firestore:8080", "emulator:1"}} {
+	for i, service := range []struct{ name, address, image string }{{"redis", "redis:6379", "valkey:1"}} {
 		want := "run --detach --network cloudbuild --name " + service.name + " " + service.image + " "
 		if i >= len(calls) || !strings.HasPrefix(calls[i], want) {
 			t.Errorf("docker was called %q, want %q", calls, want)
