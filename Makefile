@@ -26,7 +26,7 @@ MODULES       := . client proof
 PROGRAM_TESTS := ./deployed ./deployment/image
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-programs test-tools mutants model torture drills terraform terraform-faults lint vulncheck image fmt bench
+.PHONY: help run test test-programs test-tools mutants model torture drills terraform terraform-faults lint vulncheck image fmt bench scale
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,7 +34,7 @@ help: ## list the targets
 run: ## all four functions on http://127.0.0.1:8080, with nothing to set up
 	$(GO) run ./cmd/local
 
-test-tools: ## install the servers the tests need: redis-server, the Firestore emulator
+test-tools: ## install the servers the tests need: redis-server, the Firestore emulator, a C compiler
 	./scripts/install-test-tools.sh
 
 test: test-tools ## every test but test-programs, under the race detector, and the coverage bound
@@ -83,6 +83,9 @@ torture: test-tools ## break everything around the service, check every promise 
 
 drills: test-tools ## play four outages one by one and print what they cost (about four minutes)
 	$(GO) -C proof run ./cmd/torture drill
+
+scale: ## measure what large organizations cost (proof/cmd/scale; about three minutes)
+	$(GO) -C proof run ./cmd/scale
 
 model: ## check the written model of the protocol with spin
 	./proof/model/check.sh

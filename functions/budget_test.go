@@ -23,6 +23,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakekms"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakeredis"
 	"github.com/coditect-ai/coditect-licenses/internal/servers"
+	"github.com/coditect-ai/coditect-licenses/shared/ledger/ledgertest"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 )
@@ -59,14 +60,14 @@ func TestBudget(t *testing.T) {
 	m.wantSpent(t, "a refused acquire", spent{}, func() { ann.acquire(t, "hw", map[string]any{"license_id": "no"}).refused(t, "license_not_found") })
 	m.wantSpent(t, "a forged token", spent{}, func() { user{w: m.world, token: ann.token + "x"}.beat(t, held.SessionID).refused(t, "unauthenticated") })
 	m.wantSpent(t, "another user's heartbeat", spent{redis: 1}, func() { m.user(org, "bob").beat(t, held.SessionID).refused(t, "session_not_found") })
-	m.wantSpent(t, "release", spent{redis: 2, transactions: 1, reads: 1, writes: 1}, func() { ann.release(t, held.SessionID).want(t, http.StatusNoContent) })
+	m.wantSpent(t, "release", spent{redis: 2, transactions: 1, reads: 2, writes: 1}, func() { ann.release(t, held.SessionID).want(t, http.StatusNoContent) })
 	m.wantSpent(t, "release again", spent{redis: 1, reads: 1}, func() { ann.release(t, held.SessionID).want(t, http.StatusNoContent) })
 	m.wantSpent(t, "heartbeat after release", spent{redis: 1, reads: 1}, func() { ann.beat(t, held.SessionID).refused(t, "session_ended") })
 	m.wantSpent(t, "release of nobody's", spent{redis: 1, reads: 1}, func() { ann.release(t, nobodysSession).refused(t, "session_not_found") })
 
 	lost = ann.take(t, "hw")
 	m.drop(t, lost.SessionID, license.Session{OrganizationID: org, Holder: license.Holder{LicenseID: "pro", UserID: "ann", HardwareID: "hw"}})
-	m.wantSpent(t, "release of what the ledger does not know", spent{redis: 2, transactions: 1, reads: 2, writes: 1}, func() { ann.release(t, lost.SessionID).want(t, http.StatusNoContent) })
+	m.wantSpent(t, "release of what the ledger does not know", spent{redis: 2, transactions: 1, reads: 3, writes: 1}, func() { ann.release(t, lost.SessionID).want(t, http.StatusNoContent) })
 	m.fill(t, org)
 	m.wantSpent(t, "acquire, no seat left", spent{redis: 1}, func() { ann.acquire(t, "hw").refused(t, "no_seats_available") })
 }
@@ -76,6 +77,7 @@ func TestBudgetOfARenewalInTime(t *testing.T) {
 	opts := devstack.Defaults()
 	opts.TokenTTL = 8 * time.Minute
 	redis := moving(t)
+	opts.LedgerClock = redis.Now
 	m := meter(t, redis.Addr(), opts)
 	ann := m.user(m.licensed(t, 1), "ann")
 	session := ann.take(t, "hw").SessionID
@@ -86,7 +88,26 @@ func TestBudgetOfARenewalInTime(t *testing.T) {
 	m.wantSpent(t, "acquire again, token due", spent{redis: 1, signatures: 1, kms: 1}, func() { ann.acquire(t, "hw").want(t, http.StatusOK) })
 }
 
-// TestBudgetOfTheReaper: one read for all that ended together, one write each,
+// TestBudgetOfARebuild: what a heartbeat costs that finds its organization's ledger
+// lost, on top of itself.
+func TestBudgetOfARebuild(t *testing.T) {
+	redis := servers.Redis(t).Addr()
+	m := meter(t, redis, devstack.Defaults())
+	c := ledgertest.Client(t, redis)
+	org := m.licensed(t, 9)
+	ann := m.user(org, "ann")
+	held := ann.take(t, "hw").SessionID
+	rebuilt := func() {
+		if err := c.HSet(t.Context(), "seats:{"+org+"}:epoch", "server", "-").Err(); err != nil {
+			t.Error(err)
+		}
+		ann.beat(t, held).want(t, http.StatusOK)
+	}
+	rebuilt() // every script is sent in full once
+	m.wantSpent(t, "heartbeat with a rebuild", spent{redis: 1 + 6, transactions: 1, reads: 1, writes: 1, others: 1}, rebuilt)
+}
+
+// TestBudgetOfTheReaper: one read for all that ended together, one read and one write each,
 // and nothing for the living.
 func TestBudgetOfTheReaper(t *testing.T) {
 	const expired = 3
@@ -94,6 +115,7 @@ func TestBudgetOfTheReaper(t *testing.T) {
 	at := time.Now()
 	opts.Now = func() time.Time { return at } // the hourly sweep falls into both runs or into none
 	redis := moving(t)
+	opts.LedgerClock = redis.Now
 	m := meter(t, redis.Addr(), opts)
 	for range 3 { // until the organizations without sessions have left the index
 		m.reap(t)
@@ -123,7 +145,7 @@ func TestBudgetOfTheReaper(t *testing.T) {
 				t.Errorf("the report: %+v", r)
 			}
 		})
-		if c := costs[i]; c.transactions != 1 || c.reads != 1 || c.writes != expired || c.kms != 0 || c.others > 1 {
+		if c := costs[i]; c.transactions != 1 || c.reads != 1+expired || c.writes != expired || c.kms != 0 || c.others > 1 {
 			t.Errorf("%d expired beside %d living cost %+v", expired, alive, c)
 		}
 	}
@@ -151,7 +173,7 @@ func moving(t *testing.T) *fakeredis.Server {
 func meter(t *testing.T, redis string, opts devstack.Options) *metered {
 	t.Helper()
 	m := &metered{trips: countTrips(t, redis), wire: &firestoreMeter{}}
-	opts.Redis = m.trips.addr
+	opts.Redis, opts.RedisDeadline, opts.RequestDeadline = m.trips.addr, slowest, 2*slowest
 	m.world = start(t, backend{"metered", func(t *testing.T, w *world) { w.record = m.wire.record(t) }}, opts)
 	return m
 }

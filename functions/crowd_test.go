@@ -43,6 +43,43 @@ func TestACrowd(t *testing.T) {
 	})
 }
 
+// TestContentionEndsInASeatOrARefusal: many more than there are seats come and
+// go; with all backends well nobody is told that the service is unavailable.
+func TestContentionEndsInASeatOrARefusal(t *testing.T) {
+	onCommon(t, func(t *testing.T, w *world) {
+		const seats, crowd, rounds = 5, 48, 12
+		org := w.licensed(t, seats)
+		var mu sync.Mutex
+		got := map[int]int{}
+		race(t, crowd, func(i int) error {
+			u := w.user(org, fmt.Sprintf("u-%d", i))
+			for range rounds {
+				a := u.acquire(t, "hw")
+				mu.Lock()
+				got[a.status]++
+				mu.Unlock()
+				var s api.Session
+				if a.status != http.StatusCreated {
+					continue
+				}
+				if err := json.Unmarshal(a.body, &s); err != nil {
+					return err
+				}
+				if r := u.release(t, s.SessionID); r.status != http.StatusNoContent {
+					return fmt.Errorf("release: %d %s", r.status, r.body)
+				}
+			}
+			return nil
+		})
+		if got[http.StatusCreated]+got[http.StatusConflict] != crowd*rounds {
+			t.Errorf("answers by status: %v", got)
+		}
+		if s := w.state(t, org); s.held != 0 || len(s.active) != 0 {
+			t.Errorf("held and recorded: %+v", s)
+		}
+	})
+}
+
 // TestOneHolderManyTimes: windows that start together share one seat, also the last.
 func TestOneHolderManyTimes(t *testing.T) {
 	onAll(t, func(t *testing.T, w *world) {

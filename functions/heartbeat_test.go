@@ -2,6 +2,7 @@ package functions_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"testing"
@@ -348,4 +349,46 @@ func TestADeletedLicense(t *testing.T) {
 		w.user(org, "ann").beat(t, session).refused(t, "session_ended").wantMember(t, "reason", "revoked")
 		w.user(org, "bob").take(t, "hw")
 	})
+}
+
+// TestAnotherPrimary has sold the seat in a newer epoch, while this Redis lives on
+// with the holder in it: the record tells, and the holder is told, whatever it asks.
+func TestAnotherPrimary(t *testing.T) {
+	for name, ask := range map[string]func(t *testing.T, ann user, session string){
+		"heartbeat": func(t *testing.T, ann user, session string) {
+			ann.beat(t, session).refused(t, "session_ended")
+			ann.acquire(t, "hw").refused(t, "no_seats_available")
+		},
+		"acquire": func(t *testing.T, ann user, session string) {
+			ann.acquire(t, "hw").refused(t, "no_seats_available")
+			ann.beat(t, session).refused(t, "session_ended")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			opts := devstack.Defaults()
+			opts.EntitlementCacheTTL = 0 // every request sees the record's epoch
+			w := start(t, embedded(), opts)
+			org := w.licensed(t, 1)
+			ann := w.user(org, "ann")
+			session := ann.take(t, "hw").SessionID
+			ann.beat(t, session).want(t, http.StatusOK)
+			w.soldElsewhere(t, org, session)
+			ask(t, ann, session)
+			w.user(org, "bob").beat(t, nobodysSession).want(t, http.StatusOK)
+		})
+	}
+}
+
+// soldElsewhere ends a session and gives its seat to bob, in an epoch of another primary.
+func (w *world) soldElsewhere(t *testing.T, org, session string) {
+	t.Helper()
+	caller := license.ServiceCaller(org)
+	epoch, err := w.record.OpenEpoch(t.Context(), caller, "elsewhere:0123456789")
+	s := w.recorded(t, org, session)
+	ends := s
+	ends.EndedAt, ends.EndedReason = time.Now(), license.EndExpired
+	s.ID, s.UserID, s.Epoch = nobodysSession, "bob", epoch
+	if err := errors.Join(err, w.record.End(t.Context(), caller, epoch, []record.End{{Session: ends}}), w.record.Create(t.Context(), caller, s)); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/record/recordtest"
+	"github.com/coditect-ai/coditect-licenses/shared/seats"
 )
 
 // kmsDown makes KMS refuse every call, in one of two ways.
@@ -90,6 +92,48 @@ func TestHeartbeatWithoutKMS(t *testing.T) {
 	if s := ann.beat(t, session).want(t, http.StatusOK).session(t); s.LicenseToken != "" {
 		t.Error("renewed twice")
 	}
+}
+
+// TestAcquireWhileKMSIsKnownToBeAway takes no seat that it would have to give back.
+func TestAcquireWhileKMSIsKnownToBeAway(t *testing.T) {
+	var reserved atomic.Int64
+	opts := devstack.Defaults()
+	opts.CircuitCooldown = 500 * time.Millisecond
+	opts.OnStep = func(_ context.Context, s seats.Step) error {
+		if s == seats.StepReserved {
+			reserved.Add(1)
+		}
+		return nil
+	}
+	w := start(t, embedded(), opts)
+	ann := w.user(w.licensed(t, 1), "ann")
+	w.kmsDown(codes.Unavailable)
+	eventually(t, func() bool {
+		before := reserved.Load()
+		ann.acquire(t, "hw").refused(t, "unavailable")
+		return reserved.Load() == before
+	})
+	w.kmsUp()
+	eventually(t, func() bool { return ann.acquire(t, "hw").status == http.StatusCreated })
+}
+
+// TestClocksThatDiffer refuse new seats, and take nobody's.
+func TestClocksThatDiffer(t *testing.T) {
+	var ahead atomic.Int64
+	opts := devstack.Defaults()
+	opts.LedgerClock = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	w := start(t, embedded(), opts)
+	org := w.licensed(t, 2)
+	ann, bob := w.user(org, "ann"), w.user(org, "bob")
+	session := ann.take(t, "hw").SessionID
+	for _, d := range []time.Duration{time.Hour, -time.Hour} {
+		ahead.Store(int64(d))
+		bob.acquire(t, "hw").refused(t, "unavailable")
+		ann.beat(t, session).want(t, http.StatusOK)
+	}
+	ann.release(t, session).want(t, http.StatusNoContent)
+	ahead.Store(0)
+	bob.take(t, "hw")
 }
 
 // TestAskingForATokenWithoutKMS on the real servers as well.
@@ -271,14 +315,14 @@ func TestExpiryWithoutFirestore(t *testing.T) {
 	})
 }
 
-// TestReleaseWithoutFirestore frees the seat all the same; the reaper makes up
-// for the record.
+// TestReleaseWithoutFirestore is acknowledged, and the seat is free as soon as
+// anything can be granted again; the reaper comes at once.
 func TestReleaseWithoutFirestore(t *testing.T) {
 	onEach(t, devstack.Defaults(), func(t *testing.T, w *world) {
 		org := w.licensed(t, 1)
 		ann := w.user(org, "ann")
 		session := ann.take(t, "hw").SessionID
-		w.outage.begin(recordtest.Outage(nil), "EndNow")
+		w.outage.begin(recordtest.Outage(nil), "End")
 		ann.release(t, session).want(t, http.StatusNoContent)
 		ann.release(t, session).want(t, http.StatusNoContent)
 		ann.beat(t, session).refused(t, "session_ended").wantMember(t, "reason", "released")
@@ -287,27 +331,15 @@ func TestReleaseWithoutFirestore(t *testing.T) {
 		if s := w.recorded(t, org, session); s.Status != license.SessionActive {
 			t.Errorf("recorded as %s although the record was away", s.Status)
 		}
+		w.user(org, "bob").acquire(t, "hw").refused(t, "unavailable")
 		w.outage.end()
-		w.user(org, "bob").take(t, "hw")
-		w.due(t, org)
-		if r := w.reap(t); r.RecordsRepaired != 1 || r.SessionsReaped != 0 || r.More {
+		if r := w.reap(t); r.SessionsReaped != 1 || r.More {
 			t.Errorf("the reaper after it: %+v", r)
 		}
 		w.wantEnded(t, org, session, license.EndReleased)
-		w.due(t, org)
-		if r := w.reap(t); r.RecordsRepaired != 0 {
-			t.Errorf("repaired twice: %+v", r)
-		}
+		w.user(org, "bob").take(t, "hw")
 		ann.beat(t, session).refused(t, "session_ended").wantMember(t, "reason", "released")
 	})
-}
-
-// due makes the reaper visit the organization in its next run.
-func (w *world) due(t *testing.T, org string) {
-	t.Helper()
-	if err := w.stack.Service.Ledger.Schedule(t.Context(), true, org); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // TestARevocationThatCannotBeRecorded is told as what it is: the seat is gone
@@ -318,7 +350,7 @@ func TestARevocationThatCannotBeRecorded(t *testing.T) {
 		ann := w.user(org, "ann")
 		session := ann.take(t, "hw").SessionID
 		w.putLicense(t, org, "pro", map[string]any{"max_seats": 1, "status": "suspended"})
-		w.outage.begin(recordtest.Outage(nil), "EndNow")
+		w.outage.begin(recordtest.Outage(nil), "End")
 		ann.beat(t, session).refused(t, "license_inactive")
 		ann.beat(t, session).refused(t, "session_ended").wantMember(t, "reason", "revoked")
 	})

@@ -201,7 +201,7 @@ type broken struct {
 	org string
 }
 
-func (r *broken) End(ctx context.Context, caller license.Caller, epoch int64, ends []record.End) error {
+func (r *broken) End(ctx context.Context, caller license.Caller, epoch license.Epoch, ends []record.End) error {
 	if caller.OrganizationID == r.org {
 		return recordtest.Outage(record.ErrNotWritten)
 	}

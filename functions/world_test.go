@@ -184,7 +184,7 @@ func (w *world) expire(t *testing.T, org string, n int) {
 	}
 	eventually(t, func() bool {
 		v, err := w.stack.Service.Ledger.Visit(t.Context(), license.ServiceCaller(org), 400)
-		return err == nil && len(v.Expired) >= n
+		return err == nil && len(v.Expired)+len(v.Ending) >= n
 	})
 }
 
@@ -298,14 +298,16 @@ func (w *world) state(t *testing.T, org string) state {
 		t.Fatal(err)
 	}
 	s := state{held: held.Held}
-	err = w.record.ActiveSessions(t.Context(), caller, func(batch []license.Session) error {
-		for _, session := range batch {
-			s.active = append(s.active, session.ID)
+	for part := range record.Parts {
+		err = w.record.ActiveSessions(t.Context(), caller, part, "", func(page record.Page) error {
+			for _, session := range page.Sessions {
+				s.active = append(s.active, session.ID)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 	slices.Sort(s.active)
 	return s

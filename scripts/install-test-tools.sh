@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs the servers that the tests start: redis-server, and Google's
-# Firestore emulator with the Java it needs; and shellcheck, for the scripts. Run
-# again it does nothing.
+# Firestore emulator with the Java it needs; a C compiler, for the clocks of
+# servers that are stepped; and shellcheck, for the scripts. Run again it does
+# nothing.
 #
 # Without one of them its tests are skipped, with a warning here; in CI
 # (environment variable CI not empty) that is an error instead.
@@ -61,6 +62,16 @@ install_redis() {
 	else
 		return 1
 	fi
+}
+
+# compiles says whether there is a compiler with the C library's headers.
+compiles() {
+	have cc && printf '#include <time.h>\n' | cc -x c -fsyntax-only - 2>/dev/null
+}
+
+install_compiler() {
+	# Elsewhere than on Linux no clock of a server's own is tested.
+	have apt-get && apt_install gcc libc6-dev
 }
 
 install_shellcheck() {
@@ -139,6 +150,10 @@ install_emulator() {
 have redis-server || install_redis || true
 have redis-server || give_up redis-server \
 	"Install Redis 7 or Valkey's redis-server so that redis-server is on the PATH."
+
+compiles || install_compiler || true
+compiles || give_up "a C compiler" \
+	"Install one with the C library's headers (gcc and libc6-dev) so that cc is on the PATH."
 
 have shellcheck || install_shellcheck || true
 have shellcheck || give_up shellcheck "Install it so that shellcheck is on the PATH."

@@ -1,12 +1,19 @@
 # The record: what organizations bought and what happened to every session, in
 # Firestore. The ledger is rebuilt from it, so this is what backups are for.
+#
+# Concurrency is optimistic: a transaction locks nothing that it reads, and commits
+# only if none of it has changed. In pessimistic mode every grant locks the
+# organization's epoch until it commits, and the lock of a process that dies in
+# between holds up the organization's rebuild for a minute. Both modes are
+# serializable, which is all that the protocol asks for
+# (https://firebase.google.com/docs/firestore/transaction-data-contention).
 resource "google_firestore_database" "record" {
   project                           = local.project
   name                              = var.record.database
   location_id                       = coalesce(var.record.location, var.region)
   type                              = "FIRESTORE_NATIVE"
   database_edition                  = "STANDARD"
-  concurrency_mode                  = "PESSIMISTIC"
+  concurrency_mode                  = "OPTIMISTIC"
   app_engine_integration_mode       = "DISABLED"
   point_in_time_recovery_enablement = var.record.point_in_time_recovery ? "POINT_IN_TIME_RECOVERY_ENABLED" : "POINT_IN_TIME_RECOVERY_DISABLED"
   delete_protection_state           = var.protect ? "DELETE_PROTECTION_ENABLED" : "DELETE_PROTECTION_DISABLED"

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience bounds every wait of these tests.
-const patience = 30 * time.Second
+const patience = 5 * time.Minute
 
 // server is a run of the command inside the test.
 type server struct {

@@ -69,8 +69,11 @@ func (f *function) acquire(ctx context.Context, c web.Call, in api.AcquireReques
 		return web.Answer{}, err
 	}
 	web.Annotate(ctx, slog.String("license_id", terms.License.ID))
+	if err := f.Tokens.Ready(); err != nil {
+		return web.Answer{}, err // before a seat is taken that would have to be given back
+	}
 	var signed token.Token
-	hold, err := f.Seats.Acquire(ctx, c.Caller, request(c.Caller, terms, in), func(ctx context.Context, h ledger.Hold) error {
+	hold, err := f.Seats.Acquire(ctx, c.Caller, request(c.Caller, bought, terms, in), func(ctx context.Context, h ledger.Hold) error {
 		signed, err = f.sign(ctx, h, terms.License)
 		return err
 	})
@@ -91,9 +94,9 @@ func (f *function) sign(ctx context.Context, h ledger.Hold, lic license.License)
 	return f.Tokens.ForSession(ctx, h.Session, lic, h.Now)
 }
 
-func request(caller license.Caller, terms license.Terms, in api.AcquireRequest) seats.Request {
+func request(caller license.Caller, bought license.Entitlements, terms license.Terms, in api.AcquireRequest) seats.Request {
 	return seats.Request{
-		Terms:  terms,
+		Terms: terms, RecordEpoch: bought.Epoch.Number,
 		Holder: license.Holder{UserID: caller.UserID, HardwareID: in.HardwareID, InstanceID: in.InstanceID},
 		Client: license.Client{Name: in.Client.Name, Version: in.Client.Version, Hostname: in.Client.Hostname},
 	}

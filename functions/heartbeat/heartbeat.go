@@ -64,7 +64,9 @@ func (f *function) heartbeat(ctx context.Context, c web.Call, _ api.HeartbeatReq
 		return web.Answer{}, f.keep(ctx, c, err)
 	}
 	renew := c.Query.Get(api.QueryToken) == api.QueryTokenRenew
-	hold, err := f.Seats.Heartbeat(ctx, c.Caller, ledger.Heartbeat{SessionID: c.SessionID(), LicenseEnds: f.ends(bought), Renew: renew})
+	hold, err := f.Seats.Heartbeat(ctx, c.Caller, ledger.Heartbeat{
+		SessionID: c.SessionID(), LicenseEnds: f.ends(bought), RecordEpoch: bought.Epoch.Number, Renew: renew,
+	})
 	if err != nil {
 		return web.Answer{}, err
 	}
@@ -107,11 +109,18 @@ func (f *function) postpone(ctx context.Context, caller license.Caller, hold led
 	}
 }
 
+// errNoToken answers a holder that asked for a token while the clocks of the
+// service differ: its seat is extended, and no token is made at a doubtful time.
+var errNoToken = &license.UnavailableError{Backend: "redis", Err: errors.New("no token is made while the clock of Redis is wrong")}
+
 // sign makes the renewed token, if there is one due. If a renewal that the
 // holder did not ask for cannot be signed, the heartbeat succeeds all the same:
 // the seat is extended, the token is good for nearly half its life yet, and the
 // next heartbeat tries again.
 func (f *function) sign(ctx context.Context, caller license.Caller, hold ledger.Hold, lic license.License, asked bool) (token.Token, error) {
+	if !hold.Renewed && asked {
+		return token.Token{}, errNoToken
+	}
 	if !hold.Renewed {
 		return token.Token{}, nil
 	}

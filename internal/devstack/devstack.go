@@ -51,7 +51,8 @@ type Options struct {
 	// [config.Config], without its bounds: a local run may be quick.
 	SessionTTL, HeartbeatInterval, TokenTTL, EntitlementCacheTTL time.Duration
 	// RedisDeadline, BackendDeadline and RequestDeadline are as in
-	// [config.Config], without its bounds; 0 is the default there.
+	// [config.Config], without its bounds; 0 is the default there. A BackendDeadline
+	// is also the record's, which takes [record.DefaultDeadline] otherwise.
 	RedisDeadline, BackendDeadline, RequestDeadline time.Duration
 	// CircuitCooldown is as in [config.Config]; 0 is the default there.
 	CircuitCooldown time.Duration
@@ -67,8 +68,15 @@ type Options struct {
 	// Now is the clock of ID tokens and licenses; nil is time.Now. The seats'
 	// times are the Redis server's.
 	Now func() time.Time
+	// ClockTolerance is as in [config.Config], without its bounds; 0 is the default there.
+	ClockTolerance time.Duration
+	// LedgerClock is what the clock of Redis is compared with; nil is Now, or the
+	// embedded server's own.
+	LedgerClock func() time.Time
 	// Record, when set, takes the place of Firestore and of the record in memory.
 	Record record.Record
+	// Watch, when set, is given the record, and what it answers is used in its place.
+	Watch func(record.Record) record.Record
 }
 
 // Defaults are the service's own pace.
@@ -108,6 +116,8 @@ type Stack struct {
 	// patient is the record for the first calls, which a cold emulator is slow to answer.
 	patient record.Record
 	closers []func() error
+	// recordDeadline is as deployed, or the BackendDeadline of the options.
+	recordDeadline time.Duration
 }
 
 // Start makes a stack with the organizations every local run has. Close it.
@@ -119,12 +129,13 @@ func Start(ctx context.Context, opts Options) (*Stack, error) {
 		opts.Now = time.Now
 	}
 	deployed := config.Defaults()
+	recordDeadline := cmp.Or(opts.BackendDeadline, record.DefaultDeadline)
 	opts.BackendDeadline = cmp.Or(opts.BackendDeadline, deployed.BackendDeadline)
 	opts.RequestDeadline = cmp.Or(opts.RequestDeadline, deployed.RequestDeadline)
 	opts.CircuitCooldown = cmp.Or(opts.CircuitCooldown, deployed.CircuitCooldown)
-	s := &Stack{opts: opts}
-	s.clients.OnStep = opts.OnStep
-	for _, part := range []func(context.Context) error{s.issuers, s.signer, s.ledger, s.record, s.assemble, s.seed} {
+	s := &Stack{opts: opts, recordDeadline: recordDeadline}
+	s.clients.OnStep, s.clients.LedgerClock = opts.OnStep, opts.LedgerClock
+	for _, part := range []func(context.Context) error{s.issuers, s.signer, s.ledger, s.record, s.watch, s.assemble, s.seed} {
 		if err := part(ctx); err != nil {
 			return nil, errors.Join(fmt.Errorf("local stack: %w", err), s.Close())
 		}
@@ -149,6 +160,7 @@ func (s *Stack) config() config.Config {
 	c := config.Defaults()
 	c.Project, c.IdentityProject, c.KMSKey = Project, Project, fakekms.DefaultKey
 	c.SessionTTL, c.HeartbeatInterval, c.TokenTTL = s.opts.SessionTTL, s.opts.HeartbeatInterval, s.opts.TokenTTL
+	c.ClockTolerance = cmp.Or(s.opts.ClockTolerance, c.ClockTolerance)
 	c.EntitlementCacheTTL, c.RateLimitPerUser = s.opts.EntitlementCacheTTL, s.opts.RateLimitPerUser
 	c.RequestDeadline, c.BackendDeadline, c.CircuitCooldown = s.opts.RequestDeadline, s.opts.BackendDeadline, s.opts.CircuitCooldown
 	switch {
@@ -235,6 +247,9 @@ func (s *Stack) ledger(ctx context.Context) (err error) {
 		}
 		s.onClose(func() error { s.Redis.Close(); return nil })
 		cfg.Addr = s.Redis.Addr()
+		if s.opts.LedgerClock == nil {
+			s.clients.LedgerClock = s.Redis.Now
+		}
 	}
 	s.clients.Redis, err = redisconn.Dial(ctx, cfg)
 	if err != nil {
@@ -266,9 +281,9 @@ func (s *Stack) record(ctx context.Context) error {
 	}
 	s.onClose(client.Close)
 	s.clients.Record = record.NewFirestore(client, record.FirestoreOptions{
-		Deadline: s.opts.BackendDeadline,
+		Deadline: s.recordDeadline,
 		Circuit: circuit.New(circuit.Options{
-			Backend: "firestore", Cooldown: s.opts.CircuitCooldown, Patience: s.opts.BackendDeadline / 2, Log: s.opts.Log,
+			Backend: "firestore", Cooldown: s.opts.CircuitCooldown, Patience: s.recordDeadline / 4, Log: s.opts.Log,
 		}),
 	})
 	s.patient = record.NewFirestore(client, record.FirestoreOptions{Deadline: emulatorStart})
@@ -277,6 +292,13 @@ func (s *Stack) record(ctx context.Context) error {
 	}
 	if err := s.patient.Ping(ctx); err != nil {
 		return fmt.Errorf("the Firestore emulator at %s does not answer: %w", s.opts.Firestore, err)
+	}
+	return nil
+}
+
+func (s *Stack) watch(context.Context) error {
+	if s.opts.Watch != nil {
+		s.clients.Record = s.opts.Watch(s.clients.Record)
 	}
 	return nil
 }

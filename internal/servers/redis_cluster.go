@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -38,7 +39,7 @@ func startCluster() ([]string, func() error, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	nodes, err := StartCluster(context.Background(), dir)
+	nodes, err := StartCluster(context.Background(), dir, ClusterOptions{})
 	if err != nil {
 		return nil, nil, errors.Join(err, os.RemoveAll(dir))
 	}
@@ -50,27 +51,63 @@ func startCluster() ([]string, func() error, error) {
 	return addresses, stop, nil
 }
 
+// ClusterOptions say what a Redis Cluster is made of. The zero value is three
+// masters.
+type ClusterOptions struct {
+	// Replicas gives each master one. It is promoted only when told to (CLUSTER
+	// FAILOVER): nodes do not judge each other by their clocks.
+	Replicas bool
+	// Announce are the ports under which clients are told to find the nodes, for
+	// example a proxy's: the masters', then their replicas'. None: their own.
+	Announce []int
+	// Clocks, when set, give each node a clock of its own.
+	Clocks *Clocks
+	// Started, when set, is called once all nodes listen, and before they find each
+	// other at the ports they announce.
+	Started func([]*RedisProcess) error
+}
+
+// patientNodes keep a node that stands still, or whose clock was stepped, from
+// being taken for dead.
+var patientNodes = []string{"--cluster-node-timeout", "3600000", "--cluster-replica-no-failover", "yes"} //nolint:gochecknoglobals // a constant
+
 // StartCluster starts a Redis Cluster of three masters, whose files are below
-// dir. announce are the ports under which clients are told to find the nodes,
-// for example a proxy's; none: their own.
-func StartCluster(ctx context.Context, dir string, announce ...int) ([]*RedisProcess, error) {
+// dir: the masters in the order of their slots, then the replicas in the order of
+// their masters.
+func StartCluster(ctx context.Context, dir string, o ClusterOptions) ([]*RedisProcess, error) {
+	count := masters
+	if o.Replicas {
+		count *= 2
+	}
 	var nodes []clusterNode
 	var processes []*RedisProcess
-	for i := range masters {
-		var args []string
-		if i < len(announce) {
-			args = []string{"--cluster-announce-ip", "127.0.0.1", "--cluster-announce-port", strconv.Itoa(announce[i])}
-		}
-		node, err := newClusterNode(filepath.Join(dir, strconv.Itoa(i)), args...)
+	for i := range count {
+		node, err := newClusterNode(filepath.Join(dir, strconv.Itoa(i)), o.Clocks, o.args(i)...)
 		if err != nil {
 			return nil, errors.Join(err, killAll(processes))
 		}
 		nodes, processes = append(nodes, node), append(processes, node.RedisProcess)
 	}
+	if o.Started != nil {
+		if err := o.Started(processes); err != nil {
+			return nil, errors.Join(err, killAll(processes))
+		}
+	}
 	if err := formCluster(ctx, nodes); err != nil {
 		return nil, errors.Join(err, killAll(processes))
 	}
 	return processes, nil
+}
+
+func (o ClusterOptions) args(node int) []string {
+	var args []string
+	if o.Replicas {
+		args = append(args, patientNodes...)
+	}
+	if node < len(o.Announce) {
+		args = append(args, "--cluster-announce-ip", "127.0.0.1", "--cluster-announce-port", strconv.Itoa(o.Announce[node]))
+	}
+	return args
 }
 
 func killAll(processes []*RedisProcess) error {
@@ -88,7 +125,7 @@ type clusterNode struct {
 	busPort int
 }
 
-func newClusterNode(dir string, args ...string) (clusterNode, error) {
+func newClusterNode(dir string, clocks *Clocks, args ...string) (clusterNode, error) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return clusterNode{}, err
 	}
@@ -96,12 +133,13 @@ func newClusterNode(dir string, args ...string) (clusterNode, error) {
 	if err != nil {
 		return clusterNode{}, err
 	}
-	server, err := StartRedis(dir, append(args, "--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(busPort))...)
+	server, err := clocks.StartRedis(dir, append(args, "--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(busPort))...)
 	return clusterNode{RedisProcess: server, busPort: busPort}, err
 }
 
-// formCluster gives each node its share of the slots, introduces the others to
-// the first, and waits until each of them sees the whole cluster working.
+// formCluster gives each master its share of the slots, introduces the others to
+// the first, waits until each of them sees the whole cluster working, and lets
+// the replicas follow their masters.
 func formCluster(ctx context.Context, nodes []clusterNode) error {
 	for i, node := range nodes {
 		if err := joinCluster(ctx, node, i, nodes[0]); err != nil {
@@ -113,22 +151,105 @@ func formCluster(ctx context.Context, nodes []clusterNode) error {
 			return fmt.Errorf("cluster node %s: %w; it wrote:\n%s", node.Addr(), err, node.Output())
 		}
 	}
+	for i, replica := range nodes[masters:] {
+		if err := replica.FollowInCluster(ctx, nodes[i].RedisProcess); err != nil {
+			return fmt.Errorf("cluster node %s: %w; it wrote:\n%s", replica.Addr(), err, replica.Output())
+		}
+	}
 	return nil
 }
 
 func joinCluster(ctx context.Context, node clusterNode, i int, first clusterNode) error {
 	client := adminClient(node.Addr())
 	defer func() { _ = client.Close() }()
-	err := errors.Join(
-		client.ClusterAddSlotsRange(ctx, i*slots/masters, (i+1)*slots/masters-1).Err(),
-		// With equal epochs the nodes would first have to agree on a winner, which
-		// takes time.
-		client.Do(ctx, "CLUSTER", "SET-CONFIG-EPOCH", i+1).Err(),
-	)
+	var err error
+	if i < masters {
+		err = client.ClusterAddSlotsRange(ctx, i*slots/masters, (i+1)*slots/masters-1).Err()
+	}
+	// With equal epochs the nodes would first have to agree on a winner, which
+	// takes time.
+	err = errors.Join(err, client.Do(ctx, "CLUSTER", "SET-CONFIG-EPOCH", i+1).Err())
 	if i == 0 {
 		return err
 	}
 	return errors.Join(err, client.Do(ctx, "CLUSTER", "MEET", "127.0.0.1", first.port, first.busPort).Err())
+}
+
+// NodeID is the name of a node of a cluster.
+func (r *RedisProcess) NodeID(ctx context.Context) (string, error) {
+	client := adminClient(r.Addr())
+	defer func() { _ = client.Close() }()
+	return client.Do(ctx, "CLUSTER", "MYID").Text()
+}
+
+// FollowInCluster makes a node of a cluster the replica of a master, and waits
+// until it has the other's data. It must have heard of the master before, which
+// takes the cluster a moment.
+func (r *RedisProcess) FollowInCluster(ctx context.Context, master *RedisProcess) error {
+	id, err := master.NodeID(ctx)
+	if err != nil {
+		return err
+	}
+	client := adminClient(r.Addr())
+	defer func() { _ = client.Close() }()
+	var refusal error
+	err = waitFor(r.proc.Exited(), func() bool {
+		refusal = client.Do(ctx, "CLUSTER", "REPLICATE", id).Err()
+		return refusal == nil
+	})
+	if err != nil {
+		return errors.Join(err, refusal)
+	}
+	return r.WaitReplicated(ctx)
+}
+
+// Succession is how a replica takes its master's slots over.
+type Succession string
+
+// The ways.
+const (
+	// Handover is what the cluster agrees on: the master waits until the replica has
+	// everything, so that nothing is lost.
+	Handover Succession = "HANDOVER"
+	// Takeover asks nobody, and takes what the replica has.
+	Takeover Succession = "TAKEOVER"
+)
+
+// handoverLimit is above the 5 s that a cluster gives a handover; a new request
+// before that would begin it anew.
+const handoverLimit = 6 * time.Second
+
+// Succeed makes a replica in a cluster the master of its master's slots.
+func (r *RedisProcess) Succeed(ctx context.Context, how Succession) error {
+	client := adminClient(r.Addr())
+	defer func() { _ = client.Close() }()
+	command := []any{"CLUSTER", "FAILOVER"}
+	if how == Takeover {
+		command = append(command, "TAKEOVER")
+	}
+	var asked time.Time
+	var refusal error
+	err := waitFor(r.proc.Exited(), func() bool {
+		if time.Since(asked) > handoverLimit || refusal != nil {
+			refusal, asked = client.Do(ctx, command...).Err(), time.Now()
+		}
+		info, err := client.Info(ctx, "replication").Result()
+		return err == nil && strings.Contains(info, "role:master") || ctx.Err() != nil
+	})
+	if err != nil {
+		return errors.Join(err, refusal)
+	}
+	return ctx.Err()
+}
+
+// WaitDemoted waits until a former master has heard of its successor.
+func (r *RedisProcess) WaitDemoted(ctx context.Context) error {
+	client := adminClient(r.Addr())
+	defer func() { _ = client.Close() }()
+	return waitFor(r.proc.Exited(), func() bool {
+		info, err := client.Info(ctx, "replication").Result()
+		return err == nil && strings.Contains(info, "role:slave") || ctx.Err() != nil
+	})
 }
 
 // WaitClustered waits until the node sees the whole cluster working, for example

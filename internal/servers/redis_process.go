@@ -29,9 +29,12 @@ type RedisProcess struct {
 	port int
 	dir  string
 
-	mu   sync.Mutex
-	args []string
-	proc *Process // the current or the last process
+	clocks *Clocks
+
+	mu    sync.Mutex
+	args  []string
+	clock *clock   // nil: the machine's
+	proc  *Process // the current or the last process
 }
 
 // Addr is the server's host:port; it stays the same over Kill and Start.
@@ -104,14 +107,22 @@ func (r *RedisProcess) Promote(ctx context.Context) error {
 // when somebody else was faster to listen there, on another. It persists
 // nothing, evicts nothing and ends by [RedisProcess.Kill].
 func StartRedis(dir string, args ...string) (*RedisProcess, error) {
+	return (*Clocks)(nil).StartRedis(dir, args...)
+}
+
+// StartRedis is the function of that name with a clock for the server.
+func (c *Clocks) StartRedis(dir string, args ...string) (*RedisProcess, error) {
 	const attempts = 5
-	var err error
+	clock, err := c.newClock(dir)
+	if err != nil {
+		return nil, err
+	}
 	for range attempts {
 		var port int
 		if port, err = FindPort(); err != nil {
 			return nil, err
 		}
-		r := &RedisProcess{port: port, dir: dir, args: args}
+		r := &RedisProcess{port: port, dir: dir, args: args, clocks: c, clock: clock}
 		if err = r.run(); err == nil {
 			return r, nil
 		}
@@ -123,7 +134,8 @@ func StartRedis(dir string, args ...string) (*RedisProcess, error) {
 // port, answers.
 func (r *RedisProcess) run() error {
 	logFrom := fileSize(filepath.Join(r.dir, "output.log"))
-	proc, err := StartProcess(r.dir, "redis-server", slices.Concat(r.baseArgs(), r.args)...)
+	program, args := r.clocks.command(r.clock, "redis-server", slices.Concat(r.baseArgs(), r.args))
+	proc, err := StartProcess(r.dir, program, args...)
 	if err != nil {
 		return err
 	}
@@ -220,5 +232,5 @@ func (r *RedisProcess) Follow(ctx context.Context, master string) error {
 	if err := r.Do(ctx, "REPLICAOF", host, port); err != nil {
 		return err
 	}
-	return r.waitReplicated(ctx)
+	return r.WaitReplicated(ctx)
 }

@@ -29,21 +29,28 @@ func RedisReplica(t testing.TB, of *RedisServer) *RedisServer {
 // StartReplica is [RedisReplica] outside of tests; of is how the replica reaches
 // its master, possibly through a proxy.
 func StartReplica(ctx context.Context, dir, of string) (*RedisProcess, error) {
+	return (*Clocks)(nil).StartReplica(ctx, dir, of)
+}
+
+// StartReplica is the function of that name with a clock for the replica.
+func (c *Clocks) StartReplica(ctx context.Context, dir, of string, args ...string) (*RedisProcess, error) {
 	host, port, err := net.SplitHostPort(of)
 	if err != nil {
 		return nil, err
 	}
-	replica, err := StartRedis(dir, "--replicaof", host+" "+port)
+	replica, err := c.StartRedis(dir, append([]string{"--replicaof", host + " " + port}, args...)...)
 	if err != nil {
 		return nil, err
 	}
-	if err := replica.waitReplicated(ctx); err != nil {
+	if err := replica.WaitReplicated(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("replica of %s: %w", of, err), replica.Kill())
 	}
 	return replica, nil
 }
 
-func (r *RedisProcess) waitReplicated(ctx context.Context) error {
+// WaitReplicated waits until a replica's connection to its master is up, for example
+// after the master was started again.
+func (r *RedisProcess) WaitReplicated(ctx context.Context) error {
 	client := adminClient(r.Addr())
 	defer func() { _ = client.Close() }()
 	return waitFor(r.proc.Exited(), func() bool {
@@ -51,6 +58,26 @@ func (r *RedisProcess) waitReplicated(ctx context.Context) error {
 		return err == nil && strings.Contains(info, "master_link_status:up")
 	})
 }
+
+// ReplicationID is the name of the history of writes that the server is in
+// (master_replid); it has another after a promotion.
+func (r *RedisProcess) ReplicationID(ctx context.Context) (string, error) {
+	client := adminClient(r.Addr())
+	defer func() { _ = client.Close() }()
+	info, err := client.Info(ctx, "replication").Result()
+	if err != nil {
+		return "", err
+	}
+	for line := range strings.Lines(info) {
+		if id, found := strings.CutPrefix(line, "master_replid:"); found {
+			return strings.TrimSpace(id), nil
+		}
+	}
+	return "", errors.New("INFO tells no master_replid")
+}
+
+// Admin is a client for commands to a server that is administered, not used. Close it.
+func Admin(address string) *redis.Client { return adminClient(address) }
 
 // adminClient is for this package's own commands to a server it started.
 func adminClient(address string) *redis.Client {

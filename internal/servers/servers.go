@@ -1,6 +1,6 @@
 // Package servers starts real backend servers for tests and for the torture
-// command: redis-server (single, replicated, cluster) and the official Firestore
-// emulator.
+// command: redis-server (single, replicated, cluster; each with a clock of its own
+// where that is to be stepped) and the official Firestore emulator.
 //
 // Every server belongs either to one test, which stops it when it ends, or to
 // the test process (the Shared functions), which stops it in [Main]. Whatever

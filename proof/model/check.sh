@@ -49,6 +49,10 @@ trap 'rm -rf "$work"' EXIT
 intact=(
 	"loss-and-fault    BEAT_AFTER_RELEASE=1"
 	"lagging-replica   FAULTS=0 EMPTY_LOSS=0 STALE_LOSS=1 BACK_LOSS=1"
+	"clock             FAULTS=0 LOSSES=0 CLOCKS=2 BEAT_AFTER_RELEASE=1"
+	"clock-and-loss    FAULTS=0 CLOCKS=1"
+	"clock-and-fault   LOSSES=0 CLOCKS=1"
+	"restored-record   FAULTS=0 LOSSES=0 RESTORES=1"
 	"two-seats         FAULTS=0 SEATS=2"
 	"three-holders     FAULTS=0 LOSSES=0 HOLDERS=3 SESSIONS=3"
 	"sweep             FAULTS=0 SWEEP=1"
@@ -65,20 +69,29 @@ guards=(
 	"NO_RECORD_FIRST         FAULTS=0"
 	"NO_HELD_CREATE          FAULTS=0 LOSSES=0"
 	"NO_FENCE_CREATE         FAULTS=0"
+	"NO_FENCE_NONCE          FAULTS=0 LOSSES=0 RESTORES=1"
 	"NO_FORGET               FAULTS=0"
 	"NO_NONCE_ONCE           FAULTS=0 LOSSES=0"
 	"NO_NONCE_CHECK          FAULTS=0"
+	"NO_PROGRESS_NONCE       FAULTS=0 EMPTY_LOSS=0 STALE_LOSS=1"
 	"NO_TOMBSTONE            FAULTS=0"
 	"ONE_DOCUMENT_PER_HOLDER FAULTS=0 LOSSES=0"
 	"NO_FENCE_END            FAULTS=0"
+	"NO_ENDED_STAYS          FAULTS=0 LOSSES=0 SWEEP=1"
 	"NO_OWN_FIRST            FAULTS=0 SEATS=2"
 	"NO_TOKEN_TIME           FAULTS=0 LOSSES=0"
 	"NO_BY_SESSION           FAULTS=0 LOSSES=0"
 	"NO_COMPENSATION         LOSSES=0"
 	"NO_ATTEMPTS             LOSSES=0"
 	"NO_MARK                 LOSSES=0"
-	"NO_PENDING"
-	"NO_PENDING_STAGE"
+	"NO_MARK_STAYS           LOSSES=0 BEAT_AFTER_RELEASE=1"
+	"NO_MARK_STAGE"
+	"NO_STATE_STALE          FAULTS=0 LOSSES=0 CLOCKS=1"
+	"NO_STATE_BEAT           FAULTS=0 LOSSES=0 CLOCKS=1"
+	"NO_STATE_VISIT          FAULTS=0 LOSSES=0 CLOCKS=1"
+	"NO_CLOCK_RESERVE        FAULTS=0 LOSSES=0 CLOCKS=1"
+	"NO_CLOCK_VISIT          FAULTS=0 LOSSES=0 CLOCKS=1"
+	"NO_CLOCK_BEAT           FAULTS=0 LOSSES=0 CLOCKS=1"
 	"NO_FENCE_RELEASE        BEAT_AFTER_RELEASE=1"
 )
 
@@ -91,7 +104,7 @@ events=(
 	"5   FAULTS=0               a create refused by its epoch"
 	"6   FAULTS=0               an end refused by its epoch"
 	"7   FAULTS=0               a ledger whose epoch has passed, forgotten"
-	"8   LOSSES=0               a release whose end is pending"
+	"8   LOSSES=0               a release that the record missed"
 	"9   LOSSES=0               a create that lands late"
 	"10  LOSSES=0               a late create that meets a tombstone"
 	"11  FAULTS=0,LOSSES=0      a holder's second acquire, same session"
@@ -101,6 +114,10 @@ events=(
 	"15  LOSSES=0               a failed grant taken back"
 	"16  FAULTS=0,EMPTY_LOSS=0,STALE_LOSS=1  a lagging replica takes over"
 	"17  FAULTS=0,EMPTY_LOSS=0,BACK_LOSS=1   and back, under the same run_id"
+	"19  FAULTS=0,SWEEP=1       a record without a session, swept"
+	"20  FAULTS=0,LOSSES=0,CLOCKS=1  an acquire refused for the clock"
+	"21  FAULTS=0,LOSSES=0,CLOCKS=1  a heartbeat that succeeds under a wrong clock"
+	"22  FAULTS=0,LOSSES=0,RESTORES=1  a record put back"
 )
 
 # The long searches are worth a slow compiler, the short ones are not.
@@ -169,7 +186,7 @@ if [ "${1:-}" = trace ]; then
 		cd "$work/trace"
 		./pan -n >pan.out 2>&1 || true
 		sed -n 's/.*assertion violated *!(\([a-z_]*\)).*/broken promise: \1/p' pan.out
-		spin -t -k ./*.trail "-D$guard" "${@/#/-D}" "$model" | sed -n 's/^ *//; /^\(instance\|time\|Redis\|late\)/p'
+		spin -t -k ./*.trail "-D$guard" "${@/#/-D}" "$model" | sed -n 's/^ *//; /^\(instance\|time\|Redis\|late\|the record\)/p'
 		exit 0
 	done
 	say "no such guard: $guard"

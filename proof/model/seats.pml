@@ -40,6 +40,12 @@
 #ifndef SWEEP
 #define SWEEP 0			/* the reaper compares the record with the ledger */
 #endif
+#ifndef CLOCKS
+#define CLOCKS 0		/* times the clock of Redis steps */
+#endif
+#ifndef RESTORES
+#define RESTORES 0		/* times the record is put back to an earlier state */
+#endif
 #ifndef REACH
 #define REACH 0
 #endif
@@ -59,6 +65,7 @@ bit doubled;		/* two living sessions of one holder */
 bit fenced_for_ever;	/* an operation fenced more often than epochs can pass */
 bit rebuild_storm;	/* two epochs, and Redis was never lost */
 bit seat_lost;		/* an error was answered and its seat is still taken */
+bit rewritten;		/* a document that had ended was written again, with another reason */
 
 #define PROMISE(broken, kept)	broken = !(kept); assert(!broken)
 
@@ -67,9 +74,8 @@ mtype = {
 	reserve_NEW, reserve_HELD, reserve_STALE, reserve_FULL, create_ACTIVE, create_EXISTS, create_BURIED,
 	create_FENCED, create_UNKNOWN, create_REFUSED, answer_GRANTED, sign_FAILED, give_BACK, forget_EPOCH,
 	end_RECORDED, end_FENCED, end_UNKNOWN, remove_EXPIRED, answer_ENDED, answer_UNKNOWN,
-	beat_OK, beat_EXPIRED, beat_UNKNOWN, release_MARKED, release_UNKNOWN, end_now_RECORDED, end_now_NOT_WRITTEN,
-	end_now_UNKNOWN, answer_RELEASED, pending_RECORDED, pending_DELIVERED, sweep_READ, rebuild_ASKED, rebuild_OPENED,
-	rebuild_READ, rebuild_STAGED, rebuild_LOADED, rebuild_LOST, DIED
+	beat_OK, beat_EXPIRED, beat_UNKNOWN, release_MARKED, release_UNKNOWN, end_NOT_WRITTEN, answer_RELEASED, answer_CLOCK,
+	visit_MARKED, sweep_READ, rebuild_ASKED, rebuild_OPENED, rebuild_READ, rebuild_STAGED, rebuild_LOADED, rebuild_LOST, DIED
 };
 #define LOG(what)	printf("instance %d: %e (holder %d, session %d, epoch %d)\n", _pid, what, h, x, n)
 
@@ -98,15 +104,17 @@ inline pick(one, set) {
 
 typedef Redis {
 	byte erun; byte erepl;		/* E: the server it was loaded on; 0: missing or forgotten */
-	byte eepoch;			/* E: its generation's epoch */
+	byte eepoch; byte enonce;	/* E: its generation, by epoch and nonce */
 	byte n; byte nrun; byte nrepl;	/* N: the nonce (0: none) and the server that made it */
 	byte in;			/* sessions in the ledger */
-	byte live;			/* ... not expired and not marked */
+	byte live;			/* ... whose time has not run out */
+	byte marked;			/* ... whose end has begun, whatever the clock says */
 	byte recorded;			/* ... whose id some client has heartbeated with */
 	byte touched;			/* ... a second request answers with, or a rebuild brought back */
-	byte pending;			/* ended, and the record does not know */
 	byte held[HOLDERS + 1];		/* holder -> session */
-	byte staged[EPOCHS + 1]	/* sessions of a generation that is being filled, for nonce N */
+	byte staged[EPOCHS + 1];	/* sessions of a generation that is being filled, for nonce N */
+	byte ending[EPOCHS + 1];	/* ... staged as marked */
+	byte parts			/* parts of the record that are staged for N: 1, 2 or both */
 };
 
 Redis R;
@@ -119,6 +127,17 @@ byte nonces;			/* nonces made so far */
 byte losses = LOSSES;
 byte fences;			/* operations fenced since the last rebuild */
 byte faults = FAULTS;
+#if CLOCKS
+mtype = { right, ahead, behind };
+mtype clock = right;
+byte steps = CLOCKS;
+#define CLOCK_RIGHT	(clock == right)
+/* Which sessions are living, by what the clock shows. */
+#define LIVE		((clock == right -> R.live : (clock == ahead -> 0 : R.in)) & ~R.marked)
+#else
+#define CLOCK_RIGHT	true
+#define LIVE		(R.live & ~R.marked)
+#endif
 
 #define HERE(r, p)	((r) == server && (p) == history)
 
@@ -134,6 +153,14 @@ byte faults = FAULTS;
 
 byte epoch; byte last_nonce;	/* ledger/state */
 byte actives; byte ended;	/* sessions with such a document */
+byte displaced;			/* ... ended for the reason that the ledger did not hold them */
+#if RESTORES
+byte restores = RESTORES;
+bit saved;			/* what an operator can put back */
+byte saved_epoch; byte saved_actives; byte saved_ended; byte saved_displaced;
+#define STRUCK_OUT	9
+byte forgotten;			/* sessions of which the record knows nothing any more */
+#endif
 
 #ifdef ONE_DOCUMENT_PER_HOLDER
 #define SAME_DOCUMENT(x)	OF(owner[x])
@@ -142,8 +169,8 @@ byte actives; byte ended;	/* sessions with such a document */
 #endif
 
 /* Writes whose caller has given up on them and that may still land. */
-byte late_create; byte late_epoch; byte late_end;
-byte late_fenced_end; byte late_end_epoch;
+byte late_create; byte late_epoch; byte late_nonce;
+byte late_end; byte late_end_epoch; byte late_end_nonce;
 
 /* ---- What the holders know ----------------------------------------------- */
 
@@ -178,8 +205,11 @@ inline make_nonce() {
 	:: R.n != 0 && HERE(R.nrun, R.nrepl) -> skip
 	:: else ->
 		nonces++; R.n = nonces; R.nrun = server; R.nrepl = history;
-		for (i : 0 .. EPOCHS) { R.staged[i] = 0 }
-		i = 0
+		for (i : 0 .. EPOCHS) { R.staged[i] = 0; R.ending[i] = 0 }
+		i = 0;
+#ifndef NO_PROGRESS_NONCE
+		R.parts = 0
+#endif
 	fi;
 	nonce = R.n
 }
@@ -198,30 +228,35 @@ inline find_stale() {
 	:: i > SESSIONS || COUNT(R.in & ~gone) < SEATS -> break
 	:: else ->
 		if
-		:: HAS(R.in & ~R.live, i) -> PUT(gone, i)
+		:: HAS(R.in & ~LIVE, i) -> PUT(gone, i)
 		:: else
 		fi;
 		i++
 	od;
-	i = 0
+	i = 0;
+#ifndef NO_STATE_STALE
+	R.marked = R.marked | gone	/* what is named as expired stays so */
+#endif
 }
 
 inline take(s) {
-	DROP(R.in, s); DROP(R.live, s); DROP(R.recorded, s); DROP(R.touched, s);
+	DROP(R.in, s); DROP(R.live, s); DROP(R.marked, s); DROP(R.recorded, s); DROP(R.touched, s);
 	if
 	:: R.held[owner[s]] == s -> R.held[owner[s]] = 0
 	:: else
 	fi
 }
 
-/* remove.lua, rule expired, for all sessions in gone. */
-inline remove_expired() {
+/* remove.lua, rule ended, for all sessions in gone. */
+inline remove_ended() {
 	for (i : 1 .. SESSIONS) {
 		if
-#ifdef NO_IF_EXPIRED
+#ifdef NO_IF_ENDED
 		:: HAS(gone & R.in, i) -> take(i)
+#elif defined(NO_STATE_STALE) || defined(NO_STATE_BEAT) || defined(NO_STATE_VISIT)
+		:: HAS(gone & R.in & ~LIVE, i) -> take(i)
 #else
-		:: HAS(gone & R.in & ~R.live, i) -> take(i)
+		:: HAS(gone & R.in & R.marked, i) -> take(i)
 #endif
 		:: else
 		fi
@@ -229,16 +264,17 @@ inline remove_expired() {
 	i = 0
 }
 
-/* What is not read before it is loaded anew need not be told apart. */
+/* What is not read before it is loaded anew need not be told apart. Marks are:
+ * a rebuild on the same server finds them in the generation it replaces. */
 inline close() {
-	R.eepoch = 0; R.in = 0; R.live = 0; R.recorded = 0; R.touched = 0;
+	R.eepoch = 0; R.enonce = 0; R.in = 0; R.live = 0; R.recorded = 0; R.touched = 0;
 	for (i : 1 .. HOLDERS) { R.held[i] = 0 }
 	i = 0
 }
 
 /* load.lua: exactly the staged sessions, each with a full TTL. */
 inline switch_generation() {
-	R.in = R.staged[n]; R.live = R.in; R.touched = R.in & young; R.recorded = 0;
+	R.in = R.staged[n]; R.marked = R.ending[n]; R.live = R.in; R.touched = R.in & young; R.recorded = 0;
 	for (i : 1 .. HOLDERS) { R.held[i] = 0 }
 	for (i : 1 .. SESSIONS) {
 		if
@@ -246,13 +282,14 @@ inline switch_generation() {
 		:: else
 		fi
 	}
-	for (i : 0 .. EPOCHS) { R.staged[i] = 0 }
+	for (i : 0 .. EPOCHS) { R.staged[i] = 0; R.ending[i] = 0 }
 	i = 0;
-	R.erun = server; R.erepl = history; R.eepoch = n;
+	R.parts = 0;
+	R.erun = server; R.erepl = history; R.eepoch = n; R.enonce = nonce;
 	R.n = 0; R.nrun = 0; R.nrepl = 0;
 	fences = 0;
-	PROMISE(oversold, COUNT(R.live) <= SEATS);
-	PROMISE(doubled, COUNT(R.live & OF(1)) <= 1 && COUNT(R.live & OF(2)) <= 1)
+	PROMISE(oversold, COUNT(R.in) <= SEATS);
+	PROMISE(doubled, COUNT(R.in & OF(1)) <= 1 && COUNT(R.in & OF(2)) <= 1)
 }
 
 /* ---- Transactions (shared/record/) ----------------------------------------- */
@@ -262,10 +299,22 @@ inline put_active(s) {
 	PUT(actives, s)
 }
 
-/* Set ended, also when there is no document: a tombstone. */
-inline put_ended(set) {
+#ifdef NO_ENDED_STAYS
+#define KEPT(set, why)		(!(why) || ((set) & ended & ~displaced) == 0)
+#else
+#define KEPT(set, why)		true
+#endif
+
+/* Set ended, also when there is no document: a tombstone. What has ended is left
+ * as it is. why: the ends are of sessions that the ledger did not hold. */
+inline put_ended(set, why) {
+	PROMISE(rewritten, KEPT(set, why));
+	if
+	:: why -> displaced = displaced | ((set) & ~ended)
+	:: else
+	fi;
 #ifdef NO_TOMBSTONE
-	ended = ended | (set & actives); actives = actives & ~(set);
+	ended = ended | ((set) & actives); actives = actives & ~(set);
 #else
 	ended = ended | (set); actives = actives & ~(set);
 #ifdef ONE_DOCUMENT_PER_HOLDER
@@ -280,18 +329,30 @@ inline put_ended(set) {
 #endif
 }
 
-#ifdef NO_FENCE_CREATE
-#define CREATE_FENCED(e)	false
+/* The epoch that something was decided under, and the record's: number and nonce. */
+#ifdef NO_FENCE_NONCE
+#define OTHER_EPOCH(e, m)	(epoch != (e))
 #else
-#define CREATE_FENCED(e)	(epoch != (e))
+#define OTHER_EPOCH(e, m)	(epoch != (e) || last_nonce != (m))
+#endif
+#ifdef NO_FENCE_CREATE
+#define CREATE_FENCED(e, m)	false
+#else
+#define CREATE_FENCED(e, m)	OTHER_EPOCH(e, m)
 #endif
 #ifdef NO_FENCE_END
-#define END_FENCED(e)		false
+#define END_FENCED(e, m)	false
 #else
-#define END_FENCED(e)		(epoch != (e))
+#define END_FENCED(e, m)	OTHER_EPOCH(e, m)
 #endif
 
 /* ---- Answers ------------------------------------------------------------- */
+
+#if RESTORES
+#define FORGOTTEN(x)	HAS(forgotten, x)
+#else
+#define FORGOTTEN(x)	false
+#endif
 
 /* 201 or 200 of an acquire. A lease that ran out on the way makes no holder certain. */
 inline answer_granted() {
@@ -305,7 +366,14 @@ inline answer_granted() {
 	:: else
 	fi;
 	if
-	:: !HAS(given, x) -> told[h] = x
+	:: !HAS(given, x) && !FORGOTTEN(x) -> told[h] = x
+	:: else
+	fi
+}
+
+inline note_over() {
+	if
+	:: !FORGOTTEN(x) -> PUT(over, x)
 	:: else
 	fi
 }
@@ -313,8 +381,8 @@ inline answer_granted() {
 /* 410. */
 inline answer_ended() {
 	LOG(answer_ENDED);
-	PROMISE(thrown_out, !(told[h] == x && HAS(lease, x)));
-	PUT(over, x);
+	PROMISE(thrown_out, FORGOTTEN(x) || !(told[h] == x && HAS(lease, x)));
+	note_over();
 	if
 	:: told[h] == x -> told[h] = 0
 	:: else
@@ -325,8 +393,21 @@ inline answer_ended() {
 /* 204. */
 inline answer_released() {
 	LOG(answer_RELEASED);
-	PUT(over, x)
+	note_over()
 }
+
+/* 204, and the record may not have the end: if a loss has taken the mark by now,
+ * the release is undone as by a loss that comes after it. */
+inline answer_missed() {
+	LOG(answer_RELEASED);
+	if
+	:: HAS(ended | R.marked, x) -> note_over()
+	:: else
+	fi
+}
+
+/* 503 while the clocks of server and caller disagree: nothing was granted or ended. */
+inline answer_clock() { LOG(answer_CLOCK); EVENT(20); at = Idle }
 
 /* ---- An instance: one request after the other ---------------------------- */
 
@@ -337,7 +418,7 @@ mtype = {
 	End, Remove, Forget,					/* end.go */
 	Displaced,						/* heartbeat.go */
 	Mark, Lookup, EndUnknown, Conclude, Free,		/* release.go */
-	Deliver, Delivered, Sweep, Known,				/* reap.go */
+	Sweep, Known,						/* reap.go */
 	Open, Read, Stage, Load					/* rebuild.go */
 };
 
@@ -358,10 +439,10 @@ inline ask_rebuild() {
 	make_nonce();
 	forget_grant();
 	if
-	:: releasing_x -> known = known & !undelivered; undelivered = 0
+	:: releasing_x
 	:: else -> beating = 0; h = 0; x = 0; known = 0
 	fi;
-	n = 0; gone = 0;
+	n = 0; m = 0; gone = 0; away = 0;
 	at = Open
 }
 
@@ -374,10 +455,13 @@ inline forget_grant() {
 	anew[_pid] = 0
 }
 
+/* The epoch of what this script saw. */
+#define DECIDED		n = R.eepoch; m = R.enonce
+
 /* What is left of the request is the end of a session, as the reaper does it. */
 inline end_only() {
 	forget_grant();
-	known = 0; h = 0; x = 0; n = R.eepoch;
+	known = 0; h = 0; x = 0; DECIDED;
 	at = End
 }
 
@@ -393,33 +477,30 @@ inline insert() {
 }
 
 /* A release's end holds in the epoch of its mark alone: fenced, it begins anew. */
-#ifndef NO_FENCE_RELEASE
-#define MARKED_IN	R.eepoch
-#define LATE_RELEASE	late_fenced_end
-#define GIVE_UP_END	late_fenced_end = BIT(x); late_end_epoch = n
-#define RELEASE_FENCED	(epoch != n)
-#else
-#define MARKED_IN	0
-#define LATE_RELEASE	late_end
-#define GIVE_UP_END	late_end = x
+#ifdef NO_FENCE_RELEASE
 #define RELEASE_FENCED	false
+#else
+#define RELEASE_FENCED	OTHER_EPOCH(n, m)
 #endif
 
-/* mark.lua: expires at once; the next request or reaper that meets it completes its end. */
+/* An end whose outcome nobody knows: it may land later, or never. */
+#define GIVE_UP_END(set)	late_end = set; late_end_epoch = n; late_end_nonce = m
+
+/* mark.lua: its end has begun; whoever meets it completes it. */
 inline release_mark() {
+	DECIDED;
 	if
-	:: HAS(R.in, x) -> n = MARKED_IN; LOG(release_MARKED); at = Conclude;
+	:: HAS(R.in, x) -> LOG(release_MARKED); at = Conclude;
 #ifndef NO_MARK
-		DROP(R.live, x)
+		PUT(R.marked, x)
 #endif
-	:: !HAS(R.in, x) && HAS(R.pending, x) -> at = Idle; answer_released()
-	:: !HAS(R.in | R.pending, x) -> n = MARKED_IN; at = Lookup
+	:: !HAS(R.in, x) -> at = Lookup
 	fi
 }
 
 /* After a rebuild, this one's or another's. */
 inline rebuilt() {
-	nonce = 0; seen = 0; n = 0;
+	nonce = 0; seen = 0; part = 0; n = 0; m = 0;
 	if
 #ifdef NO_RELEASE_AGAIN
 	:: releasing_x && known -> at = Idle; answer_released()
@@ -434,13 +515,14 @@ inline rebuilt() {
 proctype Instance() {
 	mtype at = Idle;
 	byte h, x;		/* for which holder and session */
-	byte n;			/* the epoch it was decided under */
+	byte n; byte m;		/* the epoch it was decided under: number and nonce */
 	byte nonce;		/* the rebuild at work */
 	byte seen;		/* the active records it read */
+	byte part;		/* ... of this part */
 	byte gone;		/* sessions whose ends are being recorded */
 	bit first;		/* acquire: the seat was taken, not found */
 	bit known;		/* acquire: its record is active; release: its end is recorded */
-	bit undelivered;	/* release: its end is not recorded */
+	bit away;		/* the end is of sessions that the ledger did not hold */
 	bit beating;		/* the end is a heartbeat's, to be answered */
 	bit releasing_x;	/* the request is a release */
 	byte i;
@@ -482,9 +564,15 @@ proctype Instance() {
 
 		/* reserve.lua */
 		:: LOADED && at == Create ->
-			n = R.eepoch;
+			DECIDED;
 			if
-			:: R.held[h] != 0 && HAS(R.live, R.held[h]) ->
+#ifndef NO_CLOCK_RESERVE
+			:: !CLOCK_RIGHT -> answer_clock()
+#define MAY_RESERVE	CLOCK_RIGHT
+#else
+#define MAY_RESERVE	true
+#endif
+			:: MAY_RESERVE && R.held[h] != 0 && HAS(LIVE, R.held[h]) ->
 				x = R.held[h]; known = HAS(R.recorded, x); LOG(reserve_HELD);
 				PUT(lease, x);
 				if
@@ -496,14 +584,14 @@ proctype Instance() {
 				:: else
 				fi;
 				EVENT(11)
-			:: else ->
+			:: MAY_RESERVE && !(R.held[h] != 0 && HAS(LIVE, R.held[h])) ->
 				if
-				:: COUNT(R.live) >= SEATS -> LOG(reserve_FULL); at = Idle
+				:: COUNT(LIVE) >= SEATS -> LOG(reserve_FULL); at = Idle
 				:: else -> find_stale();
 					if
 #ifdef NO_END_FIRST
 					/* Evicted here; their record ends some other day. */
-					:: gone != 0 -> remove_expired(); gone = 0
+					:: gone != 0 -> remove_ended(); gone = 0
 #else
 					:: gone != 0 -> LOG(reserve_STALE); EVENT(3); end_only()
 #endif
@@ -522,23 +610,36 @@ proctype Instance() {
 
 		/* heartbeat.lua; that its answer is lost changes nothing here */
 		:: LOADED && beating ->
-			n = R.eepoch;
+			DECIDED;
 			if
 #ifdef NO_LIVING_BEAT
-			:: HAS(R.in, x) -> PUT(R.live, x);
+			:: HAS(R.in, x) -> PUT(R.live, x); DROP(R.marked, x);
+#elif defined(NO_MARK_STAYS)
+			:: HAS(R.in & ~(R.live & ~R.marked), x) && !HAS(R.live, x) -> LOG(beat_EXPIRED); PUT(R.marked, x); gone = BIT(x); at = End
+			:: HAS(R.in & R.live, x) -> DROP(R.marked, x);
+#elif defined(NO_CLOCK_BEAT)
+			:: HAS(R.in & ~LIVE, x) -> LOG(beat_EXPIRED); PUT(R.marked, x); gone = BIT(x); at = End
+			:: HAS(R.in & LIVE, x) ->
 #else
-			:: HAS(R.in & ~R.live, x) -> LOG(beat_EXPIRED); gone = BIT(x); at = End
-			:: HAS(R.in & R.live, x) ->
+			/* While the clock is wrong nobody is called expired by it. */
+			:: HAS(R.in & (R.marked | (CLOCK_RIGHT -> ~R.live : 0)), x) -> LOG(beat_EXPIRED); gone = BIT(x); at = End;
+#ifndef NO_STATE_BEAT
+				PUT(R.marked, x)
+#endif
+			:: HAS(R.in & ~R.marked & (CLOCK_RIGHT -> R.live : 255), x) ->
 #endif
 				LOG(beat_OK);
-				PUT(lease, x); PUT(R.recorded, x);
+				PUT(lease, x); PUT(R.live, x); PUT(R.recorded, x);
 				PROMISE(resurrected, !HAS(over, x));
 				if
 				:: losses < LOSSES -> EVENT(13)
 				:: else
+				fi;
+				if
+				:: !CLOCK_RIGHT -> EVENT(21)
+				:: else
 				fi
-			:: !HAS(R.in, x) && HAS(R.pending, x) -> answer_ended()
-			:: !HAS(R.in | R.pending, x) -> LOG(beat_UNKNOWN); at = Displaced
+			:: !HAS(R.in, x) -> LOG(beat_UNKNOWN); at = Displaced
 			fi
 
 		/* mark.lua */
@@ -546,10 +647,18 @@ proctype Instance() {
 
 		/* visit.lua */
 		:: LOADED && at == Idle && !beating && !releasing_x ->
-			n = R.eepoch;
+			DECIDED;
 			if
-			:: (R.in & ~R.live) != 0 -> gone = R.in & ~R.live; at = End
-			:: R.pending != 0 -> gone = R.pending; at = Deliver
+#ifdef NO_CLOCK_VISIT
+			:: (R.in & ~LIVE) != 0 ->
+#else
+			:: !CLOCK_RIGHT -> answer_clock()
+			:: CLOCK_RIGHT && (R.in & ~LIVE) != 0 ->
+#endif
+				gone = R.in & ~LIVE; LOG(visit_MARKED); at = End;
+#ifndef NO_STATE_VISIT
+				R.marked = R.marked | gone
+#endif
 #if SWEEP
 			:: at = Sweep
 #endif
@@ -560,7 +669,7 @@ proctype Instance() {
 	/* ---------------- Acquire ---------------- */
 
 #ifdef NO_ATOMIC_RESERVE
-	:: at == Insert -> n = R.eepoch; at = Create; insert()
+	:: at == Insert -> DECIDED; at = Create; insert()
 #endif
 
 	:: at == Create ->	/* record.Create: one transaction */
@@ -574,7 +683,7 @@ proctype Instance() {
 		:: known -> at = Issue
 		:: !known && DIES
 		:: !known && faults > 0 && late_create == 0 ->	/* it may land later, or never */
-			faults--; LOG(create_UNKNOWN); late_create = x; late_epoch = n; at = Idle
+			faults--; LOG(create_UNKNOWN); late_create = x; late_epoch = n; late_nonce = m; at = Idle
 		:: !known && faults > 0 ->			/* certain that nothing was written, or refused */
 			faults--; LOG(create_REFUSED);
 			if
@@ -582,8 +691,8 @@ proctype Instance() {
 			:: first -> at = Withdraw
 			:: first -> at = GiveBack
 			fi
-		:: !known && CREATE_FENCED(n) -> LOG(create_FENCED); EVENT(5); at = Forget
-		:: !known && !CREATE_FENCED(n) ->
+		:: !known && CREATE_FENCED(n, m) -> LOG(create_FENCED); EVENT(5); at = Forget
+		:: !known && !CREATE_FENCED(n, m) ->
 			if
 			:: (actives | ended) & SAME_DOCUMENT(x) -> at = ReadBack
 			:: else -> LOG(create_ACTIVE); put_active(x); at = Issue
@@ -630,12 +739,12 @@ proctype Instance() {
 #ifdef NO_ATTEMPTS
 		:: LOADED && HAS(R.in, x) -> take(x)
 #else
-		:: LOADED && HAS(R.in & ~R.touched & ~R.recorded, x) -> LOG(give_BACK); EVENT(15); take(x)
+		:: LOADED && HAS(R.in & ~R.touched & ~R.recorded & ~R.marked, x) -> LOG(give_BACK); EVENT(15); take(x)
 #endif
 		:: else
 		fi;
 #endif
-		PROMISE(seat_lost, !LOADED || !HAS(R.live & ~R.touched, x))
+		PROMISE(seat_lost, !LOADED || !HAS(R.live & ~R.marked & ~R.touched, x))
 
 	:: at == GiveBack ->	/* mark.lua with the count of attempts, then end */
 		at = Idle;
@@ -647,28 +756,27 @@ proctype Instance() {
 		:: LOADED && HAS(R.in & ~R.touched, x) ->
 #endif
 			LOG(give_BACK);
-			DROP(R.live, x); gone = BIT(x); end_only()
+			PUT(R.marked, x); gone = BIT(x); end_only()
 		:: else
 		fi;
 #endif
-		PROMISE(seat_lost, at == End || !LOADED || !HAS(R.live & ~R.touched, x))
+		PROMISE(seat_lost, at == End || !LOADED || !HAS(R.live & ~R.marked & ~R.touched, x))
 
 	/* ---------------- End ---------------- */
 
 	:: at == End ->		/* record.End: one transaction */
 		if
 		:: DIES
-		:: faults > 0 && late_fenced_end == 0 ->
-			faults--; LOG(end_UNKNOWN); late_fenced_end = gone; late_end_epoch = n; at = Idle
-		:: END_FENCED(n) -> LOG(end_FENCED); EVENT(6); at = Forget
-		:: !END_FENCED(n) -> LOG(end_RECORDED); put_ended(gone); at = Remove
+		:: faults > 0 && late_end == 0 && !away -> faults--; LOG(end_UNKNOWN); GIVE_UP_END(gone); at = Idle
+		:: END_FENCED(n, m) -> LOG(end_FENCED); EVENT(6); at = Forget
+		:: !END_FENCED(n, m) -> LOG(end_RECORDED); put_ended(gone, away); at = Remove
 		fi
 
-	:: at == Remove ->	/* remove.lua, rule expired */
+	:: at == Remove ->	/* remove.lua, rule ended */
 		if
 		:: DIES
 		:: !LOADED -> ask_rebuild()
-		:: LOADED -> remove_expired(); LOG(remove_EXPIRED); at = Idle;
+		:: LOADED -> remove_ended(); LOG(remove_EXPIRED); at = Idle;
 			if
 			:: beating -> answer_ended()
 			:: else
@@ -697,10 +805,10 @@ proctype Instance() {
 
 	:: at == Displaced ->	/* unknown to the ledger: the record decides */
 		if
-		:: HAS(actives, x) -> gone = BIT(x); EVENT(18); at = End
+		:: HAS(actives, x) -> gone = BIT(x); away = 1; EVENT(18); at = End
 		:: HAS(ended, x) -> at = Idle; answer_ended()
 		:: !HAS(actives | ended, x) -> at = Idle; LOG(answer_UNKNOWN);
-			PROMISE(thrown_out, !(told[h] == x && HAS(lease, x)))
+			PROMISE(thrown_out, FORGOTTEN(x) || !(told[h] == x && HAS(lease, x)))
 		fi
 
 	/* ---------------- Release ---------------- */
@@ -718,25 +826,24 @@ proctype Instance() {
 		:: !HAS(actives | ended, x) -> at = Idle
 		fi
 
-	:: at == EndUnknown ->	/* record.EndNow */
+	:: at == EndUnknown ->	/* record.End */
 		if
 		:: DIES
-		:: faults > 0 && LATE_RELEASE == 0 -> faults--; LOG(end_now_UNKNOWN); GIVE_UP_END; at = Idle
+		:: faults > 0 && late_end == 0 -> faults--; LOG(end_UNKNOWN); GIVE_UP_END(BIT(x)); at = Idle
 		:: RELEASE_FENCED -> at = Forget
-		:: !RELEASE_FENCED -> LOG(end_now_RECORDED); put_ended(BIT(x)); known = 1; at = Free
+		:: !RELEASE_FENCED -> LOG(end_RECORDED); put_ended(BIT(x), false); known = 1; at = Free
 		fi
 
-	:: at == Conclude ->	/* record.EndNow */
-		at = Free;
+	:: at == Conclude ->	/* record.End; what is not recorded stays marked, and is released all the same */
 		if
 		:: DIES
-		:: faults > 0 -> faults--; undelivered = 1; LOG(end_now_NOT_WRITTEN)
-		:: faults > 0 && LATE_RELEASE == 0 -> faults--; undelivered = 1; GIVE_UP_END; LOG(end_now_UNKNOWN)
+		:: faults > 0 -> faults--; LOG(end_NOT_WRITTEN); EVENT(8); at = Idle; answer_missed()
+		:: faults > 0 && late_end == 0 -> faults--; LOG(end_UNKNOWN); GIVE_UP_END(BIT(x)); at = Idle; answer_missed()
 		:: RELEASE_FENCED -> at = Forget
-		:: !RELEASE_FENCED -> LOG(end_now_RECORDED); put_ended(BIT(x)); known = 1
+		:: !RELEASE_FENCED -> LOG(end_RECORDED); put_ended(BIT(x), false); known = 1; at = Free
 		fi
 
-	:: at == Free ->	/* remove.lua, rule session or pending */
+	:: at == Free ->	/* remove.lua, rule session */
 		if
 		:: DIES
 		:: !LOADED -> ask_rebuild()
@@ -745,33 +852,13 @@ proctype Instance() {
 #ifdef NO_BY_SESSION
 			:: R.held[h] != 0 -> gone = R.held[h]; take(gone)	/* whatever its holder has */
 #endif
-			:: HAS(R.in, x) -> take(x);
-#ifndef NO_PENDING
-				R.pending = R.pending | (BIT(x) * undelivered);
-#endif
-				if
-				:: undelivered -> EVENT(8)
-				:: else
-				fi
+			:: HAS(R.in, x) -> take(x)
 			:: else
 			fi;
 			answer_released()
 		fi
 
 	/* ---------------- Reap ---------------- */
-
-	:: at == Deliver ->	/* record.EndNow of the pending ends */
-		if
-		:: DIES
-		:: true -> LOG(pending_RECORDED); put_ended(gone); at = Delivered
-		fi
-
-	:: at == Delivered ->	/* delivered.lua */
-		if
-		:: DIES
-		:: !LOADED -> ask_rebuild()
-		:: LOADED -> LOG(pending_DELIVERED); R.pending = R.pending & ~gone; at = Idle
-		fi
 
 #if SWEEP
 	:: at == Sweep ->	/* record.ActiveSessions */
@@ -780,11 +867,12 @@ proctype Instance() {
 	:: at == Known ->	/* known.lua */
 		if
 		:: !LOADED -> seen = 0; ask_rebuild()
-		:: LOADED -> gone = seen & ~(R.in | R.pending); seen = 0; n = R.eepoch;
+		:: LOADED -> gone = seen & ~R.in; DECIDED;
 			if
-			:: gone != 0 -> EVENT(19); at = End
+			:: gone != 0 -> away = 1; EVENT(19); at = End
 			:: else -> at = Idle
-			fi
+			fi;
+			seen = 0
 		fi
 #endif
 
@@ -795,7 +883,7 @@ proctype Instance() {
 		if
 		:: DIES
 #ifdef NO_NONCE_ONCE
-		:: epoch < EPOCHS -> epoch++
+		:: epoch < EPOCHS -> epoch++; last_nonce = nonce
 		:: epoch == EPOCHS -> at = Idle
 #else
 		:: last_nonce == nonce -> skip
@@ -804,10 +892,17 @@ proctype Instance() {
 #endif
 		fi;
 		n = epoch; LOG(rebuild_OPENED);
+#if RESTORES == 0
 		PROMISE(rebuild_storm, losses < LOSSES || epoch <= 1)
+#endif
 
-	:: at == Read ->	/* record.ActiveSessions */
-		LOG(rebuild_READ); seen = actives; at = Stage
+	:: at == Read ->	/* record.ActiveSessions of one part; which are staged already is in the ledger */
+		if
+		:: R.parts == 3 -> at = Load
+		:: R.parts != 3 -> LOG(rebuild_READ); at = Stage;
+			part = (R.parts & 1) + 1;
+			seen = actives & (part == 1 -> 5 : 10)
+		fi
 
 	:: at == Stage ->	/* stage.lua */
 		if
@@ -818,13 +913,13 @@ proctype Instance() {
 		:: !(R.n == nonce && HERE(R.nrun, R.nrepl)) -> LOG(rebuild_LOST); EVENT(12); rebuilt()
 		:: R.n == nonce && HERE(R.nrun, R.nrepl) ->
 #endif
-			LOG(rebuild_STAGED); at = Load;
-#ifdef NO_PENDING_STAGE
+			LOG(rebuild_STAGED); at = Read;
 			R.staged[n] = R.staged[n] | seen;
-#else
-			R.staged[n] = R.staged[n] | (seen & ~R.pending);
+#ifndef NO_MARK_STAGE
+			R.ending[n] = R.ending[n] | (seen & R.marked);
 #endif
-			seen = 0
+			R.parts = R.parts | part;
+			seen = 0; part = 0
 		fi
 
 	:: at == Load ->	/* load.lua */
@@ -855,8 +950,8 @@ proctype Instance() {
 		:: releasing_x -> DROP(releasing, x)
 		:: else
 		fi;
-		h = 0; x = 0; n = 0; nonce = 0; seen = 0; gone = 0;
-		known = 0; undelivered = 0; beating = 0; releasing_x = 0
+		h = 0; x = 0; n = 0; m = 0; nonce = 0; seen = 0; part = 0; gone = 0;
+		known = 0; away = 0; beating = 0; releasing_x = 0
 	:: else
 	fi;
 	look()
@@ -866,18 +961,12 @@ proctype Instance() {
 
 /* ---- Time, and the adversary ----------------------------------------------- */
 
-/* The stated bound: a release acknowledged while the record was away, and the
- * ledger lost before the reaper recorded it, gives the seat back. Such a loss
- * is left out here. */
-#ifdef BEYOND_THE_BOUND
-#define MAY_LOSE(surviving)	(losses > 0)
-#else
-#define MAY_LOSE(surviving)	(losses > 0 && (over & ~(ended | (surviving))) == 0)
-#endif
-
+/* A release that was acknowledged while the record was away is taken back by a
+ * loss before it is recorded: its seat stays taken for a TTL, and is not sold. */
 inline lose(new_run, new_repl) {
 	losses--; printf("Redis is lost: now run_id %d, replid %d\n", new_run, new_repl);
 	server = new_run; history = new_repl;
+	over = over & (ended | R.marked);
 	if
 	:: !LOADED -> close()
 	:: else
@@ -886,20 +975,22 @@ inline lose(new_run, new_repl) {
 
 #if STALE_LOSS || BACK_LOSS
 inline copy(to, src) {
-	to.erun = src.erun; to.erepl = src.erepl; to.eepoch = src.eepoch;
+	to.erun = src.erun; to.erepl = src.erepl; to.eepoch = src.eepoch; to.enonce = src.enonce;
 	to.n = src.n; to.nrun = src.nrun; to.nrepl = src.nrepl;
-	to.in = src.in; to.live = src.live; to.recorded = src.recorded; to.touched = src.touched; to.pending = src.pending;
+	to.in = src.in; to.live = src.live; to.marked = src.marked; to.recorded = src.recorded; to.touched = src.touched;
 	for (i : 1 .. HOLDERS) { to.held[i] = src.held[i] }
-	for (i : 0 .. EPOCHS) { to.staged[i] = src.staged[i] }
+	for (i : 0 .. EPOCHS) { to.staged[i] = src.staged[i]; to.ending[i] = src.ending[i] }
+	to.parts = src.parts;
 	i = 0
 }
 #endif
 
 inline wipe(it) {
-	it.erun = 0; it.erepl = 0; it.eepoch = 0; it.n = 0; it.nrun = 0; it.nrepl = 0;
-	it.in = 0; it.live = 0; it.recorded = 0; it.touched = 0; it.pending = 0;
+	it.erun = 0; it.erepl = 0; it.eepoch = 0; it.enonce = 0; it.n = 0; it.nrun = 0; it.nrepl = 0;
+	it.in = 0; it.live = 0; it.marked = 0; it.recorded = 0; it.touched = 0;
 	for (i : 1 .. HOLDERS) { it.held[i] = 0 }
-	for (i : 0 .. EPOCHS) { it.staged[i] = 0 }
+	for (i : 0 .. EPOCHS) { it.staged[i] = 0; it.ending[i] = 0 }
+	it.parts = 0;
 	i = 0
 }
 
@@ -916,13 +1007,44 @@ proctype World() {
 	:: atomic { (R.live & ~lease) != 0 -> pick(s, R.live & ~lease); DROP(R.live, s); printf("time: session %d expires\n", s); s = 0 }
 #endif
 
+#if CLOCKS
+	/* The clock of Redis steps so far that a caller sees it, and back; or a little back,
+	 * within what nobody can see: then what had expired lives again. */
+	:: atomic { steps > 0 && clock == right -> steps--; clock = ahead; printf("time: the clock steps ahead\n") }
+	:: atomic { steps > 0 && clock == right -> steps--; clock = behind; printf("time: the clock steps back\n") }
+	:: atomic { clock != right -> clock = right; printf("time: the clock is right again\n") }
+	:: atomic { steps > 0 && clock == right && (R.in & ~R.live) != 0 -> steps--; R.live = R.in; printf("time: the clock steps back a little\n") }
+#endif
+
+#if RESTORES
+	:: atomic { restores > 0 && !saved -> saved = 1;
+		saved_epoch = epoch; saved_actives = actives; saved_ended = ended; saved_displaced = displaced }
+	/* An operator puts it back with its nonces struck out, and has the ledger forgotten.
+	 * (In a database of another name, which is the usual way, old writes do not land at all.) */
+	:: atomic { restores > 0 && saved -> restores--; saved = 0; printf("the record is put back\n"); EVENT(22);
+		forgotten = forgotten | ((actives | ended) & ~saved_actives) | (ended & ~saved_ended);
+		epoch = saved_epoch; last_nonce = STRUCK_OUT; actives = saved_actives; ended = saved_ended; displaced = saved_displaced;
+		saved_epoch = 0; saved_actives = 0; saved_ended = 0; saved_displaced = 0;
+		over = over & ended;
+		R.erun = 0; R.erepl = 0; close();
+		/* Whose session was granted or ended since is outside of the promises. */
+		for (i : 1 .. HOLDERS) {
+			if
+			:: told[i] != 0 && HAS(forgotten, told[i]) -> told[i] = 0
+			:: else
+			fi
+		}
+		i = 0
+	}
+#endif
+
 #if EMPTY_LOSS
-	:: atomic { MAY_LOSE(0) -> wipe(R); lose(server + 1, history + 1) }
+	:: atomic { losses > 0 -> wipe(R); lose(server + 1, history + 1) }
 #endif
 
 #if STALE_LOSS || BACK_LOSS
 	:: atomic { losses > 0 && !lagging -> lagging = 1; copy(replica, R) }
-	:: atomic { lagging && MAY_LOSE(replica.pending) -> lagging = 0; copy(R, replica); wipe(replica);
+	:: atomic { lagging && losses > 0 -> lagging = 0; copy(R, replica); wipe(replica);
 		if
 #if STALE_LOSS
 		:: EVENT(16); lose(server + 1, history + 1)
@@ -937,20 +1059,19 @@ proctype World() {
 	/* What was given up on lands after all, under the same conditions. */
 	:: atomic { late_create != 0 ->
 		if
-		:: !CREATE_FENCED(late_epoch) && !((actives | ended) & SAME_DOCUMENT(late_create)) -> put_active(late_create); EVENT(9); printf("late create of %d lands\n", late_create)
-		:: !CREATE_FENCED(late_epoch) && HAS(ended, late_create) -> EVENT(10)
+		:: !CREATE_FENCED(late_epoch, late_nonce) && !((actives | ended) & SAME_DOCUMENT(late_create)) -> put_active(late_create); EVENT(9); printf("late create of %d lands\n", late_create)
+		:: !CREATE_FENCED(late_epoch, late_nonce) && HAS(ended, late_create) -> EVENT(10)
 		:: else
 		fi;
-		late_create = 0; late_epoch = 0
+		late_create = 0; late_epoch = 0; late_nonce = 0
 	}
-	:: atomic { late_fenced_end != 0 ->
+	:: atomic { late_end != 0 ->
 		if
-		:: !END_FENCED(late_end_epoch) -> put_ended(late_fenced_end); look(); printf("late end lands\n")
+		:: !END_FENCED(late_end_epoch, late_end_nonce) -> put_ended(late_end, false); look(); printf("late end lands\n")
 		:: else
 		fi;
-		late_fenced_end = 0; late_end_epoch = 0
+		late_end = 0; late_end_epoch = 0; late_end_nonce = 0
 	}
-	:: atomic { late_end != 0 -> put_ended(BIT(late_end)); look(); printf("late end-now of %d lands\n", late_end); late_end = 0 }
 	od
 }
 

@@ -13,7 +13,7 @@ const root = "../.."
 var rows = []string{
 	"one-script", "living-only", "redis-time", "no-eviction-inside", "server-identity", "replication-id",
 	"record-before-answer", "create-fenced", "forget-on-a-moved-epoch", "nonce", "tombstone", "one-document-per-grant",
-	"ends-fenced", "own-session-first", "token-life", "only-if-still-expired", "release-by-session", "compensation",
+	"ends-fenced", "own-session-first", "token-life", "only-if-still-ending", "release-by-session", "compensation",
 }
 
 func patches(t *testing.T) []mutant {

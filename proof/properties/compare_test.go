@@ -54,6 +54,8 @@ func (w *twins) flatten(answer any, err error) (string, []time.Time) {
 	w.walk(reflect.ValueOf(answer), &text, &times)
 	var full *ledger.FullError
 	switch {
+	case errors.As(err, new(*ledger.ClockError)):
+		text.WriteString("the clocks differ")
 	case errors.As(err, &full):
 		fmt.Fprintf(&text, "full %d %d %d", full.Pool, full.Used, full.Cap)
 		times = append(times, time.Time{}.Add(full.RetryAfter))

@@ -173,6 +173,8 @@ func (a answer) fits(r history.Result) bool {
 		return a.problem.Code == api.SessionEnded
 	case history.Forbidden:
 		return a.problem.Code == api.Forbidden
+	case history.Inactive:
+		return a.problem.Code == api.OrganizationInactive || a.problem.Code == api.LicenseInactive || a.problem.Code == api.LicenseExpired
 	case history.NotFound:
 		return a.problem.Code == api.SessionNotFound || a.problem.Code == api.LicenseNotFound
 	default:
@@ -200,6 +202,8 @@ func (c *client) note(op history.Op, a answer, want map[int]history.Result) hist
 		op.Limit = deref(a.problem.Limit)
 	case history.Ended:
 		op.Reason = deref(a.problem.Reason)
+	case history.Inactive:
+		op.Detail = string(a.problem.Code)
 	default: // nothing more was said
 	}
 	c.recorder.Add(op)
@@ -227,6 +231,7 @@ func (c *client) acquire(ctx context.Context, worker int, h history.Holder) hist
 	a := c.call(ctx, worker, http.MethodPost, api.PathAcquire, token, api.AcquireRequest{HardwareID: h.Hardware, LicenseID: h.License})
 	return c.note(op, a, map[int]history.Result{
 		http.StatusCreated: history.Granted, http.StatusOK: history.Found, http.StatusConflict: history.Full,
+		http.StatusForbidden: history.Inactive,
 	})
 }
 
@@ -238,6 +243,7 @@ func (c *client) heartbeat(ctx context.Context, worker int, h history.Holder, se
 	a := c.call(ctx, worker, http.MethodPatch, api.SessionPath(session)+"/heartbeat", token, nil)
 	return c.note(op, a, map[int]history.Result{
 		http.StatusOK: history.Extended, http.StatusGone: history.Ended, http.StatusNotFound: history.NotFound,
+		http.StatusForbidden: history.Inactive,
 	})
 }
 
@@ -247,7 +253,7 @@ func (c *client) release(ctx context.Context, worker int, h history.Holder, sess
 	token := c.token(h.Org, h.User, "member")
 	op.Call = history.Now()
 	a := c.call(ctx, worker, http.MethodDelete, api.SessionPath(session), token, nil)
-	return c.note(op, a, map[int]history.Result{http.StatusNoContent: history.Released})
+	return c.note(op, a, map[int]history.Result{http.StatusNoContent: history.Released, http.StatusNotFound: history.NotFound})
 }
 
 // revoke ends anybody's session, as an administrator of its organization.
@@ -256,18 +262,20 @@ func (c *client) revoke(ctx context.Context, worker int, h history.Holder, sessi
 	token := c.token(h.Org, "admin", "admin")
 	op.Call = history.Now()
 	a := c.call(ctx, worker, http.MethodDelete, api.SessionPath(session), token, nil)
-	return c.note(op, a, map[int]history.Result{http.StatusNoContent: history.Released})
+	return c.note(op, a, map[int]history.Result{http.StatusNoContent: history.Released, http.StatusNotFound: history.NotFound})
 }
 
 // reap runs the reaper once.
-func (c *client) reap(ctx context.Context, worker int) {
+func (c *client) reap(ctx context.Context, worker int) history.Op {
 	op := history.Op{Kind: history.Reap, Worker: worker}
 	claims := devstack.SchedulerClaims()
 	claims.IssuedAt, claims.ExpiresAt = validity()
 	token := c.idp.SchedulerToken(claims)
 	op.Call = history.Now()
 	a := c.call(ctx, worker, http.MethodPost, api.PathReap, token, nil)
-	c.note(op, a, map[int]history.Result{http.StatusOK: history.Reaped})
+	var report api.ReapReport
+	op.Complete = a.status == http.StatusOK && json.Unmarshal(a.body, &report) == nil && !report.More
+	return c.note(op, a, map[int]history.Result{http.StatusOK: history.Reaped})
 }
 
 // stranger is the user who has no business with anybody's session.

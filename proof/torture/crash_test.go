@@ -94,9 +94,9 @@ func TestCrashAtEveryStep(t *testing.T) {
 		for _, step := range o.steps {
 			t.Run(o.name+" at "+string(step), func(t *testing.T) {
 				org := fmt.Sprintf("crash-%d-%s", i, step)
-				p := plan{orgs: map[string]history.Org{org: {Cap: 2, Licenses: map[string]int{"pro": 2}}}}
+				p := plan{orgs: map[string]history.Org{org: {Cap: 2, Licenses: map[string]int{"pro": 2}}}, control: org + "-control"}
 				c := &crash{
-					t: t, round: newRound(r, p, pace),
+					t: t, round: newRound(r, p, pace, newLoad()),
 					victim: history.Holder{Org: org, License: "pro", User: "victim", Hardware: "hw"},
 				}
 				defer c.client.http.CloseIdleConnections()
@@ -225,7 +225,7 @@ func (c *crash) waitExpired(ctx context.Context) {
 // poll tries until it works.
 func (c *crash) poll(ctx context.Context, failure string, try func() bool) {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, standstill)
 	defer cancel()
 	for !try() {
 		rig.Sleep(ctx, 20*time.Millisecond)

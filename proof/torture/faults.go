@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -24,7 +23,9 @@ func (r *round) playLane(ctx context.Context, lane []planned) error {
 			return nil // the active time is over
 		default:
 		}
-		noted := history.Fault{Kind: string(f.kind), Target: r.targetOf(f), Begin: history.Now(), Loses: f.kind.loses(), Delays: f.kind.delays()}
+		noted := history.Fault{
+			Kind: string(f.kind), Target: r.targetOf(f), Begin: history.Now(), Loses: f.loses, Rebuilds: f.rebuilds, Delays: f.delays,
+		}
 		// What was broken is mended also when the time is over meanwhile.
 		err := r.play(context.WithoutCancel(ctx), f)
 		noted.End = history.Now()
@@ -37,101 +38,37 @@ func (r *round) playLane(ctx context.Context, lane []planned) error {
 }
 
 func (r *round) targetOf(f planned) string {
-	if f.kind == redisFlushLate || f.kind == redisFlushPaused {
+	switch {
+	case f.kind == redisFlushLate || f.kind == redisFlushPaused:
 		return fmt.Sprintf("%d, function %d", f.target, f.beside)
-	}
-	if f.all && f.kind != workerKill && f.kind != workerPause {
+	case f.lane == boughtLane:
+		return r.customer(f)
+	case f.lane == crowdLane:
+		return r.plan.crowded
+	case f.all && f.lane != functionLane:
 		return "all"
 	}
 	return strconv.Itoa(f.target)
 }
 
 func (r *round) play(ctx context.Context, f planned) error {
+	switch f.lane {
+	case functionLane:
+		return r.playWorker(ctx, f)
+	case boughtLane:
+		return r.playBought(ctx, f)
+	case crowdLane:
+		return r.playCrowd(ctx, f)
+	default:
+	}
 	switch f.kind {
-	case redisFlushLate, redisFlushPaused:
-		return r.playBeside(ctx, f)
-	case redisPause, redisFlush, redisRestart, redisFailover, redisSwitch, redisBack:
-		return r.playServer(ctx, f)
 	case signerFails, signerDamaged:
 		return r.playSigner(ctx, f)
-	case workerKill, workerPause:
-		return r.playWorker(ctx, f)
-	default:
+	case redisSlow, redisCut, redisSwallow, redisMute, redisHold, recordSlow, recordCut, recordSwallow, recordMute, recordHold, signerSwallow:
 		return breakWays(ctx, f, r.ways(f))
-	}
-}
-
-func (r *round) playServer(ctx context.Context, f planned) error {
-	server := r.Redis.Server(f.target)
-	fates := map[faultKind]rig.Old{redisFailover: rig.Killed, redisSwitch: rig.Demoted, redisBack: rig.Restored}
-	switch f.kind {
-	case redisPause:
-		err := server.Pause()
-		rig.Sleep(ctx, f.length)
-		return errors.Join(err, server.Resume())
-	case redisFlush:
-		return r.flush(ctx, f)
-	case redisRestart:
-		err := server.Kill()
-		rig.Sleep(ctx, f.length)
-		return errors.Join(err, server.Start())
 	default:
-		return r.Redis.Failover(ctx, f.length, fates[f.kind])
+		return r.playServer(ctx, f)
 	}
-}
-
-const (
-	// between is how long an acquire waits for the record when it must have its
-	// seat in Redis already: a refusal takes a fraction.
-	between = 20 * time.Millisecond
-	// chanceFor bounds the wait for such an acquire.
-	chanceFor = 400 * time.Millisecond
-)
-
-// playBeside flushes Redis while one process is between two steps of an acquire,
-// which goes on when the others have rebuilt. The loss waits for that moment:
-// left to chance it is met once in minutes.
-func (r *round) playBeside(ctx context.Context, f planned) error {
-	w := r.Workers[f.beside]
-	if f.kind == redisFlushPaused {
-		defer w.Claim()()
-		r.awaitAcquire(ctx, f.beside, between/4)
-		return r.lossWithin(ctx, f, w.Pause, w.Resume)
-	}
-	defer w.Firestore.Claim()()
-	hold := func() error {
-		err := w.Firestore.Hold()
-		r.awaitAcquire(ctx, f.beside, between)
-		return err
-	}
-	return r.lossWithin(ctx, f, hold, func() error { w.Firestore.Mend(ctx); return nil })
-}
-
-// awaitAcquire waits until an acquire has been at the worker for so long.
-func (r *round) awaitAcquire(ctx context.Context, worker int, since time.Duration) {
-	const tick = 2 * time.Millisecond
-	for waited := time.Duration(0); waited < chanceFor && !r.client.waits(worker, since); waited += tick {
-		rig.Sleep(ctx, tick)
-	}
-}
-
-// lossWithin flushes Redis between stop and goOn.
-func (r *round) lossWithin(ctx context.Context, f planned, stop, goOn func() error) error {
-	err := errors.Join(stop(), r.flush(ctx, f))
-	rig.Sleep(ctx, f.amount)
-	return errors.Join(err, goOn())
-}
-
-// flush empties one node, or all of them one after the other.
-func (r *round) flush(ctx context.Context, f planned) error {
-	if !f.all {
-		return r.Redis.Server(f.target).Do(ctx, "FLUSHALL")
-	}
-	var errs []error
-	for i := range r.Redis.Nodes() {
-		errs = append(errs, r.Redis.Server(i).Do(ctx, "FLUSHALL"))
-	}
-	return errors.Join(errs...)
 }
 
 // ways are the proxies a fault is about.
@@ -224,13 +161,8 @@ func (r *round) playWorker(ctx context.Context, f planned) error {
 		return errors.Join(err, w.Resume())
 	}
 	err := w.Kill()
+	r.clocks.stopped(f.target, w.Config().Skew)
 	rig.Sleep(ctx, f.length)
+	r.clocks.started(f.target)
 	return errors.Join(err, w.Start(ctx, f.amount))
-}
-
-// mended waits until nothing is broken any more; the lanes have ended.
-func (r *round) mended(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	return r.Redis.Working(ctx)
 }

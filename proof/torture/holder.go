@@ -16,6 +16,7 @@ type program struct {
 	*round
 	rand   *rand.Rand
 	holder history.Holder
+	number int
 	// session is what it holds until the time told last; empty: nothing.
 	session string
 	until   history.Instant
@@ -26,9 +27,15 @@ type program struct {
 func (p *program) work(active context.Context) {
 	ctx := context.WithoutCancel(active)
 	for active.Err() == nil {
-		p.noteHold(p.client.acquire(ctx, p.worker(), p.holder))
+		wait := 150 * time.Millisecond
+		if p.load.admits(p.number) {
+			op := p.client.acquire(ctx, p.worker(), p.holder)
+			if p.noteHold(op); op.Result == history.Refused { // as its Retry-After says
+				wait = p.pace.SessionTTL
+			}
+		}
 		if p.session == "" {
-			p.pause(active, 150*time.Millisecond)
+			p.pause(active, wait)
 			continue
 		}
 		p.live(active, ctx)
@@ -50,6 +57,10 @@ func (p *program) noteHold(op history.Op) {
 	case history.Granted, history.Found, history.Extended:
 		p.session, p.until = op.Session, op.Expires
 		p.seen.add(op.Holder, op.Session)
+	case history.Inactive:
+		if op.Kind == history.Heartbeat {
+			p.session = ""
+		}
 	case history.Ended, history.NotFound:
 		p.session = ""
 	default: // nothing certain

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -42,7 +43,8 @@ func launch(t *testing.T) rig.Launch {
 func shared(t *testing.T) *rig.Shared {
 	t.Helper()
 	servers.SharedRedis(t) // says so where redis-server is not installed
-	s, err := rig.UseShared(t.Context(), servers.Firestore(t))
+	servers.SharedClocks(t)
+	s, err := rig.UseShared(t.Context(), servers.Firestore(t), Firestore(rig.Optimistic, time.Second))
 	if err != nil {
 		t.Fatal(err)
 	}

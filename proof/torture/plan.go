@@ -2,9 +2,9 @@ package torture
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/coditect-ai/coditect-licenses/proof/torture/history"
@@ -17,6 +17,11 @@ type plan struct {
 	calm bool
 	seed uint64
 	orgs map[string]history.Org
+	// control is one more organization, of which nothing is demanded: its holders show
+	// in the quiet time what the machine can do.
+	control string
+	// crowded is the one of orgs that crowds come to, if any do.
+	crowded string
 	// lanes are faults that are played one after the other, each lane beside
 	// the others.
 	lanes [][]planned
@@ -24,97 +29,60 @@ type plan struct {
 
 // planned is one fault: after a pause, something breaks for a while.
 type planned struct {
-	kind   faultKind
+	fault
+
 	after  time.Duration
 	length time.Duration
-	// target is the node or worker it happens to, unless it happens to all;
-	// beside is the worker that is in the middle of something meanwhile.
+	// target is the node, worker or organization it happens to, unless it happens to
+	// all; beside is the worker that is in the middle of something meanwhile.
 	target, beside int
 	all            bool
-	// amount is a delay, or a clock's skew, or how long writes are lost.
+	// amount is a delay, or a clock's offset, or how long writes are lost.
 	amount time.Duration
+	// chance is for what else is to be decided.
+	chance uint64
 }
 
-// faultKind is what breaks.
-type faultKind string
-
-// The kinds, by lane.
-const (
-	redisPause    faultKind = "redis paused"
-	redisSlow     faultKind = "redis slow"
-	redisCut      faultKind = "redis connections cut"
-	redisSwallow  faultKind = "redis partitioned"
-	redisMute     faultKind = "redis answers lost"
-	redisHold     faultKind = "redis requests late"
-	redisFlush    faultKind = "redis flushed"
-	redisRestart  faultKind = "redis killed, back empty"
-	redisFailover faultKind = "redis failed over, writes lost"
-	redisSwitch   faultKind = "redis switched over, writes lost"
-	redisBack     faultKind = "redis switched over and back, writes lost"
-	// While one process is between its steps: what it decided before the loss
-	// comes after the rebuild by the others.
-	redisFlushLate   faultKind = "redis flushed, a function's records late"
-	redisFlushPaused faultKind = "redis flushed, a function paused"
-
-	recordSlow    faultKind = "firestore slow"
-	recordCut     faultKind = "firestore connections cut"
-	recordSwallow faultKind = "firestore partitioned"
-	recordMute    faultKind = "firestore answers lost"
-	recordHold    faultKind = "firestore requests late"
-	signerFails   faultKind = "kms fails"
-	signerDamaged faultKind = "kms damages signatures"
-	signerSwallow faultKind = "kms partitioned"
-
-	workerKill  faultKind = "function killed"
-	workerPause faultKind = "function paused"
-)
-
-// loses says that acknowledged writes of Redis are gone afterwards.
-func (k faultKind) loses() bool {
-	switch k {
-	case redisFlush, redisFlushLate, redisFlushPaused, redisRestart, redisFailover, redisSwitch, redisBack:
-		return true
-	default:
-		return false
-	}
+// setting is what a plan is made for.
+type setting struct {
+	seed           uint64
+	topology       rig.Topology
+	workers, nodes int
+	faults         []string // empty: all
+	pace           rig.Pace
+	load           int // how many sets of organizations; 0: one
 }
 
-// delays says that requests to Redis may arrive late, or be repeated.
-func (k faultKind) delays() bool { return strings.HasPrefix(string(k), "redis") }
-
-func planRound(seed uint64, n int, topology rig.Topology, calm bool, active time.Duration, workers, nodes int) plan {
-	r := rand.New(rand.NewPCG(seed, uint64(n))) //nolint:gosec // a plan that a seed repeats
-	p := plan{n: n, calm: calm, seed: r.Uint64(), orgs: planOrgs(r, n, topology)}
-	redis := []faultKind{redisPause, redisSlow, redisCut, redisSwallow, redisMute, redisHold}
-	if !calm {
-		// Losses come most often: they are what the protocol is about.
-		losses := []faultKind{redisFlush, redisFlushLate, redisFlushLate, redisFlushPaused, redisRestart}
-		if topology == rig.Replica {
-			losses = append(losses, redisFailover, redisSwitch, redisBack)
-		}
-		redis = append(redis, slices.Concat(losses, losses)...)
+func (s setting) round(n int, calm bool, active time.Duration) plan {
+	r := rand.New(rand.NewPCG(s.seed, uint64(n))) //nolint:gosec // a plan that a seed repeats
+	name := func(org string) string { return fmt.Sprintf("%s-%s-%d", org, s.topology, n) }
+	p := plan{n: n, calm: calm, seed: r.Uint64(), orgs: map[string]history.Org{}, control: name("control")}
+	for set := range s.sets() {
+		maps.Copy(p.orgs, planOrgs(r, func(org string) string { return name(org + string('a'+rune(set))) }))
 	}
-	record := []faultKind{
-		recordSlow, recordCut, recordSwallow, recordMute, recordHold, signerFails, signerDamaged, signerSwallow,
-	}
-	lanes := [][]planned{
-		planLane(r, redis, active, 600*time.Millisecond, nodes, workers),
-		planLane(r, record, active, time.Second, workers, workers),
-		planLane(r, []faultKind{workerKill, workerPause}, active, 1500*time.Millisecond, workers, workers),
-	}
-	for i, lane := range lanes {
+	for l := range lanes {
+		kinds := slices.DeleteFunc(chosen(s.faults, s.topology, calm), func(f fault) bool { return f.lane != l })
+		lane := s.lane(r, l, kinds, active)
 		// Now and then a lane stays whole, so that others are seen by themselves.
-		if r.IntN(6) > 0 || i == 0 && !calm {
-			p.lanes = append(p.lanes, lane)
+		if whole := r.IntN(6) == 0; len(lane) == 0 || whole && (l != redisLane || calm) {
+			continue
+		}
+		p.lanes = append(p.lanes, lane)
+		if l == crowdLane {
+			p.crowded = name("hooli")
+			p.orgs[p.crowded] = history.Org{Cap: 140, Licenses: map[string]int{"pro": 105 + r.IntN(25), "lab": 20}}
 		}
 	}
 	return p
 }
 
-// planOrgs makes three organizations: one whose own cap binds, one whose
-// licenses' caps bind, one with a single license. All are tight.
-func planOrgs(r *rand.Rand, n int, topology rig.Topology) map[string]history.Org {
-	name := func(s string) string { return fmt.Sprintf("%s-%s-%d", s, topology, n) }
+// sets is how many sets of organizations there are: their holders together send more
+// than the machine can answer, where that is two cores.
+func (s setting) sets() int { return max(1, s.load) }
+
+// planOrgs makes organizations of three kinds: whose own cap binds, whose
+// licenses' caps bind, and with a single license. All are tight.
+func planOrgs(r *rand.Rand, name func(string) string) map[string]history.Org {
 	a, b := 2+r.IntN(3), 1+r.IntN(4)
 	return map[string]history.Org{
 		name("acme"):    {Cap: max(1, a+b-1), Licenses: map[string]int{"pro": a, "lab": b}},
@@ -123,32 +91,66 @@ func planOrgs(r *rand.Rand, n int, topology rig.Topology) map[string]history.Org
 	}
 }
 
-// planLane fills the active time with faults about gap apart.
-func planLane(r *rand.Rand, kinds []faultKind, active, gap time.Duration, targets, workers int) []planned {
-	var lane []planned
+// lane fills the active time with faults.
+func (s setting) lane(r *rand.Rand, l lane, kinds []fault, active time.Duration) []planned {
+	bag := weighted(kinds)
+	if len(bag) == 0 {
+		return nil
+	}
+	var out []planned
 	for at := time.Duration(0); ; {
 		f := planned{
-			kind: kinds[r.IntN(len(kinds))], after: rig.Jitter(r, gap),
+			fault: bag[r.IntN(len(bag))], after: rig.Jitter(r, l.gap()),
 			length: 30*time.Millisecond + time.Duration(r.Int64N(int64(700*time.Millisecond))),
-			target: r.IntN(targets), all: r.IntN(2) == 0, beside: r.IntN(workers),
+			all:    r.IntN(2) == 0, beside: r.IntN(s.workers), chance: r.Uint64(),
 		}
-		switch f.kind {
-		case workerKill:
-			f.amount = skew(r)
-		default:
-			f.amount = 20*time.Millisecond + time.Duration(r.Int64N(int64(180*time.Millisecond)))
-		}
+		f.target, f.amount = s.target(r, l), s.amount(r, f.kind)
 		if at += f.after + f.length; at > active {
-			return lane
+			return out
 		}
-		lane = append(lane, f)
+		out = append(out, f)
 	}
 }
 
-// skew is how wrong a process's clock is. The verification of ID tokens allows
-// for 300 s.
-func skew(r *rand.Rand) time.Duration {
-	of := []time.Duration{0, 400 * time.Millisecond, 3 * time.Second, time.Minute, 4 * time.Minute}[r.IntN(5)]
+func weighted(kinds []fault) []fault {
+	var bag []fault
+	for _, f := range kinds {
+		for range f.weight {
+			bag = append(bag, f)
+		}
+	}
+	return bag
+}
+
+func (s setting) target(r *rand.Rand, l lane) int {
+	switch l {
+	case redisLane:
+		return r.IntN(s.nodes)
+	case backendLane, functionLane:
+		return r.IntN(s.workers)
+	default:
+		return r.IntN(1000)
+	}
+}
+
+func (s setting) amount(r *rand.Rand, kind faultKind) time.Duration {
+	tolerance, ttl := s.pace.ClockTolerance, s.pace.SessionTTL
+	switch kind {
+	case workerKill:
+		return skew(r, tolerance)
+	case clockNudged, clocksApart:
+		return time.Duration(r.Int64N(int64(tolerance))) - tolerance/2
+	case clockAhead, clockBack:
+		return 2*tolerance + time.Duration(r.Int64N(int64(3*ttl)))
+	default:
+		return 20*time.Millisecond + time.Duration(r.Int64N(int64(180*time.Millisecond)))
+	}
+}
+
+// skew is how wrong a process's clock is: most often within the tolerance. The
+// verification of ID tokens allows for 300 s.
+func skew(r *rand.Rand, tolerance time.Duration) time.Duration {
+	of := []time.Duration{0, 0, tolerance / 4, tolerance / 4, 400 * time.Millisecond, 3 * time.Second, time.Minute, 4 * time.Minute}[r.IntN(8)]
 	if r.IntN(2) == 0 {
 		return -of
 	}

@@ -1,10 +1,12 @@
 package torture
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/anishathalye/porcupine"
@@ -13,11 +15,18 @@ import (
 	"github.com/coditect-ai/coditect-licenses/proof/torture/rig"
 )
 
-// report adds up what the rounds saw.
+// report adds up what the rounds saw. One round at a time is judged.
 type report struct {
+	judging sync.WaitGroup
+	err     error // the first of writing a history
+
+	// load is what the machine was found to bear.
+	load *load
+
 	opts       Options
 	started    time.Time
 	rounds     int
+	total      int            // operations
 	ops        map[string]int // by kind and result
 	faults     map[string]int
 	linear     []history.Linear
@@ -30,17 +39,51 @@ type report struct {
 }
 
 func newReport(o Options) *report {
-	return &report{opts: o, started: time.Now(), ops: map[string]int{}, faults: map[string]int{}}
+	return &report{load: newLoad(), opts: o, started: time.Now(), ops: map[string]int{}, faults: map[string]int{}}
+}
+
+// judged is a round that is over.
+type judged struct {
+	topology   rig.Topology
+	plan       plan
+	history    *history.History
+	records    []history.Record
+	rebuilt    int
+	violations []history.Violation
+	exempted   int
+}
+
+// judge judges a round beside what goes on, once the one before is judged.
+func (r *report) judge(o Options, j *judged) {
+	r.judging.Wait()
+	r.judging.Go(func() {
+		found, exempted := j.history.Check()
+		j.violations, j.exempted = slices.Concat(j.violations, found, j.history.CheckRecords(j.records)), exempted
+		if j.plan.calm {
+			linear, more := j.history.Linearize(j.records, linearLimit)
+			j.violations, r.linear = append(j.violations, more...), append(r.linear, linear...)
+		}
+		r.add(j)
+		r.err = errors.Join(r.err, writeHistory(o.History, j.history))
+	})
+}
+
+// wait waits until every round is judged.
+func (r *report) wait() error {
+	r.judging.Wait()
+	return r.err
 }
 
 // add notes a round, and tells its violations with their stories at once.
-func (r *report) add(topology rig.Topology, p plan, h *history.History, violations []history.Violation, exempted, rebuilt int) {
+func (r *report) add(j *judged) {
+	h := j.history
 	r.rounds++
-	r.rebuilt += rebuilt
-	r.exempted += exempted
+	r.rebuilt += j.rebuilt
+	r.exempted += j.exempted
 	r.pending += len(h.Pending)
-	r.violations = append(r.violations, violations...)
+	r.violations = append(r.violations, j.violations...)
 	grants, unknown := 0, 0
+	r.total += len(h.Ops)
 	for _, op := range h.Ops {
 		r.ops[string(op.Kind)+", "+string(op.Result)]++
 		if op.Result == history.Granted {
@@ -55,8 +98,8 @@ func (r *report) add(topology rig.Topology, p plan, h *history.History, violatio
 		r.faults[f.Kind]++
 	}
 	r.printf("%s %s round %d (%s): %d operations, %d grants, %d of unknown outcome, %d faults, %d rebuilds, %d violations\n",
-		time.Since(r.started).Round(time.Second), topology, p.n, mood(p.calm), len(h.Ops), grants, unknown, len(h.Faults), rebuilt, len(violations))
-	r.tell(h, violations)
+		time.Since(r.started).Round(time.Second), j.topology, j.plan.n, mood(j.plan.calm), len(h.Ops), grants, unknown, len(h.Faults), j.rebuilt, len(j.violations))
+	r.tell(h, j.violations)
 }
 
 // tell prints the first violations of each kind, the very first with their stories.
@@ -92,6 +135,7 @@ func mood(calm bool) string {
 func (r *report) print() {
 	r.printf("\nseed %d, %s on %v, %d function processes, session TTL %s, %d rounds\n",
 		r.opts.Seed, time.Since(r.started).Round(time.Second), r.opts.Topologies, r.opts.Workers, r.opts.Pace.SessionTTL, r.rounds)
+	r.printf("%d operations, %.0f a second\n", r.total, float64(r.total)/time.Since(r.started).Seconds())
 	r.table("operations", r.ops)
 	r.table("faults", r.faults)
 	r.printf("%d grants, %d ledgers rebuilt, %d outcomes unknown, %d releases pending in the ledger, %d exempted (a pending release undone by a loss)\n",

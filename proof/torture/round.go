@@ -13,7 +13,6 @@ import (
 
 	"github.com/coditect-ai/coditect-licenses/proof/torture/history"
 	"github.com/coditect-ai/coditect-licenses/proof/torture/rig"
-	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
 
 // round is one round at work.
@@ -24,19 +23,39 @@ type round struct {
 	client   *client
 	recorder *history.Recorder
 	seen     seen
-	names    []string // of the organizations, sorted
+	// orgs are the plan's and its control, names are theirs, sorted.
+	orgs  map[string]history.Org
+	names []string
+	// bought is what each of them has bought so far.
+	bought map[string]*bought
+	clocks *clocks
+	load   *load
 }
 
-func newRound(r *rig.Rig, p plan, pace rig.Pace) *round {
-	recorder := history.NewRecorder(p.orgs, pace.BackendDeadline)
+// What the control has: more than anybody takes.
+const (
+	controlLicense = "pro"
+	controlSeats   = 1000
+)
+
+func newRound(r *rig.Rig, p plan, pace rig.Pace, l *load) *round {
+	orgs := maps.Clone(p.orgs)
+	orgs[p.control] = history.Org{Cap: controlSeats, Licenses: map[string]int{controlLicense: controlSeats}}
+	// An attempt of a call to Redis has three fifths of its time.
+	recorder := history.NewRecorder(orgs, pace.BackendDeadline/2)
 	urls := make([]string, len(r.Workers))
 	for i, w := range r.Workers {
 		urls[i] = w.URL()
 	}
+	bought := map[string]*bought{}
+	for id, org := range orgs {
+		bought[id] = newBought(id, org)
+	}
 	return &round{
-		Rig: r, plan: p, pace: pace, recorder: recorder, names: slices.Sorted(maps.Keys(p.orgs)),
+		Rig: r, plan: p, pace: pace, recorder: recorder, orgs: orgs, names: slices.Sorted(maps.Keys(orgs)), bought: bought,
+		clocks: newClocks(r, recorder), load: l,
 		client: &client{
-			http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}, urls: urls, idp: r.IDP,
+			http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}}, urls: urls, idp: r.IDP,
 			recorder: recorder, signed: map[string]string{}, asking: map[asking]bool{},
 		},
 	}
@@ -49,6 +68,7 @@ func (r *round) run(ctx context.Context, active time.Duration) ([]history.Record
 	if err := r.create(ctx); err != nil {
 		return nil, err
 	}
+	r.clocks.meetAll()
 	if err := r.work(ctx, active); err != nil {
 		return nil, err
 	}
@@ -56,26 +76,10 @@ func (r *round) run(ctx context.Context, active time.Duration) ([]history.Record
 		return nil, err
 	}
 	r.fillUp(ctx)
-	return r.reapAll(ctx)
-}
-
-// create writes the organizations into the record.
-func (r *round) create(ctx context.Context) error {
-	for _, id := range r.names {
-		caller, org := license.ServiceCaller(id), r.plan.orgs[id]
-		err := r.Record.PutOrganization(ctx, caller, license.Organization{
-			ID: id, Name: id, Slug: id, Status: license.StatusActive, MaxConcurrentSeats: org.Cap,
-		})
-		for name, seats := range org.Licenses {
-			err = errors.Join(err, r.Record.PutLicense(ctx, caller, license.License{
-				ID: name, OrganizationID: id, Product: name, Plan: "team", Status: license.StatusActive, MaxSeats: seats,
-			}))
-		}
-		if err != nil {
-			return fmt.Errorf("organization %s: %w", id, err)
-		}
-	}
-	return nil
+	records, err := r.reapAll(ctx)
+	r.clocks.meetAll()
+	r.clocks.finish()
+	return records, err
 }
 
 // work lets everybody work and plays the faults, for the active time.
@@ -84,9 +88,10 @@ func (r *round) work(ctx context.Context, length time.Duration) error {
 	defer over()
 	var everybody sync.WaitGroup
 	for i, h := range r.holders() {
-		p := &program{round: r, holder: h, rand: r.random(uint64(i))}
+		p := &program{round: r, holder: h, rand: r.random(uint64(i)), number: i}
 		everybody.Go(func() { p.work(active) })
 	}
+	everybody.Go(func() { r.load.watch(active) })
 	meddler, scheduler := &other{r, r.random(1001)}, &other{r, r.random(1002)}
 	everybody.Go(func() { meddler.meddle(active) })
 	everybody.Go(func() { scheduler.reap(active) })
@@ -106,7 +111,10 @@ func (r *round) random(who uint64) *rand.Rand {
 // holders are two more per license than there are seats.
 func (r *round) holders() []history.Holder {
 	var out []history.Holder
-	for _, org := range r.names {
+	for _, org := range slices.Sorted(maps.Keys(r.plan.orgs)) {
+		if org == r.plan.crowded {
+			continue
+		}
 		licenses := r.plan.orgs[org].Licenses
 		for _, lic := range slices.Sorted(maps.Keys(licenses)) {
 			for i := range licenses[lic] + 2 {

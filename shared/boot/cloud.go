@@ -64,9 +64,10 @@ func (d *dialer) record(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	deadline := min(d.cfg.BackendDeadline, record.DefaultDeadline)
 	d.clients.Record = record.NewFirestore(client, record.FirestoreOptions{
-		Deadline: d.cfg.BackendDeadline,
-		Circuit:  circuit.New(circuit.Options{Backend: "firestore", Cooldown: d.cfg.CircuitCooldown, Patience: d.cfg.BackendDeadline / 2, Log: d.log}),
+		Deadline: deadline,
+		Circuit:  circuit.New(circuit.Options{Backend: "firestore", Cooldown: d.cfg.CircuitCooldown, Patience: deadline / 4, Log: d.log}),
 	})
 	d.closers = append(d.closers, client.Close)
 	return nil

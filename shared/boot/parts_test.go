@@ -111,7 +111,7 @@ func configuration(function string) config.Config {
 		Function: function, Project: project, KMSKey: fakekms.DefaultKey, TokenIssuer: "https://licenses.coditect.ai",
 		SessionTTL: 6 * time.Minute, HeartbeatInterval: 2 * time.Minute, TokenTTL: time.Hour,
 		KeyActivationDelay: 10 * time.Minute, RequestDeadline: 10 * time.Second, BackendDeadline: 5 * time.Second, ReapBudget: 45 * time.Second,
-		RedisDeadline: 500 * time.Millisecond, MaxInFlight: 7,
+		RedisDeadline: 5 * time.Second, MaxInFlight: 7,
 	}
 }
 

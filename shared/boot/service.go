@@ -37,6 +37,9 @@ type Clients struct {
 	Users  *identity.Verifier
 	// Schedulers verify the reaper's caller, one per accepted audience.
 	Schedulers []*identity.Scheduler
+	// LedgerClock is what Redis's clock is compared with; nil is the process's
+	// clock. Tests that move an embedded server's clock move it too.
+	LedgerClock func() time.Time
 	// OnStep stops the seat protocol at a boundary, for tests of crashes; nil
 	// in production.
 	OnStep func(context.Context, seats.Step) error
@@ -63,8 +66,13 @@ func Assemble(cfg config.Config, clients Clients, log *slog.Logger, now func() t
 	s := &Service{Config: cfg, Log: log, Now: now, Record: clients.Record, clients: clients}
 	s.Entitlements = record.NewCache(clients.Record, cfg.EntitlementCacheTTL, now)
 	s.limiter = limits.NewMemory(cfg.RateLimitPerUser, now)
+	ledgerClock := clients.LedgerClock
+	if ledgerClock == nil {
+		ledgerClock = now
+	}
 	counting, err := ledger.NewRedis(clients.Redis, ledger.RedisOptions{
-		SessionTTL: cfg.SessionTTL, TokenTTL: cfg.TokenTTL, Deadline: cfg.LedgerDeadline(),
+		Prefix: ledgerPrefix(cfg.FirestoreDatabase), SessionTTL: cfg.SessionTTL, TokenTTL: cfg.TokenTTL, Deadline: cfg.LedgerDeadline(),
+		ClockTolerance: cfg.ClockTolerance, Now: ledgerClock,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("boot: %w", err)
@@ -77,6 +85,17 @@ func Assemble(cfg config.Config, clients Clients, log *slog.Logger, now func() t
 		return nil, err
 	}
 	return s, nil
+}
+
+// ledgerPrefix begins the ledger's keys. A ledger belongs to one database of the
+// record: a backup is restored into a database of another name, and what was
+// granted since must not count beside it. So that database has keys of its own,
+// which are loaded from it.
+func ledgerPrefix(database string) string {
+	if database == record.DefaultDatabase {
+		return "" // the ledger's own
+	}
+	return "seats@" + database
 }
 
 func (s *Service) openTokens() error {

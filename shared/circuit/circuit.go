@@ -118,6 +118,9 @@ func (b *Breaker) Do(ctx context.Context, call func() error) error {
 	return err
 }
 
+// Open reports whether a call would be refused at once.
+func (b *Breaker) Open() bool { return b != nil && b.state.State() == gobreaker.StateOpen }
+
 // silent reports whether no call was answered for a cooldown.
 func (b *Breaker) silent() bool {
 	return time.Since(time.Unix(0, b.answered.Load())) >= b.cooldown

@@ -79,6 +79,12 @@ type Config struct {
 	// is a choice for offline work: see [Config.Warnings].
 	TokenTTL time.Duration `env:"TOKEN_TTL" envDefault:"1h"`
 
+	// ClockTolerance is by how much the clock of Redis and an instance's may differ
+	// before nothing is granted or ended any more: one of them is wrong then. Above
+	// the deadline of a call to Redis, which passes between the two looks; at most a
+	// quarter of SessionTTL, by which a wrong clock may shorten a session unseen.
+	ClockTolerance time.Duration `env:"CLOCK_TOLERANCE" envDefault:"30s"`
+
 	// EntitlementCacheTTL is how long an organization's entitlements are served
 	// from memory: how late a change of a license is seen, save while Firestore
 	// cannot be reached (15 min at most). 0 turns the cache off.
@@ -91,7 +97,8 @@ type Config struct {
 	// whole: a client that waited this long has given up. The reaper's requests
 	// are bounded by ReapBudget.
 	RequestDeadline time.Duration `env:"REQUEST_DEADLINE" envDefault:"10s"`
-	// BackendDeadline bounds one call to Redis, Firestore or KMS. At most a
+	// BackendDeadline bounds one call to KMS; one to Redis or Firestore too, where
+	// it is shorter than RedisDeadline or record.DefaultDeadline. At most a
 	// quarter of SessionTTL: an end or a grant decided in one call must land
 	// while what it was decided on still holds.
 	BackendDeadline time.Duration `env:"BACKEND_DEADLINE" envDefault:"5s"`

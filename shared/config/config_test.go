@@ -34,7 +34,7 @@ func TestDefaults(t *testing.T) {
 	want := config.Config{
 		Function: config.Acquire, Project: "p", FirestoreDatabase: "(default)", RedisAddr: "redis:6379", KMSKey: key,
 		IdentityProject: "p", TokenIssuer: "https://licenses.coditect.ai",
-		SessionTTL: 6 * time.Minute, HeartbeatInterval: 2 * time.Minute, TokenTTL: time.Hour,
+		SessionTTL: 6 * time.Minute, HeartbeatInterval: 2 * time.Minute, TokenTTL: time.Hour, ClockTolerance: 30 * time.Second,
 		EntitlementCacheTTL: 30 * time.Second, KeyActivationDelay: 10 * time.Minute,
 		RequestDeadline: 10 * time.Second, BackendDeadline: 5 * time.Second, ReapBudget: 45 * time.Second,
 		RedisDeadline: 700 * time.Millisecond, CircuitCooldown: time.Second, MaxInFlight: 1000,
@@ -49,14 +49,14 @@ func TestEverythingSet(t *testing.T) {
 	got, err := config.Load("reaper", environ(
 		"FIRESTORE_DATABASE", "records", "REDIS_ADDR", "", "MEMORYSTORE_INSTANCE", "projects/p/locations/l/instances/i",
 		"IDENTITY_PROJECT", "people", "CHECK_REVOKED", "true", "TOKEN_ISSUER", "https://example.com/x",
-		"SESSION_TTL", "8m", "HEARTBEAT_INTERVAL", "4m", "TOKEN_TTL", "5m", "ENTITLEMENT_CACHE_TTL", "0s", "KEY_ACTIVATION_DELAY", "361s",
+		"SESSION_TTL", "8m", "HEARTBEAT_INTERVAL", "4m", "TOKEN_TTL", "5m", "CLOCK_TOLERANCE", "10s", "ENTITLEMENT_CACHE_TTL", "0s", "KEY_ACTIVATION_DELAY", "361s",
 		"REQUEST_DEADLINE", "5s", "BACKEND_DEADLINE", "5s", "REAP_BUDGET", "50s",
 		"REDIS_DEADLINE", "1s", "CIRCUIT_COOLDOWN", "2s", "MAX_IN_FLIGHT", "0",
 		"REAPER_AUDIENCE", " https://a , https://b ,", "REAPER_IAM_CHECKED", "true", "RATE_LIMIT_PER_USER", "0", "LOG_LEVEL", "DEBUG"))
 	want := config.Config{
 		Function: config.Reaper, Project: "p", FirestoreDatabase: "records", MemorystoreInstance: "projects/p/locations/l/instances/i", KMSKey: key,
 		IdentityProject: "people", CheckRevoked: true, TokenIssuer: "https://example.com/x",
-		SessionTTL: 8 * time.Minute, HeartbeatInterval: 4 * time.Minute, TokenTTL: 5 * time.Minute, KeyActivationDelay: 361 * time.Second,
+		SessionTTL: 8 * time.Minute, HeartbeatInterval: 4 * time.Minute, TokenTTL: 5 * time.Minute, ClockTolerance: 10 * time.Second, KeyActivationDelay: 361 * time.Second,
 		RequestDeadline: 5 * time.Second, BackendDeadline: 5 * time.Second, ReapBudget: 50 * time.Second,
 		RedisDeadline: time.Second, CircuitCooldown: 2 * time.Second,
 		ReaperAudiences: []string{"https://a", "https://b"}, ReaperServiceAccount: "scheduler@p.iam.gserviceaccount.com",

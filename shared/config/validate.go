@@ -153,6 +153,9 @@ func (v *validator) reaper(c Config) {
 	}
 }
 
+// minClockTolerance is the least CLOCK_TOLERANCE; two clocks are never the same.
+const minClockTolerance = 250 * time.Millisecond
+
 // durations checks each on its own: a slip of the unit (6 for 6m, 10h for 10m)
 // should fail at start, not at night.
 func (v *validator) durations(c Config) {
@@ -163,6 +166,7 @@ func (v *validator) durations(c Config) {
 		{"SESSION_TTL", c.SessionTTL, time.Second, 24 * time.Hour},
 		{"HEARTBEAT_INTERVAL", c.HeartbeatInterval, time.Second, 12 * time.Hour},
 		{"TOKEN_TTL", c.TokenTTL, time.Second, 30 * 24 * time.Hour},
+		{"CLOCK_TOLERANCE", c.ClockTolerance, minClockTolerance, time.Hour},
 		{"ENTITLEMENT_CACHE_TTL", c.EntitlementCacheTTL, 0, time.Hour},
 		{"KEY_ACTIVATION_DELAY", c.KeyActivationDelay, time.Second, 30 * 24 * time.Hour},
 		{"REQUEST_DEADLINE", c.RequestDeadline, 100 * time.Millisecond, 5 * time.Minute},
@@ -185,6 +189,12 @@ func (v *validator) relations(c Config) {
 	}
 	if c.BackendDeadline > c.SessionTTL/4 {
 		v.add("BACKEND_DEADLINE", "is more than a quarter of SESSION_TTL", "lower it: a call must not outlive what it was decided on", "SESSION_TTL")
+	}
+	if c.ClockTolerance > c.SessionTTL/4 {
+		v.add("CLOCK_TOLERANCE", "is more than a quarter of SESSION_TTL", "lower it: a wrong clock could end the sessions of programs that sent their heartbeats", "SESSION_TTL")
+	}
+	if c.ClockTolerance >= minClockTolerance && c.ClockTolerance < c.LedgerDeadline() {
+		v.add("CLOCK_TOLERANCE", "is shorter than a call to Redis may take", "raise it above "+c.LedgerDeadline().String()+": a slow call is not a wrong clock", "REDIS_DEADLINE", "BACKEND_DEADLINE")
 	}
 	if c.BackendDeadline > c.RequestDeadline {
 		v.add("BACKEND_DEADLINE", "is longer than REQUEST_DEADLINE", "lower it: the request would end first", "REQUEST_DEADLINE")

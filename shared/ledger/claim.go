@@ -12,8 +12,17 @@ import (
 // the time in which a program misses its seat.
 func RebuildLease(sessionTTL time.Duration) time.Duration { return min(5*time.Second, sessionTTL/16) }
 
+// Claim is the answer to a rebuilder.
+type Claim struct {
+	// Held says that the rebuild is the asker's.
+	Held bool
+	// Staged says how far each part of the record is staged, by whomever: the
+	// position to go on from. A part without one is to be read from its beginning.
+	Staged map[int]string
+}
+
 // Claim implements [Rebuilding].
-func (r *Redis) Claim(ctx context.Context, caller license.Caller, nonce, owner string) (bool, error) {
+func (r *Redis) Claim(ctx context.Context, caller license.Caller, nonce, owner string) (Claim, error) {
 	return r.claim(ctx, caller, nonce, owner, RebuildLease(r.opts.SessionTTL))
 }
 
@@ -23,16 +32,20 @@ func (r *Redis) Disclaim(ctx context.Context, caller license.Caller, nonce, owne
 	return err
 }
 
-func (r *Redis) claim(ctx context.Context, caller license.Caller, nonce, owner string, lease time.Duration) (bool, error) {
+func (r *Redis) claim(ctx context.Context, caller license.Caller, nonce, owner string, lease time.Duration) (Claim, error) {
 	a, err := r.run(ctx, caller, call{script: "claim", args: []argument{
 		{"nonce", nonce},
 		{"owner", owner},
 		{"ttl", lease.Milliseconds()},
 	}})
 	if err := lost(a, err); err != nil {
-		return false, err
+		return Claim{}, err
 	}
-	return a.int(0) == 1, a.err
+	c := Claim{Held: a.int(0) == 1, Staged: map[int]string{}}
+	for i := 1; i+1 < len(a.values); i += 2 {
+		c.Staged[int(a.int(i))] = a.str(i + 1)
+	}
+	return c, a.err
 }
 
 // lost reads the answer of a rebuild's step.

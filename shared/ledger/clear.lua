@@ -1,13 +1,13 @@
 -- Remove what is left of a dead generation.
 -- KEYS  epoch
--- ARGV  random generation
+-- ARGV  random at tolerance generation
 -- Answer  OK
 -- Complexity O(pools): UNLINK frees the memory off the main thread. Idempotent.
 -- The generation in use is not cleared, whoever asks.
-local _, dead = unpack(ARGV)
+local dead = ARGV[4]
 local server, current = loaded()
 if server and server ~= '-' and dead == current then return answer(OK) end
-generation = dead
+use(dead)
 local keys = {kept('all'), kept('data'), kept('holders'), kept('pools')}
 for _, pool in ipairs(redis.call('SMEMBERS', kept('pools'))) do keys[#keys + 1] = pool_key(pool) end
 if not string.match(dead, '^v') then -- of a revision before version 2

@@ -9,10 +9,10 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
 
-const goodData = "2,1,2,3,0,,4,pro,pro,ann\thw\t"
+const goodData = "3,1,2,3,0,,4,pro,pro,ann\thw\t"
 
 func TestDecodeRefusesWhatIsNoAnswer(t *testing.T) {
-	for _, raw := range [][]any{nil, {}, {"x", int64(1), int64(2)}, {int64(0)}, {int64(0), int64(1)}, {int64(0), nil, int64(2)}, {[]any{int64(0)}}} {
+	for _, raw := range [][]any{nil, {}, {"x", int64(1), int64(2)}, {int64(0)}, {int64(0), int64(1)}, {int64(0), nil, int64(2)}, {int64(0), int64(1), int64(2)}, {int64(0), "1", int64(2)}, {[]any{int64(0)}}} {
 		if _, err := decoded(raw, nil); err == nil {
 			t.Errorf("%v passes as an answer", raw)
 		}
@@ -39,11 +39,9 @@ func TestMalformedAnswersAreFailures(t *testing.T) {
 			return r.err
 		}(),
 		"full":         func() error { r := reply{code: codeFull}; return r.full() }(),
-		"expired":      (&reply{code: codeExpired, values: []any{"s", "1"}}).sessionErr(caller, "s"),
-		"expired data": (&reply{code: codeExpired, values: []any{"s", "1", "broken"}}).sessionErr(caller, "s"),
-		"pending":      (&reply{code: codePending, values: []any{goodData}}).sessionErr(caller, "s"),
-		"pending at x": (&reply{code: codePending, values: []any{"x;" + goodData}}).sessionErr(caller, "s"),
-		"other code":   (&reply{code: codeHeld}).sessionErr(caller, "s"),
+		"expired":      (&reply{code: codeExpired, values: []any{"s", "1"}}).sessionErr(caller),
+		"expired data": (&reply{code: codeExpired, values: []any{"s", "1", "broken"}}).sessionErr(caller),
+		"other code":   (&reply{code: codeHeld}).sessionErr(caller),
 		"list":         func() error { r := reply{values: numbers(1)}; r.list(0); return r.err }(),
 		"text":         func() error { r := reply{values: []any{"x"}}; r.int(0); return r.err }(),
 		"rebuild":      lost(reply{code: codeHeld}, nil),
@@ -60,8 +58,8 @@ func TestParseSessionRefusesMalformedData(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, raw := range []string{
-		"", "2,1,2,3,0,,4,pro,pro", "2,x,2,3,0,,4,pro,pro,w", "2,1,x,3,0,,4,pro,pro,w", "2,1,2,x,0,,4,pro,pro,w", "2,1,2,3,0,,x,pro,pro,w",
-		"1,1,2,3,0,,4,pro,pro,w", "3,1,2,3,0,,4,pro,pro,w", "1,2,3,0,,4,pro,w", ",1,2,3,0,,4,pro,pro,w",
+		"", "3,1,2,3,0,,4,pro,pro", "3,x,2,3,0,,4,pro,pro,w", "3,1,x,3,0,,4,pro,pro,w", "3,1,2,x,0,,4,pro,pro,w", "3,1,2,3,0,,x,pro,pro,w",
+		"1,1,2,3,0,,4,pro,pro,w", "2,1,2,3,0,,4,pro,pro,w", "4,1,2,3,0,,4,pro,pro,w", "1,2,3,0,,4,pro,w", ",1,2,3,0,,4,pro,pro,w",
 	} {
 		if _, err := parseSession(license.Caller{}, "s", raw); err == nil {
 			t.Errorf("%q passes as a session's data", raw)
@@ -78,7 +76,7 @@ func TestScoresAsRedisWritesThem(t *testing.T) {
 }
 
 func TestNoPersonalDataInErrors(t *testing.T) {
-	_, err := parseSession(license.Caller{}, "s", "2,x,2,3,0,,4,pro,pro,ann@example.com\tsecret-hardware\t")
+	_, err := parseSession(license.Caller{}, "s", "3,x,2,3,0,,4,pro,pro,ann@example.com\tsecret-hardware\t")
 	if err == nil || strings.Contains(err.Error(), "ann") || strings.Contains(err.Error(), "secret") {
 		t.Errorf("error = %v", err)
 	}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
 
 // RebuildError is the answer of a ledger that is not loaded on this very Redis
@@ -33,12 +35,12 @@ func (e *FullError) Error() string {
 // UnknownError says that the ledger does not hold the session.
 type UnknownError struct {
 	// Epoch and Now are the ledger's epoch and time when it said so.
-	Epoch int64
+	Epoch license.Epoch
 	Now   time.Time
 }
 
 func (e *UnknownError) Error() string {
-	return fmt.Sprintf("the seat ledger does not hold the session in epoch %d", e.Epoch)
+	return fmt.Sprintf("the seat ledger does not hold the session in epoch %q", e.Epoch)
 }
 
 // StaleError names the ended-to-be sessions that stand in a grant's way.
@@ -51,17 +53,20 @@ func (e *StaleError) Error() string {
 	return fmt.Sprintf("%d expired sessions must be ended first", len(e.Holds))
 }
 
-// ExpiredError says that the session's time has run out, or that its end was
-// begun, and that the end is still to be recorded.
+// ExpiredError says that the end of the session has begun, by itself or by
+// somebody's wish, and that it is still to be recorded.
 type ExpiredError struct{ Hold Hold }
 
 func (e *ExpiredError) Error() string { return "the session has expired" }
 
-// PendingError says that the session was removed and that the record does not
-// have its end yet.
-type PendingError struct{ Hold Hold }
+// ClockError says that the Redis server's clock and this process's differ by
+// more than is tolerated. One of them is wrong, so nothing was granted or ended.
+type ClockError struct{ Server, Here time.Time }
 
-func (e *PendingError) Error() string { return "the session has ended, its record is still to follow" }
+func (e *ClockError) Error() string {
+	return fmt.Sprintf("the clock of Redis shows %s, and this process's %s: nothing is granted or ended until they agree",
+		e.Server.Format(time.RFC3339), e.Here.Format(time.RFC3339))
+}
 
 // Errors without further facts.
 var (

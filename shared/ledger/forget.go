@@ -7,7 +7,7 @@ import (
 )
 
 // Forget implements [Rebuilding].
-func (r *Redis) Forget(ctx context.Context, caller license.Caller, epoch int64) error {
-	_, err := r.run(ctx, caller, call{script: "forget", args: []argument{{"number", epoch}}})
+func (r *Redis) Forget(ctx context.Context, caller license.Caller, epoch license.Epoch) error {
+	_, err := r.run(ctx, caller, call{script: "forget", args: []argument{{"epoch", epoch.String()}}})
 	return err
 }

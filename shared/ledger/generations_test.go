@@ -27,7 +27,7 @@ func TestADeadGenerationLeavesNoKey(t *testing.T) {
 		t.Fatalf("after the generation in use was to be cleared: %v", err)
 	}
 	f.Promote()
-	if err := l.Stage(t.Context(), user("ann"), rebuildNonce(t, l), 2, []ledger.Member{{Session: h.Session, Pools: []string{"pro", "ci"}}}); err != nil {
+	if err := l.Stage(t.Context(), user("ann"), rebuildNonce(t, l), epochOf(2), ledger.Chunk{Members: []ledger.Member{{Session: h.Session, Pools: []string{"pro", "ci"}}}}); err != nil {
 		t.Fatal(err)
 	}
 	loaded(t, l, 2)
@@ -44,5 +44,53 @@ func TestADeadGenerationLeavesNoKey(t *testing.T) {
 	}
 	if left, err := c.Keys(t.Context(), "*").Result(); err != nil || len(left) != 1 || left[0] != e {
 		t.Errorf("left: %q, %v; want the epoch alone", left, err)
+	}
+}
+
+// TestAMemberWithoutData, which a broken script or a hand may leave behind, stops
+// no visit and holds no seat for ever.
+func TestAMemberWithoutData(t *testing.T) {
+	f := ledgertest.Fake(t)
+	c := ledgertest.Client(t, f.Addr())
+	l := ledgertest.NewRedis(t, c, "", sessionTTL, tokenTTL)
+	loaded(t, l, 1)
+	for name, meets := range map[string]func() error{
+		"a visit":       func() error { _, err := l.Visit(t.Context(), license.ServiceCaller(acme), 10); return err },
+		"another":       func() error { _, err := reserveIn(t, l, "bob", 0); return err },
+		"its own again": func() error { _, err := reserveIn(t, l, "ann", 0); return err },
+	} {
+		if _, err := reserveIn(t, l, "ann", -1); err != nil {
+			t.Fatal(err)
+		}
+		data := "seats:{acme}:" + c.HGet(t.Context(), e, "generation").Val() + ":data"
+		if n, err := c.Del(t.Context(), data).Result(); n != 1 || err != nil {
+			t.Fatal(n, err)
+		}
+		f.Advance(sessionTTL)
+		if err := meets(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		for _, userID := range []string{"ann", "bob"} {
+			session := ledger.Hold{Session: license.Session{ID: "s-" + userID, Holder: license.Holder{LicenseID: "pro", UserID: userID}}}
+			if _, err := l.Remove(t.Context(), user(userID), ledger.BySession, session); err != nil {
+				t.Fatal(err)
+			}
+		}
+		h, err := l.Known(t.Context(), license.ServiceCaller(acme), nil)
+		if err != nil || h.Held != 0 {
+			t.Errorf("after %s: %d sessions, %v", name, h.Held, err)
+		}
+		if left, err := c.Keys(t.Context(), "*:pool:*").Result(); err != nil || len(left) != 0 {
+			t.Errorf("left in pools after %s: %v, %v", name, left, err)
+		}
+		for place := range 3 {
+			eve, err := reserveIn(t, l, "eve", place)
+			if err != nil {
+				t.Errorf("pool %d after %s: %v", place, name, err)
+			}
+			if _, err := l.Remove(t.Context(), user("eve"), ledger.BySession, eve); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }

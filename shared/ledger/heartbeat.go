@@ -13,6 +13,9 @@ type Heartbeat struct {
 	// LicenseEnds are the ends of the licenses the session may be of, as far as
 	// they may come before a new token would end; any other counts as never ending.
 	LicenseEnds map[string]time.Time
+	// RecordEpoch is the number of the record's epoch as last read: a ledger of an
+	// older one is rebuilt. 0 is any.
+	RecordEpoch int64
 	// Renew asks for a new token though the present one is fresh.
 	Renew bool
 }
@@ -20,6 +23,7 @@ type Heartbeat struct {
 // Heartbeat implements [Seats].
 func (r *Redis) Heartbeat(ctx context.Context, caller license.Caller, q Heartbeat) (Hold, error) {
 	args := []argument{
+		{"record_epoch", q.RecordEpoch},
 		{"session", packID(q.SessionID)},
 		{"user", escapeUser(caller.UserID)},
 		{"ttl", r.opts.SessionTTL.Milliseconds()},
@@ -34,7 +38,7 @@ func (r *Redis) Heartbeat(ctx context.Context, caller license.Caller, q Heartbea
 		return Hold{}, err
 	}
 	if a.code != codeOK {
-		return Hold{}, a.sessionErr(caller, q.SessionID)
+		return Hold{}, a.sessionErr(caller)
 	}
 	h := a.kept(caller, q.SessionID)
 	return h, a.err

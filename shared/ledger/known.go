@@ -9,12 +9,11 @@ import (
 
 // Holdings is what the ledger knows of some sessions.
 type Holdings struct {
-	Epoch int64
+	Epoch license.Epoch
 	Now   time.Time
 	// Held counts the sessions in the ledger.
 	Held int
-	// Known says for each session asked for whether the ledger holds it or keeps
-	// a pending end of it.
+	// Known says for each session asked for whether the ledger holds it.
 	Known []bool
 }
 

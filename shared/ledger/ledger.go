@@ -64,7 +64,9 @@ type Pool struct {
 // to its caller's organization; another organization's sessions do not exist for
 // it. Any method with a caller may answer [*RebuildError], after which nothing
 // was changed, or [*license.UnavailableError] (Backend "redis"), after which
-// the change may or may not have been made: all are safe to repeat. A ledger
+// the change may or may not have been made: all are safe to repeat. It wraps
+// [*ClockError] where the clocks differ: Reserve and Visit do nothing then, and
+// Heartbeat calls nobody expired and makes no token due. A ledger
 // whose data a newer revision of this program wrote is unavailable.
 // ledgertest.Run enforces this contract on every implementation.
 type Ledger interface {
@@ -86,14 +88,14 @@ type Seats interface {
 	Reserve(ctx context.Context, caller license.Caller, r Reservation) (Hold, error)
 
 	// Heartbeat extends caller.UserID's living session by a session TTL and
-	// decides on its token. *ExpiredError, *PendingError, *UnknownError, ErrForeign.
+	// decides on its token. *ExpiredError, *UnknownError, ErrForeign.
 	Heartbeat(ctx context.Context, caller license.Caller, h Heartbeat) (Hold, error)
 
 	// Retoken puts back when the session's token ends, after a renewal that was not signed.
 	Retoken(ctx context.Context, caller license.Caller, sessionID string, ends time.Time) error
 
-	// Mark makes a living session expire at once, with a reason; an expired or
-	// marked one is answered as it is. *PendingError, *UnknownError, ErrForeign, ErrTouched.
+	// Mark begins the end of a living session, with a reason; one whose end has
+	// begun, by itself too, is answered as it is. *UnknownError, ErrForeign, ErrTouched.
 	Mark(ctx context.Context, caller license.Caller, m Mark) (Hold, error)
 
 	// Remove takes sessions out under the given condition and counts those taken.
@@ -102,14 +104,11 @@ type Seats interface {
 
 // Reaping is what a reaper looks at, and what it leaves clean.
 type Reaping interface {
-	// Visit lists up to limit expired sessions and pending ends each.
+	// Visit lists up to limit sessions to end, and begins the ends of the expired.
 	Visit(ctx context.Context, caller license.Caller, limit int) (Visit, error)
 
-	// Known says which sessions the ledger holds or keeps a pending end of.
+	// Known says which sessions the ledger holds.
 	Known(ctx context.Context, caller license.Caller, sessionIDs []string) (Holdings, error)
-
-	// Delivered forgets pending ends that are recorded now.
-	Delivered(ctx context.Context, caller license.Caller, sessionIDs ...string) error
 
 	// Clear removes the keys of a dead generation.
 	Clear(ctx context.Context, caller license.Caller, generation string) error
@@ -118,24 +117,25 @@ type Reaping interface {
 // Rebuilding makes an organization's ledger anew from recorded sessions.
 type Rebuilding interface {
 	// Forget makes the ledger ask for a rebuild if it still is of epoch.
-	Forget(ctx context.Context, caller license.Caller, epoch int64) error
+	Forget(ctx context.Context, caller license.Caller, epoch license.Epoch) error
 
 	// Claim takes or renews owner's lease on the rebuild that nonce names, for
-	// [RebuildLease]; false means that another owner has it. ErrLost if there is no
+	// [RebuildLease], and tells how far it has come. ErrLost if there is no
 	// such rebuild to do (any more). The lease saves work and guards nothing. owner
 	// is a name without semicolons that nobody else uses.
-	Claim(ctx context.Context, caller license.Caller, nonce, owner string) (bool, error)
+	Claim(ctx context.Context, caller license.Caller, nonce, owner string) (Claim, error)
 
 	// Disclaim gives owner's lease back, after a rebuild that failed; another's stays.
 	Disclaim(ctx context.Context, caller license.Caller, nonce, owner string) error
 
 	// Stage adds recorded sessions to the generation of epoch, for the rebuild
-	// that nonce names, and renews its lease. ErrLost if that rebuild was overtaken.
-	Stage(ctx context.Context, caller license.Caller, nonce string, epoch int64, members []Member) error
+	// that nonce names, notes how far it has come, and renews its lease. A session
+	// whose end had begun is staged as ending. ErrLost if that rebuild was overtaken.
+	Stage(ctx context.Context, caller license.Caller, nonce string, epoch license.Epoch, c Chunk) error
 
-	// Load makes exactly the staged sessions the organization's ledger, each
-	// with a full session TTL from its staging. ErrLost if overtaken.
-	Load(ctx context.Context, caller license.Caller, nonce string, epoch int64) error
+	// Load makes exactly the staged sessions the organization's ledger; all of
+	// them live at least for a session TTL from now. ErrLost if overtaken.
+	Load(ctx context.Context, caller license.Caller, nonce string, epoch license.Epoch) error
 }
 
 // Index says which organizations a reaper must visit, and when. It is kept in

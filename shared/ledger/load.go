@@ -7,9 +7,10 @@ import (
 )
 
 // Load implements [Rebuilding].
-func (r *Redis) Load(ctx context.Context, caller license.Caller, nonce string, epoch int64) error {
+func (r *Redis) Load(ctx context.Context, caller license.Caller, nonce string, epoch license.Epoch) error {
 	return lost(r.run(ctx, caller, call{script: "load", args: []argument{
-		{"number", epoch},
+		{"opened", epoch.String()},
 		{"nonce", nonce},
+		{"ttl", r.opts.SessionTTL.Milliseconds()},
 	}}))
 }

@@ -31,7 +31,7 @@ func (r *Redis) Mark(ctx context.Context, caller license.Caller, m Mark) (Hold, 
 	if err != nil {
 		return Hold{}, err
 	}
-	err = a.sessionErr(caller, m.SessionID)
+	err = a.sessionErr(caller)
 	if expired, ok := errors.AsType[*ExpiredError](err); ok {
 		return expired.Hold, nil
 	}

@@ -1,22 +1,19 @@
--- Mark a living session as ending: it expires at once, with a reason. From then
--- on no heartbeat extends it and no acquire answers with it; whoever meets it
--- completes the end, also when the process that marked it is gone.
+-- Begin the end of a session, with a reason. From then on no heartbeat extends it
+-- and no acquire answers with it; whoever meets it completes the end, also when
+-- the process that marked it is gone.
 -- KEYS  epoch
--- ARGV  random session user own_reason other_reason grant
+-- ARGV  random at tolerance session user own_reason other_reason grant
 -- user is compared with the session's; another user's session is FOREIGN when
 -- other_reason is ''. grant > 0 marks only while that is the count of attempts.
--- Answer  EXPIRED session expiry data | PENDING pending | UNKNOWN | FOREIGN | TOUCHED
--- Complexity O(pools × log n). Idempotent: the first mark stays.
+-- Answer  EXPIRED session end data | UNKNOWN | FOREIGN | TOUCHED
+-- Complexity O(pools × log n). Idempotent: the first mark stays, and a session
+-- that has expired has done so for that reason.
 local no = closed()
 if no then return no end
-local _, session, user, own_reason, other_reason, grant = unpack(ARGV)
+local session, user, own_reason, other_reason, grant = unpack(ARGV, 4)
 
 local raw = redis.call('HGET', kept('data'), session)
-if not raw then
-  local pending = redis.call('HGET', key('pending'), session)
-  if pending then return answer(PENDING, pending) end
-  return answer(UNKNOWN)
-end
+if not raw then return answer(UNKNOWN) end
 local s = unpack_session(raw)
 local reason = own_reason
 if not belongs(s, user) then
@@ -24,10 +21,7 @@ if not belongs(s, user) then
   reason = other_reason
 end
 if grant ~= '0' and s.grant ~= tonumber(grant) then return answer(TOUCHED) end
-local expiry = expiry_of(session)
-if expiry > now then
-  s.reason, expiry = reason, now
-  raw = write(session, s)
-  expire_at(session, s, now)
-end
-return answer(EXPIRED, session, digits(expiry), raw)
+if not over(end_of(session)) then begin_end(session, s, now, reason) end
+local a = answer(EXPIRED)
+tell_end(a, session)
+return a

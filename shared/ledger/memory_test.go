@@ -44,13 +44,13 @@ func TestMemoryPerSession(t *testing.T) {
 		}
 		batch = append(batch, ledger.Member{Session: session, Pools: []string{session.LicenseID}})
 		if len(batch) == cap(batch) {
-			if err := l.Stage(t.Context(), license.ServiceCaller(acme), nonce, 1, batch); err != nil {
+			if err := l.Stage(t.Context(), license.ServiceCaller(acme), nonce, epochOf(1), ledger.Chunk{Members: batch}); err != nil {
 				t.Fatal(err)
 			}
 			batch = batch[:0]
 		}
 	}
-	if err := l.Load(t.Context(), license.ServiceCaller(acme), nonce, 1); err != nil {
+	if err := l.Load(t.Context(), license.ServiceCaller(acme), nonce, epochOf(1)); err != nil {
 		t.Fatal(err)
 	}
 	h, err := l.Known(t.Context(), license.ServiceCaller(acme), nil)

@@ -30,8 +30,8 @@ func TestGuardEveryPoolCounts(t *testing.T) {
 		nonce := rebuildNonce(t, l)
 		member := ledger.Member{Session: h.Session, Pools: []string{"pro", "ci"}}
 		if err := errors.Join(
-			l.Stage(t.Context(), user("ann"), nonce, 2, []ledger.Member{member}),
-			l.Load(t.Context(), user("ann"), nonce, 2),
+			l.Stage(t.Context(), user("ann"), nonce, epochOf(2), ledger.Chunk{Members: []ledger.Member{member}}),
+			l.Load(t.Context(), user("ann"), nonce, epochOf(2)),
 		); err != nil {
 			t.Fatal(err)
 		}
@@ -46,7 +46,7 @@ func TestGuardEveryPoolCounts(t *testing.T) {
 				t.Errorf("pool %d after a mark: %v, want ann's session in the way", place, err)
 			}
 		}
-		if n, err := l.Remove(t.Context(), user("ann"), ledger.IfExpired, marked); n != 1 || err != nil {
+		if n, err := l.Remove(t.Context(), user("ann"), ledger.IfEnding, marked); n != 1 || err != nil {
 			t.Fatal(n, err)
 		}
 		for place := range 3 {

@@ -1,10 +1,11 @@
 -- Prelude, put in front of every script.
 --
 -- Every script answers {code, epoch, now, …}: what follows is its own. The epoch
--- is 0 where no organization's ledger was opened.
+-- is written <number>.<piece of the nonce>, and is '' where no organization's
+-- ledger was opened.
 
 -- The codes; reply.go has the same table.
-local OK, REBUILD, NEWER, HELD, STALE, FULL, UNKNOWN, FOREIGN, PENDING, EXPIRED, TOUCHED, LOST =
+local OK, REBUILD, NEWER, HELD, STALE, FULL, UNKNOWN, FOREIGN, EXPIRED, TOUCHED, LOST, CLOCK =
   0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
 
 -- The server's own clock in milliseconds: instances' clocks differ, and with
@@ -14,7 +15,7 @@ local function clock()
   return tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
 end
 
-local epoch, now = 0, clock()
+local epoch, now = '', clock()
 local function answer(code, ...) return {code, epoch, now, ...} end
 
 -- A number as digits; Lua would print a large one in exponent form.

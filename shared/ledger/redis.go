@@ -25,6 +25,11 @@ type RedisOptions struct {
 	TokenTTL time.Duration
 	// Deadline bounds each call; 2 s when zero.
 	Deadline time.Duration
+	// ClockTolerance is by how much the server's clock and Now may differ: far below
+	// a session TTL, far above a call's deadline. Zero looks at neither.
+	ClockTolerance time.Duration
+	// Now is this process's clock; time.Now when nil.
+	Now func() time.Time
 }
 
 // Redis is the [Ledger] on Redis 7 or Valkey, single or cluster.
@@ -54,6 +59,9 @@ func NewRedis(client redis.UniversalClient, opts RedisOptions) (*Redis, error) {
 	if opts.Deadline == 0 {
 		opts.Deadline = 2 * time.Second
 	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
 	return &Redis{client: client, keys: keys{opts.Prefix}, opts: opts, scripts: loadScripts(sourceOf)}, nil
 }
 
@@ -65,19 +73,30 @@ func sourceOf(name string) string {
 	return string(b)
 }
 
+// grows heads a script that adds to what Redis keeps: a server whose memory is
+// full refuses it before it has done anything. keeps heads one that does not: it
+// runs also then, so that holders keep their seats and seats are given back
+// (https://redis.io/docs/latest/develop/programmability/lua-api/#script_flags).
+const (
+	grows = "#!lua\n"
+	keeps = "#!lua flags=allow-oom\n"
+)
+
 // loadScripts puts in front of each script what it builds on.
 func loadScripts(read func(name string) string) map[string]script {
 	all := map[string]script{}
-	load := func(before string, names string) {
+	load := func(before, names string) {
 		for _, name := range strings.Fields(names) {
 			source := before + read(name)
 			all[name] = script{redis.NewScript(source), source}
 		}
 	}
-	prelude := read("prelude")
-	load(prelude, "due filled schedule reschedule")
-	load(prelude+read("session")+read("organization")+read("members"),
-		"reserve heartbeat retoken mark remove visit known delivered clear forget claim stage load")
+	index := read("prelude")
+	load(grows+index, "schedule")
+	load(keeps+index, "due filled reschedule")
+	organization := index + read("session") + read("organization") + read("members")
+	load(grows+organization, "reserve stage")
+	load(keeps+organization, "heartbeat retoken mark remove visit known clear forget claim load")
 	return all
 }
 
@@ -99,7 +118,11 @@ type argument struct {
 // run runs a script on an organization's ledger.
 func (r *Redis) run(ctx context.Context, caller license.Caller, c call) (reply, error) {
 	c.keys = []string{r.keys.epoch(caller.OrganizationID)}
-	c.args = append([]argument{{"random", randomness()}}, c.args...)
+	c.args = append([]argument{
+		{"random", randomness()},
+		{"at", r.opts.Now().UnixMilli()},
+		{"tolerance", r.opts.ClockTolerance.Milliseconds()},
+	}, c.args...)
 	a, err := r.eval(ctx, c)
 	switch {
 	case err != nil:
@@ -157,6 +180,22 @@ type unrepeated struct{ *redis.Cmd }
 
 // NoRetry is asked by go-redis after a failure.
 func (unrepeated) NoRetry() bool { return true }
+
+// clock is the answer of a server whose clock differs too much from this process's.
+func (r *Redis) clock(a reply) error {
+	return &license.UnavailableError{
+		Backend: "redis", Err: &ClockError{Server: a.now, Here: r.opts.Now()},
+		Detail: "Two clocks of the service differ, and no seat is granted until they agree again. Seats that are held are kept. Send the request again after the time in Retry-After.",
+	}
+}
+
+// full is the failure of a script that would have added to a server whose memory is full.
+func full(err error) error {
+	return &license.UnavailableError{
+		Backend: "redis", Err: err,
+		Detail: "The service has no room to note another seat. Seats that are held are kept, and can be given back. Send the request again after the time in Retry-After.",
+	}
+}
 
 func unavailable(err error) error {
 	return &license.UnavailableError{Backend: "redis", Err: err}

@@ -11,14 +11,12 @@ type Removal string
 
 // The conditions.
 const (
-	// IfExpired: only if it still is; a rebuild may have revived it since.
-	IfExpired Removal = "expired"
+	// IfEnding: only if its end has begun; a rebuild may have brought it back since.
+	IfEnding Removal = "ended"
 	// BySession: whatever its state; its end is recorded.
 	BySession Removal = "session"
 	// IfUntouched: a failed grant that was never recorded, while no other request answers with it.
 	IfUntouched Removal = "grant"
-	// LeavingPending: as BySession, keeping the end for the reaper to record.
-	LeavingPending Removal = "pending"
 )
 
 // removeChunk keeps one script run well below a millisecond or two.

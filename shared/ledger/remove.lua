@@ -1,32 +1,31 @@
--- Remove sessions whose end is recorded, or pending until the record is back.
+-- Remove sessions whose end is recorded.
 -- KEYS  epoch
--- ARGV  random rule | session holder grant …
--- rule  expired: only those still expired (a rebuild may have revived one since)
+-- ARGV  random at tolerance rule | session holder grant …
+-- rule  ended:   only those whose end has begun (a rebuild may have brought one back since)
 --       session: whatever their state, by session id
 --       grant:   only while grant is the count of attempts and nothing was recorded
---       pending: as session, and keep the end for the reaper to record
 -- Answer  OK removed
 -- Complexity O(sessions × pools × log n). Idempotent.
 local no = closed()
 if no then return no end
-local rule, removed = ARGV[2], 0
+local rule, removed = ARGV[4], 0
 
-local function may_go(s, expiry, grant)
-  if rule == 'expired' then return expiry <= now end
-  if rule == 'grant' then return s.grant == grant and not s.recorded and s.reason == '' end
-  return true
+local function may_go(session, s, grant)
+  if rule == 'session' then return true end
+  local _, ending = end_of(session)
+  if rule == 'ended' then return ending end
+  return s.grant == grant and not s.recorded and not ending
 end
 
-for i = 3, #ARGV, 3 do
+for i = 5, #ARGV, 3 do
   local session, holder, grant = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])
   local raw = redis.call('HGET', kept('data'), session)
-  local s, expiry = raw and unpack_session(raw), expiry_of(session)
-  if s and may_go(s, expiry, grant) then
+  local s = raw and unpack_session(raw)
+  if s and may_go(session, s, grant) then
     redis.call('ZREM', kept('all'), session)
     for pool in string.gmatch(s.pools, '%S+') do redis.call('ZREM', pool_key(pool), session) end
     redis.call('HDEL', kept('data'), session)
     if redis.call('HGET', kept('holders'), holder) == session then redis.call('HDEL', kept('holders'), holder) end
-    if rule == 'pending' then redis.call('HSET', key('pending'), session, digits(expiry) .. ';' .. raw) end
     removed = removed + 1
   end
 end

@@ -1,10 +1,11 @@
 package ledger
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
@@ -21,17 +22,17 @@ const (
 	codeFull
 	codeUnknown
 	codeForeign
-	codePending
 	codeExpired
 	codeTouched
 	codeLost
+	codeClock
 )
 
 // reply is a script's answer. Its readers note the first value that is not what
 // the script promises in err.
 type reply struct {
 	code   code
-	epoch  int64
+	epoch  license.Epoch
 	now    time.Time
 	values []any
 	err    error
@@ -39,11 +40,14 @@ type reply struct {
 
 // decoded reads an answer's head: code, epoch and the server's time.
 func decoded(raw []any, err error) (reply, error) {
+	if redis.HasErrorPrefix(err, "OOM") {
+		return reply{}, full(err)
+	}
 	if err != nil {
 		return reply{}, unavailable(err)
 	}
 	head := reply{values: raw}
-	a := reply{code: code(head.int(0)), epoch: head.int(1), now: head.time(2)}
+	a := reply{code: code(head.int(0)), epoch: head.epochAt(1), now: head.time(2)}
 	if head.err != nil {
 		return reply{}, head.err
 	}
@@ -91,6 +95,14 @@ func (r *reply) str(i int) string {
 	return ""
 }
 
+func (r *reply) epochAt(i int) license.Epoch {
+	e, err := license.ParseEpoch(r.str(i))
+	if err != nil {
+		r.fail(i, "an epoch")
+	}
+	return e
+}
+
 func (r *reply) list(i int) []any {
 	if i < len(r.values) {
 		if l, ok := r.values[i].([]any); ok {
@@ -116,7 +128,7 @@ func (r *reply) unexpected(script string) error {
 }
 
 // sessionErr decodes the answers about a session that is not simply alive.
-func (r *reply) sessionErr(caller license.Caller, sessionID string) error {
+func (r *reply) sessionErr(caller license.Caller) error {
 	switch r.code {
 	case codeUnknown:
 		return &UnknownError{Epoch: r.epoch, Now: r.now}
@@ -124,12 +136,6 @@ func (r *reply) sessionErr(caller license.Caller, sessionID string) error {
 		return ErrForeign
 	case codeTouched:
 		return ErrTouched
-	case codePending:
-		h, err := parsePending(caller, sessionID, r.str(0))
-		if err != nil {
-			return unavailable(err)
-		}
-		return orErr(*r, &PendingError{Hold: h})
 	case codeExpired:
 		holds := r.holds(caller, time.Time{})
 		if r.err != nil || len(holds) != 1 {
@@ -164,18 +170,4 @@ func (h Hold) endedAt(t time.Time) Hold {
 		h.EndedReason = license.EndExpired
 	}
 	return h
-}
-
-// pending reads pairs of session and pending end.
-func (r *reply) pending(caller license.Caller) []Hold {
-	var out []Hold
-	for i := 0; i+1 < len(r.values); i += 2 {
-		h, err := parsePending(caller, unpackID(r.str(i)), r.str(i+1))
-		if err != nil {
-			r.err = errors.Join(r.err, unavailable(err))
-			return nil
-		}
-		out = append(out, h)
-	}
-	return out
 }

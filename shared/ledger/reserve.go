@@ -16,6 +16,8 @@ type Reservation struct {
 	// Pools are those that will count the session, the first refusal first. The
 	// first one's count is told with every heartbeat.
 	Pools []Pool
+	// RecordEpoch is as in [Heartbeat].
+	RecordEpoch int64
 	// LicenseEnds bounds the token's life; zero means the license never ends.
 	LicenseEnds time.Time
 }
@@ -45,6 +47,8 @@ func (r *Redis) Reserve(ctx context.Context, caller license.Caller, q Reservatio
 		return Hold{}, orErr(a, &StaleError{Holds: holds})
 	case codeFull:
 		return Hold{}, a.full()
+	case codeClock:
+		return Hold{}, r.clock(a)
 	default:
 		return Hold{}, a.unexpected("reserve")
 	}
@@ -52,6 +56,7 @@ func (r *Redis) Reserve(ctx context.Context, caller license.Caller, q Reservatio
 
 func (r *Redis) reservation(q Reservation) ([]argument, error) {
 	args := []argument{
+		{"record_epoch", q.RecordEpoch},
 		{"session", packID(q.SessionID)},
 		{"holder", digest(q.Holder)},
 		{"who", who(q.Holder)},

@@ -132,10 +132,10 @@ func TestRevision1LeavesANewerLedgerAlone(t *testing.T) {
 			t.Error(err) // harmless: nobody reads it
 		}
 		_, _ = old.run("load", "2.f00d", []string{"dead", "lease"}, nonce)
-		rebuild := func(epoch int64) error {
-			err := l.Stage(t.Context(), user("ann"), nonce, epoch, []ledger.Member{{Session: h.Session, Pools: []string{"pro"}}})
+		rebuild := func(number int64) error {
+			err := l.Stage(t.Context(), user("ann"), nonce, epochOf(number), ledger.Chunk{Members: []ledger.Member{{Session: h.Session, Pools: []string{"pro"}}}})
 			if err == nil {
-				err = l.Load(t.Context(), user("ann"), nonce, epoch)
+				err = l.Load(t.Context(), user("ann"), nonce, epochOf(number))
 			}
 			return err
 		}
@@ -171,8 +171,8 @@ func TestALedgerOfRevision1IsRebuilt(t *testing.T) {
 		nonce, now := rebuildNonce(t, l), time.UnixMilli(1_800_000_000_000)
 		s := license.Session{ID: "s-1", AcquiredAt: now, LastHeartbeatAt: now, Holder: license.Holder{LicenseID: "pro", UserID: "ann", HardwareID: "hw", InstanceID: "i"}}
 		if err := errors.Join(
-			l.Stage(t.Context(), user("ann"), nonce, 2, []ledger.Member{{Session: s, Pools: []string{"pro"}}}),
-			l.Load(t.Context(), user("ann"), nonce, 2),
+			l.Stage(t.Context(), user("ann"), nonce, epochOf(2), ledger.Chunk{Members: []ledger.Member{{Session: s, Pools: []string{"pro"}}}}),
+			l.Load(t.Context(), user("ann"), nonce, epochOf(2)),
 		); err != nil {
 			t.Fatal(err)
 		}
@@ -212,14 +212,13 @@ func TestGuardTheNextRevisionsLedger(t *testing.T) {
 			"Remove":    func() error { _, err := l.Remove(ctx, ann, ledger.BySession, h); return err },
 			"Visit":     func() error { _, err := l.Visit(ctx, ann, 1); return err },
 			"Known":     func() error { _, err := l.Known(ctx, ann, []string{"s-1"}); return err },
-			"Delivered": func() error { return l.Delivered(ctx, ann, "s-1") },
 		}
 		for name, call := range calls {
 			if err := call(); !errors.As(err, new(*license.UnavailableError)) {
 				t.Errorf("%s: %v, want unavailable", name, err)
 			}
 		}
-		if err := l.Forget(ctx, ann, 2); err != nil {
+		if err := l.Forget(ctx, ann, epochOf(2)); err != nil {
 			t.Error(err)
 		}
 		full := ledger.Reservation{SessionID: "s-3", Pools: oneSeat(), Holder: license.Holder{LicenseID: "pro", UserID: "bob"}}

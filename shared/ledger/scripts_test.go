@@ -3,8 +3,11 @@ package ledger_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -69,6 +72,38 @@ func TestGuardAnotherInstancesRebuild(t *testing.T) {
 	}
 }
 
+// TestGuardProgressIsOfWholePages: a process that stops between two chunks of a
+// page has staged less than the page; whoever goes on must read it again.
+func TestGuardProgressIsOfWholePages(t *testing.T) {
+	f := ledgertest.Fake(t)
+	c := ledgertest.Client(t, f.Addr())
+	l, service := ledgertest.NewRedis(t, c, "", sessionTTL, tokenTTL), license.ServiceCaller(acme)
+	nonce := rebuildNonce(t, l)
+	page := ledger.Chunk{Part: 3, Last: "3f-last"}
+	for i := range 250 {
+		at := time.UnixMilli(1_800_000_000_000)
+		s := license.Session{ID: fmt.Sprint("s-", i), AcquiredAt: at, Holder: license.Holder{LicenseID: "pro", UserID: fmt.Sprint(i)}}
+		page.Members = append(page.Members, ledger.Member{Session: s, Pools: []string{"pro"}})
+	}
+	if err := l.Stage(t.Context(), service, nonce, epochOf(1), ledger.Chunk{}); err != nil {
+		t.Fatal(err) // from now on the server knows the script, and a chunk is one command
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	c.AddHook(&afterFirst{do: cancel})
+	if err := l.Stage(ctx, service, nonce, epochOf(1), page); !errors.As(err, new(*license.UnavailableError)) {
+		t.Fatalf("error = %v: the test proves nothing", err)
+	}
+	for _, want := range []map[int]string{{}, {3: "3f-last"}} {
+		claim, err := l.Claim(t.Context(), service, nonce, "next")
+		if err != nil || !maps.Equal(claim.Staged, want) {
+			t.Errorf("staged: %v, %v; want %v", claim.Staged, err, want)
+		}
+		if err := l.Stage(t.Context(), service, nonce, epochOf(1), page); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // oneSeat is a pool of one seat in an organization with room.
 func oneSeat() []ledger.Pool { return []ledger.Pool{{Key: "pro", Cap: 1}, {Cap: 9}} }
 
@@ -82,10 +117,15 @@ func lastSeat(t *testing.T, l ledger.Ledger, userID string) error {
 	return err
 }
 
-// loaded makes the ledger one without sessions, in this epoch.
-func loaded(t *testing.T, l ledger.Ledger, epoch int64) {
+// epochOf is these tests' epoch of this number.
+func epochOf(number int64) license.Epoch {
+	return license.NewEpoch(number, fmt.Sprintf("server:%08x", number))
+}
+
+// loaded makes the ledger one without sessions, in the epoch of this number.
+func loaded(t *testing.T, l ledger.Ledger, number int64) {
 	t.Helper()
-	if err := l.Load(t.Context(), license.ServiceCaller(acme), rebuildNonce(t, l), epoch); err != nil {
+	if err := l.Load(t.Context(), license.ServiceCaller(acme), rebuildNonce(t, l), epochOf(number)); err != nil {
 		t.Fatal(err)
 	}
 }

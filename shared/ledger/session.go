@@ -20,7 +20,7 @@ import (
 // dataVersion is the version of a session's data. session.lua has the same
 // number, and describes the fields. A generation's name begins with it: a
 // revision rebuilds an older ledger from the record and leaves a newer one alone.
-const dataVersion = 2
+const dataVersion = 3
 
 // Member is a session that the record has, with the pools that count it.
 type Member struct {
@@ -76,17 +76,6 @@ func parseSession(caller license.Caller, id, raw string) (Hold, error) {
 	}
 	h.LicenseID = f[7]
 	return h, nil
-}
-
-// parsePending reads "expiry;data" of the pending ends.
-func parsePending(caller license.Caller, id, raw string) (Hold, error) {
-	at, data, ok := strings.Cut(raw, ";")
-	ms, err := strconv.ParseInt(at, 10, 64)
-	if !ok || err != nil {
-		return Hold{}, errors.New("a pending end is malformed")
-	}
-	h, err := parseSession(caller, id, data)
-	return h.endedAt(time.UnixMilli(ms).UTC()), err
 }
 
 // digest names a holder: 128 bits of SHA-256, so that no personal data stands in
@@ -150,7 +139,9 @@ func unixMilli(t time.Time) int64 {
 	return t.UnixMilli()
 }
 
-func hexadecimal(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 16) }
+// hexadecimal has no sign: a document that lacks a time, or has an absurd one,
+// must not keep its organization from being rebuilt.
+func hexadecimal(t time.Time) string { return strconv.FormatInt(max(0, t.UnixMilli()), 16) }
 
 func flag(b bool) int {
 	if b {

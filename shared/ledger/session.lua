@@ -13,7 +13,7 @@
 --             "=" stands for the license's id, which is most often the first; the
 --             organization's own pool, which counts all, is not named
 --   who       the holder; its first tab-separated piece is the (escaped) user
-local VERSION = 2
+local VERSION = 3
 
 local function unpack_session(raw)
   local version, beat, token, grant, recorded, reason, acquired, license, pools, who =

@@ -48,7 +48,7 @@ return {pack_session(s), tostring(VERSION), string.format('%.0f %.0f %.0f', s.be
 				t.Fatal(name, err)
 			}
 			want := []string{
-				data, "2", fmt.Sprintf("%d 0 %d", m.LastHeartbeatAt.UnixMilli(), m.AcquiredAt.UnixMilli()), "7000", "false", "", m.LicenseID,
+				data, "3", fmt.Sprintf("%d 0 %d", m.LastHeartbeatAt.UnixMilli(), m.AcquiredAt.UnixMilli()), "7000", "false", "", m.LicenseID,
 				strings.Join(m.Pools, " "),
 			}
 			if fmt.Sprint(got) != fmt.Sprint(want) {
@@ -60,7 +60,7 @@ return {pack_session(s), tostring(VERSION), string.format('%.0f %.0f %.0f', s.be
 				t.Errorf("%s: Go reads %q as %+v, %v", name, data, h, err)
 			}
 		}
-		for _, other := range []string{"1,2,3,0,,4,pro,w", "3,1,2,3,0,,4,pro,=,w", ""} {
+		for _, other := range []string{"1,2,3,0,,4,pro,w", "2,1,2,3,0,,4,pro,=,w", ""} {
 			if err := c.Eval(t.Context(), ledger.Source("session")+fields, nil, other).Err(); err == nil {
 				t.Errorf("%s: Lua reads %q", name, other)
 			}
@@ -81,32 +81,29 @@ func TestKeysOfOneOrganizationShareASlot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h2, err := l.Reserve(t.Context(), user("bob"), ledger.Reservation{SessionID: "s-2", Holder: license.Holder{LicenseID: "lab", UserID: "bob"}, Pools: []ledger.Pool{{Key: "lab", Cap: 1}}})
+	_, err = l.Reserve(t.Context(), user("bob"), ledger.Reservation{SessionID: "s-2", Holder: license.Holder{LicenseID: "lab", UserID: "bob"}, Pools: []ledger.Pool{{Key: "lab", Cap: 1}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n, err := l.Remove(t.Context(), user("bob"), ledger.LeavingPending, h2); n != 1 || err != nil {
-		t.Fatal(n, err)
-	}
 	f.Promote()
 	nonce := rebuildNonce(t, l)
-	if claimed, err := l.Claim(t.Context(), user("ann"), nonce, "one"); !claimed || err != nil {
-		t.Fatal(claimed, err)
+	if claim, err := l.Claim(t.Context(), user("ann"), nonce, "one"); !claim.Held || err != nil {
+		t.Fatal(claim, err)
 	}
-	if err := l.Stage(t.Context(), user("ann"), nonce, 2, []ledger.Member{{Session: h.Session, Pools: []string{"pro", "ci"}}}); err != nil {
+	if err := l.Stage(t.Context(), user("ann"), nonce, epochOf(2), ledger.Chunk{Part: 3, Last: "3a", Members: []ledger.Member{{Session: h.Session, Pools: []string{"pro", "ci"}}}}); err != nil {
 		t.Fatal(err)
 	}
 	all, err := c.Keys(t.Context(), "*").Result()
 	if err != nil {
 		t.Fatal(err)
 	}
-	pattern := regexp.MustCompile(`^seats:\{acme\}:(epoch|nonce|pending|dead|lease|v2\.[12]\.[0-9a-f]{8}:(all|data|holders|pools|pool:(pro|lab|ci)))$`)
+	pattern := regexp.MustCompile(`^seats:\{acme\}:(epoch|nonce|progress|dead|lease|v3\.[12]\.[0-9a-f]{8}:(all|data|holders|pools|pool:(pro|lab|ci)))$`)
 	for _, key := range all {
 		if !pattern.MatchString(key) {
 			t.Errorf("key %q", key)
 		}
 	}
-	if len(all) < 5+6+6 {
+	if len(all) < 5+7+6 {
 		t.Errorf("only %d keys: %q", len(all), all)
 	}
 }

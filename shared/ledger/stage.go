@@ -12,27 +12,40 @@ import (
 // of 100,000 sessions never holds up the others.
 const stageChunk = 100
 
+// Chunk is a page of recorded sessions to stage.
+type Chunk struct {
+	Members []Member
+	// Part and Last say how far that part of the record is staged with this chunk.
+	// An empty Last says nothing of it.
+	Part int
+	Last string
+}
+
 // Stage implements [Rebuilding].
-func (r *Redis) Stage(ctx context.Context, caller license.Caller, nonce string, epoch int64, members []Member) error {
-	for len(members) > 0 {
-		chunk := members[:min(stageChunk, len(members))]
-		members = members[len(chunk):]
-		args := []argument{
-			{"number", epoch},
-			{"nonce", nonce},
-			{"ttl", r.opts.SessionTTL.Milliseconds()},
-			{"lease_ttl", RebuildLease(r.opts.SessionTTL).Milliseconds()},
+func (r *Redis) Stage(ctx context.Context, caller license.Caller, nonce string, epoch license.Epoch, c Chunk) error {
+	for {
+		now := c.Members[:min(stageChunk, len(c.Members))]
+		c.Members = c.Members[len(now):]
+		last := c.Last
+		if len(c.Members) > 0 {
+			last = "" // only the whole page is progress
 		}
-		for _, m := range chunk {
+		args := []argument{
+			{"opened", epoch.String()},
+			{"nonce", nonce},
+			{"lease_ttl", RebuildLease(r.opts.SessionTTL).Milliseconds()},
+			{"part", c.Part},
+			{"last", last},
+		}
+		for _, m := range now {
 			args = append(args,
 				argument{"session", packID(m.ID)}, argument{"holder", digest(m.Holder)},
-				argument{"data", m.data(epoch)}, argument{"token_life", r.tokenLife(m.ID).Milliseconds()})
+				argument{"data", m.data(epoch.Number)}, argument{"token_life", r.tokenLife(m.ID).Milliseconds()})
 		}
-		if err := lost(r.run(ctx, caller, call{script: "stage", args: args})); err != nil {
+		if err := lost(r.run(ctx, caller, call{script: "stage", args: args})); err != nil || len(c.Members) == 0 {
 			return err
 		}
 	}
-	return nil
 }
 
 // tokenLife is what is taken for the rest of a rebuilt session's token, which

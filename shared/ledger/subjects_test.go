@@ -14,20 +14,22 @@ import (
 func openSingle(t *testing.T, sessionTTL, tokenTTL time.Duration) ledgertest.Subject {
 	t.Helper()
 	s, _ := ledgertest.OpenShifted(t, sessionTTL, tokenTTL, servers.SharedRedis(t))
-	return ledgertest.Subject{Ledger: s, Advance: s.Advance, Lose: s.Lose, Promote: s.Promote}
+	return ledgertest.Subject{Ledger: s, Advance: s.Advance, Step: s.Step, Lose: s.Lose, Promote: s.Promote}
 }
 
 func openCluster(t *testing.T, sessionTTL, tokenTTL time.Duration) ledgertest.Subject {
 	t.Helper()
 	s, _ := ledgertest.OpenShifted(t, sessionTTL, tokenTTL, servers.RedisCluster(t)...)
-	return ledgertest.Subject{Ledger: s, Advance: s.Advance, Lose: s.Lose, Promote: s.Promote}
+	return ledgertest.Subject{Ledger: s, Advance: s.Advance, Step: s.Step, Lose: s.Lose, Promote: s.Promote}
 }
 
 func openFake(t *testing.T, sessionTTL, tokenTTL time.Duration) ledgertest.Subject {
 	t.Helper()
 	f := ledgertest.Fake(t)
-	r := ledgertest.NewRedis(t, ledgertest.Client(t, f.Addr()), "", sessionTTL, tokenTTL)
-	return ledgertest.Subject{Ledger: r, Advance: f.Advance, Lose: f.Lose, Promote: f.Promote}
+	var ahead time.Duration
+	r := ledgertest.NewRedisAt(t, ledgertest.Client(t, f.Addr()), "", sessionTTL, tokenTTL, func() time.Time { return f.Now().Add(-ahead) })
+	step := func(d time.Duration) { f.Advance(d); ahead += d }
+	return ledgertest.Subject{Ledger: r, Advance: f.Advance, Step: step, Lose: f.Lose, Promote: f.Promote}
 }
 
 func TestLedgerContract(t *testing.T) {

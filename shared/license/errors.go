@@ -71,7 +71,9 @@ type UnavailableError struct {
 	Backend string
 	// RetryAfter is a hint to the client; zero leaves it to the HTTP layer.
 	RetryAfter time.Duration
-	Err        error
+	// Detail is a sentence or two for the client; empty leaves it to the HTTP layer.
+	Detail string
+	Err    error
 }
 
 func (e *UnavailableError) Error() string { return e.Backend + " unavailable: " + e.Err.Error() }

@@ -63,6 +63,9 @@ type License struct {
 type Entitlements struct {
 	Organization Organization
 	Licenses     []License
+	// Epoch is the record's, read with the organization; zero before the first
+	// rebuild. A seat ledger of an older epoch is one that the record has passed.
+	Epoch Epoch
 }
 
 // License finds one of the organization's licenses by id.
@@ -135,8 +138,9 @@ type Session struct {
 	Status      SessionStatus
 	EndedAt     time.Time
 	EndedReason EndReason
-	// Epoch is the seat ledger's epoch the session was granted under (docs/architecture.md).
-	Epoch int64
+	// Epoch is the seat ledger's epoch the session was granted under
+	// (docs/architecture.md). The record keeps its number alone.
+	Epoch Epoch
 }
 
 var (

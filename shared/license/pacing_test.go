@@ -108,7 +108,7 @@ func TestSlotsAreTheHolders(t *testing.T) {
 		return license.NextHeartbeat(s, now(), 2*time.Minute)
 	}
 	same := slot(func(*license.Session) {})
-	if again := slot(func(s *license.Session) { s.ID, s.Epoch, s.AcquiredAt = "another", 7, now() }); !again.Equal(same) {
+	if again := slot(func(s *license.Session) { s.ID, s.Epoch, s.AcquiredAt = "another", license.Epoch{Number: 7}, now() }); !again.Equal(same) {
 		t.Errorf("after another acquire the slots are at %v, were at %v", again, same)
 	}
 	for what, change := range map[string]func(*license.Session){

@@ -28,8 +28,9 @@ const (
 	// on waits for a load: a store that hangs must not hold up every heartbeat
 	// for a deadline when the entries run out.
 	stalePatience = 500 * time.Millisecond
-	// loadDeadline bounds one load.
-	loadDeadline = 5 * time.Second
+	// loadDeadline bounds one load: an acquire that waits for it in vain has a
+	// commit to wait for yet.
+	loadDeadline = time.Second
 )
 
 // Freshness is how new the answer of a [Cache] must be.

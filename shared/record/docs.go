@@ -62,7 +62,25 @@ type ledgerDoc struct {
 	LastNonce string `firestore:"last_nonce"`
 }
 
-// sessionDoc is orgs/{organization}/sessions/{session}. last_heartbeat_at and
+// epoch is the zero one for an organization never rebuilt: without a ledger
+// nothing was ever granted.
+func (d ledgerDoc) epoch() license.Epoch {
+	if d.Epoch < 1 {
+		return license.Epoch{}
+	}
+	return license.NewEpoch(d.Epoch, d.LastNonce)
+}
+
+// fence lets pass what was decided under the present epoch. Its number alone
+// would not do: a record restored from a backup gives it out a second time.
+func (d ledgerDoc) fence(epoch license.Epoch) error {
+	if epoch == (license.Epoch{}) || epoch != d.epoch() {
+		return ErrFenced
+	}
+	return nil
+}
+
+// sessionDoc is orgs/{organization}/sessions/{hash}-{session}. last_heartbeat_at and
 // expires_at are as known at acquire and at the end: heartbeats write nothing.
 type sessionDoc struct {
 	Status          string    `firestore:"status"`
@@ -91,10 +109,11 @@ type clientDoc struct {
 // with what the end knows.
 func sessionToDoc(s license.Session) sessionDoc {
 	d := sessionDoc{
-		Status: string(s.Status), LicenseID: s.LicenseID, UserID: s.UserID,
-		HardwareID: s.HardwareID, InstanceID: s.InstanceID, Client: clientToDoc(s.Client),
+		Status: string(s.Status), LicenseID: valid(s.LicenseID), UserID: valid(s.UserID),
+		HardwareID: valid(s.HardwareID), InstanceID: valid(s.InstanceID),
+		Client:     clientDoc{Name: valid(s.Client.Name), Version: valid(s.Client.Version), Hostname: valid(s.Client.Hostname)},
 		AcquiredAt: recordTime(s.AcquiredAt), LastHeartbeatAt: recordTime(s.LastHeartbeatAt),
-		ExpiresAt: recordTime(s.ExpiresAt), Epoch: s.Epoch,
+		ExpiresAt: recordTime(s.ExpiresAt), Epoch: s.Epoch.Number,
 	}
 	if s.Status == license.SessionEnded {
 		d.EndedReason, d.EndedAt = string(s.EndedReason), recordTime(s.EndedAt)
@@ -103,12 +122,9 @@ func sessionToDoc(s license.Session) sessionDoc {
 	return d
 }
 
-// clientToDoc replaces what is not UTF-8: it is a stranger's free text, and
-// the wire format refuses the whole document for one bad byte in it.
-func clientToDoc(c license.Client) clientDoc {
-	valid := func(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
-	return clientDoc{Name: valid(c.Name), Version: valid(c.Version), Hostname: valid(c.Hostname)}
-}
+// valid replaces what is not UTF-8: some of it is a stranger's free text, and the
+// wire format refuses a whole commit, which others share, for one bad byte.
+func valid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 func (d sessionDoc) session(organizationID, id string) license.Session {
 	return license.Session{
@@ -119,8 +135,15 @@ func (d sessionDoc) session(organizationID, id string) license.Session {
 		Client:     license.Client(d.Client),
 		AcquiredAt: d.AcquiredAt, LastHeartbeatAt: d.LastHeartbeatAt, ExpiresAt: d.ExpiresAt,
 		Status: license.SessionStatus(d.Status), EndedAt: d.EndedAt,
-		EndedReason: license.EndReason(d.EndedReason), Epoch: d.Epoch,
+		EndedReason: license.EndReason(d.EndedReason), Epoch: license.Epoch{Number: d.Epoch},
 	}
+}
+
+func (d sessionDoc) active() bool { return d.Status == string(license.SessionActive) }
+
+// complete reports whether the document has what a rebuilt seat ledger counts by.
+func (d sessionDoc) complete() bool {
+	return d.LicenseID != "" && d.UserID != "" && !d.AcquiredAt.IsZero()
 }
 
 // fields lists what the document says, without empty values: merged over an

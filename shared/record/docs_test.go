@@ -59,7 +59,7 @@ func TestFieldsNameEveryField(t *testing.T) {
 		Holder:     license.Holder{LicenseID: "l", UserID: "u", HardwareID: "h", InstanceID: "i"},
 		Client:     license.Client{Name: "n", Version: "v", Hostname: "h"},
 		AcquiredAt: at, LastHeartbeatAt: at, ExpiresAt: at,
-		Status: license.SessionEnded, EndedAt: at, EndedReason: license.EndExpired, Epoch: 1,
+		Status: license.SessionEnded, EndedAt: at, EndedReason: license.EndExpired, Epoch: license.Epoch{Number: 1},
 	})
 	fields := full.fields()
 	for doc, written := range map[reflect.Type]map[string]any{

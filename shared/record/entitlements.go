@@ -9,29 +9,43 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
 
-// Entitlements implements [Record]. The organization and its licenses are two
-// reads, not one snapshot: a change between them is a change at that moment.
+// Entitlements implements [Record]. The organization with its epoch and its
+// licenses are two reads, not one snapshot: a change between them is a change at
+// that moment.
 func (f *Firestore) Entitlements(ctx context.Context, caller license.Caller) (license.Entitlements, error) {
 	t, err := f.tenant(caller)
 	if err != nil {
 		return license.Entitlements{}, err
 	}
-	snapshot, err := f.get(ctx, t.organization)
-	switch {
-	case err != nil:
-		return license.Entitlements{}, err
-	case snapshot == nil:
-		return license.Entitlements{}, license.ErrOrganizationNotFound
+	all, err := f.readOrganization(ctx, t)
+	if err == nil {
+		all.Licenses, err = f.readLicenses(ctx, t)
 	}
-	var doc organizationDoc
-	if err := snapshot.DataTo(&doc); err != nil {
-		return license.Entitlements{}, fmt.Errorf("organization record: %w", err)
-	}
-	licenses, err := f.readLicenses(ctx, t)
 	if err != nil {
 		return license.Entitlements{}, err
 	}
-	return license.Entitlements{Organization: doc.organization(t.id), Licenses: licenses}, nil
+	return all, nil
+}
+
+func (f *Firestore) readOrganization(ctx context.Context, t tenant) (all license.Entitlements, err error) {
+	var snapshots []*firestore.DocumentSnapshot
+	err = f.read(ctx, func(ctx context.Context) (err error) {
+		snapshots, err = f.client.GetAll(ctx, []*firestore.DocumentRef{t.organization, t.ledger()})
+		return err
+	})
+	switch {
+	case err != nil:
+		return all, err
+	case !snapshots[0].Exists():
+		return all, license.ErrOrganizationNotFound
+	}
+	var doc organizationDoc
+	if err := snapshots[0].DataTo(&doc); err != nil {
+		return all, fmt.Errorf("organization record: %w", err)
+	}
+	// A damaged one is none: grants are told of it, heartbeats go on.
+	ledger, _ := ledgerOf(snapshots[1])
+	return license.Entitlements{Organization: doc.organization(t.id), Epoch: ledger.epoch()}, nil
 }
 
 func (f *Firestore) readLicenses(ctx context.Context, t tenant) ([]license.License, error) {

@@ -5,65 +5,66 @@ import (
 	"fmt"
 
 	"cloud.google.com/go/firestore"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
 
 // OpenEpoch implements [Record].
-func (f *Firestore) OpenEpoch(ctx context.Context, caller license.Caller, nonce string) (int64, error) {
+func (f *Firestore) OpenEpoch(ctx context.Context, caller license.Caller, nonce string) (license.Epoch, error) {
 	t, err := f.tenant(caller)
 	if err != nil {
-		return 0, err
+		return license.Epoch{}, err
 	}
-	var epoch int64
+	var ledger ledgerDoc
 	err = f.transact(ctx, func(tx *firestore.Transaction) error {
-		ledger, err := readLedger(tx, t)
+		snapshots, err := tx.GetAll([]*firestore.DocumentRef{t.ledger()})
 		if err != nil {
 			return err
 		}
-		epoch = ledger.Epoch
-		if epoch > 0 && ledger.LastNonce == nonce {
+		if ledger, err = ledgerOf(snapshots[0]); err != nil {
+			return decision{err}
+		}
+		if ledger.Epoch > 0 && ledger.LastNonce == nonce {
 			return nil
 		}
-		epoch++
-		return tx.Set(t.ledger(), ledgerDoc{Epoch: epoch, LastNonce: nonce})
+		ledger = ledgerDoc{Epoch: ledger.Epoch + 1, LastNonce: nonce}
+		return tx.Set(t.ledger(), ledger)
 	})
 	if err != nil {
-		return 0, err
+		return license.Epoch{}, err
 	}
-	return epoch, nil
+	return ledger.epoch(), nil
 }
 
-// fence is the read that makes a transaction depend on the epoch: Firestore
-// locks the document for it, so a rebuild's new epoch comes wholly before or
-// wholly after the transaction's writes.
-func fence(tx *firestore.Transaction, t tenant, epoch int64) error {
-	ledger, err := readLedger(tx, t)
+// fence is the read that makes a transaction depend on the epoch: it is committed
+// only if the document is still the one that was read, so a rebuild's new epoch
+// comes wholly before or wholly after the transaction's writes. In optimistic mode
+// nothing is locked for it. It reads further documents in the same round trip.
+func fence(
+	tx *firestore.Transaction, t tenant, epoch license.Epoch, more ...*firestore.DocumentRef,
+) ([]*firestore.DocumentSnapshot, error) {
+	snapshots, err := tx.GetAll(append([]*firestore.DocumentRef{t.ledger()}, more...))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	// Epochs begin at 1: without a ledger nothing was ever granted.
-	if ledger.Epoch < 1 || ledger.Epoch != epoch {
-		return decision{ErrFenced}
+	ledger, err := ledgerOf(snapshots[0])
+	if err == nil {
+		err = ledger.fence(epoch)
 	}
-	return nil
+	if err != nil {
+		return nil, decision{err}
+	}
+	return snapshots[1:], nil
 }
 
-// readLedger reads the ledger's state; an organization never rebuilt has the
-// zero value.
-func readLedger(tx *firestore.Transaction, t tenant) (ledgerDoc, error) {
-	snapshot, err := tx.Get(t.ledger())
-	if status.Code(err) == codes.NotFound {
+// ledgerOf is the ledger's state; an organization never rebuilt has the zero
+// value.
+func ledgerOf(snapshot *firestore.DocumentSnapshot) (doc ledgerDoc, err error) {
+	if !snapshot.Exists() {
 		return ledgerDoc{}, nil
 	}
-	if err != nil {
-		return ledgerDoc{}, err
-	}
-	var doc ledgerDoc
 	if err := snapshot.DataTo(&doc); err != nil {
-		return ledgerDoc{}, decision{fmt.Errorf("ledger record: %w", err)}
+		return ledgerDoc{}, fmt.Errorf("ledger record: %w", err)
 	}
 	return doc, nil
 }

@@ -78,7 +78,7 @@ func TestFailureBeforeTheCommit(t *testing.T) {
 			open(t, r)
 			w.on = fault
 			wantOutcome(t, r.Create(t.Context(), acme(), grant()), record.ErrNotWritten)
-			wantOutcome(t, r.End(t.Context(), acme(), 1, []record.End{endOf(grant())}), record.ErrNotWritten)
+			wantOutcome(t, r.End(t.Context(), acme(), first(), []record.End{endOf(grant())}), record.ErrNotWritten)
 			wantOutcome(t, errorOf(r.OpenEpoch(t.Context(), acme(), "n")), record.ErrNotWritten)
 			w.on = nil
 			wantRecorded(t, r, false)
@@ -107,8 +107,7 @@ func TestCommitRefused(t *testing.T) {
 			open(t, r)
 			w.on = answer("Commit", test.code)
 			wantOutcome(t, r.Create(t.Context(), acme(), grant()), test.mark)
-			wantOutcome(t, r.End(t.Context(), acme(), 1, []record.End{endOf(grant())}), test.mark)
-			wantOutcome(t, r.EndNow(t.Context(), acme(), 0, endOf(grant())), test.mark)
+			wantOutcome(t, r.End(t.Context(), acme(), first(), []record.End{endOf(grant())}), test.mark)
 			w.on = nil
 			wantRecorded(t, r, false)
 		})
@@ -139,26 +138,24 @@ func TestContention(t *testing.T) {
 	wantRecorded(t, r, false)
 }
 
-// TestQuotaIsWaitedFor: the client library repeats a commit refused for quota,
-// until the call's time is over; all of it refused is certain.
+// TestQuotaIsWaitedFor: the client library repeats a commit refused for quota;
+// all of it refused is certain.
 func TestQuotaIsWaitedFor(t *testing.T) {
 	r, w := wired(t)
 	open(t, r)
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
 	commits := 0
 	w.on = func(ctx context.Context, rpc string, call func(context.Context) error) error {
 		if rpc != "Commit" {
 			return call(ctx)
 		}
-		if commits++; commits == 2 {
-			cancel()
+		if commits++; commits == 3 {
+			return status.Error(codes.PermissionDenied, "injected")
 		}
 		return status.Error(codes.ResourceExhausted, "injected")
 	}
-	err := r.EndNow(ctx, acme(), 0, endOf(grant()))
+	err := r.End(t.Context(), acme(), first(), []record.End{endOf(grant())})
 	wantOutcome(t, err, record.ErrRefused)
-	if commits != 2 {
+	if commits != 3 {
 		t.Errorf("%d commits", commits)
 	}
 }
@@ -173,9 +170,9 @@ func TestAnswerToTheCommitLost(t *testing.T) {
 	must(t, r.Create(t.Context(), acme(), grant())) // the repeat succeeds
 
 	w.on = lose("Commit", codes.Internal)
-	wantOutcome(t, r.End(t.Context(), acme(), 1, []record.End{endOf(grant())}), nil)
+	wantOutcome(t, r.End(t.Context(), acme(), first(), []record.End{endOf(grant())}), nil)
 	w.on = nil
-	must(t, r.End(t.Context(), acme(), 1, []record.End{endOf(grant())}))
+	must(t, r.End(t.Context(), acme(), first(), []record.End{endOf(grant())}))
 	if err := r.Create(t.Context(), acme(), grant()); !errors.Is(err, record.ErrEnded) {
 		t.Errorf("create after the end: %v", err)
 	}
@@ -334,7 +331,7 @@ func TestWithoutWatching(t *testing.T) {
 	r := record.NewFirestore(client, record.FirestoreOptions{Deadline: time.Minute})
 	open(t, r)
 	old := grant()
-	old.Epoch = 7
+	old.Epoch = license.NewEpoch(7, "nonce-1")
 	if err := r.Create(t.Context(), acme(), old); !errors.Is(err, record.ErrFenced) {
 		t.Errorf("error %v, want a fence", err)
 	}
@@ -342,7 +339,6 @@ func TestWithoutWatching(t *testing.T) {
 	wantOutcome(t, r.Create(t.Context(), acme(), grant()), record.ErrNotWritten)
 	w.on = answer("Commit", codes.PermissionDenied)
 	wantOutcome(t, r.Create(t.Context(), acme(), grant()), nil)
-	wantOutcome(t, r.EndNow(t.Context(), acme(), 0, endOf(grant())), nil)
 	w.on = nil
 	must(t, r.Create(t.Context(), acme(), grant()))
 	must(t, r.Create(t.Context(), acme(), grant()))

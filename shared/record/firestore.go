@@ -14,13 +14,14 @@ import (
 )
 
 // DefaultDeadline is how long one call to Firestore may take with all its
-// retries: far above its usual 10–50 ms and far below the session TTL of six
-// minutes, within which every step of the seat protocol must end.
-const DefaultDeadline = 5 * time.Second
+// retries: far above its usual 10–50 ms, and as long as somebody who waits for a
+// seat should wait for a store that hangs. A commit that is given up may have been
+// applied all the same; the seat protocol lives with that.
+const DefaultDeadline = 2 * time.Second
 
 // transactionAttempts is how often one call tries a transaction that lost
-// against another. Only a rebuild's new epoch competes with sessions for a
-// document, so more attempts would wait for something else.
+// against another. Only a rebuild's new epoch and two ends of one session compete
+// for a document, so more attempts would wait for something else.
 const transactionAttempts = 5
 
 // Firestore is the record in Cloud Firestore, in Native mode. It is safe for
@@ -29,6 +30,7 @@ type Firestore struct {
 	client   *firestore.Client
 	deadline time.Duration
 	circuit  *circuit.Breaker
+	groups   groups
 }
 
 // FirestoreOptions are the settings of [NewFirestore].
@@ -121,19 +123,22 @@ func (d decision) Unwrap() error { return d.error }
 //
 // It runs beside the caller: after a failure the client library sends a
 // rollback, for which it takes up to 5 s of its own whatever the context says.
-// The rollback must be sent, since an open transaction's locks would hold up a
-// rebuild, but nobody needs to wait for it past the deadline.
+// The rollback must be sent, since in a database in pessimistic mode (the
+// emulator is one) an open transaction's locks would hold up a rebuild, but nobody
+// needs to wait for it past the deadline.
 func (f *Firestore) transact(ctx context.Context, fn func(*firestore.Transaction) error) error {
-	return f.write(ctx, func() error { return f.tryTransact(ctx, fn) })
+	return f.write(ctx, func() error {
+		ctx, o := withOutcome(ctx)
+		return f.tryTransact(ctx, o, fn)
+	})
 }
 
-func (f *Firestore) tryTransact(ctx context.Context, fn func(*firestore.Transaction) error) error {
+func (f *Firestore) tryTransact(ctx context.Context, o *outcome, fn func(*firestore.Transaction) error) error {
 	ctx, cancel := context.WithTimeout(ctx, f.deadline)
 	defer cancel()
 	if err := ctx.Err(); err != nil {
 		return notWritten.mark(err)
 	}
-	ctx, o := withOutcome(ctx)
 	done := make(chan error, 1)
 	go func() {
 		done <- f.client.RunTransaction(ctx, func(_ context.Context, tx *firestore.Transaction) error {

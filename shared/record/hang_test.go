@@ -28,10 +28,7 @@ func TestHangingCommit(t *testing.T) {
 	calls := map[string]func(context.Context, *record.Firestore) error{
 		"Create": func(ctx context.Context, r *record.Firestore) error { return r.Create(ctx, acme(), grant()) },
 		"End": func(ctx context.Context, r *record.Firestore) error {
-			return r.End(ctx, acme(), 1, []record.End{endOf(grant())})
-		},
-		"EndNow": func(ctx context.Context, r *record.Firestore) error {
-			return r.EndNow(ctx, acme(), 0, endOf(grant()))
+			return r.End(ctx, acme(), first(), []record.End{endOf(grant())})
 		},
 	}
 	for name, call := range calls {
@@ -73,11 +70,11 @@ func TestOwnDeadline(t *testing.T) {
 	r := record.NewFirestore(dial(t, w.options()...), record.FirestoreOptions{Deadline: 20 * time.Millisecond})
 	for name, call := range map[string]func() error{
 		"Create":          func() error { return r.Create(t.Context(), acme(), grant()) },
-		"EndNow":          func() error { return r.EndNow(t.Context(), acme(), 0, endOf(grant())) },
+		"End":             func() error { return r.End(t.Context(), acme(), first(), []record.End{endOf(grant())}) },
 		"Session":         func() error { return errorOf(r.Session(t.Context(), acme(), sessionID)) },
 		"Entitlements":    func() error { return errorOf(r.Entitlements(t.Context(), acme())) },
 		"CountActive":     func() error { return errorOf(r.CountActive(t.Context(), acme())) },
-		"ActiveSessions":  func() error { return r.ActiveSessions(t.Context(), acme(), nil) },
+		"ActiveSessions":  func() error { return r.ActiveSessions(t.Context(), acme(), 0, "", nil) },
 		"OrganizationIDs": func() error { return errorOf(r.OrganizationIDs(t.Context(), "", 1)) },
 		"Ping":            func() error { return r.Ping(t.Context()) },
 	} {
@@ -110,7 +107,7 @@ func TestNobodyWaitsForTheRollback(t *testing.T) {
 	}
 	wantOutcome(t, r.Create(ctx, acme(), grant()), nil)
 	close(answered)
-	<-rolledBack // it was sent all the same: the epoch's lock is free
+	<-rolledBack // it was sent all the same: a pessimistic database's lock is free
 }
 
 // TestNothingIsSentAfterTheAnswer: a caller was told that nothing was written.

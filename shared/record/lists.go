@@ -14,40 +14,63 @@ import (
 // deadline on any connection.
 const pageSize = 300
 
-// ActiveSessions implements [Record]. Pages are ordered by document id, a
-// position that no change of other sessions can move: nothing active
-// throughout is skipped or seen twice. Equality on one field with the
-// document id as order is served by the built-in index.
+// ActiveSessions implements [Record]. Pages are ordered by the document's name,
+// a position that no change of other sessions can move: nothing active
+// throughout is skipped or seen twice. Equality on one field with the name as
+// order and range is served by the built-in index.
 func (f *Firestore) ActiveSessions(
-	ctx context.Context, caller license.Caller, visit func([]license.Session) error,
+	ctx context.Context, caller license.Caller, part int, after string, visit func(Page) error,
 ) error {
 	t, err := f.tenant(caller)
 	if err != nil {
 		return err
 	}
-	pages := t.active().OrderBy(firestore.DocumentID, firestore.Asc).Limit(pageSize)
-	for page := pages; ; {
-		snapshots, err := f.query(ctx, page)
+	from, until, err := partBounds(part, after)
+	if err != nil {
+		return err
+	}
+	for until == "" || after < until {
+		snapshots, err := f.query(ctx, t.activeBetween(from, after, until).Limit(pageSize))
 		if err != nil || len(snapshots) == 0 {
 			return err
 		}
-		if err := visitPage(t, snapshots, visit); err != nil || len(snapshots) < pageSize {
+		page := pageOf(t, snapshots)
+		after = page.Last
+		if err := visit(page); err != nil || !page.More {
 			return err
 		}
-		page = pages.StartAfter(snapshots[len(snapshots)-1].Ref.ID)
 	}
+	return nil // after is the last of another part
 }
 
-func visitPage(t tenant, snapshots []*firestore.DocumentSnapshot, visit func([]license.Session) error) error {
-	batch := make([]license.Session, len(snapshots))
-	for i, snapshot := range snapshots {
-		session, err := readSession(t, snapshot)
-		if err != nil {
-			return err
-		}
-		batch[i] = session
+// activeBetween are the active sessions whose documents' names come at or after
+// from, after after, and before until.
+func (t tenant) activeBetween(from, after, until string) firestore.Query {
+	query := t.active().OrderBy(firestore.DocumentID, firestore.Asc)
+	switch {
+	case after != "" && after >= from:
+		query = query.StartAfter(after)
+	case from != "":
+		query = query.StartAt(from)
 	}
-	return visit(batch)
+	if until != "" {
+		query = query.EndBefore(until)
+	}
+	return query
+}
+
+func pageOf(t tenant, snapshots []*firestore.DocumentSnapshot) Page {
+	page := Page{Last: snapshots[len(snapshots)-1].Ref.ID, More: len(snapshots) == pageSize}
+	for _, snapshot := range snapshots {
+		var doc sessionDoc
+		id, ok := sessionOf(snapshot.Ref.ID)
+		if err := snapshot.DataTo(&doc); err != nil || !ok || !doc.complete() {
+			page.Unreadable = append(page.Unreadable, snapshot.Ref.ID)
+			continue
+		}
+		page.Sessions = append(page.Sessions, doc.session(t.id, id))
+	}
+	return page
 }
 
 // CountActive implements [Record].

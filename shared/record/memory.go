@@ -22,8 +22,18 @@ type Memory struct {
 type memoryTenant struct {
 	organization *organizationDoc
 	licenses     map[string]licenseDoc
-	sessions     map[string]sessionDoc
+	sessions     [Parts]memoryPart
 	ledger       ledgerDoc
+}
+
+// memoryPart is one part of an organization's sessions, by their documents'
+// names.
+type memoryPart struct {
+	docs map[string]sessionDoc
+	// active has the names of all active ones, and perhaps of some that have ended
+	// since, in order; nil when a session was added since it was made. So a list
+	// of any length takes one sort, also while its visitor ends what it sees.
+	active []string
 }
 
 // NewMemory makes an empty record.
@@ -44,7 +54,7 @@ func (m *Memory) within(ctx context.Context, caller license.Caller, fn func(*mem
 	defer m.mu.Unlock()
 	t, ok := m.organizations[caller.OrganizationID]
 	if !ok {
-		t = &memoryTenant{licenses: map[string]licenseDoc{}, sessions: map[string]sessionDoc{}}
+		t = &memoryTenant{licenses: map[string]licenseDoc{}}
 		m.organizations[caller.OrganizationID] = t
 	}
 	return fn(t)
@@ -57,7 +67,7 @@ func (m *Memory) Entitlements(ctx context.Context, caller license.Caller) (licen
 		if t.organization == nil {
 			return license.ErrOrganizationNotFound
 		}
-		all.Organization = t.organization.organization(caller.OrganizationID)
+		all.Organization, all.Epoch = t.organization.organization(caller.OrganizationID), t.ledger.epoch()
 		for _, id := range slices.Sorted(maps.Keys(t.licenses)) {
 			all.Licenses = append(all.Licenses, t.licenses[id].license(caller.OrganizationID, id))
 		}
@@ -90,39 +100,33 @@ func (m *Memory) PutLicense(ctx context.Context, caller license.Caller, lic lice
 }
 
 // OpenEpoch implements [Record].
-func (m *Memory) OpenEpoch(ctx context.Context, caller license.Caller, nonce string) (epoch int64, err error) {
+func (m *Memory) OpenEpoch(ctx context.Context, caller license.Caller, nonce string) (epoch license.Epoch, err error) {
 	err = m.within(ctx, caller, func(t *memoryTenant) error {
 		if t.ledger.Epoch < 1 || t.ledger.LastNonce != nonce {
 			t.ledger = ledgerDoc{Epoch: t.ledger.Epoch + 1, LastNonce: nonce}
 		}
-		epoch = t.ledger.Epoch
+		epoch = t.ledger.epoch()
 		return nil
 	})
 	return epoch, err
 }
 
-func (t *memoryTenant) fence(epoch int64) error {
-	if t.ledger.Epoch < 1 || t.ledger.Epoch != epoch {
-		return ErrFenced
-	}
-	return nil
-}
-
 // Create implements [Record].
 func (m *Memory) Create(ctx context.Context, caller license.Caller, s license.Session) error {
 	return m.within(ctx, caller, func(t *memoryTenant) error {
-		if !validDocumentID(s.ID) {
-			return license.ErrSessionNotFound
-		}
-		if err := t.fence(s.Epoch); err != nil {
+		name, err := sessionName(s.ID)
+		if err != nil {
 			return err
 		}
-		existing, ok := t.sessions[s.ID]
+		if err := t.ledger.fence(s.Epoch); err != nil {
+			return err
+		}
+		existing, ok := t.find(name)
 		switch {
 		case !ok:
-			t.sessions[s.ID] = activeDoc(s)
+			t.put(name, activeDoc(s))
 			return nil
-		case existing.Status == string(license.SessionActive):
+		case existing.active():
 			return nil
 		default:
 			return ErrEnded
@@ -131,12 +135,12 @@ func (m *Memory) Create(ctx context.Context, caller license.Caller, s license.Se
 }
 
 // End implements [Record].
-func (m *Memory) End(ctx context.Context, caller license.Caller, epoch int64, ends []End) error {
+func (m *Memory) End(ctx context.Context, caller license.Caller, epoch license.Epoch, ends []End) error {
 	return m.within(ctx, caller, func(t *memoryTenant) error {
 		if err := checkEnds(ends); err != nil || len(ends) == 0 {
 			return err
 		}
-		if err := t.fence(epoch); err != nil {
+		if err := t.ledger.fence(epoch); err != nil {
 			return err
 		}
 		for _, end := range ends {
@@ -148,32 +152,46 @@ func (m *Memory) End(ctx context.Context, caller license.Caller, epoch int64, en
 	})
 }
 
-// EndNow implements [Record].
-func (m *Memory) EndNow(ctx context.Context, caller license.Caller, epoch int64, end End) error {
-	if epoch != 0 {
-		return m.End(ctx, caller, epoch, []End{end})
-	}
-	return m.within(ctx, caller, func(t *memoryTenant) error {
-		if !validDocumentID(end.Session.ID) {
-			return license.ErrSessionNotFound
-		}
-		return t.end(end)
-	})
-}
-
 func (t *memoryTenant) end(end End) error {
 	doc, err := endedDoc(end)
 	if err != nil {
 		return err
 	}
-	t.sessions[end.Session.ID] = doc.over(t.sessions[end.Session.ID])
+	name, err := sessionName(end.Session.ID)
+	if err != nil {
+		return err
+	}
+	known, _ := t.find(name)
+	if known.Status != string(license.SessionEnded) {
+		t.put(name, doc.over(known))
+	}
 	return nil
+}
+
+func (t *memoryTenant) find(name string) (doc sessionDoc, ok bool) {
+	doc, ok = t.sessions[partOf(name)].docs[name]
+	return doc, ok
+}
+
+func (t *memoryTenant) put(name string, doc sessionDoc) {
+	part := &t.sessions[partOf(name)]
+	if part.docs == nil {
+		part.docs = map[string]sessionDoc{}
+	}
+	part.docs[name] = doc
+	if doc.active() {
+		part.active = nil
+	}
 }
 
 // Session implements [Record].
 func (m *Memory) Session(ctx context.Context, caller license.Caller, id string) (s license.Session, err error) {
 	err = m.within(ctx, caller, func(t *memoryTenant) error {
-		doc, ok := t.sessions[id]
+		name, err := sessionName(id)
+		if err != nil {
+			return err
+		}
+		doc, ok := t.find(name)
 		if !ok {
 			return license.ErrSessionNotFound
 		}
@@ -186,47 +204,90 @@ func (m *Memory) Session(ctx context.Context, caller license.Caller, id string) 
 // ActiveSessions implements [Record]. Between two pages others may write, as
 // in Firestore, and visit may call the record itself.
 func (m *Memory) ActiveSessions(
-	ctx context.Context, caller license.Caller, visit func([]license.Session) error,
+	ctx context.Context, caller license.Caller, part int, after string, visit func(Page) error,
 ) error {
-	for after := ""; ; {
-		var batch []license.Session
+	if _, _, err := partBounds(part, after); err != nil {
+		return err
+	}
+	for {
+		var page Page
 		err := m.within(ctx, caller, func(t *memoryTenant) error {
-			batch = t.activeAfter(caller.OrganizationID, after)
+			page = t.pageAfter(part, caller.OrganizationID, after)
 			return nil
 		})
-		if err != nil || len(batch) == 0 {
+		if err != nil || page.Last == "" {
 			return err
 		}
-		// Read before visit: the batch is the visitor's to change.
-		size, last := len(batch), batch[len(batch)-1].ID
-		if err := visit(batch); err != nil || size < pageSize {
+		after = page.Last
+		if err := visit(page); err != nil || !page.More {
 			return err
 		}
-		after = last
 	}
 }
 
-func (t *memoryTenant) activeAfter(organizationID, after string) []license.Session {
-	var batch []license.Session
-	for _, id := range slices.Sorted(maps.Keys(t.sessions)) {
-		doc := t.sessions[id]
-		if id <= after || doc.Status != string(license.SessionActive) {
+// pageAfter is the page after a name, of one part or of all.
+func (t *memoryTenant) pageAfter(part int, organizationID, after string) (page Page) {
+	parts := t.sessions[:]
+	if part != Whole {
+		parts = t.sessions[part : part+1]
+	}
+	size := 0
+	for i := range parts {
+		if size < pageSize {
+			size = parts[i].fill(&page, size, organizationID, after)
+		}
+	}
+	page.More = size == pageSize
+	return page
+}
+
+// fill puts what comes after a name into the page, and tells how many documents
+// it has then.
+func (p *memoryPart) fill(page *Page, size int, organizationID, after string) int {
+	if p.active == nil {
+		p.active = p.sorted()
+	}
+	start, found := slices.BinarySearch(p.active, after)
+	if found {
+		start++
+	}
+	for _, name := range p.active[start:] {
+		doc := p.docs[name]
+		if !doc.active() {
 			continue
 		}
-		batch = append(batch, doc.session(organizationID, id))
-		if len(batch) == pageSize {
+		if page.Last, size = name, size+1; doc.complete() {
+			id, _ := sessionOf(name)
+			page.Sessions = append(page.Sessions, doc.session(organizationID, id))
+		} else {
+			page.Unreadable = append(page.Unreadable, name)
+		}
+		if size == pageSize {
 			break
 		}
 	}
-	return batch
+	return size
+}
+
+func (p *memoryPart) sorted() []string {
+	names := []string{} // not nil, even without one
+	for name, doc := range p.docs {
+		if doc.active() {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // CountActive implements [Record].
 func (m *Memory) CountActive(ctx context.Context, caller license.Caller) (count int, err error) {
 	err = m.within(ctx, caller, func(t *memoryTenant) error {
-		for _, doc := range t.sessions {
-			if doc.Status == string(license.SessionActive) {
-				count++
+		for i := range t.sessions {
+			for _, doc := range t.sessions[i].docs {
+				if doc.active() {
+					count++
+				}
 			}
 		}
 		return nil

@@ -9,6 +9,9 @@ import (
 // (https://docs.cloud.google.com/firestore/native/docs/manage-databases#database_id).
 var databasePattern = regexp.MustCompile(`^(\(default\)|[a-z][a-z0-9-]{2,61}[a-z0-9])$`)
 
+// DefaultDatabase is the id of the database that needs none.
+const DefaultDatabase = "(default)"
+
 // CheckDatabase judges the id of a Firestore database. Its error reads on from
 // the name of a variable: "is …: what to do".
 func CheckDatabase(id string) error {

@@ -1,6 +1,9 @@
 package record
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -13,7 +16,7 @@ import (
 //
 //	orgs/{organization}
 //	orgs/{organization}/licenses/{license}
-//	orgs/{organization}/sessions/{session}
+//	orgs/{organization}/sessions/{hash}-{session}
 //	orgs/{organization}/ledger/state
 const (
 	organizationsCollection = "orgs"
@@ -57,10 +60,65 @@ func (t tenant) sessions() *firestore.CollectionRef {
 }
 
 func (t tenant) session(id string) (*firestore.DocumentRef, error) {
-	if !validDocumentID(id) {
-		return nil, license.ErrSessionNotFound
+	name, err := sessionName(id)
+	if err != nil {
+		return nil, err
 	}
-	return t.sessions().Doc(id), nil
+	return t.sessions().Doc(name), nil
+}
+
+// spread is what stands before a session's id in its document's name: two
+// hexadecimal digits and a hyphen.
+const spread = 3
+
+// sessionName is the name of a session's document. Ids begin with their time
+// (UUIDv7), and so would the entries of every index: all new ones would meet at
+// one end of Firestore's range, which takes some 500 writes a second
+// (https://firebase.google.com/docs/firestore/best-practices#hotspots). The hash
+// before the id spreads them. It is SHA-256 because every shell has it.
+func sessionName(id string) (string, error) {
+	if !validDocumentID(id) || spread+len(id) > maxDocumentID {
+		return "", license.ErrSessionNotFound
+	}
+	sum := sha256.Sum256([]byte(id))
+	return hex.EncodeToString(sum[:1]) + "-" + id, nil
+}
+
+// sessionOf is the id of the session whose document has this name, if the name
+// is one that [sessionName] makes.
+func sessionOf(name string) (id string, ok bool) {
+	if len(name) <= spread {
+		return "", false
+	}
+	id = name[spread:]
+	again, err := sessionName(id)
+	return id, err == nil && again == name
+}
+
+// partDigits begin the names of the parts.
+const partDigits = "0123456789abcdef"
+
+// partBounds are the names between which a part lies: from inclusive, until
+// exclusive, both empty where there is no bound, so that no name is in no part.
+func partBounds(part int, after string) (from, until string, err error) {
+	switch {
+	case part != Whole && (part < 0 || part >= Parts):
+		return "", "", fmt.Errorf("part %d of %d", part, Parts)
+	case after != "" && !validDocumentID(after):
+		return "", "", license.ErrSessionNotFound
+	}
+	if part > 0 {
+		from = partDigits[part : part+1]
+	}
+	if part < Parts-1 && part != Whole {
+		until = partDigits[part+1 : part+2]
+	}
+	return from, until, nil
+}
+
+// partOf is the part of a name that [sessionName] made.
+func partOf(name string) int {
+	return strings.IndexByte(partDigits, name[0])
 }
 
 func (t tenant) ledger() *firestore.DocumentRef {

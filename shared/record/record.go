@@ -42,15 +42,37 @@ var (
 // limit of 500 writes in a transaction, with room to spare.
 const MaxEnds = 400
 
-// End is the end of one session. Repeating an End, from any process, writes the
-// same document: all of it comes from the seat ledger. Ends are merged into the
-// record: what the ledger does not know (empty values) keeps what was recorded.
-// Of two different ends of one session the later write tells the reason.
+// End is the end of one session, as the seat ledger knows it. Ends are merged
+// into the record: what the ledger does not know (empty values) keeps what was
+// recorded. Of two ends of one session the first that is recorded stands.
 type End struct {
 	// Session carries what the ledger knows of the session; EndedAt and
 	// EndedReason are set ([ErrIncompleteEnd] otherwise). Its Status and
 	// OrganizationID are not looked at.
 	Session license.Session
+}
+
+// Parts is how many parts an organization's sessions are listed in; Whole lists
+// them as one, which costs a small organization one query and not sixteen.
+const (
+	Parts = 16
+	Whole = -1
+)
+
+// Page is some of an organization's active sessions. It is the visitor's to
+// change.
+type Page struct {
+	Sessions []license.Session
+	// Last is the name of the last document of the page. Listing goes on from it in
+	// the page's own part as in any other: a part that lies before it has no more.
+	Last string
+	// More says that there may be more after the page.
+	More bool
+	// Unreadable are names of documents that were left out, because a person broke
+	// them: a field is of another type, the license, the user or the time of the
+	// grant is missing, or the name does not fit the id. Sessions that the service
+	// records are never among them.
+	Unreadable []string
 }
 
 // Record is what the service remembers. Every method is scoped to
@@ -67,8 +89,8 @@ type End struct {
 // and answers are copied: no caller shares a slice with the record.
 // recordtest.Run enforces this contract on every implementation.
 type Record interface {
-	// Entitlements reads the organization and all its licenses, ascending by
-	// id. license.ErrOrganizationNotFound if there is none.
+	// Entitlements reads the organization, the ledger's epoch and all licenses,
+	// ascending by id. license.ErrOrganizationNotFound if there is no organization.
 	Entitlements(ctx context.Context, caller license.Caller) (license.Entitlements, error)
 
 	// PutOrganization creates or replaces the caller's organization; its ID is
@@ -83,42 +105,45 @@ type Record interface {
 	// gets 1) and the nonce remembered; either way the current epoch is
 	// answered. So any number of rebuilders of one Redis incarnation agree on
 	// one epoch, and everything decided under an older one is fenced from then on.
-	OpenEpoch(ctx context.Context, caller license.Caller, nonce string) (epoch int64, err error)
+	OpenEpoch(ctx context.Context, caller license.Caller, nonce string) (license.Epoch, error)
 
-	// Create records a session as active if the ledger's epoch is s.Epoch and
-	// the session has no record. A record that is already active counts as
-	// success and is left as it is: it is a retry of our own or a second request
-	// of the same holder, and what the caller needs to know, that the session
-	// would survive the loss of Redis, is true. The epoch that record was made
-	// under does not matter: a rebuild keeps sessions granted under older epochs,
-	// and their holders' repeated acquires come here with the current one.
-	// ErrFenced, ErrEnded. One read and one write on the usual path.
+	// Create records a session as active if the ledger's epoch is s.Epoch (its
+	// number and its nonce; the zero epoch never is) and the session has no record.
+	// A record that is already active counts as success and is left as it is: it is
+	// a retry of our own or a second request of the same holder, and what the caller
+	// needs to know, that the session would survive the loss of Redis, is true. The
+	// epoch that record was made under does not matter: a rebuild keeps sessions
+	// granted under older epochs, and their holders' repeated acquires come here
+	// with the current one. ErrFenced, ErrEnded. One read, which may be shared with
+	// others of the organization, and one write on the usual path.
 	Create(ctx context.Context, caller license.Caller, s license.Session) error
 
 	// End records up to [MaxEnds] sessions as ended in one transaction if the
 	// epoch still is the given one, else ErrFenced and nothing is written; more
-	// are ErrTooManyEnds, none are nothing to do (and no call). A
-	// session without a record gets one that is ended from the start (a
-	// tombstone), so that a create still on its way cannot succeed later.
-	// One read, and one write per session.
-	End(ctx context.Context, caller license.Caller, epoch int64, ends []End) error
-
-	// EndNow records one session as ended: the release of a seat its holder gave
-	// back. With an epoch it is End for one session. Epoch 0 sets no fence and
-	// costs one write and no read: it is for pending ends, which no rebuild brings
-	// back.
-	EndNow(ctx context.Context, caller license.Caller, epoch int64, end End) error
+	// are ErrTooManyEnds, none are nothing to do (and no call). A session without a
+	// record gets one that is ended from the start (a tombstone), so that a create
+	// still on its way cannot succeed later. A session that has ended stays as it is
+	// and counts as done: whoever comes late, such as a sweep that races with a
+	// release, must not change what was told. One read, and one read and at most one
+	// write per session.
+	End(ctx context.Context, caller license.Caller, epoch license.Epoch, ends []End) error
 
 	// Session reads one session; license.ErrSessionNotFound if the caller's
 	// organization has none by that id.
 	Session(ctx context.Context, caller license.Caller, id string) (license.Session, error)
 
-	// ActiveSessions calls visit with batches of the organization's active
-	// sessions until all were seen or visit fails. Sessions active during the
-	// whole call are seen exactly once.
-	ActiveSessions(ctx context.Context, caller license.Caller, visit func([]license.Session) error) error
+	// ActiveSessions calls visit with the pages of one part of the organization's
+	// active sessions ([Whole]: of all) until all were seen or visit fails. after is the Last of the
+	// page to go on from, in this call or any other, or empty. A session's part (of
+	// [Parts]) is the first digit of the SHA-256 of its id, so parts are of like
+	// size and can be read beside each other. Sessions active during the whole
+	// call are seen exactly once. A document that cannot be read stops nobody:
+	// see [Page]. An `after` that can be no document's name is
+	// license.ErrSessionNotFound.
+	ActiveSessions(ctx context.Context, caller license.Caller, part int, after string, visit func(Page) error) error
 
-	// CountActive counts the active sessions without reading them.
+	// CountActive counts the active sessions without reading them, those of
+	// unreadable documents too.
 	CountActive(ctx context.Context, caller license.Caller) (int, error)
 
 	// OrganizationIDs lists up to limit organization ids greater than after,

@@ -2,7 +2,9 @@ package record_test
 
 import (
 	"errors"
+	"maps"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -40,13 +42,13 @@ func TestDocuments(t *testing.T) {
 		"acquired_at": s.AcquiredAt, "last_heartbeat_at": s.LastHeartbeatAt, "expires_at": s.ExpiresAt, "epoch": int64(1),
 	}
 	must(t, r.Create(t.Context(), acme(), s))
-	wantDocument(t, client, "orgs/acme/sessions/"+sessionID, session)
+	wantDocument(t, client, "orgs/acme/sessions/"+sessionName, session)
 
 	end := endOf(s)
 	session["status"], session["ended_reason"] = "ended", "expired"
 	session["ended_at"], session["purge_at"] = end.Session.EndedAt, end.Session.EndedAt.Add(400*24*time.Hour)
-	must(t, r.End(t.Context(), acme(), 1, []record.End{end}))
-	wantDocument(t, client, "orgs/acme/sessions/"+sessionID, session)
+	must(t, r.End(t.Context(), acme(), first(), []record.End{end}))
+	wantDocument(t, client, "orgs/acme/sessions/"+sessionName, session)
 
 	wantDocument(t, client, "orgs/acme/ledger/state", map[string]any{"epoch": int64(1), "last_nonce": "nonce-1"})
 
@@ -84,18 +86,22 @@ func TestDamagedDocuments(t *testing.T) {
 		_, err := client.Doc(path).Set(ctx, doc)
 		must(t, err)
 	}
-	write("orgs/acme/sessions/s", map[string]any{"status": "active", "epoch": "many"})
+	write("orgs/acme/sessions/04-s", map[string]any{"status": "active", "epoch": "many"})
 	write("orgs/acme/ledger/state", map[string]any{"epoch": "first"})
 	write("orgs/acme", map[string]any{"status": "active"})
 	write("orgs/acme/licenses/l", map[string]any{"max_seats": "three"})
+	write("orgs/initech", map[string]any{"status": "active"})
+	write("orgs/initech/ledger/state", map[string]any{"epoch": "first"})
+	if e, err := r.Entitlements(ctx, license.ServiceCaller("initech")); err != nil || e.Epoch != (license.Epoch{}) {
+		t.Errorf("entitlements beside a damaged epoch: %+v, %v", e, err)
+	}
 	write("orgs/globex", map[string]any{"max_concurrent_seats": "all"})
 	for method, err := range map[string]error{
-		"Session":        errorOf(r.Session(ctx, acme(), "s")),
-		"ActiveSessions": r.ActiveSessions(ctx, acme(), func([]license.Session) error { return nil }),
-		"OpenEpoch":      errorOf(r.OpenEpoch(ctx, acme(), "n")),
-		"Create":         r.Create(ctx, acme(), grant()),
-		"licenses":       errorOf(r.Entitlements(ctx, acme())),
-		"organization":   errorOf(r.Entitlements(ctx, license.ServiceCaller("globex"))),
+		"Session":      errorOf(r.Session(ctx, acme(), "s")),
+		"OpenEpoch":    errorOf(r.OpenEpoch(ctx, acme(), "n")),
+		"Create":       r.Create(ctx, acme(), grant()),
+		"licenses":     errorOf(r.Entitlements(ctx, acme())),
+		"organization": errorOf(r.Entitlements(ctx, license.ServiceCaller("globex"))),
 	} {
 		var away *license.UnavailableError
 		if err == nil || errors.As(err, &away) || errors.Is(err, license.ErrSessionNotFound) {
@@ -104,12 +110,76 @@ func TestDamagedDocuments(t *testing.T) {
 	}
 }
 
+// TestUnreadableDocuments: a rebuild and a sweep go on without them, and say
+// which they are.
+func TestUnreadableDocuments(t *testing.T) {
+	client := dial(t)
+	r := record.NewFirestore(client, record.FirestoreOptions{Deadline: time.Minute})
+	open(t, r)
+	must(t, r.Create(t.Context(), acme(), grant()))
+	sound := raw(t, client, "orgs/acme/sessions/"+sessionName)
+	for name, field := range map[string]struct {
+		name  string
+		value any // nil: there is none
+	}{
+		"41-s3": {"acquired_at", "noon"}, "3b-s5": {"client", "studio"}, "1c-s8": {"epoch", 1.5}, "e7-s9": {"status", "active"},
+		"5b-s4": {"acquired_at", nil}, "ad-s2": {"license_id", nil}, "e8-s1": {"user_id", nil},
+	} {
+		broken := maps.Clone(sound)
+		if broken[field.name] = field.value; field.value == nil {
+			delete(broken, field.name)
+		}
+		must(t, errorOf(client.Doc("orgs/acme/sessions/"+name).Set(t.Context(), broken)))
+	}
+	misnamed := []string{sessionID, "6b-" + sessionID, "6a-", "6", "zz", "A"}
+	for _, name := range misnamed {
+		must(t, errorOf(client.Doc("orgs/acme/sessions/"+name).Set(t.Context(), sound)))
+	}
+	var got, unreadable []string
+	for part := range record.Parts {
+		must(t, r.ActiveSessions(t.Context(), acme(), part, "", func(page record.Page) error {
+			for _, s := range page.Sessions {
+				got = append(got, s.ID)
+			}
+			unreadable = append(unreadable, page.Unreadable...)
+			return nil
+		}))
+	}
+	slices.Sort(unreadable)
+	want := append(slices.Clone(misnamed), "41-s3", "3b-s5", "1c-s8", "5b-s4", "ad-s2", "e8-s1")
+	slices.Sort(want)
+	if !slices.Equal(unreadable, want) {
+		t.Errorf("unreadable: %q, want %q", unreadable, want)
+	}
+	slices.Sort(got)
+	if want := []string{sessionID, "s9"}; !slices.Equal(got, want) {
+		t.Errorf("sessions: %q, want %q", got, want)
+	}
+}
+
+// TestTheEndOfADamagedDocument is recorded all the same, and once.
+func TestTheEndOfADamagedDocument(t *testing.T) {
+	client := dial(t)
+	r := record.NewFirestore(client, record.FirestoreOptions{Deadline: time.Minute})
+	open(t, r)
+	must(t, errorOf(client.Doc("orgs/acme/sessions/"+sessionName).Set(t.Context(), map[string]any{"status": "active", "user_id": 7})))
+	must(t, r.End(t.Context(), acme(), first(), []record.End{endOf(grant())}))
+	s, err := r.Session(t.Context(), acme(), sessionID)
+	if err != nil || s.Status != license.SessionEnded {
+		t.Errorf("%+v, %v", s, err)
+	}
+	ended := map[string]any{"status": "ended", "ended_reason": "released", "acquired_at": "noon"}
+	must(t, errorOf(client.Doc("orgs/acme/sessions/"+sessionName).Set(t.Context(), ended)))
+	must(t, r.End(t.Context(), acme(), first(), []record.End{endOf(grant())}))
+	wantDocument(t, client, "orgs/acme/sessions/"+sessionName, ended)
+}
+
 // TestUnknownStatusIsNotActive: deny by default.
 func TestUnknownStatusIsNotActive(t *testing.T) {
 	client := dial(t)
 	r := record.NewFirestore(client, record.FirestoreOptions{})
 	open(t, r)
-	_, err := client.Doc("orgs/acme/sessions/"+sessionID).Set(t.Context(), map[string]any{"status": "paused"})
+	_, err := client.Doc("orgs/acme/sessions/"+sessionName).Set(t.Context(), map[string]any{"status": "paused"})
 	must(t, err)
 	if err := r.Create(t.Context(), acme(), grant()); !errors.Is(err, record.ErrEnded) {
 		t.Errorf("create over an unknown status: %v", err)

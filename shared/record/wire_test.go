@@ -106,17 +106,23 @@ func wired(t *testing.T) (*record.Firestore, *wire) {
 
 func acme() license.Caller { return license.ServiceCaller("acme") }
 
-const sessionID = "0199aaaa-0000-7000-8000-000000000001"
+// sessionID is a session, sessionName its document: printf %s ID | sha256sum.
+const (
+	sessionID   = "0199aaaa-0000-7000-8000-000000000001"
+	sessionName = "6a-" + sessionID
+)
 
 // grant is a session of the first epoch.
 func grant() license.Session {
 	at := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	return license.Session{
-		ID: sessionID, Epoch: 1, AcquiredAt: at, LastHeartbeatAt: at, ExpiresAt: at.Add(6 * time.Minute),
+		ID: sessionID, Epoch: first(), AcquiredAt: at, LastHeartbeatAt: at, ExpiresAt: at.Add(6 * time.Minute),
 		Holder: license.Holder{LicenseID: "acme-pro", UserID: "u-1", HardwareID: "hw-1"},
 		Client: license.Client{Name: "studio", Version: "1.2.3"},
 	}
 }
+
+func first() license.Epoch { return license.NewEpoch(1, "nonce-1") }
 
 func endOf(s license.Session) record.End {
 	s.EndedAt, s.EndedReason = s.AcquiredAt.Add(time.Hour), license.EndExpired

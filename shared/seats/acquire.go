@@ -18,6 +18,8 @@ type Request struct {
 	// Holder.LicenseID is taken from the terms' license.
 	Holder license.Holder
 	Client license.Client
+	// RecordEpoch is the number of the record's epoch as last read; 0 is any.
+	RecordEpoch int64
 }
 
 // Acquire takes a seat, or renews the one the holder has (Hold.Existing).
@@ -104,7 +106,7 @@ func (p *Protocol) propose(ctx context.Context, caller license.Caller, req Reque
 	if err != nil {
 		return ledger.Hold{}, err
 	}
-	r := ledger.Reservation{SessionID: id, Holder: req.Holder, LicenseEnds: req.Terms.License.ExpiresAt}
+	r := ledger.Reservation{SessionID: id, Holder: req.Holder, LicenseEnds: req.Terms.License.ExpiresAt, RecordEpoch: req.RecordEpoch}
 	for _, pool := range req.Terms.Pools {
 		r.Pools = append(r.Pools, ledger.Pool{Key: pool.Key, Cap: pool.Cap})
 	}
@@ -147,7 +149,7 @@ func (p *Protocol) recordGrant(ctx context.Context, caller license.Caller, req R
 
 // fenced handles a record whose epoch has moved: the ledger must be rebuilt
 // before anything else can be granted or ended.
-func (p *Protocol) fenced(ctx context.Context, caller license.Caller, epoch int64) error {
+func (p *Protocol) fenced(ctx context.Context, caller license.Caller, epoch license.Epoch) error {
 	if err := p.ledger.Forget(ctx, caller, epoch); err != nil {
 		return p.rebuilt(ctx, caller, err)
 	}

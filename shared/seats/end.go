@@ -9,9 +9,9 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 )
 
-// end records expired holds of one epoch as ended, then takes them out of the
-// ledger if they still are expired. If the epoch had moved, the caller begins
-// anew.
+// end records holds of one epoch, whose end has begun, as ended, then takes them
+// out of the ledger if they still are ending there. If the epoch had moved, the
+// caller begins anew.
 func (p *Protocol) end(ctx context.Context, caller license.Caller, holds []ledger.Hold) error {
 	_, err := p.endCounting(ctx, caller, holds)
 	return err
@@ -46,7 +46,7 @@ func (p *Protocol) endBatch(ctx context.Context, caller license.Caller, batch []
 	if err := p.step(ctx, StepEnded); err != nil {
 		return 0, err
 	}
-	removed, err := p.ledger.Remove(ctx, caller, ledger.IfExpired, batch...)
+	removed, err := p.ledger.Remove(ctx, caller, ledger.IfEnding, batch...)
 	if err != nil {
 		return removed, p.rebuilt(ctx, caller, err)
 	}

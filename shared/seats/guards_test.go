@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -91,6 +92,59 @@ func TestGuardEndedBeforeItsSeatIsFree(t *testing.T) {
 	w.sound(1)
 }
 
+// TestGuardAnEndedDocumentStays: a sweep has read a session as active and finds
+// it gone from the ledger; in between its holder released it.
+func TestGuardAnEndedDocumentStays(t *testing.T) {
+	w := newWorld(t)
+	p := w.pool(nil)
+	ann := p.take("ann", 9)
+	lost := p.take("lost", 9)
+	if n, err := w.model.Remove(t.Context(), license.ServiceCaller(acme), ledger.BySession, lost); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	w.model.Advance(sessionTTL - time.Second)
+	p.alive(ann)
+	w.model.Advance(time.Minute)
+	known := 0
+	w.failing(func(method string) error {
+		if method == "Known" {
+			known++
+			if known == 2 { // the first compares the counts
+				p.release(ann)
+			}
+		}
+		return nil
+	})
+	if _, err := p.Sweep(t.Context(), acme); err != nil {
+		t.Fatal(err)
+	}
+	w.failing(nil)
+	w.recorded(ann, license.SessionEnded, license.EndReleased)
+	w.recorded(lost, license.SessionEnded, license.EndDisplaced)
+	w.sound(0)
+}
+
+// TestGuardFencedByNonce: the record was put back to an earlier state, and its
+// next epoch has the number of the one under which a grant was decided.
+func TestGuardFencedByNonce(t *testing.T) {
+	w := newWorld(t)
+	w.pool(nil).reap() // rebuilt in epoch 1
+	g := newGate(seats.StepReserved)
+	finish := stopped(t, g, func() (ledger.Hold, error) { return w.pool(g.onStep).acquire("slow", 1) })
+	w.model.Lose()
+	w.record.Record = record.NewMemory() // without what was opened and granted since
+	quick := w.pool(nil).take("quick", 1)
+	if quick.Epoch.Number != 1 {
+		t.Fatalf("epoch %s, want the number to be given out twice", quick.Epoch)
+	}
+	var full *license.NoSeatsError
+	if o := finish(); !errors.As(o.err, &full) {
+		t.Errorf("reserved in the lost ledger: %+v, %v, want no seats", o.hold.Session, o.err)
+	}
+	w.pool(nil).alive(quick)
+	w.sound(1)
+}
+
 // TestGuardOneDocumentPerGrant: the end of a holder's expired session is still
 // on its way when the holder has a new one.
 func TestGuardOneDocumentPerGrant(t *testing.T) {
@@ -115,9 +169,9 @@ func TestGuardOneDocumentPerGrant(t *testing.T) {
 	w.sound(1)
 }
 
-// TestGuardRemoveOnlyIfStillExpired: between a reaper's record of an end and its
+// TestGuardRemoveOnlyIfStillEnding: between a reaper's record of an end and its
 // removal the ledger is rebuilt, with that session living.
-func TestGuardRemoveOnlyIfStillExpired(t *testing.T) {
+func TestGuardRemoveOnlyIfStillEnding(t *testing.T) {
 	w := newWorld(t)
 	ann := w.pool(nil).take("ann", 1)
 	w.model.Advance(sessionTTL)
@@ -126,11 +180,11 @@ func TestGuardRemoveOnlyIfStillExpired(t *testing.T) {
 		_, err := w.pool(g.onStep).Reap(t.Context(), acme)
 		return ledger.Hold{}, err
 	})
-	w.model.Promote()
+	w.model.Lose()
 	nonce, caller := rebuildNonce(t, w.model), license.ServiceCaller(acme)
 	err := errors.Join(
-		w.model.Stage(t.Context(), caller, nonce, 2, []ledger.Member{{Session: ann.Session, Pools: []string{"pro"}}}),
-		w.model.Load(t.Context(), caller, nonce, 2),
+		w.model.Stage(t.Context(), caller, nonce, license.NewEpoch(2, nonce), ledger.Chunk{Members: []ledger.Member{{Session: ann.Session, Pools: []string{"pro"}}}}),
+		w.model.Load(t.Context(), caller, nonce, license.NewEpoch(2, nonce)),
 	)
 	if err != nil {
 		t.Fatal(err)
@@ -184,10 +238,10 @@ func TestGuardMarkBeforeEnd(t *testing.T) {
 	old := p.take("ann", 1)
 	p.alive(old) // told of, so that no acquire looks into the record for it
 	var next ledger.Hold
-	var once sync.Once
+	var released atomic.Bool
 	w.losing(func(method string) error {
-		if method == "EndNow" {
-			once.Do(func() { next = other.take("ann", 1) })
+		if method == "End" && released.CompareAndSwap(false, true) {
+			next = other.take("ann", 1)
 		}
 		return nil
 	})
@@ -244,10 +298,11 @@ func TestGuardEndsForgetAMovedEpoch(t *testing.T) {
 	if _, err := w.record.OpenEpoch(t.Context(), license.ServiceCaller(acme), "a rebuild that died"); err != nil {
 		t.Fatal(err)
 	}
-	if done := p.reap(); done.Sessions != 0 {
-		t.Errorf("ended %d under a passed epoch", done.Sessions)
+	if done := p.reap(); done.Sessions != 1 || !done.Rebuilt {
+		t.Errorf("reaped %+v, want one session, in the rebuilt ledger", done)
 	}
-	p.alive(ann) // decided again, by the new ledger
+	w.recorded(ann, license.SessionEnded, license.EndExpired)
+	w.sound(0)
 }
 
 func TestGuardReleaseBySession(t *testing.T) {
@@ -309,7 +364,7 @@ func TestGuardReleaseDuringARebuild(t *testing.T) {
 	rebuild := stopped(t, staged, func() (ledger.Hold, error) { return w.pool(staged.onStep).acquire("bob", 2) })
 	recorded, once := make(chan struct{}), sync.Once{}
 	w.losing(func(method string) error {
-		if method == "EndNow" {
+		if method == "End" {
 			once.Do(func() { close(recorded) })
 		}
 		return nil
@@ -328,7 +383,7 @@ func TestGuardReleaseDuringARebuild(t *testing.T) {
 }
 
 // TestGuardRecordedIsPerEpoch: a rebuild brought back a session whose record
-// has ended (a pending end that came late). An instance that once recorded it
+// has ended (an end that came late). An instance that once recorded it
 // must look again before it answers with it.
 func TestGuardRecordedIsPerEpoch(t *testing.T) {
 	w := newWorld(t)
@@ -337,10 +392,10 @@ func TestGuardRecordedIsPerEpoch(t *testing.T) {
 	w.model.Lose()
 	staged := newGate(seats.StepStaged)
 	rebuild := stopped(t, staged, func() (ledger.Hold, error) { return w.pool(staged.onStep).acquire("bob", 2) })
-	// A reaper that read the pending end before the loss records it only now.
+	// The session's end, decided before the loss, is recorded only now.
 	end := ann.Session
 	end.Status, end.EndedAt, end.EndedReason = license.SessionEnded, w.model.Now(), license.EndReleased
-	if err := w.record.EndNow(t.Context(), license.ServiceCaller(acme), 0, record.End{Session: end}); err != nil {
+	if err := w.record.End(t.Context(), license.ServiceCaller(acme), license.NewEpoch(2, rebuildNonce(t, w.model)), []record.End{{Session: end}}); err != nil {
 		t.Fatal(err)
 	}
 	if o := rebuild(); o.err != nil {
@@ -420,8 +475,8 @@ func TestRebuildersAgreeOnOneEpoch(t *testing.T) {
 		}
 	}
 	h := w.pool(nil).take("bob", 100)
-	if h.Epoch != 2 {
-		t.Errorf("epoch = %d after one loss, want 2", h.Epoch)
+	if h.Epoch.Number != 2 {
+		t.Errorf("epoch = %q after one loss, want 2", h.Epoch)
 	}
 	w.sound(2)
 }
@@ -440,8 +495,8 @@ func TestGuardOneEpochPerNonce(t *testing.T) {
 			t.Error(o.err)
 		}
 	}
-	if h := w.pool(nil).take("cid", 9); h.Epoch != 2 {
-		t.Errorf("epoch = %d after one loss, want 2", h.Epoch)
+	if h := w.pool(nil).take("cid", 9); h.Epoch.Number != 2 {
+		t.Errorf("epoch = %q after one loss, want 2", h.Epoch)
 	}
 	w.sound(3)
 }
@@ -475,7 +530,9 @@ func TestWaitersOfARebuildHaveTheirOwnDeadlines(t *testing.T) {
 	w.pool(nil).alive(ann)
 }
 
-func TestPendingReleaseStaysReleased(t *testing.T) {
+// TestGuardAReleaseTheRecordMissed is acknowledged and stays one, also across a
+// rebuild on the same data. Its seat is nobody's until its end is recorded.
+func TestGuardAReleaseTheRecordMissed(t *testing.T) {
 	for name, after := range map[string]func(*world){
 		"ledger kept": func(*world) {}, "ledger rebuilt": func(w *world) { w.model.Promote() },
 	} {
@@ -483,27 +540,29 @@ func TestPendingReleaseStaysReleased(t *testing.T) {
 			w := newWorld(t)
 			p := w.pool(nil)
 			ann := p.take("ann", 1)
-			w.failing(only("EndNow", recordtest.Outage(record.ErrNotWritten)))
+			w.failing(only("End", recordtest.Outage(record.ErrNotWritten)))
+			p.release(ann)
 			p.release(ann)
 			after(w)
 			w.model.Advance(time.Second)
-			p.gone(ann, license.EndReleased)
 			if _, err := p.Heartbeat(t.Context(), user("bob"), ledger.Heartbeat{SessionID: ann.ID}); !errors.Is(err, license.ErrSessionNotFound) {
 				t.Errorf("another user's heartbeat: %v", err)
 			}
-			p.release(ann)
 			if err := p.Release(t.Context(), user("bob"), ann.ID); !errors.Is(err, license.ErrForbidden) {
 				t.Errorf("another member's release: %v", err)
 			}
-			bob := p.take("bob", 1)
-			var down *license.UnavailableError
-			if _, err := p.Reap(t.Context(), acme); !errors.As(err, &down) {
-				t.Errorf("reaped while the record is down: %v", err)
+			for what, err := range map[string]error{
+				"acquire": func() error { _, err := p.acquire("bob", 1); return err }(),
+				"reap":    func() error { _, err := p.Reap(t.Context(), acme); return err }(),
+			} {
+				var down *license.UnavailableError
+				if !errors.As(err, &down) {
+					t.Errorf("%s while the record is down: %v", what, err)
+				}
 			}
+			p.gone(ann, license.EndReleased)
 			w.failing(nil)
-			if done := p.reap(); done.Repaired != 1 {
-				t.Errorf("reaped %+v", done)
-			}
+			bob := p.take("bob", 1) // completes the end
 			w.recorded(ann, license.SessionEnded, license.EndReleased)
 			p.gone(ann, license.EndReleased)
 			p.alive(bob)
@@ -512,27 +571,45 @@ func TestPendingReleaseStaysReleased(t *testing.T) {
 	}
 }
 
-// TestPendingReleaseAcrossARebuild: the ledger is lost between the failed record
-// and the removal, so that the mark is lost too and must be made again.
-func TestPendingReleaseAcrossARebuild(t *testing.T) {
+// TestGuardTheReaperCompletesARelease that the record missed, and comes at once.
+func TestGuardTheReaperCompletesARelease(t *testing.T) {
 	w := newWorld(t)
-	p := w.pool(nil)
-	ann := p.take("ann", 1)
-	w.model.Advance(time.Minute)
-	g := newGate(seats.StepEnded)
-	w.failing(only("EndNow", recordtest.Outage(nil)))
-	finish := stopped(t, g, func() (ledger.Hold, error) {
-		return ledger.Hold{}, w.pool(g.onStep).Release(t.Context(), user("ann"), ann.ID)
-	})
-	w.model.Lose()
-	if o := finish(); o.err != nil {
-		t.Fatal(o.err)
+	p, shard := w.pool(nil), w.model.Shard(acme)
+	ann, bob := p.take("ann", 2), p.take("bob", 2)
+	p.reap()
+	d, err := w.model.Due(t.Context(), shard, 1)
+	if err := errors.Join(err, w.model.Filled(t.Context(), shard, d.Identity)); err != nil {
+		t.Fatal(err)
 	}
-	p.gone(ann, license.EndReleased)
+	w.failing(only("End", recordtest.Outage(nil)))
+	p.release(ann)
 	w.failing(nil)
-	if done := p.reap(); done.Repaired != 1 {
+	if d, err := w.model.Due(t.Context(), shard, 1); err != nil || !slices.Equal(d.Organizations, []string{acme}) {
+		t.Errorf("due: %v, %v", d.Organizations, err)
+	}
+	if done := p.reap(); done.Sessions != 1 {
 		t.Errorf("reaped %+v", done)
 	}
 	w.recorded(ann, license.SessionEnded, license.EndReleased)
-	w.sound(0)
+	p.alive(bob)
+	w.sound(1)
+}
+
+// TestAReleaseTheRecordMissedAndALoss: the loss forgets it. The seat stays taken
+// for one more TTL, and is never sold beside it.
+func TestAReleaseTheRecordMissedAndALoss(t *testing.T) {
+	w := newWorld(t)
+	p := w.pool(nil)
+	ann := p.take("ann", 1)
+	w.failing(only("End", recordtest.Outage(record.ErrNotWritten)))
+	p.release(ann)
+	w.failing(nil)
+	w.model.Lose()
+	p.refused("bob", 1)
+	w.model.Advance(sessionTTL)
+	bob := p.take("bob", 1)
+	w.recorded(ann, license.SessionEnded, license.EndExpired)
+	w.model.Lose()
+	p.alive(bob)
+	w.sound(1)
 }

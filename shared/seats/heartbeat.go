@@ -33,21 +33,20 @@ func (p *Protocol) extend(ctx context.Context, caller license.Caller, q ledger.H
 	if expired, ok := errors.AsType[*ledger.ExpiredError](err); ok {
 		return ledger.Hold{}, p.expired(ctx, caller, expired.Hold)
 	}
-	if pending, ok := errors.AsType[*ledger.PendingError](err); ok {
-		if pending.Hold.UserID != caller.UserID {
-			return ledger.Hold{}, license.ErrSessionNotFound
-		}
-		return ledger.Hold{}, &license.SessionEndedError{Reason: pending.Hold.EndedReason}
-	}
 	if unknown, ok := errors.AsType[*ledger.UnknownError](err); ok {
 		return ledger.Hold{}, p.displaced(ctx, caller, q.SessionID, unknown)
 	}
 	return ledger.Hold{}, p.rebuilt(ctx, caller, err)
 }
 
-// expired ends a session whose time has run out, and then says so.
+// expired completes the end of a session, and then says so. An end that somebody
+// asked for was acknowledged, recorded or not, and is told also while the record
+// is away.
 func (p *Protocol) expired(ctx context.Context, caller license.Caller, hold ledger.Hold) error {
-	if err := p.end(ctx, caller, []ledger.Hold{hold}); err != nil {
+	err := p.end(ctx, caller, []ledger.Hold{hold})
+	asked := hold.EndedReason == license.EndReleased || hold.EndedReason == license.EndRevoked
+	var away *license.UnavailableError
+	if err != nil && (!asked || !errors.As(err, &away)) {
 		return err
 	}
 	return &license.SessionEndedError{Reason: hold.EndedReason}

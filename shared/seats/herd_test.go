@@ -51,7 +51,7 @@ func TestHundredsOfInstancesRebuildOnce(t *testing.T) {
 	close(reading)
 	done.Wait()
 	if epochs.Load() != 1 || reads.Load() != 1 {
-		t.Errorf("%d epochs opened and %d readings of the record for one loss in %d instances", epochs.Load(), reads.Load(), instances)
+		t.Errorf("%d epochs opened and %d parts of the record read for one loss in %d instances", epochs.Load(), reads.Load(), instances)
 	}
 	w.failing(nil)
 	w.sound(1)

@@ -9,12 +9,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/coditect-ai/coditect-licenses/shared/ledger"
+	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/refresh"
 )
@@ -51,8 +53,11 @@ const (
 type Options struct {
 	// SessionTTL is how long a session lives after its last heartbeat.
 	SessionTTL time.Duration
-	// RebuildDeadline bounds one rebuild of one organization; a minute when zero.
+	// RebuildDeadline is how long a rebuild may make no progress; a minute when zero.
 	RebuildDeadline time.Duration
+	// Parallel is how many transactions or queries one organization's reaping or
+	// rebuild does at a time; 8 when zero.
+	Parallel int
 	// CompensationDeadline bounds the giving back of a seat after a failure,
 	// which must be tried also when the request's own time is over; 2 s when zero.
 	CompensationDeadline time.Duration
@@ -80,10 +85,12 @@ type Protocol struct {
 	scheduled *lru.Cache[string, time.Time]
 	// recorded are sessions this instance knows to be in the record, and in
 	// which epoch: a rebuild may bring back one whose record has ended since.
-	recorded *lru.Cache[string, int64]
+	recorded *lru.Cache[string, license.Epoch]
 	rebuilds refresh.Flight[string, struct{}]
 	// attempts are the grants at work.
 	attempts attempts
+	// clockAlarm is when it was last said that the clocks differ, ns; 0: never.
+	clockAlarm atomic.Int64
 }
 
 // New makes a protocol.
@@ -93,6 +100,9 @@ func New(ledger ledger.Ledger, record record.Record, opts Options) (*Protocol, e
 	}
 	if opts.RebuildDeadline == 0 {
 		opts.RebuildDeadline = time.Minute
+	}
+	if opts.Parallel == 0 {
+		opts.Parallel = 8
 	}
 	if opts.CompensationDeadline == 0 {
 		opts.CompensationDeadline = 2 * time.Second
@@ -110,7 +120,7 @@ func New(ledger ledger.Ledger, record record.Record, opts Options) (*Protocol, e
 	if err != nil {
 		return nil, fmt.Errorf("seats: %w", err)
 	}
-	recorded, err := lru.New[string, int64](16_384)
+	recorded, err := lru.New[string, license.Epoch](16_384)
 	if err != nil {
 		return nil, fmt.Errorf("seats: %w", err)
 	}

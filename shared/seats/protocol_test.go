@@ -61,6 +61,22 @@ func TestNoResurrection(t *testing.T) {
 	w.sound(0)
 }
 
+// TestAnExpiryIsNotToldWhileTheRecordIsAway: a loss may yet give the session back.
+func TestAnExpiryIsNotToldWhileTheRecordIsAway(t *testing.T) {
+	w := newWorld(t)
+	p := w.pool(nil)
+	ann := p.take("ann", 1)
+	w.model.Advance(sessionTTL)
+	w.failing(only("End", recordtest.Outage(record.ErrNotWritten)))
+	down(t, p.heartbeat(ann))
+	w.model.Lose()
+	p.alive(ann)
+	w.model.Advance(sessionTTL)
+	w.failing(nil)
+	p.gone(ann, license.EndExpired)
+	w.sound(0)
+}
+
 func TestReleaseFreesOnce(t *testing.T) {
 	w := newWorld(t)
 	p := w.pool(nil)
@@ -104,7 +120,7 @@ func TestRecordedBeforeSignedAndEndedAfter(t *testing.T) {
 	h, err := p.Acquire(t.Context(), user("ann"), request("ann", 1), func(_ context.Context, h ledger.Hold) error {
 		w.recorded(h, license.SessionActive, "") //nolint:contextcheck // looks in the test's own time
 		//nolint:contextcheck // as above
-		if s := w.session(h.ID); s.Client.Name != "studio" || s.Holder != h.Holder || s.Epoch != h.Epoch || !s.ExpiresAt.Equal(h.ExpiresAt) {
+		if s := w.session(h.ID); s.Client.Name != "studio" || s.Holder != h.Holder || s.Epoch.Number != h.Epoch.Number || !s.ExpiresAt.Equal(h.ExpiresAt) {
 			t.Errorf("record = %+v of %+v", s, h.Session)
 		}
 		return nil
@@ -249,7 +265,7 @@ func TestCostInTheSteadyState(t *testing.T) {
 		{"acquire again elsewhere", func() { w.pool(nil).take("ann", 9) }, []string{"Schedule", "Reserve", "Create"}},
 		{"heartbeat", func() { p.alive(h) }, []string{"Heartbeat"}},
 		{"acquire a beaten one", func() { p.take("ann", 9) }, []string{"Reserve"}},
-		{"release", func() { p.release(h) }, []string{"Mark", "EndNow", "Remove"}},
+		{"release", func() { p.release(h) }, []string{"Mark", "End", "Remove"}},
 		{"idle reap", func() { p.reap() }, []string{"Visit", "Reschedule"}},
 	} {
 		if got := w.cost(c.do); !slices.Equal(got, c.want) {

@@ -3,6 +3,7 @@ package seats
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 
 	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
@@ -22,9 +23,9 @@ type Reaped struct {
 	Left bool
 }
 
-// Reap ends every session of one organization whose time has run out and
-// records its pending ends. It is safe to overlap, to repeat and to die half
-// way; a context that ends leaves the rest for the next run.
+// Reap ends every session of one organization whose time has run out, and
+// completes every end that somebody else began. It is safe to overlap, to repeat
+// and to die half way; a context that ends leaves the rest for the next run.
 func (p *Protocol) Reap(ctx context.Context, organizationID string) (Reaped, error) {
 	caller := license.ServiceCaller(organizationID)
 	var done Reaped
@@ -40,50 +41,51 @@ func (r *Reaped) watch(err error) error {
 	return err
 }
 
-// reap visits an organization until a visit finds nothing to do.
+// reap visits an organization until a visit finds nothing to do. What a visit
+// finds expired is this one's to end, so the next visit goes on while the ends
+// of the last are recorded. What was ending already is looked at once they are.
 func (p *Protocol) reap(ctx context.Context, caller license.Caller, done *Reaped) error {
-	for {
+	ending, busy := newParallel(p.opts.Parallel), false
+	var removed atomic.Int64
+	defer func() { done.Sessions += int(removed.Load()) }()
+	for ending.failed() == nil {
 		v, err := p.ledger.Visit(ctx, caller, record.MaxEnds)
-		if err != nil {
+		switch {
+		case err != nil:
+			_ = ending.wait() // the visit's error is the better answer
 			return p.rebuilt(ctx, caller, err)
-		}
-		if len(v.Expired)+len(v.Pending)+len(v.Dead) == 0 {
+		case len(v.Expired) > 0:
+			busy = true
+			ending.do(func() error { return p.endAdding(ctx, caller, v.Expired, &removed) })
+		case busy:
+			busy = false
+			_ = ending.wait() // looked at by the loop
+		case len(v.Ending)+len(v.Dead) == 0:
 			done.Left, err = p.ledger.Reschedule(ctx, caller.OrganizationID, v)
 			return err
-		}
-		if err := p.attend(ctx, caller, v, done); err != nil {
-			return err
+		default:
+			ending.fail(p.attend(ctx, caller, v, &removed))
 		}
 	}
+	return ending.wait()
 }
 
-func (p *Protocol) attend(ctx context.Context, caller license.Caller, v ledger.Visit, done *Reaped) error {
-	n, err := p.endCounting(ctx, caller, v.Expired)
-	done.Sessions += n
-	if err != nil {
-		return err
-	}
-	if err := p.deliver(ctx, caller, v, done); err != nil {
+// endAdding ends holds and adds how many it removed.
+func (p *Protocol) endAdding(ctx context.Context, caller license.Caller, holds []ledger.Hold, removed *atomic.Int64) error {
+	n, err := p.endCounting(ctx, caller, holds)
+	removed.Add(int64(n))
+	return err
+}
+
+// attend completes what others began and clears what others left.
+func (p *Protocol) attend(ctx context.Context, caller license.Caller, v ledger.Visit, removed *atomic.Int64) error {
+	if err := p.endAdding(ctx, caller, v.Ending, removed); err != nil {
 		return err
 	}
 	for _, g := range v.Dead {
 		if err := p.ledger.Clear(ctx, caller, g); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// deliver records the ends of seats given back while the record was away.
-func (p *Protocol) deliver(ctx context.Context, caller license.Caller, v ledger.Visit, done *Reaped) error {
-	for _, h := range v.Pending {
-		if err := p.record.EndNow(ctx, caller, 0, ended(h)); err != nil {
-			return err
-		}
-		if err := p.ledger.Delivered(ctx, caller, h.ID); err != nil {
-			return p.rebuilt(ctx, caller, err)
-		}
-		done.Repaired++
 	}
 	return nil
 }
@@ -107,8 +109,9 @@ func (p *Protocol) sweep(ctx context.Context, caller license.Caller, done *Reape
 	if err != nil || active <= h.Held {
 		return err
 	}
-	return p.record.ActiveSessions(ctx, caller, func(batch []license.Session) error {
-		n, err := p.endUnknown(ctx, caller, batch)
+	return p.record.ActiveSessions(ctx, caller, record.Whole, "", func(page record.Page) error {
+		p.report(ctx, caller, page)
+		n, err := p.endUnknown(ctx, caller, page.Sessions)
 		done.Repaired += n
 		return err
 	})

@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/record/recordtest"
+	"github.com/coditect-ai/coditect-licenses/shared/seats"
 )
 
 // unledgered makes a session that is recorded active and not in the ledger.
@@ -51,11 +53,11 @@ func TestReleaseOfASessionTheLedgerDoesNotHold(t *testing.T) {
 		t.Errorf("no such session: %v", err)
 	}
 	third := unledgered(w, p, "cid")
-	w.failing(only("EndNow", recordtest.Outage(record.ErrRefused)))
+	w.failing(only("End", recordtest.Outage(record.ErrRefused)))
 	var down *license.UnavailableError
 	var err error
 	calls := w.cost(func() { err = p.Release(t.Context(), user("cid"), third.ID) })
-	if !errors.As(err, &down) || down.Backend != "firestore" || len(calls) != 3 || calls[2] != "EndNow" {
+	if !errors.As(err, &down) || down.Backend != "firestore" || len(calls) != 3 || calls[2] != "End" {
 		t.Errorf("record down: %v after %v, want one try", err, calls)
 	}
 }
@@ -93,6 +95,41 @@ func TestSweepEndsWhatTheLedgerForgot(t *testing.T) {
 		t.Errorf("after a loss: %+v, %v", done, err)
 	}
 	w.sound(2)
+}
+
+// TestGuardTheReaperLeavesItsOwnWorkAlone: a record that is slow still works at the
+// reaper's ends when it looks for what others have left over.
+func TestGuardTheReaperLeavesItsOwnWorkAlone(t *testing.T) {
+	w := newWorld(t)
+	recordedOnly(w, record.MaxEnds+1)
+	w.pool(nil).reap() // rebuilds
+	w.model.Advance(sessionTTL)
+	p, err := seats.New(w.ledger, w.record, seats.Options{SessionTTL: sessionTTL, Parallel: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const untilNothingExpired = 3
+	visits, ends, looked := 0, atomic.Int32{}, make(chan struct{})
+	w.losing(func(method string) error {
+		if method == "Visit" {
+			if visits++; visits == untilNothingExpired {
+				close(looked)
+			}
+		}
+		return nil
+	})
+	w.failing(func(method string) error {
+		if method == "End" {
+			ends.Add(1)
+			<-looked
+		}
+		return nil
+	})
+	done, err := p.Reap(t.Context(), acme)
+	if err != nil || done.Sessions != record.MaxEnds+1 || ends.Load() != 2 {
+		t.Errorf("reaped %+v with %d transactions, %v; want each once in 2", done, ends.Load(), err)
+	}
+	w.sound(0)
 }
 
 func TestReapClearsAndReschedules(t *testing.T) {

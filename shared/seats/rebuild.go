@@ -9,13 +9,18 @@ import (
 
 	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/refresh"
 	"github.com/google/uuid"
 )
 
 // rebuilt answers a ledger's call for a rebuild with one, after which the
-// operation begins anew; any other error (or none) passes.
+// operation begins anew; any other error (or none) passes. That the clocks differ
+// wakes an operator: nothing else tells it while heartbeats go on.
 func (p *Protocol) rebuilt(ctx context.Context, caller license.Caller, err error) error {
+	if clocks, ok := errors.AsType[*ledger.ClockError](err); ok {
+		p.alarmClock(ctx, clocks)
+	}
 	fresh, ok := errors.AsType[*ledger.RebuildError](err)
 	if !ok {
 		return err
@@ -31,13 +36,41 @@ func (p *Protocol) rebuilt(ctx context.Context, caller license.Caller, err error
 // its own, the others wait as long as theirs allow.
 func (p *Protocol) rebuild(ctx context.Context, caller license.Caller, nonce string) error {
 	org := caller.OrganizationID
-	_, err := p.rebuilds.Do(ctx, org+"\x00"+nonce, p.opts.RebuildDeadline, func(ctx context.Context) (struct{}, error) {
+	_, err := p.rebuilds.Do(ctx, org+"\x00"+nonce, longestRebuild, func(ctx context.Context) (struct{}, error) {
+		ctx, stop := p.whileProgress(ctx)
+		defer stop()
 		return struct{}{}, p.reloadAlone(ctx, license.ServiceCaller(org), nonce)
 	})
 	if errors.Is(err, refresh.ErrLeft) {
-		return &license.UnavailableError{Backend: "seats", Err: err}
+		return &license.UnavailableError{Backend: "seats", Err: err, RetryAfter: comeAgain}
 	}
 	return err
+}
+
+const (
+	// longestRebuild ends only what would never end.
+	longestRebuild = time.Hour
+	// comeAgain is when a request that could not wait for a rebuild is told to try
+	// again: most rebuilds are over by then, and nobody expires while one lasts.
+	comeAgain = 5 * time.Second
+)
+
+type progressKey struct{}
+
+// whileProgress ends the context once nothing has come forward for the rebuild's
+// deadline, however long the whole takes: a big organization is no failure.
+func (p *Protocol) whileProgress(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	stalled := time.AfterFunc(p.opts.RebuildDeadline, cancel)
+	progress := func() { stalled.Reset(p.opts.RebuildDeadline) }
+	return context.WithValue(ctx, progressKey{}, progress), func() { stalled.Stop(); cancel() }
+}
+
+// progressed notes that a rebuild has come forward.
+func progressed(ctx context.Context) {
+	if progress, ok := ctx.Value(progressKey{}).(func()); ok {
+		progress()
+	}
 }
 
 // The waits of a process that leaves a rebuild to another: short while the
@@ -46,9 +79,9 @@ func (p *Protocol) rebuild(ctx context.Context, caller license.Caller, nonce str
 const (
 	firstClaimPause = 20 * time.Millisecond
 	maxClaimPause   = 250 * time.Millisecond
-	// claimAttempts is more than fit into a rebuild's deadline. Only in tests,
+	// claimAttempts is more than fit into the longest rebuild. Only in tests,
 	// whose clocks may stand still, does a process reach it and do the work itself.
-	claimAttempts = 600
+	claimAttempts = 20_000
 )
 
 // reloadAlone leaves the rebuild to the process that has the lease on it, and
@@ -57,13 +90,14 @@ const (
 func (p *Protocol) reloadAlone(ctx context.Context, caller license.Caller, nonce string) error {
 	pause, owner := firstClaimPause, uuid.NewString()
 	for range claimAttempts {
-		claimed, err := p.ledger.Claim(ctx, caller, nonce, owner)
+		claim, err := p.ledger.Claim(ctx, caller, nonce, owner)
 		switch {
 		case errors.Is(err, ledger.ErrLost):
 			return nil // it is rebuilt, or this Redis is gone again
-		case err != nil || claimed:
+		case err != nil || claim.Held:
 			return p.reloadClaimed(ctx, caller, nonce, owner, err)
 		}
+		progressed(ctx)                                                 // another process shows signs of life
 		if err := p.opts.Wait(ctx, pause/2+rand.N(pause)); err != nil { //nolint:gosec // jitter
 			return &license.UnavailableError{Backend: "seats", Err: err}
 		}
@@ -88,13 +122,18 @@ func (p *Protocol) reloadClaimed(ctx context.Context, caller license.Caller, non
 	return err
 }
 
+// reload opens the epoch, stages what is recorded and switches to it. From the
+// opening on nothing that was decided before can change the record, and until the
+// switch nothing new is decided: the record's active sessions stand still, so
+// whoever goes on with another's work stages the same.
 func (p *Protocol) reload(ctx context.Context, caller license.Caller, nonce, owner string) error {
 	epoch, err := p.record.OpenEpoch(ctx, caller, nonce)
 	if err != nil {
 		return contended(err)
 	}
 	// A slow record must not bring the others in before the first page is staged.
-	if _, err := p.ledger.Claim(ctx, caller, nonce, owner); err != nil && !errors.Is(err, ledger.ErrLost) {
+	claim, err := p.ledger.Claim(ctx, caller, nonce, owner)
+	if err != nil && !errors.Is(err, ledger.ErrLost) {
 		return err
 	}
 	if err := p.step(ctx, StepOpened); err != nil {
@@ -104,12 +143,7 @@ func (p *Protocol) reload(ctx context.Context, caller license.Caller, nonce, own
 	if err := p.ledger.Schedule(ctx, false, caller.OrganizationID); err != nil {
 		return err
 	}
-	err = p.record.ActiveSessions(ctx, caller, func(sessions []license.Session) error {
-		return p.ledger.Stage(ctx, caller, nonce, epoch, members(sessions))
-	})
-	if err == nil {
-		err = p.step(ctx, StepStaged)
-	}
+	err = p.stage(ctx, caller, nonce, epoch, claim.Staged)
 	if err == nil {
 		err = p.ledger.Load(ctx, caller, nonce, epoch)
 	}
@@ -119,11 +153,68 @@ func (p *Protocol) reload(ctx context.Context, caller license.Caller, nonce, own
 	if err != nil {
 		return err
 	}
-	if epoch > 1 { // the first is only an organization's first use
+	if epoch.Number > 1 { // the first is only an organization's first use
 		p.opts.Log.WarnContext(ctx, "a seat ledger was rebuilt from the record",
-			slog.String("organization_id", caller.OrganizationID), slog.Int64("epoch", epoch))
+			slog.String("organization_id", caller.OrganizationID), slog.Int64("epoch", epoch.Number))
 	}
 	return p.step(ctx, StepLoaded)
+}
+
+// stage stages what is recorded page by page. The first page is that of the whole
+// organization, which is all of most. Of a larger one the parts are read beside
+// each other, each from where this or another process has staged it to.
+func (p *Protocol) stage(ctx context.Context, caller license.Caller, nonce string, epoch license.Epoch, staged map[int]string) error {
+	read := func(part int, after string, enough error) error {
+		return p.record.ActiveSessions(ctx, caller, part, after, func(page record.Page) error {
+			p.report(ctx, caller, page)
+			progressed(ctx)
+			chunk := ledger.Chunk{Members: members(page.Sessions), Part: part, Last: page.Last}
+			if part == record.Whole {
+				chunk.Part, chunk.Last, staged = 0, "", everywhere(page.Last)
+			}
+			err := p.ledger.Stage(ctx, caller, nonce, epoch, chunk)
+			if err == nil && page.More {
+				err = enough
+			}
+			return err
+		})
+	}
+	err := errMore
+	if len(staged) == 0 {
+		err = read(record.Whole, "", errMore)
+	}
+	if errors.Is(err, errMore) {
+		reading := newParallel(p.opts.Parallel)
+		for part := range record.Parts {
+			reading.do(func() error { return read(part, staged[part], nil) })
+		}
+		err = reading.wait()
+	}
+	if err != nil {
+		return err
+	}
+	return p.step(ctx, StepStaged)
+}
+
+// errMore stops the reading of a whole organization that has more than a page.
+var errMore = errors.New("there is more than a page")
+
+// everywhere is a position that all parts go on from.
+func everywhere(last string) map[int]string {
+	all := map[int]string{}
+	for part := range record.Parts {
+		all[part] = last
+	}
+	return all
+}
+
+// report names the session documents that could not be read: they hold no seat,
+// and must not keep the organization from having its ledger.
+func (p *Protocol) report(ctx context.Context, caller license.Caller, page record.Page) {
+	if len(page.Unreadable) > 0 {
+		p.opts.Log.ErrorContext(ctx, "session documents cannot be read and are left out",
+			slog.String("organization_id", caller.OrganizationID), slog.Any("documents", page.Unreadable))
+	}
 }
 
 // members are recorded sessions with the pools that count them.

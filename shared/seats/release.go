@@ -19,8 +19,9 @@ func (p *Protocol) Revoke(ctx context.Context, caller license.Caller, hold ledge
 
 // Release gives a seat back; of a session already ended it is a success that
 // changes nothing. Owners and admins release any session of their organization.
-// Errors: license.ErrSessionNotFound, license.ErrForbidden,
-// *license.UnavailableError.
+// It is a success also while the record is away: the session's end has begun, and
+// whoever can record it completes it before its seat is granted again. Errors:
+// license.ErrSessionNotFound, license.ErrForbidden, *license.UnavailableError.
 func (p *Protocol) Release(ctx context.Context, caller license.Caller, sessionID string) error {
 	mark := ledger.Mark{SessionID: sessionID, UserID: caller.UserID, Own: license.EndReleased}
 	if caller.Administers() {
@@ -37,9 +38,6 @@ func (p *Protocol) endOnRequest(ctx context.Context, caller license.Caller, mark
 	if errors.Is(err, ledger.ErrForeign) {
 		return license.ErrForbidden
 	}
-	if pending, ok := errors.AsType[*ledger.PendingError](err); ok {
-		return permitted(caller, pending.Hold.Session)
-	}
 	if unknown, ok := errors.AsType[*ledger.UnknownError](err); ok {
 		return p.endUnheld(ctx, caller, mark, unknown)
 	}
@@ -52,20 +50,16 @@ func (p *Protocol) endOnRequest(ctx context.Context, caller license.Caller, mark
 	return p.conclude(ctx, caller, hold)
 }
 
-// conclude records the end of a marked session and removes it.
+// conclude records the end of a marked session and removes it. A mark that a
+// rebuild took over is under a newer epoch, and the release begins anew there.
 func (p *Protocol) conclude(ctx context.Context, caller license.Caller, hold ledger.Hold) error {
-	how := ledger.BySession
-	err := p.record.EndNow(ctx, caller, hold.Epoch, ended(hold))
+	err := p.record.End(ctx, caller, hold.Epoch, ends([]ledger.Hold{hold}))
 	if errors.Is(err, record.ErrFenced) {
-		// A rebuild may have brought the session back. It is marked there first,
-		// because if this process died after the record its session would live on.
 		return p.fenced(ctx, caller, hold.Epoch)
 	}
 	if err != nil {
-		how = ledger.LeavingPending // the seat is given back all the same; the reaper records it
-		p.opts.Log.WarnContext(ctx, "the end of a session is yet to be recorded",
-			slog.String("organization_id", caller.OrganizationID), slog.String("session_id", hold.ID),
-			slog.String("backend", license.Backend(err)), slog.String("error", err.Error()))
+		p.leave(ctx, caller, hold, err)
+		return nil
 	}
 	p.forget([]ledger.Hold{hold})
 	if err := p.step(ctx, StepEnded); err != nil {
@@ -73,20 +67,29 @@ func (p *Protocol) conclude(ctx context.Context, caller license.Caller, hold led
 	}
 	ctx, cancel := p.detached(ctx)
 	defer cancel()
-	return p.removeConcluded(ctx, caller, how, hold)
+	return p.removeConcluded(ctx, caller, hold)
+}
+
+// leave leaves a marked session in the ledger, for the reaper to come soon.
+func (p *Protocol) leave(ctx context.Context, caller license.Caller, hold ledger.Hold, outage error) {
+	p.opts.Log.WarnContext(ctx, "the end of a session is yet to be recorded",
+		slog.String("organization_id", caller.OrganizationID), slog.String("session_id", hold.ID),
+		slog.String("backend", license.Backend(outage)), slog.String("error", outage.Error()))
+	ctx, cancel := p.detached(ctx)
+	defer cancel()
+	_ = p.ledger.Schedule(ctx, true, caller.OrganizationID) // if that fails, the visit comes within a TTL
 }
 
 // removeConcluded removes the session, also from a ledger that a rebuild made
-// meanwhile: it may have read the record before the end was in it. An end that
-// is pending begins anew instead, because only what is marked may be left pending.
-func (p *Protocol) removeConcluded(ctx context.Context, caller license.Caller, how ledger.Removal, hold ledger.Hold) error {
+// meanwhile: it may have read the record before the end was in it.
+func (p *Protocol) removeConcluded(ctx context.Context, caller license.Caller, hold ledger.Hold) error {
 	var retry *retryError
 	for range maxAttempts {
-		_, err := p.ledger.Remove(ctx, caller, how, hold)
+		_, err := p.ledger.Remove(ctx, caller, ledger.BySession, hold)
 		if err == nil {
 			return p.step(ctx, StepRemoved)
 		}
-		if err := p.rebuilt(ctx, caller, err); !errors.As(err, &retry) || how == ledger.LeavingPending {
+		if err := p.rebuilt(ctx, caller, err); !errors.As(err, &retry) {
 			return err
 		}
 	}
@@ -107,7 +110,7 @@ func (p *Protocol) endUnheld(ctx context.Context, caller license.Caller, mark le
 		s.EndedReason = mark.Other
 	}
 	hold := ledger.Hold{Session: s}
-	err = p.record.EndNow(ctx, caller, unknown.Epoch, ended(hold))
+	err = p.record.End(ctx, caller, unknown.Epoch, ends([]ledger.Hold{hold}))
 	if errors.Is(err, record.ErrFenced) {
 		return p.fenced(ctx, caller, unknown.Epoch)
 	}

@@ -12,8 +12,10 @@ import (
 )
 
 // maxAttempts bounds how often an operation begins anew after a rebuild, a
-// fence or an end: each repeat means that another request made progress.
-const maxAttempts = 12
+// fence or an end: each repeat means that another request made progress. With
+// the pauses between them it is more than fit into a request's deadline, so that
+// a crowd's contention ends in a seat or in an honest refusal.
+const maxAttempts = 100
 
 // retryError is the one error that makes an operation begin anew.
 type retryError struct {

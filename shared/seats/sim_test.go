@@ -28,7 +28,8 @@ type sim struct {
 	memory  *record.Memory // what the record is behind all faults
 	pools   []*simPool
 	tasks   []*task
-	calm    bool // nothing fails any more
+	calm    bool          // nothing fails any more
+	stepped time.Duration // by how much the server's clock is wrong
 	trace   []string
 	*customers
 }
@@ -36,10 +37,10 @@ type sim struct {
 // backend is a ledger whose server can be lost.
 type backend struct {
 	ledger ledger.Ledger
-	now    func() time.Time
-	// advance moves the clock; the others are faults.
-	advance func(time.Duration)
-	faults  map[string]func()
+	now    func() time.Time // by the clock of all but the server
+	// advance moves all clocks, step the server's alone; the others are faults.
+	advance, step func(time.Duration)
+	faults        map[string]func()
 	// losesWrites are those after which what was acknowledged may be gone.
 	losesWrites map[string]bool
 	// living names the living of a license or organization; nil where nobody can look.
@@ -79,7 +80,7 @@ func newSim(t *testing.T, seed uint64, b backend) *sim {
 func (s *sim) restart(p *simPool) {
 	ledger := &ledgertest.Faulty{Ledger: s.backend.ledger, Before: s.ledgerBefore, After: s.ledgerAfter}
 	pool, err := seats.New(ledger, s.record, seats.Options{
-		SessionTTL: sessionTTL, RebuildDeadline: time.Hour, CompensationDeadline: time.Hour, Now: s.backend.now,
+		SessionTTL: sessionTTL, Parallel: 1, RebuildDeadline: time.Hour, CompensationDeadline: time.Hour, Now: s.backend.now,
 		Wait: func(ctx context.Context, _ time.Duration) error { s.yield(ctx); return nil },
 		OnStep: func(ctx context.Context, step seats.Step) error {
 			s.yield(ctx)
@@ -159,8 +160,7 @@ func (s *sim) ledgerAfter(ctx context.Context, method string, err error) error {
 	return err
 }
 
-// lateRecord also lets writes land long after their caller has given up, and
-// remembers which releases the record missed.
+// lateRecord also lets writes land long after their caller has given up.
 type lateRecord struct {
 	*recordtest.Faulty
 	sim *sim
@@ -185,24 +185,12 @@ func (r *lateRecord) Create(ctx context.Context, c license.Caller, s license.Ses
 	return r.Faulty.Create(ctx, c, s)
 }
 
-func (r *lateRecord) End(ctx context.Context, c license.Caller, epoch int64, ends []record.End) error {
+func (r *lateRecord) End(ctx context.Context, c license.Caller, epoch license.Epoch, ends []record.End) error {
 	write := func(ctx context.Context) error { return r.Record.End(ctx, c, epoch, ends) }
 	if err := r.late(ctx, "end", write); err != nil {
 		return err
 	}
 	return r.Faulty.End(ctx, c, epoch, ends)
-}
-
-func (r *lateRecord) EndNow(ctx context.Context, c license.Caller, epoch int64, end record.End) error {
-	write := func(ctx context.Context) error { return r.Record.EndNow(ctx, c, epoch, end) }
-	err := r.late(ctx, "end of "+end.Session.ID, write)
-	if err == nil {
-		err = r.Faulty.EndNow(ctx, c, epoch, end)
-	}
-	if err != nil && !errors.Is(err, record.ErrFenced) {
-		r.sim.owed[end.Session.ID] = true
-	}
-	return err
 }
 
 // start adds a task that begins when it is first chosen.

@@ -106,7 +106,7 @@ type instance struct {
 func (w *world) pool(onStep func(seats.Step) error) instance {
 	w.Helper()
 	p, err := seats.New(w.ledger, w.record, seats.Options{
-		SessionTTL: sessionTTL, RebuildDeadline: time.Minute, CompensationDeadline: time.Minute,
+		SessionTTL: sessionTTL, Parallel: 1, RebuildDeadline: time.Minute, CompensationDeadline: time.Minute,
 		Now:  w.model.Now,
 		Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
 		OnStep: func(_ context.Context, s seats.Step) error {
@@ -232,14 +232,16 @@ func (w *world) recorded(h ledger.Hold, status license.SessionStatus, reason lic
 func (w *world) sound(want int) {
 	w.Helper()
 	active := map[string]bool{}
-	err := w.record.Record.ActiveSessions(w.Context(), license.ServiceCaller(acme), func(batch []license.Session) error {
-		for _, s := range batch {
-			active[s.ID] = true
+	for part := range record.Parts {
+		err := w.record.Record.ActiveSessions(w.Context(), license.ServiceCaller(acme), part, "", func(page record.Page) error {
+			for _, s := range page.Sessions {
+				active[s.ID] = true
+			}
+			return nil
+		})
+		if err != nil {
+			w.Fatal(err)
 		}
-		return nil
-	})
-	if err != nil {
-		w.Fatal(err)
 	}
 	var ids []string
 	for id := range active {

@@ -112,6 +112,15 @@ type Issuer struct {
 	issued *lru.Cache[string, issued]
 }
 
+// Ready is nil, or why no token can be signed now as far as the last calls told:
+// asked before work is begun that would have to be undone. It calls nobody.
+func (i *Issuer) Ready() error {
+	if i.cfg.Circuit.Open() {
+		return unavailable(circuit.ErrOpen)
+	}
+	return nil
+}
+
 // NewIssuer returns an issuer over client, which stays the caller's to close. It
 // does no I/O: the first call loads the key set.
 func NewIssuer(cfg Config, client *kms.KeyManagementClient) (*Issuer, error) {

@@ -63,7 +63,7 @@ func (f *fault) Unwrap() error { return f.cause }
 // is internal, and nothing is said about it.
 func translate(err error) *fault {
 	if u, ok := errors.AsType[*license.UnavailableError](err); ok {
-		return &fault{code: api.Unavailable, retryAfter: u.RetryAfter}
+		return &fault{code: api.Unavailable, retryAfter: u.RetryAfter, detail: u.Detail}
 	}
 	if f, ok := errors.AsType[*fault](err); ok {
 		c := *f

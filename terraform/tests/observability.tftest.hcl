@@ -80,6 +80,23 @@ run "one_seat_sold_twice_is_enough" {
   }
 }
 
+run "clocks_that_differ_wake_somebody" {
+  command = plan
+  module { source = "./modules/observability" }
+  assert {
+    condition     = length(google_monitoring_alert_policy.this["clock"].conditions) == 1 && endswith(google_monitoring_alert_policy.this["clock"].conditions[0].condition_matched_log[0].filter, "AND jsonPayload.message=\"clock\"\nAND severity=CRITICAL")
+    error_message = "No metric tells of it while heartbeats go on: the line itself must be the condition."
+  }
+  assert {
+    condition     = google_monitoring_alert_policy.this["clock"].severity == "CRITICAL" && google_monitoring_alert_policy.this["clock"].user_labels.urgency == "page"
+    error_message = "No program can start meanwhile: it must wake somebody."
+  }
+  assert {
+    condition     = google_monitoring_alert_policy.this["clock"].alert_strategy[0].notification_rate_limit[0].period == "3600s"
+    error_message = "Every instance repeats the line each minute: once an hour is enough."
+  }
+}
+
 run "the_reaper_is_missed_after_5_minutes" {
   command = plan
   module { source = "./modules/observability" }
@@ -329,7 +346,7 @@ run "the_dashboard_has_it_all" {
   assert {
     condition = alltrue([for word in [
       "select_slo_burn_rate", "user_licenses_seats_percent_bucket", "user_licenses_requests", "user_licenses_sessions_reaped_sum",
-      "user_licenses_backend_failures", "user_licenses_rebuilds", "user_licenses_oversold", "user_licenses_key_age_days_sum",
+      "user_licenses_backend_failures", "user_licenses_rebuilds", "user_licenses_oversold", "user_licenses_clock", "user_licenses_key_age_days_sum",
       "run_googleapis_com:request_latencies_bucket", "run_googleapis_com:container_startup_latencies_count",
       "memorystore_googleapis_com:instance_memory_maximum_utilization", "cloudkms.googleapis.com", "firestore.googleapis.com",
     ] : strcontains(google_monitoring_dashboard.this.dashboard_json, word)])

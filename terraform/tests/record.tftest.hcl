@@ -9,8 +9,8 @@ variables {
 run "the_database" {
   command = plan
   assert {
-    condition     = google_firestore_database.record.type == "FIRESTORE_NATIVE" && google_firestore_database.record.database_edition == "STANDARD" && google_firestore_database.record.concurrency_mode == "PESSIMISTIC"
-    error_message = "The protocol was proven on Firestore's native mode with pessimistic transactions."
+    condition     = google_firestore_database.record.type == "FIRESTORE_NATIVE" && google_firestore_database.record.database_edition == "STANDARD" && google_firestore_database.record.concurrency_mode == "OPTIMISTIC"
+    error_message = "Firestore's native mode; a lock of a process that died must hold up no rebuild."
   }
   assert {
     condition     = google_firestore_database.record.delete_protection_state == "DELETE_PROTECTION_ENABLED" && google_firestore_database.record.deletion_policy == "ABANDON"

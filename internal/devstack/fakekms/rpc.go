@@ -2,9 +2,6 @@ package fakekms
 
 import (
 	"context"
-	"crypto"
-	"crypto/rand"
-	"crypto/rsa"
 	"crypto/sha256"
 	"hash/crc32"
 	"strconv"
@@ -129,7 +126,7 @@ func (s *Server) AsymmetricSign(ctx context.Context, r *kmspb.AsymmetricSignRequ
 		if sum != nil && sum.GetValue() != checksum(digest) {
 			return nil, status.Error(codes.InvalidArgument, "digest_crc32c does not match the digest")
 		}
-		signature, err := rsa.SignPKCS1v15(rand.Reader, v.key, crypto.SHA256, digest)
+		signature, err := v.sign(digest)
 		if err != nil {
 			return nil, status.Error(codes.Internal, err.Error())
 		}

@@ -136,6 +136,9 @@ func (s *Server) Close() {
 type VersionSpec struct {
 	// Key is the private key. Nil: [SharedKey] of the version's number less one.
 	Key *rsa.PrivateKey
+	// Sign, when set, signs a SHA-256 digest in place of Key, of which only the public
+	// half counts then: [rsa.SignPKCS1v15] with 4,096 bits takes 6 ms.
+	Sign func(digest []byte) ([]byte, error)
 	// CreatedAt is its create_time. Zero: now.
 	CreatedAt time.Time
 	// GeneratedAt is its generate_time. Zero: CreatedAt.

@@ -2,6 +2,8 @@ package fakekms
 
 import (
 	"cmp"
+	"crypto"
+	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
@@ -15,7 +17,7 @@ import (
 // version is one version of the key; state changes under the server's lock.
 type version struct {
 	name               string
-	key                *rsa.PrivateKey
+	sign               func(digest []byte) ([]byte, error)
 	pem                string
 	created, generated time.Time
 	state              kmspb.CryptoKeyVersion_CryptoKeyVersionState
@@ -35,6 +37,10 @@ func (s *Server) complete(spec VersionSpec, number int) (*version, error) {
 	if err != nil {
 		return nil, fmt.Errorf("fakekms: %w", err)
 	}
+	if spec.Sign == nil {
+		key := spec.Key
+		spec.Sign = func(digest []byte) ([]byte, error) { return rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, digest) }
+	}
 	if spec.CreatedAt.IsZero() {
 		spec.CreatedAt = s.cfg.Now()
 	}
@@ -43,7 +49,7 @@ func (s *Server) complete(spec VersionSpec, number int) (*version, error) {
 	}
 	return &version{
 		name:      fmt.Sprintf("%s/cryptoKeyVersions/%d", s.cfg.Key, number),
-		key:       spec.Key,
+		sign:      spec.Sign,
 		pem:       string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})),
 		created:   spec.CreatedAt,
 		generated: spec.GeneratedAt,

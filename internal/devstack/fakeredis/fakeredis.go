@@ -1,5 +1,6 @@
-// Package fakeredis is the local stack's Redis: miniredis, taught the one thing
-// the seat ledger asks of a server that miniredis lacks, its identity.
+// Package fakeredis is the local stack's Redis: miniredis, taught the two things
+// the seat ledger asks of a server that miniredis lacks, its identity and the
+// first line of a script that says what the script may do.
 //
 // It is judged by the same contract suite as real redis-server, which is the
 // one that counts: miniredis is known to be lenient about number formats, hash
@@ -8,8 +9,10 @@ package fakeredis
 
 import (
 	"crypto/rand"
+	"crypto/sha1" //nolint:gosec // Redis' own name of a script
 	"encoding/hex"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,7 +27,8 @@ type Server struct {
 	mu     sync.Mutex
 	runID  string
 	replID string
-	now    time.Time // zero: the machine's clock
+	now    time.Time         // zero: the machine's clock
+	plain  map[string]string // hash of a script -> hash of it without its first line's meaning
 }
 
 // Start runs a server until Close.
@@ -33,8 +37,8 @@ func Start() (*Server, error) {
 	if err := mini.Start(); err != nil {
 		return nil, fmt.Errorf("start the embedded Redis: %w", err)
 	}
-	s := &Server{mini: mini, runID: identity(), replID: identity()}
-	mini.Server().SetPreHook(s.info)
+	s := &Server{mini: mini, runID: identity(), replID: identity(), plain: map[string]string{}}
+	mini.Server().SetPreHook(s.before)
 	return s, nil
 }
 
@@ -59,31 +63,58 @@ func (s *Server) Promote() {
 	s.replID = identity()
 }
 
-// Advance moves the server's clock, and with it every expiry, forward.
+// Advance moves the server's clock, which stands still from then on; d may be
+// negative. No key expires by it: the seat ledger sets no expiry.
 func (s *Server) Advance(d time.Duration) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.now.IsZero() {
 		s.now = time.Now()
 	}
 	s.now = s.now.Add(d)
-	now := s.now
-	s.mu.Unlock()
-	s.mini.SetTime(now)
-	s.mini.FastForward(d)
+	s.mini.SetTime(s.now)
+}
+
+// Now is what the server's clock shows.
+func (s *Server) Now() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.now.IsZero() {
+		return time.Now()
+	}
+	return s.now
+}
+
+// before is called with every command; it answers some itself.
+func (s *Server) before(c *server.Peer, cmd string, args ...string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case cmd == "INFO":
+		s.info(c)
+		return true
+	case cmd == "EVAL" && len(args) > 0 && strings.HasPrefix(args[0], "#!"):
+		script := "--" + args[0][2:]
+		s.plain[hash(args[0])] = hash(script)
+		args[0] = script
+	case cmd == "EVALSHA" && len(args) > 0 && s.plain[args[0]] != "":
+		args[0] = s.plain[args[0]]
+	}
+	return false
+}
+
+// hash is what EVALSHA names a script by.
+func hash(script string) string {
+	sum := sha1.Sum([]byte(script)) //nolint:gosec // Redis' own name of a script
+	return hex.EncodeToString(sum[:])
 }
 
 // info answers INFO with the sections the service reads; everything else is
 // miniredis's own.
-func (s *Server) info(c *server.Peer, cmd string, _ ...string) bool {
-	if cmd != "INFO" {
-		return false
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (s *Server) info(c *server.Peer) {
 	c.WriteBulk(fmt.Sprintf("# Server\r\nredis_version:7.0.0\r\nrun_id:%s\r\n\r\n# Replication\r\nrole:master\r\nmaster_replid:%s\r\n"+
 		"\r\n# Memory\r\nmaxmemory_policy:noeviction\r\n",
 		s.runID, s.replID))
-	return true
 }
 
 // identity is 40 hexadecimal digits, like Redis's own.

@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -43,6 +44,9 @@ type runCommand struct {
 	Topology   string        `default:"both" enum:"replica,cluster,both" help:"Redis as a primary with a replica, as three masters, or one after the other (${enum})."`
 	Workers    int           `default:"3" help:"How many function processes."`
 	SessionTTL time.Duration `default:"500ms" help:"How long a session lives; everything else follows."`
+	Firestore  string        `default:"optimistic" enum:"optimistic,pessimistic" help:"How the record keeps transactions apart: without locks, or with locks that a dead process leaves for a sixth of a session's life (${enum})."`
+	Unguarded  bool          `help:"Judge steps of clocks as if no step were too large for anything to be granted or ended."`
+	Faults     []string      `placeholder:"NAME,…" help:"The faults to play: ${faults}. NAME* is all that begin so, !NAME is not played. Default: all."`
 	Round      int           `help:"Play this round of each topology alone; 0: all."`
 	History    string        `placeholder:"FILE" type:"path" help:"Write every operation and fault here, one JSON object a line."`
 	Unbroken   bool          `help:"Play no faults: what is left is load."`
@@ -54,7 +58,7 @@ func (c runCommand) Validate() error {
 	if c.Duration <= 0 || c.Workers < 1 || c.SessionTTL < 100*time.Millisecond || c.Round < 0 {
 		return errors.New("--duration and --workers must be positive, --session-ttl at least 100ms, --round not negative")
 	}
-	return nil
+	return torture.CheckFaults(c.Faults)
 }
 
 // Run tortures.
@@ -85,6 +89,7 @@ func (c runCommand) Run(ctx context.Context, out io.Writer) (err error) {
 	return torture.Run(ctx, torture.Options{
 		Seed: c.Seed, Duration: c.Duration, Topologies: topologies, Workers: c.Workers, Pace: torture.Pace(c.SessionTTL),
 		Launch: rig.Launch{Program: self, Args: []string{"serve"}}, Out: out, Verbose: c.Verbose, Only: c.Round, Unbroken: c.Unbroken, History: file,
+		Faults: c.Faults, Unguarded: c.Unguarded, Firestore: torture.Firestore(rig.Concurrency(c.Firestore), c.SessionTTL),
 	})
 }
 
@@ -139,6 +144,7 @@ func dispatch(ctx context.Context, args []string, out io.Writer) error {
 	var p program
 	parser, err := kong.New(&p,
 		kong.Name("torture"), kong.Description("Break everything around the service; find out whether it broke a promise."),
+		kong.Vars{"faults": strings.Join(torture.Faults(), ", ")},
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.BindTo(out, (*io.Writer)(nil)),
 	)
 	if err != nil {

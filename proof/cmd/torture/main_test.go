@@ -14,6 +14,7 @@ func TestFlags(t *testing.T) {
 		"--duration 0s":        "--duration",
 		"--workers 0":          "--workers",
 		"--session-ttl 1ms":    "--session-ttl",
+		"--faults no-such":     "redis-flushed",
 		"--no-such-flag":       "no-such-flag",
 		"serve not-a-config":   "worker",
 		"serve {\"Addr\":\"\"": "worker",

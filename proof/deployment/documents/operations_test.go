@@ -1,6 +1,7 @@
 package documents
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,27 +28,70 @@ func operationsBlock(t *testing.T, name string) string {
 	return block
 }
 
-// TestFirstOrganization runs the document's commands against the emulator, and
-// reads what they wrote as the functions do.
-func TestFirstOrganization(t *testing.T) {
-	emulator, project := servers.Firestore(t), "t-"+uuid.NewString()
-	bin := t.TempDir()
-	// The emulator's word for an administrator's access token.
-	if err := os.WriteFile(filepath.Join(bin, "gcloud"), []byte("#!/bin/sh\necho owner\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), "bash", "-euc", operationsBlock(t, "organization"))
-	cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "PROJECT="+project, "FIRESTORE=http://"+emulator)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+// project is one of the emulator's.
+type project struct {
+	id, emulator string
+	env          []string // of the document's commands
+}
 
-	client, err := record.Dial(t.Context(), record.Target{ProjectID: project, Emulator: emulator})
+func newProject(t *testing.T) project {
+	t.Helper()
+	p, bin := project{id: "t-" + uuid.NewString(), emulator: servers.Firestore(t)}, t.TempDir()
+	// The emulator's word for an administrator's access token.
+	deploytest.Program(t, filepath.Join(bin, "gcloud"), "#!/bin/sh\necho owner\n")
+	p.env = []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "PROJECT=" + p.id, "FIRESTORE=http://" + p.emulator}
+	return p
+}
+
+// record reads the project as the functions do.
+func (p project) record(t *testing.T) record.Record {
+	t.Helper()
+	client, err := record.Dial(t.Context(), record.Target{ProjectID: p.id, Emulator: p.emulator})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = client.Close() })
-	documents := record.NewFirestore(client, record.FirestoreOptions{Deadline: 10 * time.Second})
+	return record.NewFirestore(client, record.FirestoreOptions{Deadline: 10 * time.Second})
+}
+
+// TestTheRecordPutBackInPlace runs the document's commands: what was decided
+// before is fenced although the epoch's number is the same, and the ledger is
+// forgotten. The next rebuild opens another epoch.
+func TestTheRecordPutBackInPlace(t *testing.T) {
+	p, k, ctx := newProject(t), newKeeper(t), t.Context()
+	acme, r := license.ServiceCaller("acme"), p.record(t)
+	before, err := r.OpenEpoch(ctx, acme, "server:0123456789")
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.ledger("seats:{acme}:", "v3."+before.String())
+	k.ledger("seats@other:{acme}:", "v3.1.f00d")
+	documents := "LEDGERS=seats\nDOCUMENTS=$FIRESTORE/v1/projects/$PROJECT/databases/'(default)'/documents"
+	if out := k.run("in-place", documents, p.env...); out != "acme: fenced and forgotten\n" {
+		t.Errorf("it prints %q", out)
+	}
+	k.wantServer("seats:{acme}:", "-")
+	k.wantServer("seats@other:{acme}:", "this")
+	session := license.Session{ID: uuid.NewString(), AcquiredAt: time.Now(), Epoch: before, Holder: license.Holder{LicenseID: "pro", UserID: "ann", HardwareID: "hw"}}
+	if err := r.Create(ctx, acme, session); !errors.Is(err, record.ErrFenced) {
+		t.Errorf("a grant of before: %v, want it fenced", err)
+	}
+	after, err := r.OpenEpoch(ctx, acme, "server:9876543210")
+	if err != nil || after.Number != before.Number+1 {
+		t.Errorf("the next epoch is %v after %v (%v)", after, before, err)
+	}
+}
+
+// TestFirstOrganization runs the document's commands against the emulator, and
+// reads what they wrote as the functions do.
+func TestFirstOrganization(t *testing.T) {
+	p := newProject(t)
+	cmd := exec.CommandContext(t.Context(), "bash", "-euc", operationsBlock(t, "organization"))
+	cmd.Env = append(os.Environ(), p.env...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	documents := p.record(t)
 	got, err := documents.Entitlements(t.Context(), license.Caller{OrganizationID: "globex", UserID: "ann"})
 	if err != nil {
 		t.Fatal(err)

@@ -145,7 +145,7 @@ func TestSecurityQuotesTheLog(t *testing.T) {
 	page := readPage(t)
 	sources := deploytest.Sources(t, false, "client", "functions", "shared")
 	others := []string{ // servers' and libraries' own words, and ours with a part put in
-		"redis unavailable:", "WRONGPASS", "NOAUTH", "i/o timeout", "connection refused", "PermissionDenied",
+		"redis unavailable:", "WRONGPASS", "NOAUTH", "OOM", "Script attempted to access a non local key", "i/o timeout", "connection refused", "PermissionDenied",
 	}
 	quoted := regexp.MustCompile("`([^`]+)`")
 	count := 0
@@ -199,7 +199,7 @@ func TestSecurityNamesEveryCall(t *testing.T) {
 	}
 	for method, rpcs := range map[string][]string{
 		`f\.client\.RunTransaction\(`: {"BeginTransaction", "Commit", "Rollback"},
-		`tx\.Get\(`:                   {"BatchGetDocuments"},
+		`\.GetAll\(\[\]`:              {"BatchGetDocuments"},
 		`query\.Documents\(ctx\)`:     {"RunQuery"},
 		`\.NewAggregationQuery\(\)`:   {"RunAggregationQuery"},
 	} {

@@ -29,8 +29,9 @@ import (
 // alerts are about happens once, on the real functions, and is logged.
 type day struct {
 	*testing.T
-	stack *devstack.Stack
-	log   *dayLog
+	stack  *devstack.Stack
+	record record.Record
+	log    *dayLog
 	// down names the methods of the record that fail now.
 	mu   sync.Mutex
 	down []string
@@ -54,7 +55,8 @@ func liveDay(t *testing.T) []entry {
 	d := &day{T: t, log: &dayLog{}}
 	opts := devstack.Defaults()
 	opts.Log = telemetry.NewLogger(d.log, slog.LevelInfo)
-	opts.Record = &recordtest.Faulty{Record: record.NewMemory(), Before: d.outage}
+	d.record = litter{&recordtest.Faulty{Record: record.NewMemory(), Before: d.outage}}
+	opts.Record = d.record
 	var err error
 	if d.stack, err = devstack.Start(t.Context(), opts); err != nil {
 		t.Fatal(err)
@@ -64,6 +66,7 @@ func liveDay(t *testing.T) []entry {
 	d.strangers()
 	d.outages()
 	d.impossible()
+	d.wrongClock()
 	d.loss()
 	return d.entries()
 }
@@ -117,7 +120,7 @@ func (d *day) outages() {
 		d.beat("fay", session, http.StatusOK)
 	}
 	d.stack.KMS.SetBefore(nil)
-	d.setDown("EndNow")
+	d.setDown("End")
 	d.release("fay", session)
 	d.setDown()
 }
@@ -151,6 +154,33 @@ func (l liar) Reserve(ctx context.Context, caller license.Caller, r ledger.Reser
 		h.PoolsUsed[0] += 5
 	}
 	return h, err
+}
+
+// wrongClock has an instance beside the others whose clock is an hour ahead.
+func (d *day) wrongClock() {
+	session := d.acquire("hal", http.StatusCreated)
+	opts := devstack.Defaults()
+	opts.Log, opts.Record, opts.Redis, opts.Bare = telemetry.NewLogger(d.log, slog.LevelInfo), d.record, d.stack.Redis.Addr(), true
+	opts.LedgerClock = func() time.Time { return d.stack.Redis.Now().Add(time.Hour) }
+	stack, err := devstack.Start(d.Context(), opts)
+	if err != nil {
+		d.Fatal(err)
+	}
+	defer func() { _ = stack.Close() }()
+	instance := &day{T: d.T, log: d.log, stack: stack}
+	instance.acquire("kim", http.StatusServiceUnavailable)
+	instance.beat("hal", session, http.StatusOK)
+	d.release("hal", session)
+}
+
+// litter is a record in which somebody has broken a document.
+type litter struct{ record.Record }
+
+func (l litter) ActiveSessions(ctx context.Context, caller license.Caller, part int, after string, visit func(record.Page) error) error {
+	return l.Record.ActiveSessions(ctx, caller, part, after, func(p record.Page) error {
+		p.Unreadable = append(p.Unreadable, "0b-broken-by-hand")
+		return visit(p)
+	})
 }
 
 // loss of Redis: first of its data, then of itself.

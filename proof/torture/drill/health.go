@@ -2,10 +2,8 @@ package drill
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/coditect-ai/coditect-licenses/proof/torture/rig"
@@ -36,18 +34,7 @@ func (s *stage) watch(ctx context.Context) {
 }
 
 func (s *stage) stats(ctx context.Context) (worker.Stats, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.rig.Workers[0].URL()+worker.PathStats, http.NoBody)
-	if err != nil {
-		return worker.Stats{}, err
-	}
-	response, err := s.http.Do(request)
-	if err != nil {
-		return worker.Stats{}, err
-	}
-	defer func() { _ = response.Body.Close() }()
-	var stats worker.Stats
-	err = json.NewDecoder(response.Body).Decode(&stats)
-	return stats, err
+	return s.rig.Workers[0].Stats(ctx, s.http)
 }
 
 const (
@@ -66,8 +53,9 @@ func (s *stage) piledUp() error {
 	defer s.mu.Unlock()
 	calmly, worst := s.process[before], s.process[during]
 	var errs []error
-	// Up to 5 s until the circuit opens; then requests are answered at once.
-	if most := calmly.Goroutines + perArrival*(holders+5*arrivals); worst.Goroutines > most {
+	// Up to 3 s until the circuit opens (a load of entitlements, then a commit);
+	// then requests are answered at once.
+	if most := calmly.Goroutines + perArrival*(holders+3*arrivals); worst.Goroutines > most {
 		errs = append(errs, fmt.Errorf("%d goroutines in the outage, %d before it; want %d at most", worst.Goroutines, calmly.Goroutines, most))
 	}
 	if most := calmly.MemoryKiB + memoryLimit; worst.MemoryKiB > most {

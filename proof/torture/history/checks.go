@@ -1,7 +1,6 @@
 package history
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 )
@@ -11,55 +10,8 @@ import (
 func (h *History) Check() (found []Violation, exempted int) {
 	resurrected, exempted := h.resurrected()
 	return slices.Concat(
-		h.oversold(), resurrected, h.revived(), h.unexplained(), h.displaced(), h.foreign(), h.unexpected(), h.unsold(),
+		h.oversold(), resurrected, h.revived(), h.unexplained(), h.forgotten(), h.displaced(), h.foreign(), h.unexpected(), h.inUse(), h.unsold(),
 	), exempted
-}
-
-// oversold finds moments at which more seats of a license, or of an
-// organization, were certainly held than there are.
-func (h *History) oversold() []Violation {
-	pools := map[[2]string][]span{}
-	for _, l := range h.lives() {
-		for _, s := range l.spans() {
-			for _, lic := range []string{"", l.holder.License} {
-				key := [2]string{l.holder.Org, lic}
-				pools[key] = append(pools[key], s)
-			}
-		}
-	}
-	var out []Violation
-	for key, spans := range pools {
-		limit := h.Orgs[key[0]].Cap
-		if key[1] != "" {
-			limit = h.Orgs[key[0]].Licenses[key[1]]
-		}
-		if at, held := crowded(spans, limit); len(held) > 0 {
-			out = append(out, Violation{
-				Check: "oversold", Org: key[0], License: key[1], Session: held[len(held)-1], At: at,
-				Text: fmt.Sprintf("%d seats of %d are held at %s: %v", len(held), limit, at, held),
-			})
-		}
-	}
-	return out
-}
-
-// crowded is the first moment at which more than limit spans overlap, and whose
-// they are.
-func crowded(spans []span, limit int) (Instant, []string) {
-	slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(a.from, b.from) })
-	var open []span
-	for _, s := range spans {
-		open = slices.DeleteFunc(open, func(o span) bool { return o.to <= s.from })
-		open = append(open, s)
-		if len(open) > limit {
-			held := make([]string, len(open))
-			for i, o := range open {
-				held[i] = o.life.session
-			}
-			return s.from, held
-		}
-	}
-	return 0, nil
 }
 
 // resurrected finds sessions that lived after their end was announced.
@@ -68,6 +20,9 @@ func (h *History) resurrected() (out []Violation, exempted int) {
 		for _, op := range l.told {
 			if op.Call <= l.announced {
 				continue
+			}
+			if h.revivedBy(l, op.Return) {
+				break
 			}
 			if h.undoable(l, op.Return) {
 				exempted++
@@ -82,17 +37,24 @@ func (h *History) resurrected() (out []Violation, exempted int) {
 }
 
 // revived finds sessions that were extended after they had expired. Only a
-// rebuild, after a loss, may give an expired session another life.
+// rebuild, after a loss, may give an expired session another life; and a heartbeat
+// whose function disagrees with the server about the time, since none of the two
+// ends anything then.
 func (h *History) revived() []Violation {
 	var out []Violation
 	for _, l := range h.lives() {
-		var until Instant
+		var until, passed Instant
 		for _, op := range l.told {
-			if until != 0 && op.Server >= until && !l.extendedUnseen(op.Return) && !h.lossBetween(l.told[0].Call, op.Return) {
+			// Stamps of clocks that differ, or step, say less than the moments of the answers.
+			late := op.Call >= passed
+			if h.seen().time.steady(l.told[0].Call, op.Return) {
+				late = op.Server >= until
+			}
+			if until != 0 && late && !l.extendedUnseen(op.Return) && !h.rebuildBetween(l.told[0].Call, op.Return) && !h.disputed(op) {
 				out = append(out, l.violation("revived", op, "%s was %s at %s, after it had expired at %s", l.session, op.Result, op.Server, until))
 				break
 			}
-			until = max(until, op.Expires)
+			until, passed = max(until, op.Expires), max(passed, l.time.passed(op.Expires, op.Call))
 		}
 	}
 	return out
@@ -102,19 +64,25 @@ func (h *History) revived() []Violation {
 // unknown, although it certainly was alive all the while they asked: told so,
 // in time, and nobody had asked to end it.
 func (h *History) unexplained() []Violation {
-	lives := h.lives()
 	var out []Violation
 	for _, op := range h.Ops {
-		if op.Kind != Heartbeat || op.Result != Ended && op.Result != NotFound {
-			continue
-		}
-		l := lives[op.Session]
+		l := h.lives()[op.Session]
 		switch {
-		case op.Result == NotFound && len(l.told) > 0:
-			out = append(out, l.violation("forgotten", op, "%s, which its holder was told of, is not found", op.Session))
-		case op.Return < l.until(op.Call) && l.givenUp > op.Return:
+		case op.Kind != Heartbeat || op.Result != Ended:
+		case op.Return < min(l.until(op.Call), l.givenUp, l.lost):
 			out = append(out, l.violation("unexplained end", op,
 				"%s was to live until %s, and its heartbeat at %s was told %s", op.Session, l.until(op.Call), op.Call, op.Reason))
+		}
+	}
+	return out
+}
+
+// forgotten finds sessions that somebody was told of, and that are not found.
+func (h *History) forgotten() []Violation {
+	var out []Violation
+	for _, op := range h.Ops {
+		if l := h.lives()[op.Session]; op.Kind != Intrude && op.Result == NotFound && l != nil && len(l.told) > 0 && !h.withoutRecord(l) {
+			out = append(out, l.violation("forgotten", op, "%s, which its holder was told of, is not found", op.Session))
 		}
 	}
 	return out
@@ -133,7 +101,7 @@ func (h *History) displaced() []Violation {
 			continue
 		}
 		for _, l := range byHolder[op.Holder] {
-			if l.session == op.Session || op.Return >= l.until(op.Call) || min(l.givenUp, l.endCall) <= op.Return {
+			if l.session == op.Session || op.Return >= l.until(op.Call) || l.end() <= op.Return {
 				continue
 			}
 			out = append(out, l.violation("displaced", op, "the holder of %s (until %s) was answered %s %s", l.session, l.until(op.Call), op.Result, op.Session))
@@ -147,6 +115,10 @@ func (h *History) displaced() []Violation {
 func (h *History) foreign() []Violation {
 	var out []Violation
 	for _, op := range h.Ops {
+		l := h.lives()[op.Session]
+		if op.Kind == Intrude && op.Result == NotFound && l != nil && h.withoutRecord(l) {
+			continue // a restore took the session away
+		}
 		if op.Kind == Intrude && op.Result != op.Want && !op.open() && op.Result != NotSent {
 			out = append(out, op.violation("cross-tenant", "%s asked for %s of %s and was answered %q, not %q", op.By, op.Session, op.Holder.Org, op.Result, op.Want))
 		}

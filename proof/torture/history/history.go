@@ -10,13 +10,13 @@ package history
 
 import (
 	"math"
-	"sync"
 	"time"
 )
 
-// Instant is a moment in microseconds since 1970, by the clock of this machine,
-// which Redis and the clients share. (The function processes have other clocks;
-// no time of theirs is looked at.)
+// Instant is a moment in microseconds since 1970, by the clock of this machine; in
+// Op.Server and Op.Expires, in records and in expiries it is a stamp, by the clock of
+// the server that made it, which may have been stepped (see [Step]). No time is
+// looked at that a function process told by its own clock.
 type Instant int64
 
 // Never is the return of an operation whose outcome is unknown: it may still
@@ -68,6 +68,7 @@ const (
 	Ended      Result = "ended"       // 410
 	NotFound   Result = "not found"   // 404
 	Forbidden  Result = "forbidden"   // 403 forbidden
+	Inactive   Result = "inactive"    // 403: the license, or its organization, is out of use
 	Reaped     Result = "reaped"      // 200 to a reap
 	Refused    Result = "unavailable" // 503: may have happened, may still happen
 	Unknown    Result = "unknown"     // no answer: likewise
@@ -100,6 +101,8 @@ type Op struct {
 	Limit, Reason string
 	Want          Result
 	Detail        string
+	// Complete says that a reap left nothing to the next one.
+	Complete bool
 }
 
 // holds says that the answer told of a living session.
@@ -112,12 +115,13 @@ func (o Op) open() bool { return o.Result == Refused || o.Result == Unknown }
 type Fault struct {
 	Kind, Target string
 	Begin, End   Instant
-	// Loses says that Redis lost acknowledged writes; Delays, that requests to
-	// Redis may have reached it late, or were repeated.
-	Loses, Delays bool
+	// Loses says that Redis lost acknowledged writes; Rebuilds, that it lost none and
+	// ledgers were rebuilt all the same; Delays, that requests to Redis may have
+	// reached it late, or were repeated.
+	Loses, Rebuilds, Delays bool
 }
 
-// Org is what an organization has bought.
+// Org is what an organization has bought at first; see [Change].
 type Org struct {
 	Cap      int
 	Licenses map[string]int
@@ -135,6 +139,9 @@ type Fill struct {
 	// Within is how long a seat may stay taken after the ledger's first answer:
 	// the life of a session that was given a new one by a rebuild, and some more.
 	Within time.Duration
+	// Others is how many strangers were served from the last progress on: those
+	// who were not served were not kept from it by a slow machine.
+	Others int
 }
 
 // History is what was seen.
@@ -143,14 +150,28 @@ type History struct {
 	Faults []Fault
 	Orgs   map[string]Org
 	Fills  []Fill
+	// Steps and Skews are of the clocks of the servers and of the function
+	// processes; Tolerance is how far the two may be apart where anything is granted
+	// or ended.
+	Steps     []Step
+	Skews     []Skew
+	Tolerance time.Duration
+	// Changes are of what was bought, Reads tell when the function processes heard
+	// of them, Restores are of the record.
+	Changes  []Change
+	Reads    []Read
+	Restores []Restore
 	// Pending are sessions whose release a function process acknowledged while the
 	// record could not be written, by that process's own log. A loss of Redis
 	// before the reaper has recorded the end lets such a session live for one
 	// more TTL: the one stated exception to "no resurrection".
 	Pending map[string]bool
 	// Retry is the time after which a function process may repeat a request to
-	// Redis by itself; the first one may then arrive after the answer.
+	// Redis by itself; the first one may then arrive after the answer. It is a
+	// timer's: on a slow machine a repeat comes later, and none comes earlier.
 	Retry time.Duration
+
+	view *view
 }
 
 // Violation is a broken promise.
@@ -158,51 +179,4 @@ type Violation struct {
 	Check, Text           string
 	Org, License, Session string
 	At                    Instant
-}
-
-// Recorder collects a history from many goroutines.
-type Recorder struct {
-	mu      sync.Mutex
-	history History
-}
-
-// NewRecorder makes an empty one for these organizations; retry is
-// [History.Retry].
-func NewRecorder(orgs map[string]Org, retry time.Duration) *Recorder {
-	return &Recorder{history: History{Orgs: orgs, Retry: retry}}
-}
-
-// Add notes a finished operation. One that never returned is added with the
-// result Unknown.
-func (r *Recorder) Add(op Op) {
-	if op.open() {
-		op.Answered, op.Return = op.Return, Never
-	}
-	if op.Result == Unknown {
-		op.Answered = Never // it may still be worked on
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.history.Ops = append(r.history.Ops, op)
-}
-
-// Fault notes a fault.
-func (r *Recorder) Fault(f Fault) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.history.Faults = append(r.history.Faults, f)
-}
-
-// Fill notes a demand, once it is over.
-func (r *Recorder) Fill(f Fill) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.history.Fills = append(r.history.Fills, f)
-}
-
-// History is all that was noted so far.
-func (r *Recorder) History() History {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.history
 }

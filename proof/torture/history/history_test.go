@@ -133,6 +133,7 @@ func TestCheck(t *testing.T) {
 		"revoked":                      {past(1, grant("a", "s1", 0, 10), op(history.Revoke, "a", "s1", history.Refused, 20, 30), beat("a", "s1", history.Ended, 100, 110)), ""},
 		"a revocation that never left": {past(1, grant("a", "s1", 0, 10), op(history.Revoke, "a", "s1", history.NotSent, 20, 30), beat("a", "s1", history.Ended, 100, 110)), "unexplained end"},
 		"forgotten":                    {past(1, grant("a", "s1", 0, 10), beat("a", "s1", history.NotFound, 800, 810)), "forgotten"},
+		"not found to be released":     {past(1, grant("a", "s1", 0, 10), op(history.Release, "a", "s1", history.NotFound, 20, 30)), "forgotten"},
 		"a stranger's success":         {past(1, grant("a", "s1", 0, 10), intrude(history.Extended)), "cross-tenant"},
 		"a stranger's wrong refusal":   {past(1, grant("a", "s1", 0, 10), intrude(history.Ended)), "cross-tenant"},
 		"a stranger in an outage":      {past(1, grant("a", "s1", 0, 10), intrude(history.Refused)), ""},
@@ -172,7 +173,8 @@ func TestFill(t *testing.T) {
 		"lost to the one too many": {append(slices.Clone(served), beat("f-0", "s1", history.Ended, 1500, 1510), grant("turned", "s3", 1520, 1530), full("f-0", 1540, 1550)), ""},
 		"one got none":             {[]history.Op{grant("f-0", "s1", 900, 950), full("turned", 960, 970)}, "not served"},
 		"nobody is turned":         {served[:2], "not served"},
-		"others do not count":      {append([]history.Op{grant("x", "s9", 100, 110), full("x", 2000, 2010), release("x", "s9", 111, 120)}, served...), ""},
+		"the one too many is too slow to meet them all": {append(slices.Clone(served[:2]), grant("turned", "s3", 1600, 1610)), ""},
+		"others do not count":                           {append([]history.Op{grant("x", "s9", 100, 110), full("x", 2000, 2010), release("x", "s9", 111, 120)}, served...), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -21,10 +21,30 @@ type life struct {
 	// announced is when its end was first announced: a 410, or a release
 	// acknowledged; endCall is the call of that request, late if it was a 410.
 	announced, endCall Instant
+	// lost is when a rebuild may first have lost it, from a record restored without it.
+	lost Instant
+	time *timeline
 }
 
-// lives sorts the operations by session.
-func (h *History) lives() map[string]*life {
+// view is what follows from a history before anything is judged.
+type view struct {
+	lives map[string]*life
+	time  *timeline
+}
+
+// seen is the history's view, made once: nothing is added after the first look.
+func (h *History) seen() *view {
+	if h.view == nil {
+		h.view = &view{time: newTimeline(h)}
+		h.view.lives = h.sortLives(h.view.time)
+	}
+	return h.view
+}
+
+func (h *History) lives() map[string]*life { return h.seen().lives }
+
+// sortLives sorts the operations by session.
+func (h *History) sortLives(time *timeline) map[string]*life {
 	lives := map[string]*life{}
 	opens := map[Holder][]Op{}
 	for _, op := range h.Ops {
@@ -36,17 +56,30 @@ func (h *History) lives() map[string]*life {
 		}
 		l := lives[op.Session]
 		if l == nil {
-			l = &life{session: op.Session, holder: op.Holder, givenUp: Never, announced: Never, endCall: Never}
+			l = &life{session: op.Session, holder: op.Holder, givenUp: Never, announced: Never, endCall: Never, lost: Never, time: time}
 			lives[op.Session] = l
 		}
 		l.add(op)
+		if h.mayRevoke(op) {
+			l.givenUp = min(l.givenUp, op.Call)
+		}
 	}
 	for _, l := range lives {
 		l.opens = append(l.opens, opens[l.holder]...)
 		l.blurred = slices.ContainsFunc(l.told, h.repeated)
 		slices.SortFunc(l.told, func(a, b Op) int { return cmp.Compare(a.Server, b.Server) })
+		if len(h.Steps) > 0 { // no two times of the servers can be compared
+			slices.SortFunc(l.told, func(a, b Op) int { return cmp.Compare(a.Return, b.Return) })
+		}
+		l.lost = h.lostWith(l)
 	}
 	return lives
+}
+
+// mayRevoke says that the operation may have ended its session because the license
+// was out of use: the heartbeat that finds it so does.
+func (h *History) mayRevoke(op Op) bool {
+	return op.Kind == Heartbeat && (op.Result == Inactive || op.open() && h.mayRefuse(op, op.Call))
 }
 
 func (l *life) add(op Op) {
@@ -59,25 +92,71 @@ func (l *life) add(op Op) {
 	if (op.Kind == Release || op.Kind == Revoke) && op.Result != NotSent {
 		l.givenUp = min(l.givenUp, op.Call)
 	}
-	if op.Result == Ended || op.Result == Released {
+	if op.Result == Ended || op.Result == Released || op.Kind == Heartbeat && op.Result == Inactive {
 		l.announced = min(l.announced, op.Return)
 		l.endCall = min(l.endCall, op.Call)
 	}
 }
 
-// until is the expiry that had been told by the moment at; 0 when none had.
+// until is the moment until which it certainly lived by what had been told by the
+// moment at: the first at which a clock may show the expiry. 0 when nothing had.
 func (l *life) until(at Instant) Instant {
+	if !l.time.steady(0, Never) {
+		return l.untilBySteps(at)
+	}
 	var latest Instant
 	for _, op := range l.told {
 		if op.Return <= at {
-			latest = max(latest, op.Expires)
+			latest = max(latest, l.time.reached(op.Expires, op.Call))
 		}
 	}
 	return latest
 }
 
-// last is the latest expiry ever told.
+// untilBySteps goes by what was told last, which may be less than before if a
+// clock was set back meanwhile; and by what may have been told last, since the
+// answer to a request that is still open would be newer.
+func (l *life) untilBySteps(at Instant) Instant {
+	var newest Instant
+	for _, op := range l.told {
+		if op.Return <= at {
+			newest = max(newest, op.Call)
+		}
+	}
+	if newest == 0 {
+		return 0
+	}
+	until := Never
+	for _, op := range l.told {
+		if op.Return <= at && op.Return >= newest {
+			until = min(until, l.time.reached(op.Expires, op.Call))
+		}
+	}
+	for _, op := range l.opens {
+		if op.Answered >= newest && op.Call < until {
+			until = min(until, l.time.reached(l.time.least(op.Call, op.Answered)+l.lasts(), op.Call))
+		}
+	}
+	return until
+}
+
+// lasts is how long an answer gives the session, by the ledger's clock.
+func (l *life) lasts() Instant { return l.told[0].Expires - l.told[0].Server }
+
+// last is the moment until which it certainly lived by all that was ever told.
 func (l *life) last() Instant { return l.until(Never - 1) }
+
+// passed is the moment at which all clocks show the latest expiry ever told.
+func (l *life) passed() Instant {
+	var latest Instant
+	for _, op := range l.told {
+		latest = max(latest, l.time.passed(op.Expires, op.Call))
+	}
+	return latest
+}
+
+// end is when it may have ended other than by its time.
+func (l *life) end() Instant { return min(l.givenUp, l.endCall, l.lost) }
 
 // extendedUnseen says that a request called by the moment at may have extended
 // the session without our knowing until when.
@@ -95,18 +174,20 @@ type span struct {
 // make one span if the second was given before the first one's expiry: the
 // service extends none but the living.
 func (l *life) spans() []span {
-	end := min(l.givenUp, l.endCall)
 	var out []span
+	var told Instant // the latest expiry of the last span, by the ledger's clock
 	for _, op := range l.told {
-		if n := len(out); n > 0 && op.Server < out[n-1].to {
-			out[n-1].from = min(out[n-1].from, op.Return)
-			out[n-1].to = max(out[n-1].to, op.Expires)
+		to := l.until(op.Return)
+		if n := len(out); n > 0 && (op.Server < told || op.Call < out[n-1].to) {
+			out[n-1].from, out[n-1].to = min(out[n-1].from, op.Return), to
+			told = max(told, op.Expires)
 			continue
 		}
-		out = append(out, span{op.Return, op.Expires, l})
+		out = append(out, span{op.Return, to, l})
+		told = op.Expires
 	}
 	for i := range out {
-		out[i].to = min(out[i].to, end)
+		out[i].to = min(out[i].to, l.end())
 	}
 	return slices.DeleteFunc(out, func(s span) bool { return s.from >= s.to })
 }
@@ -121,6 +202,16 @@ func (h *History) repeated(op Op) bool {
 // lossBetween says that Redis lost data at some time from a to b.
 func (h *History) lossBetween(a, b Instant) bool {
 	return slices.ContainsFunc(h.Faults, func(f Fault) bool { return f.Loses && f.Begin <= b && f.End >= a })
+}
+
+// rebuilds says that ledgers are loaded anew from the record afterwards, which may
+// give also the dead another life.
+func (f Fault) rebuilds() bool { return f.Loses || f.Rebuilds }
+
+// rebuildBetween says that a ledger may have had to be rebuilt from a to b.
+func (h *History) rebuildBetween(a, b Instant) bool {
+	return slices.ContainsFunc(h.Faults, func(f Fault) bool { return f.rebuilds() && f.Begin <= b && f.End >= a }) ||
+		slices.ContainsFunc(h.Restores, func(r Restore) bool { return !r.SameEpoch && r.Begin <= b })
 }
 
 // undoable says that the session's acknowledged release may have been undone by

@@ -30,7 +30,7 @@ func (h *History) CheckRecords(records []Record) []Violation {
 		}
 	}
 	for id, l := range lives {
-		if len(l.told) > 0 && seen[id] != 1 {
+		if len(l.told) > 0 && seen[id] != 1 && (seen[id] != 0 || !h.withoutRecord(l)) {
 			r := Record{Org: l.holder.Org, Session: id}
 			out = append(out, r.violation(fmt.Sprintf("it was granted and has %d records", seen[id])))
 		}
@@ -61,10 +61,21 @@ func (l *life) disputes(r Record) string {
 		return "it was granted, and recorded as failed"
 	case (r.Reason == "released" || r.Reason == "revoked") && !asked:
 		return "nobody asked for its end, recorded as " + r.Reason
-	case !asked && r.EndedAt < l.last():
+	case l.lost == Never && !asked && l.endedEarly(r.EndedAt):
 		return fmt.Sprintf("it ended (%s) at %s and was to live until %s", r.Reason, r.EndedAt, l.last())
 	}
 	return ""
+}
+
+// endedEarly says that it ended before the time it was told last. Stamps of the one
+// clock there is are compared; those of several only if no clock can have shown
+// the end so late.
+func (l *life) endedEarly(at Instant) bool {
+	if l.time.steady(0, Never) {
+		return at < l.last().After(l.time.segments[0].most)
+	}
+	_, made := l.time.made(at)
+	return made < l.last()
 }
 
 func (r Record) violation(text string) Violation {

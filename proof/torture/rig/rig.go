@@ -2,6 +2,7 @@ package rig
 
 import (
 	"context"
+	"crypto/rsa"
 	"errors"
 	"fmt"
 	"net"
@@ -26,33 +27,39 @@ type Topology string
 // The topologies.
 const (
 	Replica Topology = "replica" // a primary with a replica
-	Cluster Topology = "cluster" // three masters
+	Cluster Topology = "cluster" // three masters with a replica each
 )
 
 // Pace is how fast everything goes.
 type Pace struct {
 	SessionTTL, TokenTTL, BackendDeadline, RequestDeadline, EntitlementCacheTTL time.Duration
+	// ClockTolerance is how far the clocks of a function and of Redis may be apart.
+	ClockTolerance time.Duration
 }
 
 // Shared is what every topology uses: the record, the signer and the issuer.
 type Shared struct {
-	// Record and Client reach the emulator past all faults.
+	// Record and Client reach the emulator past all faults: Record writes beside the
+	// function processes, Client only reads.
 	Record *record.Firestore
 	Client *firestore.Client
 	KMS    *fakekms.Server
 	IDP    *fakeidp.IDP
 
+	written                       *firestore.Client // behind Record
+	clocks                        *servers.Clocks
+	mode                          Firestore
 	emulator, firestore, kms, idp string
 	closers                       []func() error
 	serving                       sync.WaitGroup
 }
 
 // emulatorDeadline is for the run's own looks at the emulator.
-const emulatorDeadline = 20 * time.Second
+const emulatorDeadline = 3 * time.Minute
 
 // StartShared starts them. Close it.
-func StartShared(ctx context.Context) (_ *Shared, err error) {
-	s := &Shared{}
+func StartShared(ctx context.Context, mode Firestore) (_ *Shared, err error) {
+	s := &Shared{mode: mode}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -68,8 +75,8 @@ func StartShared(ctx context.Context) (_ *Shared, err error) {
 }
 
 // UseShared is StartShared with an emulator that somebody else started.
-func UseShared(ctx context.Context, emulator string) (_ *Shared, err error) {
-	s := &Shared{emulator: emulator}
+func UseShared(ctx context.Context, emulator string, mode Firestore) (_ *Shared, err error) {
+	s := &Shared{emulator: emulator, mode: mode}
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -77,21 +84,41 @@ func UseShared(ctx context.Context, emulator string) (_ *Shared, err error) {
 }
 
 func (s *Shared) open(ctx context.Context) error {
-	return errors.Join(s.openRecord(ctx), s.serveFirestore(ctx), s.serveKMS(ctx), s.serveIDP(ctx))
+	return errors.Join(s.compileClocks(), s.serveFirestore(ctx), s.openRecord(ctx), s.serveKMS(ctx), s.serveIDP(ctx)) //nolint:contextcheck // the compiler has a deadline of its own
 }
 
-func (s *Shared) openRecord(ctx context.Context) (err error) {
-	s.Client, err = record.Dial(ctx, record.Target{ProjectID: devstack.Project, Emulator: s.emulator})
+// compileClocks makes what gives every Redis a clock of its own.
+func (s *Shared) compileClocks() error {
+	dir, err := os.MkdirTemp("", "torture-clocks-*")
 	if err != nil {
 		return err
 	}
-	s.closers = append(s.closers, s.Client.Close)
-	s.Record = record.NewFirestore(s.Client, record.FirestoreOptions{Deadline: emulatorDeadline})
+	s.closers = append(s.closers, func() error { return os.RemoveAll(dir) })
+	s.clocks, err = servers.CompileClocks(dir)
+	return err
+}
+
+func (s *Shared) openRecord(ctx context.Context) (err error) {
+	if s.Client, err = s.dial(ctx, s.emulator); err != nil {
+		return err
+	}
+	if s.written, err = s.dial(ctx, s.firestore); err != nil {
+		return err
+	}
+	s.Record = record.NewFirestore(s.written, record.FirestoreOptions{Deadline: emulatorDeadline})
 	return s.Record.Ping(ctx)
 }
 
+func (s *Shared) dial(ctx context.Context, addr string) (*firestore.Client, error) {
+	c, err := record.Dial(ctx, record.Target{ProjectID: devstack.Project, Emulator: addr})
+	if err == nil {
+		s.closers = append(s.closers, c.Close)
+	}
+	return c, err
+}
+
 func (s *Shared) serveFirestore(ctx context.Context) error {
-	g, err := newGateway(s.emulator)
+	g, err := newGateway(s.emulator, s.mode)
 	if err != nil {
 		return err
 	}
@@ -101,7 +128,12 @@ func (s *Shared) serveFirestore(ctx context.Context) error {
 }
 
 func (s *Shared) serveKMS(ctx context.Context) (err error) {
-	if s.KMS, err = fakekms.New(fakekms.Config{}); err != nil {
+	key, err := newQuickKey()
+	if err != nil {
+		return err
+	}
+	version := fakekms.VersionSpec{Key: &rsa.PrivateKey{PublicKey: key.public}, Sign: key.sign}
+	if s.KMS, err = fakekms.New(fakekms.Config{Versions: []fakekms.VersionSpec{version}}); err != nil {
 		return err
 	}
 	s.closers = append(s.closers, func() error { s.KMS.Close(); return nil })
@@ -164,14 +196,14 @@ func (s *Shared) Start(ctx context.Context, topology Topology, workers int, laun
 	if r.dir, err = os.MkdirTemp("", "torture-*"); err != nil {
 		return nil, err
 	}
-	if r.Redis, err = startRedis(ctx, topology, r.dir, workers); err != nil {
+	if r.Redis, err = startRedis(ctx, topology, r.dir, s.clocks, workers); err != nil {
 		return nil, err
 	}
 	for i := range workers {
 		config := worker.Config{
 			Redis: r.Redis.Address(i), IDP: s.idp,
 			SessionTTL: pace.SessionTTL, TokenTTL: pace.TokenTTL, EntitlementCacheTTL: pace.EntitlementCacheTTL,
-			BackendDeadline: pace.BackendDeadline, RequestDeadline: pace.RequestDeadline,
+			BackendDeadline: pace.BackendDeadline, RequestDeadline: pace.RequestDeadline, ClockTolerance: pace.ClockTolerance,
 		}
 		w, err := newWorker(i, r.dir, launch, config, s.firestore, s.kms) //nolint:contextcheck // looks for a port, at once
 		if err != nil {
@@ -182,15 +214,15 @@ func (s *Shared) Start(ctx context.Context, topology Topology, workers int, laun
 	return r, nil
 }
 
-func startRedis(ctx context.Context, topology Topology, dir string, workers int) (Redis, error) {
+func startRedis(ctx context.Context, topology Topology, dir string, clocks *servers.Clocks, workers int) (Redis, error) {
 	if topology == Cluster {
-		c, err := startClustered(ctx, dir)
+		c, err := startClustered(ctx, dir, clocks)
 		if err != nil {
 			return nil, fmt.Errorf("redis cluster: %w", err)
 		}
 		return c, nil
 	}
-	r, err := startReplicated(ctx, dir, workers)
+	r, err := startReplicated(ctx, dir, clocks, workers)
 	if err != nil {
 		return nil, fmt.Errorf("redis with replica: %w", err)
 	}

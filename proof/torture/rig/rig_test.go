@@ -5,15 +5,10 @@ import (
 	"testing"
 	"time"
 
-	"cloud.google.com/go/firestore"
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
-	"github.com/coditect-ai/coditect-licenses/internal/devstack"
 	"github.com/coditect-ai/coditect-licenses/internal/servers"
-	"github.com/coditect-ai/coditect-licenses/shared/record"
 )
 
 func TestMain(m *testing.M) {
@@ -81,7 +76,7 @@ func TestProxy(t *testing.T) {
 
 func eventually(t *testing.T, done func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	for !done() {
 		Sleep(ctx, 10*time.Millisecond)
@@ -95,7 +90,7 @@ func eventually(t *testing.T, done func() bool) {
 // and clients find it at the same address.
 func TestFailover(t *testing.T) {
 	servers.SharedRedis(t) // says so where redis-server is not installed
-	r, err := startReplicated(t.Context(), t.TempDir(), 1)
+	r, err := startReplicated(t.Context(), t.TempDir(), servers.SharedClocks(t), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +106,7 @@ func TestFailover(t *testing.T) {
 		eventually(t, func() bool { return set("kept") == nil })
 		eventually(t, func() bool { return client(t, r.replica.Addr()).Get(t.Context(), "kept").Val() != "" })
 		done := make(chan error)
-		go func() { done <- r.Failover(t.Context(), 300*time.Millisecond, old) }()
+		go func() { done <- r.Failover(t.Context(), 0, 300*time.Millisecond, old) }()
 		eventually(t, func() bool { return r.link.proxy.Toxics.GetToxic("timeout_downstream") != nil })
 		if err := set("lost"); err != nil {
 			t.Fatal(err)
@@ -126,117 +121,5 @@ func TestFailover(t *testing.T) {
 		if same := r.Server(0).Addr() == first; same != (old == Restored) {
 			t.Errorf("fate %d: the primary is the same process: %t", old, same)
 		}
-	}
-}
-
-// behindGateway is a client behind the gateway, and one beside it.
-func behindGateway(t *testing.T) (addr string, direct *firestore.DocumentRef) {
-	t.Helper()
-	emulator := servers.Firestore(t)
-	s := &Shared{emulator: emulator}
-	if err := s.serveFirestore(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
-	direct = document(t, emulator)
-	if _, err := direct.Set(t.Context(), map[string]any{"n": 0}); err != nil {
-		t.Fatal(err)
-	}
-	return s.firestore, direct
-}
-
-func document(t *testing.T, addr string) *firestore.DocumentRef {
-	t.Helper()
-	return dial(t, addr).Collection("gateway").Doc(t.Name())
-}
-
-func dial(t *testing.T, addr string) *firestore.Client {
-	t.Helper()
-	c, err := record.Dial(t.Context(), record.Target{ProjectID: devstack.Project, Emulator: addr})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.Close() })
-	return c
-}
-
-// TestGatewayWounds: of two transactions that read and write one document the
-// older commits at once, and the younger is aborted, which its client repeats.
-func TestGatewayWounds(t *testing.T) {
-	addr, direct := behindGateway(t)
-	older, younger := document(t, addr), document(t, addr)
-	olderRead, youngerRead := make(chan struct{}), make(chan struct{})
-	write := func(doc *firestore.DocumentRef, c *firestore.Client, hasRead, wait chan struct{}, attempts int) error {
-		return c.RunTransaction(t.Context(), func(_ context.Context, tx *firestore.Transaction) error {
-			s, err := tx.Get(doc)
-			if err != nil {
-				return err
-			}
-			n, _ := s.Data()["n"].(int64)
-			if wait != nil {
-				close(hasRead)
-				<-wait
-				wait = nil
-			}
-			return tx.Set(doc, map[string]any{"n": n + 1})
-		}, firestore.MaxAttempts(attempts))
-	}
-	result := make(chan error)
-	go func() { result <- write(older, dial(t, addr), olderRead, youngerRead, 1) }()
-	<-olderRead
-	done := make(chan struct{})
-	go func() { result <- write(younger, dial(t, addr), youngerRead, done, 5) }()
-	<-youngerRead
-	if err := <-result; err != nil {
-		t.Errorf("the older one: %v", err)
-	}
-	close(done)
-	if err := <-result; err != nil {
-		t.Errorf("the younger one, repeated: %v", err)
-	}
-	s, err := direct.Get(t.Context())
-	if n, _ := s.Data()["n"].(int64); err != nil || n != 2 {
-		t.Errorf("n = %d, %v", n, err)
-	}
-}
-
-// TestGatewayForgetsTheDead: a transaction whose client is gone holds up nobody.
-func TestGatewayForgetsTheDead(t *testing.T) {
-	addr, _ := behindGateway(t)
-	p, err := newProxy("firestore", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Cut()
-	dead, doc := document(t, p.Addr()), document(t, addr)
-	hasRead, over := make(chan struct{}), make(chan error)
-	stop := make(chan struct{})
-	c := dial(t, p.Addr())
-	go func() {
-		over <- c.RunTransaction(t.Context(), func(_ context.Context, tx *firestore.Transaction) error {
-			if _, err := tx.Get(dead); err != nil {
-				return err
-			}
-			close(hasRead)
-			<-stop
-			return status.Error(codes.Internal, "gone")
-		}, firestore.MaxAttempts(1))
-	}()
-	<-hasRead
-	p.Cut()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // the emulator alone takes a minute
-	defer cancel()
-	err = dial(t, addr).RunTransaction(ctx, func(_ context.Context, tx *firestore.Transaction) error {
-		if _, err := tx.Get(doc); err != nil {
-			return err
-		}
-		return tx.Set(doc, map[string]any{"n": 1})
-	})
-	if err != nil {
-		t.Error(err)
-	}
-	close(stop)
-	if err := <-over; err == nil {
-		t.Error("the dead one succeeded")
 	}
 }

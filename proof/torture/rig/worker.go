@@ -1,11 +1,12 @@
 package rig
 
 import (
-	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -19,8 +20,8 @@ import (
 	"github.com/coditect-ai/coditect-licenses/proof/torture/worker"
 )
 
-// startLimit bounds the start of a function process on a loaded machine.
-const startLimit = 30 * time.Second
+// startLimit bounds the start of a function process on the slowest machine.
+const startLimit = 3 * time.Minute
 
 // Worker is one function process with its own ways to Firestore and KMS.
 type Worker struct {
@@ -31,6 +32,7 @@ type Worker struct {
 	config  worker.Config
 	process *servers.Process
 	broken  sync.Mutex
+	read    int64 // of its log
 }
 
 // Claim waits until nobody else is killing or pausing it; the answer ends the claim.
@@ -115,6 +117,20 @@ func (w *Worker) listens(ctx context.Context) bool {
 	return response.Body.Close() == nil
 }
 
+// Stats asks what it has in use.
+func (w *Worker) Stats(ctx context.Context, client *http.Client) (s worker.Stats, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, w.URL()+worker.PathStats, http.NoBody)
+	if err != nil {
+		return s, err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return s, err
+	}
+	err = json.NewDecoder(response.Body).Decode(&s)
+	return s, errors.Join(err, response.Body.Close())
+}
+
 // Kill ends it at once.
 func (w *Worker) Kill() error {
 	if w.process == nil {
@@ -142,28 +158,43 @@ func (w *Worker) close() error {
 	return err
 }
 
-// Line is a warning that a worker logged.
+// Line is a warning that a worker logged, or another line that is of use.
 type Line struct {
 	Severity, Message, Error string
 	Session                  string `json:"session_id"`
 	Organization             string `json:"organization_id"`
+	Function                 string
+	Began, Ended             int64
 }
 
-// Log reads what the worker has logged so far, over all its lives.
+// Log reads what the worker has logged since the last call, over all its lives.
 func (w *Worker) Log() ([]Line, error) {
+	text, err := w.unread()
+	if err != nil {
+		return nil, err
+	}
+	var lines []Line
+	for raw := range bytes.Lines(text) {
+		var line Line
+		if json.Unmarshal(raw, &line) == nil {
+			lines = append(lines, line)
+		}
+	}
+	return lines, nil
+}
+
+// unread are the whole lines that were not read yet.
+func (w *Worker) unread() ([]byte, error) {
 	file, err := os.Open(filepath.Join(w.dir, "output.log"))
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = file.Close() }()
-	var lines []Line
-	scanner := bufio.NewScanner(file)
-	scanner.Buffer(nil, 1<<20)
-	for scanner.Scan() {
-		var line Line
-		if json.Unmarshal(scanner.Bytes(), &line) == nil {
-			lines = append(lines, line)
-		}
+	if _, err := file.Seek(w.read, io.SeekStart); err != nil {
+		return nil, err
 	}
-	return lines, scanner.Err()
+	text, err := io.ReadAll(file)
+	text = text[:bytes.LastIndexByte(text, '\n')+1]
+	w.read += int64(len(text))
+	return text, err
 }

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
 )
 
 // PathStats answers with [Stats].
@@ -16,6 +17,8 @@ const PathStats = "/stats"
 
 // Stats is what a worker has in use.
 type Stats struct {
+	// InHand are the requests it is working on, also those whose client has gone.
+	InHand     int
 	Goroutines int
 	// MemoryKiB is resident, Connections are TCP connections to Redis; both 0 where
 	// /proc does not tell.
@@ -24,9 +27,14 @@ type Stats struct {
 
 func withStats(redis string, service http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/", service)
+	var inHand atomic.Int64
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		inHand.Add(1)
+		defer inHand.Add(-1)
+		service.ServeHTTP(w, r)
+	})
 	mux.HandleFunc("GET "+PathStats, func(w http.ResponseWriter, _ *http.Request) {
-		_ = json.NewEncoder(w).Encode(Stats{runtime.NumGoroutine(), resident(), connections(redis)})
+		_ = json.NewEncoder(w).Encode(Stats{int(inHand.Load()), runtime.NumGoroutine(), resident(), connections(redis)})
 	})
 	return mux
 }

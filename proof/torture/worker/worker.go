@@ -34,6 +34,9 @@ type Config struct {
 	SessionTTL, TokenTTL, BackendDeadline, RequestDeadline, EntitlementCacheTTL time.Duration
 	// Skew is how far ahead of the machine's its clock is.
 	Skew time.Duration
+	// ClockTolerance is how far its clock and Redis's may be apart where anything is
+	// granted or ended.
+	ClockTolerance time.Duration
 	// DieAt is the step at which it sends itself SIGKILL, at the DieOn-th
 	// passing; empty: never.
 	DieAt seats.Step
@@ -58,12 +61,13 @@ func (c Config) run(ctx context.Context, out io.Writer) error {
 	stack, err := devstack.Start(ctx, devstack.Options{
 		Redis: c.Redis, Firestore: c.Firestore, KMS: c.KMS, IDP: c.IDP, Bare: true,
 		SessionTTL: c.SessionTTL, HeartbeatInterval: c.SessionTTL / 3, TokenTTL: c.TokenTTL,
-		EntitlementCacheTTL: c.EntitlementCacheTTL,
-		BackendDeadline:     c.BackendDeadline, RequestDeadline: c.RequestDeadline,
+		EntitlementCacheTTL: c.EntitlementCacheTTL, ClockTolerance: c.ClockTolerance,
+		BackendDeadline: c.BackendDeadline, RequestDeadline: c.RequestDeadline,
 		// At the run's pace a second would be several lives of a session.
 		CircuitCooldown: min(circuit.DefaultCooldown, c.SessionTTL/10),
 		Now:             func() time.Time { return time.Now().Add(c.Skew) },
 		OnStep:          c.onStep(),
+		Watch:           watch(out),
 		Log:             telemetry.NewLogger(out, slog.LevelWarn),
 	})
 	if err != nil {

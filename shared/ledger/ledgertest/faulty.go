@@ -86,14 +86,9 @@ func (f *Faulty) Known(ctx context.Context, caller license.Caller, sessionIDs []
 	return around(ctx, f, "Known", func() (ledger.Holdings, error) { return f.Ledger.Known(ctx, caller, sessionIDs) })
 }
 
-// Delivered implements [ledger.Ledger].
-func (f *Faulty) Delivered(ctx context.Context, caller license.Caller, sessionIDs ...string) error {
-	return f.do(ctx, "Delivered", func() error { return f.Ledger.Delivered(ctx, caller, sessionIDs...) })
-}
-
 // Claim implements [ledger.Ledger].
-func (f *Faulty) Claim(ctx context.Context, caller license.Caller, nonce, owner string) (bool, error) {
-	return around(ctx, f, "Claim", func() (bool, error) { return f.Ledger.Claim(ctx, caller, nonce, owner) })
+func (f *Faulty) Claim(ctx context.Context, caller license.Caller, nonce, owner string) (ledger.Claim, error) {
+	return around(ctx, f, "Claim", func() (ledger.Claim, error) { return f.Ledger.Claim(ctx, caller, nonce, owner) })
 }
 
 // Disclaim implements [ledger.Ledger].
@@ -102,17 +97,17 @@ func (f *Faulty) Disclaim(ctx context.Context, caller license.Caller, nonce, own
 }
 
 // Stage implements [ledger.Ledger].
-func (f *Faulty) Stage(ctx context.Context, caller license.Caller, nonce string, epoch int64, members []ledger.Member) error {
-	return f.do(ctx, "Stage", func() error { return f.Ledger.Stage(ctx, caller, nonce, epoch, members) })
+func (f *Faulty) Stage(ctx context.Context, caller license.Caller, nonce string, epoch license.Epoch, c ledger.Chunk) error {
+	return f.do(ctx, "Stage", func() error { return f.Ledger.Stage(ctx, caller, nonce, epoch, c) })
 }
 
 // Load implements [ledger.Ledger].
-func (f *Faulty) Load(ctx context.Context, caller license.Caller, nonce string, epoch int64) error {
+func (f *Faulty) Load(ctx context.Context, caller license.Caller, nonce string, epoch license.Epoch) error {
 	return f.do(ctx, "Load", func() error { return f.Ledger.Load(ctx, caller, nonce, epoch) })
 }
 
 // Forget implements [ledger.Ledger].
-func (f *Faulty) Forget(ctx context.Context, caller license.Caller, epoch int64) error {
+func (f *Faulty) Forget(ctx context.Context, caller license.Caller, epoch license.Epoch) error {
 	return f.do(ctx, "Forget", func() error { return f.Ledger.Forget(ctx, caller, epoch) })
 }
 

@@ -27,7 +27,8 @@ type Model struct {
 
 	mu      sync.Mutex
 	now     time.Time
-	names   int // makes identities and nonces unlike each other
+	ahead   time.Duration // of the callers' clocks
+	names   int           // makes identities and nonces unlike each other
 	server  *server
 	replica *server
 }
@@ -47,13 +48,13 @@ type server struct {
 type tenant struct {
 	loadedOn   string // identity of the server that loaded the generation
 	generation string
-	epoch      int64
+	epoch      license.Epoch
 	nonce      string
 	nonceOf    string // identity of the server that made the nonce
 	ledgers    map[string]*contents
-	pending    map[string]entry
 	dead       map[string]bool
-	lease      time.Time // when the lease on the rebuild of leaseOf ends
+	staged     map[int]string // how far the rebuild of the nonce has come
+	lease      time.Time      // when the lease on the rebuild of leaseOf ends
 	leaseOf    string
 	leaseBy    string // its owner
 }
@@ -62,11 +63,15 @@ type tenant struct {
 type contents struct {
 	sessions map[string]entry
 	holders  map[license.Holder]string
+	// liveUntil is before which no session of it expires.
+	liveUntil time.Time
 }
 
 // entry is one session; its ExpiresAt is the time by which it is living or not.
 type entry struct {
 	license.Session
+	// ending says that its end has begun, at ExpiresAt.
+	ending   bool
 	pools    []string
 	token    time.Time
 	grant    int64
@@ -102,6 +107,32 @@ func (m *Model) Now() time.Time {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.now
+}
+
+// Step moves the server's clock alone: its callers' go on as before.
+func (m *Model) Step(d time.Duration) {
+	m.Advance(d)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ahead += d
+}
+
+// CallersNow is what the callers' clocks show.
+func (m *Model) CallersNow() time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.now.Add(-m.ahead)
+}
+
+// clocksDiffer reports whether the server's clock is too far from its callers'.
+func (m *Model) clocksDiffer() bool { return m.ahead.Abs() > ClockTolerance }
+
+// clockErr is the answer of operations that must not trust the clock.
+func (m *Model) clockErr() error {
+	if !m.clocksDiffer() {
+		return nil
+	}
+	return unavailable(&ledger.ClockError{Server: m.now, Here: m.now.Add(-m.ahead)})
 }
 
 // Lose replaces the server by an empty one.
@@ -147,7 +178,7 @@ func (m *Model) Living(organizationID, licenseID string) []string {
 		return nil
 	}
 	var ids []string
-	for _, e := range t.ledgers[t.generation].pick(m.living) {
+	for _, e := range m.livingOf(t.ledgers[t.generation]) {
 		if licenseID == "" || e.LicenseID == licenseID {
 			ids = append(ids, e.ID)
 		}
@@ -165,30 +196,52 @@ func in(pool string) func(entry) bool {
 	return func(e entry) bool { return pool == "" || slices.Contains(e.pools, pool) }
 }
 
-func (m *Model) living(e entry) bool { return e.ExpiresAt.After(m.now) }
+// living says, of a generation's sessions, whether a session's time is not over
+// by the clock and its end has not begun.
+func (m *Model) living(l *contents) func(entry) bool {
+	return func(e entry) bool { return !e.ending && l.ends(e).After(m.now) }
+}
+
+func (m *Model) livingOf(l *contents) []entry { return l.pick(m.living(l)) }
+
+// ends is when a session of the generation ends.
+func (l *contents) ends(e entry) time.Time {
+	if !e.ending && l.liveUntil.After(e.ExpiresAt) {
+		return l.liveUntil
+	}
+	return e.ExpiresAt
+}
+
+// over says whether a session's time is over; while the clocks differ no time is.
+func (m *Model) over(l *contents, e entry) bool {
+	return e.ending || !m.clocksDiffer() && !m.living(l)(e)
+}
 
 func (m *Model) tenant(organizationID string) *tenant {
 	t, ok := m.server.tenants[organizationID]
 	if !ok {
-		t = &tenant{ledgers: map[string]*contents{}, pending: map[string]entry{}, dead: map[string]bool{}}
+		t = &tenant{ledgers: map[string]*contents{}, dead: map[string]bool{}}
 		m.server.tenants[organizationID] = t
 	}
 	return t
 }
 
 // open locks the model for one call and finds the caller's loaded ledger.
-func (m *Model) open(ctx context.Context, caller license.Caller) (t *tenant, l *contents, unlock func(), err error) {
+func (m *Model) open(ctx context.Context, caller license.Caller, recordEpoch int64) (t *tenant, l *contents, unlock func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, nil, nil, unavailable(err)
 	}
 	m.mu.Lock()
 	t = m.tenant(caller.OrganizationID)
+	if t.loadedOn == m.server.identity && t.epoch.Number < recordEpoch {
+		t.loadedOn = ""
+	}
 	if t.loadedOn == m.server.identity {
 		return t, t.ledgers[t.generation], m.mu.Unlock, nil
 	}
 	defer m.mu.Unlock()
 	if t.nonceOf != m.server.identity {
-		t.nonceOf, t.nonce = m.server.identity, m.name("nonce")
+		t.nonceOf, t.nonce, t.staged = m.server.identity, m.name("nonce"), nil
 	}
 	return nil, nil, nil, &ledger.RebuildError{Nonce: t.nonce}
 }
@@ -206,9 +259,9 @@ func (s *server) clone() *server {
 		copied := *t
 		copied.ledgers = map[string]*contents{}
 		for g, l := range t.ledgers {
-			copied.ledgers[g] = &contents{sessions: maps.Clone(l.sessions), holders: maps.Clone(l.holders)}
+			copied.ledgers[g] = &contents{sessions: maps.Clone(l.sessions), holders: maps.Clone(l.holders), liveUntil: l.liveUntil}
 		}
-		copied.pending, copied.dead = maps.Clone(t.pending), maps.Clone(t.dead)
+		copied.dead, copied.staged = maps.Clone(t.dead), maps.Clone(t.staged)
 		c.tenants[org] = &copied
 	}
 	return c

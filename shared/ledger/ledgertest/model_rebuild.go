@@ -3,10 +3,8 @@ package ledgertest
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
@@ -14,56 +12,48 @@ import (
 
 // Visit implements [ledger.Ledger].
 func (m *Model) Visit(ctx context.Context, caller license.Caller, limit int) (ledger.Visit, error) {
-	t, l, unlock, err := m.open(ctx, caller)
+	t, l, unlock, err := m.open(ctx, caller, 0)
 	if err != nil {
 		return ledger.Visit{}, err
 	}
 	defer unlock()
+	if err := m.clockErr(); err != nil {
+		return ledger.Visit{}, err
+	}
 	v := ledger.Visit{Epoch: t.epoch, Now: m.now, Dead: slices.Sorted(maps.Keys(t.dead))}
+	ends := func(entries []entry) (holds []ledger.Hold) {
+		for _, e := range entries[:min(limit, len(entries))] {
+			holds = append(holds, m.ended(t.epoch, m.beginEnd(l, e), m.now))
+		}
+		return holds
+	}
+	ending := l.pick(func(e entry) bool { return e.ending })
+	v.Expired = ends(l.pick(func(e entry) bool { return !e.ending && m.over(l, e) }))
+	if len(v.Expired) == 0 {
+		v.Ending = ends(ending)
+	}
 	all := l.pick(func(entry) bool { return true })
-	if len(all) > 0 {
-		v.Earliest = all[0].ExpiresAt
-	}
-	for _, e := range all {
-		if !m.living(e) && len(v.Expired) < limit {
-			v.Expired = append(v.Expired, m.ended(t.epoch, e, m.now))
-		}
-	}
-	for _, id := range slices.Sorted(maps.Keys(t.pending)) {
-		if len(v.Pending) < limit {
-			v.Pending = append(v.Pending, m.ended(0, t.pending[id], time.Time{}))
-		}
+	switch {
+	case len(v.Expired)+len(v.Ending) > 0:
+		v.Earliest = m.now
+	case len(all) > 0:
+		v.Earliest = l.ends(all[0])
 	}
 	return v, nil
 }
 
 // Known implements [ledger.Ledger].
 func (m *Model) Known(ctx context.Context, caller license.Caller, sessionIDs []string) (ledger.Holdings, error) {
-	t, l, unlock, err := m.open(ctx, caller)
+	t, l, unlock, err := m.open(ctx, caller, 0)
 	if err != nil {
 		return ledger.Holdings{}, err
 	}
 	defer unlock()
 	h := ledger.Holdings{Epoch: t.epoch, Now: m.now, Held: len(l.sessions), Known: make([]bool, len(sessionIDs))}
 	for i, id := range sessionIDs {
-		_, held := l.sessions[id]
-		_, pending := t.pending[id]
-		h.Known[i] = held || pending
+		_, h.Known[i] = l.sessions[id]
 	}
 	return h, nil
-}
-
-// Delivered implements [ledger.Ledger].
-func (m *Model) Delivered(ctx context.Context, caller license.Caller, sessionIDs ...string) error {
-	t, _, unlock, err := m.open(ctx, caller)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	for _, id := range sessionIDs {
-		delete(t.pending, id)
-	}
-	return nil
 }
 
 // rebuilding locks the model for one step of the rebuild that nonce names.
@@ -81,18 +71,18 @@ func (m *Model) rebuilding(ctx context.Context, caller license.Caller, nonce str
 }
 
 // Claim implements [ledger.Ledger].
-func (m *Model) Claim(ctx context.Context, caller license.Caller, nonce, owner string) (bool, error) {
+func (m *Model) Claim(ctx context.Context, caller license.Caller, nonce, owner string) (ledger.Claim, error) {
 	t, err := m.rebuilding(ctx, caller, nonce)
 	if err != nil {
-		return false, err
+		return ledger.Claim{}, err
 	}
 	defer m.mu.Unlock()
 	if t.leaseOf == nonce && t.leaseBy != owner && t.lease.After(m.now) {
-		return false, nil
+		return ledger.Claim{}, nil
 	}
 	t.leaseOf, t.leaseBy = nonce, owner
 	m.renewLease(t)
-	return true, nil
+	return ledger.Claim{Held: true, Staged: maps.Clone(t.staged)}, nil
 }
 
 // Disclaim implements [ledger.Ledger].
@@ -110,10 +100,10 @@ func (m *Model) Disclaim(ctx context.Context, caller license.Caller, nonce, owne
 
 func (m *Model) renewLease(t *tenant) { t.lease = m.now.Add(ledger.RebuildLease(m.sessionTTL)) }
 
-func generation(epoch int64, nonce string) string { return fmt.Sprintf("%d of %s", epoch, nonce) }
+func generation(epoch license.Epoch, nonce string) string { return epoch.String() + " of " + nonce }
 
-// staged is the generation a rebuild fills.
-func (t *tenant) staged(name string) *contents {
+// filling is the generation a rebuild fills.
+func (t *tenant) filling(name string) *contents {
 	l, ok := t.ledgers[name]
 	if !ok {
 		l = &contents{sessions: map[string]entry{}, holders: map[license.Holder]string{}}
@@ -123,7 +113,7 @@ func (t *tenant) staged(name string) *contents {
 }
 
 // Stage implements [ledger.Ledger].
-func (m *Model) Stage(ctx context.Context, caller license.Caller, nonce string, epoch int64, members []ledger.Member) error {
+func (m *Model) Stage(ctx context.Context, caller license.Caller, nonce string, epoch license.Epoch, c ledger.Chunk) error {
 	t, err := m.rebuilding(ctx, caller, nonce)
 	if err != nil {
 		return err
@@ -132,50 +122,60 @@ func (m *Model) Stage(ctx context.Context, caller license.Caller, nonce string, 
 	if t.leaseOf == nonce {
 		m.renewLease(t)
 	}
-	l := t.staged(generation(epoch, nonce))
-	if len(members) > 0 {
-		t.dead[generation(epoch, nonce)] = true
+	l := t.filling(generation(epoch, nonce))
+	t.dead[generation(epoch, nonce)] = true
+	for _, s := range c.Members {
+		e := m.rebuilt(caller, epoch, s)
+		if before, ok := t.ledgers[t.generation]; ok && before.sessions[s.ID].ending {
+			old := before.sessions[s.ID]
+			e.ending, e.ExpiresAt, e.EndedReason = true, old.ExpiresAt, old.EndedReason
+		}
+		l.sessions[s.ID], l.holders[s.Holder] = e, s.ID
 	}
-	for _, s := range members {
-		if _, pending := t.pending[s.ID]; pending {
-			continue
+	if c.Last != "" {
+		if t.staged == nil {
+			t.staged = map[int]string{}
 		}
-		life := m.tokenTTL / 2
-		if m.TokenLife != nil {
-			life = m.TokenLife(s.ID)
-		}
-		l.sessions[s.ID] = entry{
-			grant: epoch * ledger.GrantsPerEpoch, token: milli(m.now.Add(life)), pools: s.Pools,
-			Session: license.Session{
-				ID: s.ID, OrganizationID: caller.OrganizationID, Holder: s.Holder,
-				AcquiredAt: milli(s.AcquiredAt), LastHeartbeatAt: milli(s.LastHeartbeatAt), ExpiresAt: m.now.Add(m.sessionTTL),
-			},
-		}
-		l.holders[s.Holder] = s.ID
+		t.staged[c.Part] = c.Last
 	}
 	return nil
 }
 
+// rebuilt is a recorded session as a rebuild makes it.
+func (m *Model) rebuilt(caller license.Caller, epoch license.Epoch, s ledger.Member) entry {
+	life := m.tokenTTL / 2
+	if m.TokenLife != nil {
+		life = m.TokenLife(s.ID)
+	}
+	return entry{
+		grant: epoch.Number * ledger.GrantsPerEpoch, token: milli(m.now.Add(life)), pools: s.Pools,
+		Session: license.Session{
+			ID: s.ID, OrganizationID: caller.OrganizationID, Holder: s.Holder,
+			AcquiredAt: milli(s.AcquiredAt), LastHeartbeatAt: milli(s.LastHeartbeatAt), ExpiresAt: m.now,
+		},
+	}
+}
+
 // Load implements [ledger.Ledger].
-func (m *Model) Load(ctx context.Context, caller license.Caller, nonce string, epoch int64) error {
+func (m *Model) Load(ctx context.Context, caller license.Caller, nonce string, epoch license.Epoch) error {
 	t, err := m.rebuilding(ctx, caller, nonce)
 	if err != nil {
 		return err
 	}
 	defer m.mu.Unlock()
 	name := generation(epoch, nonce)
-	t.staged(name)
+	t.filling(name).liveUntil = m.endAfter(m.sessionTTL)
 	if t.generation != "" && t.generation != name {
 		t.dead[t.generation] = true
 	}
 	delete(t.dead, name)
 	t.loadedOn, t.generation, t.epoch = m.server.identity, name, epoch
-	t.nonce, t.nonceOf = "", ""
+	t.nonce, t.nonceOf, t.staged = "", "", nil
 	return nil
 }
 
 // Forget implements [ledger.Ledger].
-func (m *Model) Forget(ctx context.Context, caller license.Caller, epoch int64) error {
+func (m *Model) Forget(ctx context.Context, caller license.Caller, epoch license.Epoch) error {
 	if err := ctx.Err(); err != nil {
 		return unavailable(err)
 	}

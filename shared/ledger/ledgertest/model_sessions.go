@@ -6,19 +6,24 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
 
 // Reserve implements [ledger.Ledger].
 func (m *Model) Reserve(ctx context.Context, caller license.Caller, r ledger.Reservation) (ledger.Hold, error) {
-	t, l, unlock, err := m.open(ctx, caller)
+	t, l, unlock, err := m.open(ctx, caller, r.RecordEpoch)
 	if err != nil {
 		return ledger.Hold{}, err
 	}
 	defer unlock()
+	if err := m.clockErr(); err != nil {
+		return ledger.Hold{}, err
+	}
 	own, has := l.sessions[l.holders[r.Holder]]
-	if has && m.living(own) {
+	if has && !m.over(l, own) {
 		return m.renew(t, l, own, r), nil
 	}
 	if err := m.refusal(l, r); err != nil {
@@ -74,46 +79,70 @@ func (m *Model) renew(t *tenant, l *contents, e entry, r ledger.Reservation) led
 func (m *Model) refusal(l *contents, r ledger.Reservation) error {
 	for i, p := range r.Pools {
 		counted := in(p.Key)
-		living := l.pick(func(e entry) bool { return counted(e) && m.living(e) })
+		living := slices.DeleteFunc(m.livingOf(l), func(e entry) bool { return !counted(e) })
 		if len(living) < p.Cap {
 			continue
 		}
 		after := m.sessionTTL
 		if len(living) > 0 {
-			after = living[0].ExpiresAt.Sub(m.now)
+			after = l.ends(living[0]).Sub(m.now)
 		}
 		return &ledger.FullError{Pool: i, Used: len(living), Cap: p.Cap, RetryAfter: after}
 	}
 	return nil
 }
 
-// stale is the holder's own expired session, then the earliest of each pool until
-// one more session fits into all of them.
+// stale is the holder's own session whose time is over, then as many of each pool
+// as make room for one more: first the expired, whose end begins with this, then
+// those whose end somebody else has begun.
 func (m *Model) stale(l *contents, r ledger.Reservation) []entry {
 	var out []entry
 	chosen := map[string]bool{}
-	if own, has := l.sessions[l.holders[r.Holder]]; has {
-		out, chosen[own.ID] = append(out, own), true
+	take := func(entries []entry) {
+		for _, e := range entries {
+			out, chosen[e.ID] = append(out, m.beginEnd(l, e)), true
+		}
 	}
-	room := func(limit int, in func(entry) bool) {
-		excess := 1 - limit
-		for id, e := range l.sessions {
-			if in(e) && !chosen[id] {
-				excess++
-			}
-		}
-		gone := l.pick(func(e entry) bool { return in(e) && !chosen[e.ID] && !m.living(e) })
-		for _, e := range gone[:min(max(excess, 0), len(gone))] {
-			out, chosen[e.ID] = append(out, e), true
-		}
+	if own, has := l.sessions[l.holders[r.Holder]]; has {
+		take([]entry{own})
 	}
 	for _, p := range r.Pools {
-		room(p.Cap, in(p.Key))
+		counted := in(p.Key)
+		excess := 1 - p.Cap + len(l.pick(func(e entry) bool { return counted(e) && !chosen[e.ID] }))
+		expired := l.pick(func(e entry) bool { return counted(e) && !e.ending && m.over(l, e) })
+		some := expired[:max(0, min(excess, len(expired)))]
+		take(some)
+		ending := l.pick(func(e entry) bool { return counted(e) && e.ending && !chosen[e.ID] })
+		if len(out) == 0 {
+			ending = spread(ending, excess, r.SessionID)
+		}
+		take(ending[:max(0, min(excess-len(some), len(ending)))])
 	}
 	return out
 }
 
-// pick lists sessions, those that expire first first.
+// spread leaves some of the first out, so that a crowd does not end the same ones.
+func spread(ending []entry, needed int, sessionID string) []entry {
+	spare := len(ending) - needed
+	if spare <= 0 || needed <= 0 {
+		return ending
+	}
+	last := sessionID[len(sessionID)-1]
+	if id, err := uuid.Parse(sessionID); err == nil {
+		last = id[len(id)-1]
+	}
+	return ending[int(last)*251%(spare+1):]
+}
+
+// beginEnd makes a session that is over one that stays so, whatever the clock says.
+func (m *Model) beginEnd(l *contents, e entry) entry {
+	e.ExpiresAt, e.ending = l.ends(e), true
+	l.sessions[e.ID] = e
+	return e
+}
+
+// pick lists sessions: the ending, the latest end first, then those that expire
+// first first.
 func (l *contents) pick(which func(entry) bool) []entry {
 	var out []entry
 	for _, e := range l.sessions {
@@ -122,14 +151,22 @@ func (l *contents) pick(which func(entry) bool) []entry {
 		}
 	}
 	slices.SortFunc(out, func(a, b entry) int {
-		return cmp.Or(a.ExpiresAt.Compare(b.ExpiresAt), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(cmp.Compare(a.score(), b.score()), cmp.Compare(a.ID, b.ID))
 	})
 	return out
 }
 
+// score orders sessions as they are to be looked at.
+func (e entry) score() int64 {
+	if e.ending {
+		return -e.ExpiresAt.UnixMilli()
+	}
+	return e.ExpiresAt.UnixMilli()
+}
+
 // Heartbeat implements [ledger.Ledger].
 func (m *Model) Heartbeat(ctx context.Context, caller license.Caller, q ledger.Heartbeat) (ledger.Hold, error) {
-	t, l, unlock, err := m.open(ctx, caller)
+	t, l, unlock, err := m.open(ctx, caller, q.RecordEpoch)
 	if err != nil {
 		return ledger.Hold{}, err
 	}
@@ -140,20 +177,33 @@ func (m *Model) Heartbeat(ctx context.Context, caller license.Caller, q ledger.H
 		return ledger.Hold{}, err
 	case e.UserID != caller.UserID:
 		return ledger.Hold{}, ledger.ErrForeign
-	case !m.living(e):
-		return ledger.Hold{}, &ledger.ExpiredError{Hold: m.ended(t.epoch, e, time.Time{})}
+	case m.over(l, e):
+		return ledger.Hold{}, &ledger.ExpiredError{Hold: m.ended(t.epoch, m.beginEnd(l, e), time.Time{})}
 	}
 	ends := q.LicenseEnds[e.LicenseID]
 	previous := e.token
 	var renewed bool
-	if e.token, renewed = m.renewToken(previous, ends); q.Renew {
-		e.token, renewed = m.freshToken(ends), true
+	if !m.clocksDiffer() {
+		if e.token, renewed = m.renewToken(previous, ends); q.Renew {
+			e.token, renewed = m.freshToken(ends), true
+		}
 	}
-	e.LastHeartbeatAt, e.ExpiresAt, e.recorded = m.now, m.now.Add(m.sessionTTL), true
+	e.LastHeartbeatAt, e.ExpiresAt, e.recorded = m.now, m.endAfter(m.sessionTTL), true
 	l.sessions[e.ID] = e
 	h := m.hold(t, l, e)
+	h.ExpiresAt = m.now.Add(m.sessionTTL)
 	h.Renewed, h.PreviousTokenExpiry, h.Existing = renewed, previous, true
 	return h, nil
+}
+
+// endAfter is when a session that is extended now ends: by the later of the two
+// clocks, if they differ, but for no more than ten times longer.
+func (m *Model) endAfter(d time.Duration) time.Time {
+	from := m.now
+	if m.clocksDiffer() && m.ahead < 0 {
+		from = m.now.Add(min(-m.ahead, 10*d))
+	}
+	return from.Add(d)
 }
 
 // find is the session, or why the ledger does not hold it.
@@ -161,15 +211,12 @@ func (m *Model) find(t *tenant, l *contents, sessionID string) (entry, error) {
 	if e, ok := l.sessions[sessionID]; ok {
 		return e, nil
 	}
-	if e, ok := t.pending[sessionID]; ok {
-		return entry{}, &ledger.PendingError{Hold: m.ended(0, e, time.Time{})}
-	}
 	return entry{}, &ledger.UnknownError{Epoch: t.epoch, Now: m.now}
 }
 
 // Retoken implements [ledger.Ledger].
 func (m *Model) Retoken(ctx context.Context, caller license.Caller, sessionID string, ends time.Time) error {
-	_, l, unlock, err := m.open(ctx, caller)
+	_, l, unlock, err := m.open(ctx, caller, 0)
 	if err != nil {
 		return err
 	}
@@ -183,7 +230,7 @@ func (m *Model) Retoken(ctx context.Context, caller license.Caller, sessionID st
 
 // Mark implements [ledger.Ledger].
 func (m *Model) Mark(ctx context.Context, caller license.Caller, mark ledger.Mark) (ledger.Hold, error) {
-	t, l, unlock, err := m.open(ctx, caller)
+	t, l, unlock, err := m.open(ctx, caller, 0)
 	if err != nil {
 		return ledger.Hold{}, err
 	}
@@ -201,16 +248,15 @@ func (m *Model) Mark(ctx context.Context, caller license.Caller, mark ledger.Mar
 		return ledger.Hold{}, ledger.ErrForeign
 	case mark.Grant != 0 && mark.Grant != e.grant:
 		return ledger.Hold{}, ledger.ErrTouched
-	case m.living(e):
-		e.EndedReason, e.ExpiresAt = reason, m.now
-		l.sessions[e.ID] = e
+	case !m.over(l, e):
+		e.EndedReason, e.ExpiresAt, e.ending = reason, m.now, true
 	}
-	return m.ended(t.epoch, e, time.Time{}), nil
+	return m.ended(t.epoch, m.beginEnd(l, e), time.Time{}), nil
 }
 
 // Remove implements [ledger.Ledger].
 func (m *Model) Remove(ctx context.Context, caller license.Caller, how ledger.Removal, holds ...ledger.Hold) (int, error) {
-	t, l, unlock, err := m.open(ctx, caller)
+	_, l, unlock, err := m.open(ctx, caller, 0)
 	if err != nil {
 		return 0, err
 	}
@@ -218,7 +264,7 @@ func (m *Model) Remove(ctx context.Context, caller license.Caller, how ledger.Re
 	removed := 0
 	for _, h := range holds {
 		e, ok := l.sessions[h.ID]
-		if !ok || !m.mayGo(how, e, h.Grant) {
+		if !ok || !mayGo(how, e, h.Grant) {
 			continue
 		}
 		removed++
@@ -226,19 +272,16 @@ func (m *Model) Remove(ctx context.Context, caller license.Caller, how ledger.Re
 		if l.holders[e.Holder] == e.ID {
 			delete(l.holders, e.Holder)
 		}
-		if how == ledger.LeavingPending {
-			t.pending[e.ID] = e
-		}
 	}
 	return removed, nil
 }
 
-func (m *Model) mayGo(how ledger.Removal, e entry, grant int64) bool {
+func mayGo(how ledger.Removal, e entry, grant int64) bool {
 	switch how {
-	case ledger.IfExpired:
-		return !m.living(e)
+	case ledger.IfEnding:
+		return e.ending
 	case ledger.IfUntouched:
-		return e.grant == grant && !e.recorded && e.EndedReason == ""
+		return e.grant == grant && !e.recorded && !e.ending
 	default:
 		return true
 	}
@@ -276,7 +319,7 @@ func (m *Model) hold(t *tenant, l *contents, e entry) ledger.Hold {
 // used counts a pool's living sessions.
 func (m *Model) used(l *contents, pool string) int {
 	counted := in(pool)
-	return len(l.pick(func(e entry) bool { return counted(e) && m.living(e) }))
+	return len(slices.DeleteFunc(m.livingOf(l), func(e entry) bool { return !counted(e) }))
 }
 
 // reserved is a living session as the answer to a reservation tells it.
@@ -290,7 +333,7 @@ func (m *Model) reserved(t *tenant, l *contents, e entry, pools []ledger.Pool) l
 }
 
 // ended is a session as an answer tells its end.
-func (m *Model) ended(epoch int64, e entry, now time.Time) ledger.Hold {
+func (m *Model) ended(epoch license.Epoch, e entry, now time.Time) ledger.Hold {
 	h := ledger.Hold{Session: e.Session, Now: now, TokenExpiresAt: e.token, Grant: e.grant, Recorded: e.recorded}
 	h.Epoch, h.EndedAt = epoch, e.ExpiresAt
 	h.EndedReason = cmp.Or(e.EndedReason, license.EndExpired)

@@ -8,7 +8,7 @@ import (
 func openModel(t *testing.T, sessionTTL, tokenTTL time.Duration) (*Model, Subject) {
 	t.Helper()
 	m := NewModel(time.UnixMilli(1_800_000_000_123), sessionTTL, tokenTTL)
-	return m, Subject{Ledger: m, Advance: m.Advance, Lose: m.Lose, Promote: m.Promote}
+	return m, Subject{Ledger: m, Advance: m.Advance, Step: m.Step, Lose: m.Lose, Promote: m.Promote}
 }
 
 func TestModelKeepsTheContract(t *testing.T) {

@@ -23,13 +23,28 @@ func Client(t testing.TB, addresses ...string) redis.UniversalClient {
 	return c
 }
 
+// ClockTolerance is the suite's, by which two clocks may differ.
+const ClockTolerance = 30 * time.Second
+
 // NewRedis makes a ledger whose keys begin with prefix, with a deadline that a
-// slow machine keeps.
+// slow machine keeps. It does not look at the caller's clock.
 func NewRedis(t testing.TB, c redis.UniversalClient, prefix string, sessionTTL, tokenTTL time.Duration) *ledger.Redis {
 	t.Helper()
-	r, err := ledger.NewRedis(c, ledger.RedisOptions{
-		Prefix: prefix, SessionTTL: sessionTTL, TokenTTL: tokenTTL, Deadline: 20 * time.Second,
+	return newRedis(t, c, ledger.RedisOptions{Prefix: prefix, SessionTTL: sessionTTL, TokenTTL: tokenTTL})
+}
+
+// NewRedisAt is NewRedis for a caller whose clock is now.
+func NewRedisAt(t testing.TB, c redis.UniversalClient, prefix string, sessionTTL, tokenTTL time.Duration, now func() time.Time) *ledger.Redis {
+	t.Helper()
+	return newRedis(t, c, ledger.RedisOptions{
+		Prefix: prefix, SessionTTL: sessionTTL, TokenTTL: tokenTTL, ClockTolerance: ClockTolerance, Now: now,
 	})
+}
+
+func newRedis(t testing.TB, c redis.UniversalClient, opts ledger.RedisOptions) *ledger.Redis {
+	t.Helper()
+	opts.Deadline = 20 * time.Second
+	r, err := ledger.NewRedis(c, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,8 +55,9 @@ func NewRedis(t testing.TB, c redis.UniversalClient, prefix string, sessionTTL, 
 func OpenShifted(t testing.TB, sessionTTL, tokenTTL time.Duration, addresses ...string) (*Shifted, *ledger.Redis) {
 	t.Helper()
 	c, prefix := Client(t, addresses...), "t"+uuid.NewString()
-	r := NewRedis(t, c, prefix, sessionTTL, tokenTTL)
-	s := &Shifted{Ledger: r, t: t, client: c, prefix: prefix}
+	s := &Shifted{t: t, client: c, prefix: prefix}
+	r := NewRedisAt(t, c, prefix, sessionTTL, tokenTTL, s.callerNow)
+	s.Ledger = r
 	t.Cleanup(s.Lose)
 	return s, r
 }

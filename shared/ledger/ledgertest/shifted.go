@@ -26,6 +26,7 @@ type Shifted struct {
 
 	mu     sync.Mutex
 	offset time.Duration // what the shown clock is ahead of the server's
+	lag    time.Duration // what the caller's clock is behind the server's
 }
 
 // shiftScript runs over one server's keys of a prefix. ARGV: prefix, what
@@ -34,8 +35,8 @@ const shiftScript = `
 local prefix, what, d = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local function digits(n) return string.format('%.0f', n) end
 local function back(raw)
-  local beat, token, between, acquired, rest = string.match(raw, '^2,(%x+),(%x+),(%d+,%d,%l*),(%x+)(,.*)$')
-  return string.format('2,%x,%x,%s,%x%s', tonumber(beat, 16) - d, tonumber(token, 16) - d, between, tonumber(acquired, 16) - d, rest)
+  local beat, token, between, acquired, rest = string.match(raw, '^3,(%x+),(%x+),(%d+,%d,%l*),(%x+)(,.*)$')
+  return string.format('3,%x,%x,%s,%x%s', tonumber(beat, 16) - d, tonumber(token, 16) - d, between, tonumber(acquired, 16) - d, rest)
 end
 local function shift_hash(key, change)
   local all = redis.call('HGETALL', key)
@@ -48,16 +49,18 @@ end
 local function shift(key)
   if redis.call('TYPE', key).ok == 'zset' then
     local all = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
-    for i = 1, #all, 2 do redis.call('ZADD', key, digits(all[i + 1] - d), all[i]) end
+    -- The score of a session whose end has begun is minus its time.
+    for i = 1, #all, 2 do
+      local score = tonumber(all[i + 1])
+      redis.call('ZADD', key, digits(score < 0 and score + d or score - d), all[i])
+    end
+  elseif string.match(key, ':epoch$') then
+    local at = redis.call('HGET', key, 'all_live_until')
+    if at then redis.call('HSET', key, 'all_live_until', digits(at - d)) end
   elseif string.match(key, ':lease$') then
     shift_lease(key)
   elseif string.match(key, ':data$') then
     shift_hash(key, back)
-  elseif string.match(key, ':pending$') then
-    shift_hash(key, function(raw)
-      local at, data = string.match(raw, '^(%d+);(.*)$')
-      return digits(at - d) .. ';' .. back(data)
-    end)
   end
 end
 local function promote(key)
@@ -121,6 +124,22 @@ func (s *Shifted) Advance(d time.Duration) {
 	s.offset += d
 }
 
+// Step moves the shown clock, and leaves the caller's.
+func (s *Shifted) Step(d time.Duration) {
+	s.t.Helper()
+	s.Advance(d)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lag += d
+}
+
+// callerNow is the caller's clock, as the server would show it.
+func (s *Shifted) callerNow() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Now().Add(-s.lag)
+}
+
 // Lose empties the server.
 func (s *Shifted) Lose() { s.onEveryServer("lose", 0) }
 
@@ -158,7 +177,6 @@ func (s *Shifted) outHold(h *ledger.Hold) {
 func (s *Shifted) outErr(err error) error {
 	var stale *ledger.StaleError
 	var expired *ledger.ExpiredError
-	var pending *ledger.PendingError
 	var unknown *ledger.UnknownError
 	switch {
 	case errors.As(err, &stale):
@@ -167,8 +185,6 @@ func (s *Shifted) outErr(err error) error {
 		}
 	case errors.As(err, &expired):
 		s.outHold(&expired.Hold)
-	case errors.As(err, &pending):
-		s.outHold(&pending.Hold)
 	case errors.As(err, &unknown):
 		s.out(&unknown.Now)
 	}
@@ -213,7 +229,7 @@ func (s *Shifted) Mark(ctx context.Context, c license.Caller, m ledger.Mark) (le
 func (s *Shifted) Visit(ctx context.Context, c license.Caller, limit int) (ledger.Visit, error) {
 	v, err := s.Ledger.Visit(ctx, c, limit)
 	s.out(&v.Now, &v.Earliest)
-	for _, holds := range [][]ledger.Hold{v.Expired, v.Pending} {
+	for _, holds := range [][]ledger.Hold{v.Expired, v.Ending} {
 		for i := range holds {
 			s.outHold(&holds[i])
 		}
@@ -229,13 +245,14 @@ func (s *Shifted) Known(ctx context.Context, c license.Caller, ids []string) (le
 }
 
 // Stage implements [ledger.Ledger].
-func (s *Shifted) Stage(ctx context.Context, c license.Caller, nonce string, epoch int64, members []ledger.Member) error {
-	translated := make([]ledger.Member, len(members))
-	for i, x := range members {
+func (s *Shifted) Stage(ctx context.Context, c license.Caller, nonce string, epoch license.Epoch, chunk ledger.Chunk) error {
+	translated := make([]ledger.Member, len(chunk.Members))
+	for i, x := range chunk.Members {
 		x.AcquiredAt, x.LastHeartbeatAt, x.ExpiresAt = s.in(x.AcquiredAt), s.in(x.LastHeartbeatAt), s.in(x.ExpiresAt)
 		translated[i] = x
 	}
-	return s.Ledger.Stage(ctx, c, nonce, epoch, translated)
+	chunk.Members = translated
+	return s.Ledger.Stage(ctx, c, nonce, epoch, chunk)
 }
 
 // Reschedule implements [ledger.Ledger].

@@ -17,6 +17,8 @@ type Subject struct {
 	Ledger ledger.Ledger
 	// Advance moves the server's clock, or all it has written back in time.
 	Advance func(d time.Duration)
+	// Step moves the server's clock alone, and leaves its callers' as it is.
+	Step func(d time.Duration)
 	// Lose empties the server, Promote gives it another identity with all its data.
 	Lose, Promote func()
 }
@@ -38,7 +40,7 @@ func Run(t *testing.T, open func(t *testing.T, sessionTTL, tokenTTL time.Duratio
 	groups := map[string]map[string]func(*bench){
 		"Reserve": reserveTests(), "Stale": staleTests(), "Heartbeat": beatTests(), "Token": tokenTests(),
 		"Mark": markTests(), "Remove": removeTests(), "Rebuild": rebuildTests(), "Index": indexTests(),
-		"Tenancy": tenancyTests(),
+		"Tenancy": tenancyTests(), "Clock": clockTests(),
 	}
 	for group, tests := range groups {
 		t.Run(group, func(t *testing.T) {
@@ -78,12 +80,17 @@ func (b *bench) nonce(org string) string {
 	return fresh.Nonce
 }
 
+// epochOf is the suite's epoch of this number.
+func epochOf(number int64) license.Epoch {
+	return license.NewEpoch(number, fmt.Sprintf("server:%08x", number))
+}
+
 // rebuild loads exactly these sessions.
-func (b *bench) rebuild(org string, epoch int64, sessions ...license.Session) {
+func (b *bench) rebuild(org string, number int64, sessions ...license.Session) {
 	b.Helper()
 	nonce := b.nonce(org)
-	b.ok(b.Ledger.Stage(b.Context(), license.ServiceCaller(org), nonce, epoch, members(sessions...)))
-	b.ok(b.Ledger.Load(b.Context(), license.ServiceCaller(org), nonce, epoch))
+	b.ok(b.Ledger.Stage(b.Context(), license.ServiceCaller(org), nonce, epochOf(number), members(sessions...)))
+	b.ok(b.Ledger.Load(b.Context(), license.ServiceCaller(org), nonce, epochOf(number)))
 }
 
 func (b *bench) ok(err error) {
@@ -192,13 +199,13 @@ func pools(licenseID string, limit, organization int) []ledger.Pool {
 // The places of the two in a refusal.
 const ofLicense, ofOrganization = 0, 1
 
-// members are recorded sessions with the pool of their license.
-func members(sessions ...license.Session) []ledger.Member {
-	out := make([]ledger.Member, len(sessions))
-	for i, s := range sessions {
-		out[i] = ledger.Member{Session: s, Pools: []string{s.LicenseID}}
+// members are recorded sessions with the pool of their license, to be staged.
+func members(sessions ...license.Session) ledger.Chunk {
+	var c ledger.Chunk
+	for _, s := range sessions {
+		c.Members = append(c.Members, ledger.Member{Session: s, Pools: []string{s.LicenseID}})
 	}
-	return out
+	return c
 }
 
 func (b *bench) mark(h ledger.Hold, reason license.EndReason) ledger.Hold {

@@ -11,29 +11,30 @@ import (
 
 func removeTests() map[string]func(*bench) {
 	return map[string]func(*bench){
-		"only if still expired":                   removeIfExpired,
-		"by session, whatever its state":          removeBySession,
-		"only while nobody else answers":          removeIfUntouched,
-		"not what was told or marked":             removeIfUntouchedNot,
-		"a late one spares the next session":      removeLate,
-		"300 at once":                             removeMany,
-		"none":                                    removeNone,
-		"pending ends are listed until delivered": pendingListed,
-		"pending ends are no sessions":            pendingNoSession,
-		"pending lists are bounded":               pendingBounded,
-		"a visit lists the expired":               visitExpired,
+		"only if its end has begun":          removeIfEnding,
+		"by session, whatever its state":     removeBySession,
+		"only while nobody else answers":     removeIfUntouched,
+		"not what was told or marked":        removeIfUntouchedNot,
+		"a late one spares the next session": removeLate,
+		"300 at once":                        removeMany,
+		"none":                               removeNone,
+		"what is there is known":             knownEach,
+		"a visit lists the expired":          visitExpired,
+		"a visit finds what others left":     visitEnding,
 	}
 }
 
-func removeIfExpired(b *bench) {
+func removeIfEnding(b *bench) {
 	h := b.take(want{user: "ann"})
 	gone := b.take(want{user: "bob"})
 	b.Advance(sessionTTL / 2)
 	_, err := b.beat(h)
 	b.ok(err)
 	b.Advance(sessionTTL/2 + slack)
-	b.remove(ledger.IfExpired, 1, h, gone)
-	b.remove(ledger.IfExpired, 0, h, gone)
+	b.remove(ledger.IfEnding, 0, h, gone)
+	b.same("its end begins", ids(b.visit(acme, 10).Expired), []string{gone.ID})
+	b.remove(ledger.IfEnding, 1, h, gone)
+	b.remove(ledger.IfEnding, 0, h, gone)
 	_, err = b.beat(h)
 	b.ok(err)
 	_, err = b.beat(gone)
@@ -79,13 +80,12 @@ func removeLate(b *bench) {
 	old := b.take(want{})
 	b.remove(ledger.BySession, 1, old)
 	next := b.take(want{})
-	for _, how := range []ledger.Removal{ledger.BySession, ledger.LeavingPending, ledger.IfExpired, ledger.IfUntouched} {
+	for _, how := range []ledger.Removal{ledger.BySession, ledger.IfEnding, ledger.IfUntouched} {
 		b.remove(how, 0, old)
 	}
 	if again := b.take(want{}); again.ID != next.ID {
 		b.Errorf("the holder's next session %s was lost to the release of %s", next.ID, old.ID)
 	}
-	b.same("pending", len(b.visit(acme, 10).Pending), 0)
 }
 
 func removeMany(b *bench) {
@@ -100,65 +100,29 @@ func removeMany(b *bench) {
 }
 
 func removeNone(b *bench) {
-	n, err := b.Ledger.Remove(b.Context(), license.ServiceCaller(acme), ledger.IfExpired)
+	n, err := b.Ledger.Remove(b.Context(), license.ServiceCaller(acme), ledger.IfEnding)
 	b.ok(err)
 	b.same("removed", n, 0)
 }
 
-func pendingListed(b *bench) {
-	h := b.take(want{user: "ann,\t字", instance: "i"})
-	marked := b.mark(h, license.EndReleased)
-	b.remove(ledger.LeavingPending, 1, marked)
-	b.Advance(time.Minute)
-	pending := b.visit(acme, 10).Pending
-	if len(pending) != 1 {
-		b.Fatalf("pending = %+v, want one", pending)
-	}
-	got := pending[0]
-	b.same("pending", []any{got.ID, got.OrganizationID, got.Holder, got.EndedReason, got.AcquiredAt},
-		[]any{h.ID, acme, h.Holder, license.EndReleased, h.AcquiredAt})
-	b.near("ended", got.EndedAt, marked.EndedAt)
-	b.ok(b.Ledger.Delivered(b.Context(), license.ServiceCaller(acme), h.ID, "s-unknown"))
-	b.same("pending", len(b.visit(acme, 10).Pending), 0)
-	_, err := b.beat(h)
-	wants[*ledger.UnknownError](b, err)
-}
-
-func pendingNoSession(b *bench) {
-	h := b.take(want{max: 1, maxOrg: 1})
-	b.remove(ledger.LeavingPending, 1, b.mark(h, license.EndRevoked))
-	_, err := b.beat(h)
-	pending := is[*ledger.PendingError](b, err).Hold
-	b.same("pending", []any{pending.ID, pending.UserID, pending.EndedReason}, []any{h.ID, "ann", license.EndRevoked})
-	_, err = b.Ledger.Mark(b.Context(), caller(acme, "ann"), ledger.Mark{SessionID: h.ID, UserID: "ann", Own: license.EndReleased})
-	b.same("pending", is[*ledger.PendingError](b, err).Hold.EndedReason, license.EndRevoked)
-	known, err := b.Ledger.Known(b.Context(), license.ServiceCaller(acme), []string{h.ID, "s-unknown"})
+// knownEach: a sweep ends what is not known.
+func knownEach(b *bench) {
+	living, ending, gone := b.take(want{user: "a"}), b.take(want{user: "b"}), b.take(want{user: "c"})
+	b.mark(ending, license.EndReleased)
+	b.remove(ledger.BySession, 1, gone)
+	expired := b.take(want{user: "d"})
+	b.Advance(sessionTTL + slack)
+	h, err := b.Ledger.Known(b.Context(), license.ServiceCaller(acme), []string{living.ID, gone.ID, ending.ID, "s-unknown", expired.ID})
 	b.ok(err)
-	b.same("known", []any{known.Known, known.Held, known.Epoch}, []any{[]bool{true, false}, 0, 1})
-	b.take(want{user: "bob", max: 1, maxOrg: 1})
-}
-
-func pendingBounded(b *bench) {
-	for i := range 7 {
-		h := b.take(want{user: strconv.Itoa(i)})
-		b.remove(ledger.LeavingPending, 1, b.mark(h, license.EndReleased))
-	}
-	seen := map[string]bool{}
-	for len(seen) < 7 {
-		v := b.visit(acme, 3)
-		if len(v.Pending) == 0 || len(v.Pending) > 3 {
-			b.Fatalf("%d pending at once of at most 3, after %d of 7", len(v.Pending), len(seen))
-		}
-		for _, h := range v.Pending {
-			seen[h.ID] = true
-			b.ok(b.Ledger.Delivered(b.Context(), license.ServiceCaller(acme), h.ID))
-		}
-	}
-	b.same("pending", len(b.visit(acme, 3).Pending), 0)
+	b.same("known", []any{h.Held, h.Known, h.Epoch}, []any{3, []bool{true, false, true, false, true}, epochOf(1)})
+	b.near("now", h.Now, living.Now.Add(sessionTTL+slack))
+	other, err := b.Ledger.Known(b.Context(), license.ServiceCaller(globex), []string{living.ID})
+	b.ok(err)
+	b.same("another organization's", []any{other.Held, other.Known}, []any{0, []bool{false}})
 }
 
 func visitExpired(b *bench) {
-	if v := b.visit(acme, 2); !v.Earliest.IsZero() || v.Epoch != 1 || len(v.Expired)+len(v.Pending)+len(v.Dead) != 0 {
+	if v := b.visit(acme, 2); !v.Earliest.IsZero() || v.Epoch != epochOf(1) || len(v.Expired)+len(v.Ending)+len(v.Dead) != 0 {
 		b.Errorf("an empty ledger: %+v", v)
 	}
 	var all []string
@@ -177,7 +141,27 @@ func visitExpired(b *bench) {
 	b.Advance(sessionTTL + slack)
 	v = b.visit(acme, 2)
 	b.same("earliest first", ids(v.Expired), all[:2])
-	b.near("earliest", v.Earliest, first.ExpiresAt)
-	b.remove(ledger.IfExpired, 2, v.Expired...)
+	b.same("come again at once", v.Earliest, v.Now)
 	b.same("the rest", ids(b.visit(acme, 2).Expired), all[2:])
+}
+
+// visitEnding: what somebody began to end is listed once nothing else is to do, as
+// long as it is there.
+func visitEnding(b *bench) {
+	expired, marked := b.take(want{user: "a"}), b.take(want{user: "b"})
+	b.mark(marked, license.EndReleased)
+	v := b.visit(acme, 10)
+	b.same("marked", []any{ids(v.Expired), ids(v.Ending), v.Ending[0].EndedReason}, []any{[]string{}, []string{marked.ID}, license.EndReleased})
+	b.Advance(sessionTTL + slack)
+	v = b.visit(acme, 10)
+	b.same("the expired alone", []any{ids(v.Expired), ids(v.Ending)}, []any{[]string{expired.ID}, []string{}})
+	for range 2 {
+		v = b.visit(acme, 10)
+		b.same("left over", []any{ids(v.Expired), ids(v.Ending), v.Earliest}, []any{[]string{}, []string{expired.ID, marked.ID}, v.Now})
+		b.same("as it was named", []any{v.Ending[0].EndedReason, v.Ending[0].EndedAt}, []any{license.EndExpired, expired.ExpiresAt})
+	}
+	b.same("bounded", len(b.visit(acme, 1).Ending), 1)
+	b.remove(ledger.IfEnding, 2, expired, marked)
+	v = b.visit(acme, 10)
+	b.same("nothing", []any{ids(v.Expired), ids(v.Ending), v.Earliest.IsZero()}, []any{[]string{}, []string{}, true})
 }

@@ -31,7 +31,7 @@ func reserveTests() map[string]func(*bench) {
 
 func newSeat(b *bench) {
 	h := b.take(want{session: "s-1", user: "ann", hardware: "hw", instance: "i"})
-	if h.Existing || h.Recorded || !h.Renewed || h.Grant != 1 || h.Used != 1 || h.Epoch != 1 {
+	if h.Existing || h.Recorded || !h.Renewed || h.Grant != 1 || h.Used != 1 || h.Epoch != epochOf(1) {
 		b.Errorf("hold = %+v", h)
 	}
 	b.same("holder", h.Holder, license.Holder{LicenseID: "pro", UserID: "ann", HardwareID: "hw", InstanceID: "i"})
@@ -41,6 +41,7 @@ func newSeat(b *bench) {
 	if h.Now.Location() != time.UTC || h.Now.Nanosecond()%int(time.Millisecond) != 0 {
 		b.Errorf("now = %s, want UTC and whole milliseconds", h.Now)
 	}
+	b.same("last heard of", b.mark(h, license.EndReleased).LastHeartbeatAt, h.Now)
 }
 
 func sameHolder(b *bench) {
@@ -54,9 +55,7 @@ func sameHolder(b *bench) {
 	b.same("expiry", again.ExpiresAt, again.Now.Add(sessionTTL))
 	b.near("expiry", again.ExpiresAt, first.ExpiresAt.Add(sessionTTL/2))
 	b.Advance(sessionTTL * 3 / 4) // past the first expiry
-	if _, err := b.beat(first); err != nil {
-		b.Errorf("the renewed session: %v", err)
-	}
+	b.same("last heard of", b.mark(first, license.EndReleased).LastHeartbeatAt, again.Now)
 	b.same("sessions", b.held(acme), 1)
 }
 
@@ -112,6 +111,7 @@ func bothCaps(b *bench) {
 }
 
 func noSeatsSold(b *bench) {
+	b.Advance(2 * sessionTTL) // the rebuild is long ago
 	for _, limit := range []int{-1, -5} {
 		full := b.full(want{max: limit})
 		b.same("used", full.Used, 0)
@@ -193,12 +193,14 @@ func staleTests() map[string]func(*bench) {
 		"an expired session stands in the way": expiredInTheWay,
 		"a marked session stands in the way":   markedInTheWay,
 		"the holder's own goes first":          ownFirst,
+		"the holder's own is named once":       ownOnce,
 		"the holder's own goes also with room": ownWithRoom,
 		"others stay while there is room":      othersStay,
 		"as many as needed":                    asManyAsNeeded,
+		"others to each of a crowd":            crowdOnExpired,
 		"both caps need room":                  roomForBoth,
 		"the living are never named":           livingNeverNamed,
-		"naming changes nothing":               namingChangesNothing,
+		"naming frees nothing":                 namingFreesNothing,
 	}
 }
 
@@ -212,7 +214,7 @@ func expiredInTheWay(b *bench) {
 	b.same("end", []any{got.EndedReason, got.EndedAt, got.ExpiresAt, got.Epoch, got.AcquiredAt},
 		[]any{license.EndExpired, h.ExpiresAt, h.ExpiresAt, h.Epoch, h.AcquiredAt})
 	b.near("now", got.Now, h.Now.Add(sessionTTL+slack))
-	b.remove(ledger.IfExpired, 1, holds...)
+	b.remove(ledger.IfEnding, 1, holds...)
 	b.take(want{user: "bob", max: 1})
 }
 
@@ -223,7 +225,7 @@ func markedInTheWay(b *bench) {
 		holds := b.staleHolds(w)
 		b.same("ids", ids(holds), []string{h.ID})
 		b.same("reason", holds[0].EndedReason, license.EndRevoked)
-		b.remove(ledger.IfExpired, 1, holds...)
+		b.remove(ledger.IfEnding, 1, holds...)
 	}
 }
 
@@ -234,6 +236,15 @@ func ownFirst(b *bench) {
 	b.Advance(sessionTTL + slack)
 	b.same("enough", b.stale(want{user: "own", max: 3}), []string{own.ID})
 	b.same("one more", b.stale(want{user: "own", max: 2}), []string{own.ID, others[0].ID})
+}
+
+// ownOnce: its end begins by being named, and it stands among the ending then.
+func ownOnce(b *bench) {
+	other := b.take(want{user: "other"})
+	b.mark(other, license.EndReleased)
+	own := b.take(want{user: "own"})
+	b.Advance(sessionTTL + slack)
+	b.same("stale", b.stale(want{user: "own", max: 1}), []string{own.ID, other.ID})
 }
 
 func ownWithRoom(b *bench) {
@@ -253,14 +264,44 @@ func othersStay(b *bench) {
 
 func asManyAsNeeded(b *bench) {
 	var all []string
-	for i := range 4 {
+	for i := range 9 {
 		all = append(all, b.take(want{user: strconv.Itoa(i)}).ID)
 		b.Advance(time.Second)
 	}
 	b.Advance(sessionTTL + slack)
-	for limit := 4; limit >= 1; limit-- {
-		b.same(fmt.Sprint("license cap ", limit), b.stale(want{user: "late", max: limit}), all[:5-limit])
-		b.same(fmt.Sprint("organization cap ", limit), b.stale(want{user: "late", license: "lab", maxOrg: limit}), all[:5-limit])
+	b.same("one", b.stale(want{user: "late", max: 9}), all[:1])
+	b.same("one of the organization's", b.stale(want{user: "late", license: "lab", maxOrg: 9}), all[1:2])
+	b.same("some", b.stale(want{user: "late", max: 7}), all[2:5])
+	b.same("some of the organization's", b.stale(want{user: "late", license: "lab", maxOrg: 7}), all[5:8])
+	b.same("all", len(b.stale(want{user: "late", max: 1})), 9)
+}
+
+// crowdOnExpired: whoever asks is given work of its own, as long as there is some.
+func crowdOnExpired(b *bench) {
+	const crowd = 60
+	for i := range crowd {
+		b.take(want{user: strconv.Itoa(i)})
+	}
+	b.Advance(sessionTTL + slack)
+	named := map[string]int{}
+	ask := func(i int) {
+		for _, id := range b.stale(want{user: fmt.Sprint("late-", i), max: crowd, session: fmt.Sprintf("0199abcd-0000-7000-8000-%012x", 0xabc00+i)}) {
+			named[id]++
+		}
+	}
+	for i := range crowd {
+		ask(i)
+	}
+	b.same("each is named once", len(named), crowd)
+	for i := range crowd {
+		ask(i)
+	}
+	most := 0
+	for _, n := range named {
+		most = max(most, n)
+	}
+	if most > 1+crowd/10 {
+		b.Errorf("one session was named %d times to those who came too late", most-1)
 	}
 }
 
@@ -268,10 +309,9 @@ func roomForBoth(b *bench) {
 	lab := b.take(want{license: "lab"})
 	b.Advance(time.Second)
 	first, second := b.take(want{user: "a"}), b.take(want{user: "b"})
-	_ = second
 	b.Advance(sessionTTL + slack)
 	b.same("one serves both", b.stale(want{user: "late", max: 2, maxOrg: 3}), []string{first.ID})
-	b.same("the organization needs another", b.stale(want{user: "late", max: 2, maxOrg: 2}), []string{first.ID, lab.ID})
+	b.same("the organization needs another", b.stale(want{user: "late", max: 2, maxOrg: 2}), []string{second.ID, lab.ID})
 }
 
 func livingNeverNamed(b *bench) {
@@ -284,7 +324,7 @@ func livingNeverNamed(b *bench) {
 	b.same("used", full.Used, 1)
 }
 
-func namingChangesNothing(b *bench) {
+func namingFreesNothing(b *bench) {
 	h := b.take(want{})
 	b.Advance(sessionTTL + slack)
 	first := b.stale(want{user: "bob", max: 1})

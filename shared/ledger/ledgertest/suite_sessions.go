@@ -80,7 +80,7 @@ func beatUnknown(b *bench) {
 		other.ID = id
 		_, err := b.beat(other)
 		unknown := is[*ledger.UnknownError](b, err)
-		b.same("epoch", unknown.Epoch, 1)
+		b.same("epoch", unknown.Epoch, epochOf(1))
 		b.near("now", unknown.Now, h.Now)
 	}
 }
@@ -299,8 +299,8 @@ func markLiving(b *bench) {
 		[]any{h.ID, h.Holder, license.EndReleased, marked.ExpiresAt, h.Epoch})
 	b.near("ended", marked.EndedAt, h.Now.Add(time.Minute))
 	v := b.visit(acme, 10)
-	b.same("expired", ids(v.Expired), []string{h.ID})
-	b.same("reason", v.Expired[0].EndedReason, license.EndReleased)
+	b.same("ending", ids(v.Ending), []string{h.ID})
+	b.same("reason", v.Ending[0].EndedReason, license.EndReleased)
 	b.same("own expired session first", b.stale(want{}), []string{h.ID})
 }
 
@@ -346,7 +346,7 @@ func markNobody(b *bench) {
 func markUnknown(b *bench) {
 	_, err := b.Ledger.Mark(b.Context(), caller(acme, "ann"),
 		ledger.Mark{SessionID: "s-unknown", UserID: "ann", Own: license.EndReleased, Other: license.EndRevoked})
-	b.same("epoch", is[*ledger.UnknownError](b, err).Epoch, 1)
+	b.same("epoch", is[*ledger.UnknownError](b, err).Epoch, epochOf(1))
 }
 
 func markGrant(b *bench) {

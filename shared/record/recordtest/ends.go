@@ -10,22 +10,23 @@ import (
 
 func endTests() map[string]func(*testing.T, record.Record) {
 	return map[string]func(*testing.T, record.Record){
-		"several at once":                        endSeveral,
-		"what the ledger does not know stays":    keepsUnknown,
-		"what is handed as active is ended":      endOfActive,
-		"fenced":                                 endFenced,
-		"a tombstone stops a late create":        endLeavesTombstone,
-		"repeats write the same":                 endRepeated,
-		"racing repeats write the same":          endRaces,
-		"of two ends the later tells the reason": endTwice,
+		"several at once":                                             endSeveral,
+		"what the ledger does not know stays":                         keepsUnknown,
+		"what is handed as active is ended":                           endOfActive,
+		"fenced":                                                      endFenced,
+		"a tombstone stops a late create":                             endLeavesTombstone,
+		"repeats write the same":                                      endRepeated,
+		"racing repeats write the same":                               endRaces,
+		"of two ends the first stands":                                endTwice,
+		"a displaced end that races with a release leaves `released`": endDisplacedLate,
 		"one session twice in one call": func(t *testing.T, r record.Record) {
 			created(t, r)
-			end := endOf(1, license.EndExpired)
-			wantNil(t, r.End(t.Context(), caller(), 1, []record.End{end, end}))
+			twice := []record.End{endOf(1, license.EndExpired), endOf(1, license.EndDisplaced)}
+			wantNil(t, r.End(t.Context(), caller(), first(), twice))
 			wantSession(t, r, caller(), ended(1, license.EndExpired))
 		},
 		"none is nothing to do": func(t *testing.T, r record.Record) {
-			wantNil(t, r.End(t.Context(), caller(), 99, nil))
+			wantNil(t, r.End(t.Context(), caller(), license.Epoch{}, nil))
 		},
 		"as many as fit": endAsManyAsFit,
 		"one too many":   endTooMany,
@@ -38,7 +39,7 @@ func endSeveral(t *testing.T, r record.Record) {
 	wantNil(t, r.Create(t.Context(), caller(), session(2)))
 	wantNil(t, r.Create(t.Context(), caller(), session(3)))
 	ends := []record.End{endOf(1, license.EndExpired), endOf(3, license.EndDisplaced)}
-	wantNil(t, r.End(t.Context(), caller(), 1, ends))
+	wantNil(t, r.End(t.Context(), caller(), first(), ends))
 	wantSession(t, r, caller(), ended(1, license.EndExpired))
 	wantSession(t, r, caller(), ended(3, license.EndDisplaced))
 	wantActive(t, r, caller(), sessionID(2))
@@ -48,13 +49,13 @@ func endOfActive(t *testing.T, r record.Record) {
 	created(t, r)
 	end := endOf(1, license.EndExpired)
 	end.Session.Status, end.Session.OrganizationID = license.SessionActive, "globex"
-	wantNil(t, r.End(t.Context(), caller(), 1, []record.End{end}))
+	wantNil(t, r.End(t.Context(), caller(), first(), []record.End{end}))
 	wantSession(t, r, caller(), ended(1, license.EndExpired))
 }
 
 func endLeavesTombstone(t *testing.T, r record.Record) {
 	opened(t, r, caller())
-	wantNil(t, r.End(t.Context(), caller(), 1, []record.End{endOf(1, license.EndFailed)}))
+	wantNil(t, r.End(t.Context(), caller(), first(), []record.End{endOf(1, license.EndFailed)}))
 	wantSession(t, r, caller(), ended(1, license.EndFailed))
 	wantError(t, r.Create(t.Context(), caller(), session(1)), record.ErrEnded)
 	wantActive(t, r, caller())
@@ -63,7 +64,7 @@ func endLeavesTombstone(t *testing.T, r record.Record) {
 func endRepeated(t *testing.T, r record.Record) {
 	created(t, r)
 	for range 3 {
-		wantNil(t, r.End(t.Context(), caller(), 1, []record.End{endOf(1, license.EndExpired)}))
+		wantNil(t, r.End(t.Context(), caller(), first(), []record.End{endOf(1, license.EndExpired)}))
 		wantSession(t, r, caller(), ended(1, license.EndExpired))
 	}
 }
@@ -71,7 +72,7 @@ func endRepeated(t *testing.T, r record.Record) {
 func endRaces(t *testing.T, r record.Record) {
 	created(t, r)
 	for _, err := range race(4, func(int) error {
-		return r.End(t.Context(), caller(), 1, []record.End{endOf(1, license.EndExpired)})
+		return r.End(t.Context(), caller(), first(), []record.End{endOf(1, license.EndExpired)})
 	}) {
 		wantNil(t, err)
 	}
@@ -80,15 +81,45 @@ func endRaces(t *testing.T, r record.Record) {
 
 func endTwice(t *testing.T, r record.Record) {
 	created(t, r)
-	wantNil(t, r.EndNow(t.Context(), caller(), 0, endOf(1, license.EndReleased)))
-	wantNil(t, r.End(t.Context(), caller(), 1, []record.End{endOf(1, license.EndExpired)}))
-	wantSession(t, r, caller(), ended(1, license.EndExpired))
+	wantNil(t, r.End(t.Context(), caller(), first(), []record.End{endOf(1, license.EndReleased)}))
+	late := endOf(1, license.EndDisplaced)
+	late.Session.EndedAt, late.Session.UserID = late.Session.EndedAt.Add(time.Hour), "u-2"
+	fresh := endOf(2, license.EndDisplaced)
+	wantNil(t, r.End(t.Context(), caller(), first(), []record.End{late, fresh}))
+	wantSession(t, r, caller(), ended(1, license.EndReleased))
+	wantSession(t, r, caller(), ended(2, license.EndDisplaced))
 	wantActive(t, r, caller())
+}
+
+// endDisplacedLate: a sweep, or a heartbeat that the ledger did not know, read
+// the session as active; then its holder released it.
+func endDisplacedLate(t *testing.T, r record.Record) {
+	created(t, r)
+	read, err := r.Session(t.Context(), caller(), sessionID(1))
+	wantNil(t, err)
+	wantNil(t, r.End(t.Context(), caller(), first(), []record.End{endOf(1, license.EndReleased)}))
+	read.EndedAt, read.EndedReason = noon().Add(3*time.Hour), license.EndDisplaced
+	wantNil(t, r.End(t.Context(), caller(), first(), []record.End{{Session: read}}))
+	wantSession(t, r, caller(), ended(1, license.EndReleased))
+
+	wantNil(t, r.Create(t.Context(), caller(), session(2)))
+	reasons := []license.EndReason{license.EndReleased, license.EndDisplaced}
+	for _, err := range race(2, func(i int) error {
+		return r.End(t.Context(), caller(), first(), []record.End{endOf(2, reasons[i])})
+	}) {
+		wantNil(t, err)
+	}
+	got, err := r.Session(t.Context(), caller(), sessionID(2))
+	wantNil(t, err)
+	for _, reason := range reasons {
+		wantNil(t, r.End(t.Context(), caller(), first(), []record.End{endOf(2, reason)}))
+	}
+	wantSession(t, r, caller(), ended(2, got.EndedReason)) // whichever came first
 }
 
 func endTooMany(t *testing.T, r record.Record) {
 	created(t, r)
-	err := r.End(t.Context(), caller(), 1, manyEnds(record.MaxEnds+1))
+	err := r.End(t.Context(), caller(), first(), manyEnds(record.MaxEnds+1))
 	wantError(t, err, record.ErrTooManyEnds)
 	wantSession(t, r, caller(), session(1))
 	wantNoSession(t, r, caller(), 2)
@@ -96,7 +127,7 @@ func endTooMany(t *testing.T, r record.Record) {
 
 func endAsManyAsFit(t *testing.T, r record.Record) {
 	created(t, r)
-	wantNil(t, r.End(t.Context(), caller(), 1, manyEnds(record.MaxEnds)))
+	wantNil(t, r.End(t.Context(), caller(), first(), manyEnds(record.MaxEnds)))
 	wantActive(t, r, caller())
 	wantSession(t, r, caller(), ended(record.MaxEnds, license.EndExpired))
 }
@@ -115,7 +146,7 @@ func keepsUnknown(t *testing.T, r record.Record) {
 		ID: sessionID(1), EndedAt: noon().Add(time.Hour), EndedReason: license.EndExpired,
 		Client: license.Client{Version: "2.0.0"},
 	}}
-	wantNil(t, r.End(t.Context(), caller(), 1, []record.End{end}))
+	wantNil(t, r.End(t.Context(), caller(), first(), []record.End{end}))
 	want := session(1)
 	want.Status, want.EndedReason, want.EndedAt = license.SessionEnded, license.EndExpired, noon().Add(time.Hour)
 	want.Client.Version = "2.0.0"
@@ -124,19 +155,18 @@ func keepsUnknown(t *testing.T, r record.Record) {
 
 func endFenced(t *testing.T, r record.Record) {
 	ends := []record.End{endOf(1, license.EndExpired), endOf(2, license.EndExpired)}
-	for _, epoch := range []int64{0, 1} { // no epoch was ever opened
+	for _, epoch := range []license.Epoch{{}, first()} { // no epoch was ever opened
 		wantError(t, r.End(t.Context(), caller(), epoch, ends), record.ErrFenced)
 	}
 	created(t, r)
-	for _, epoch := range []int64{-1, 0, 2} {
+	for _, epoch := range foreign() {
 		wantError(t, r.End(t.Context(), caller(), epoch, ends), record.ErrFenced)
 	}
-	_, err := r.OpenEpoch(t.Context(), caller(), "nonce-2")
-	wantNil(t, err)
-	wantError(t, r.End(t.Context(), caller(), 1, ends), record.ErrFenced)
+	reopened(t, r, caller())
+	wantError(t, r.End(t.Context(), caller(), first(), ends), record.ErrFenced)
 	wantSession(t, r, caller(), session(1))
 	wantNoSession(t, r, caller(), 2)
-	wantNil(t, r.End(t.Context(), caller(), 2, ends))
+	wantNil(t, r.End(t.Context(), caller(), second(), ends))
 	wantSession(t, r, caller(), ended(1, license.EndExpired))
 }
 
@@ -156,40 +186,9 @@ func endAllOrNone(t *testing.T, r record.Record) {
 		t.Run(name, func(t *testing.T) {
 			end := endOf(2, license.EndExpired)
 			test.change(&end.Session)
-			wantError(t, r.End(t.Context(), caller(), 1, []record.End{good, end}), test.want)
-			wantError(t, r.EndNow(t.Context(), caller(), 0, end), test.want)
+			wantError(t, r.End(t.Context(), caller(), first(), []record.End{good, end}), test.want)
 			wantSession(t, r, caller(), session(1))
 			wantNoSession(t, r, caller(), 2)
 		})
-	}
-}
-
-func endNowTests() map[string]func(*testing.T, record.Record) {
-	return map[string]func(*testing.T, record.Record){
-		"whatever the epoch": func(t *testing.T, r record.Record) {
-			created(t, r)
-			_, err := r.OpenEpoch(t.Context(), caller(), "nonce-2")
-			wantNil(t, err)
-			for range 2 {
-				wantNil(t, r.EndNow(t.Context(), caller(), 0, endOf(1, license.EndReleased)))
-			}
-			wantSession(t, r, caller(), ended(1, license.EndReleased))
-			wantActive(t, r, caller())
-		},
-		"a tombstone stops a late create": func(t *testing.T, r record.Record) {
-			wantNil(t, r.EndNow(t.Context(), caller(), 0, endOf(1, license.EndReleased)))
-			wantSession(t, r, caller(), ended(1, license.EndReleased))
-			opened(t, r, caller())
-			wantError(t, r.Create(t.Context(), caller(), session(1)), record.ErrEnded)
-		},
-		"what the ledger does not know stays": func(t *testing.T, r record.Record) {
-			created(t, r)
-			want := session(1)
-			want.Status, want.EndedReason, want.EndedAt = license.SessionEnded, license.EndReleased, noon()
-			wantNil(t, r.EndNow(t.Context(), caller(), 0, record.End{Session: license.Session{
-				ID: sessionID(1), EndedAt: noon(), EndedReason: license.EndReleased,
-			}}))
-			wantSession(t, r, caller(), want)
-		},
 	}
 }

@@ -35,6 +35,21 @@ func entitlementTests() map[string]func(*testing.T, record.Record) {
 			wantEqual(t, "licenses", len(got.Licenses), 0)
 		},
 		"everything is read back, licenses by id": readBack,
+		"the epoch comes with them": func(t *testing.T, r record.Record) {
+			wantNil(t, r.PutOrganization(t.Context(), caller(), acme()))
+			epoch := func(c license.Caller) license.Epoch {
+				got, err := r.Entitlements(t.Context(), c)
+				wantNil(t, err)
+				return got.Epoch
+			}
+			wantEqual(t, "epoch before the first rebuild", epoch(caller()), license.Epoch{})
+			opened(t, r, caller())
+			wantEqual(t, "epoch", epoch(caller()), first())
+			reopened(t, r, caller())
+			wantEqual(t, "epoch", epoch(caller()), second())
+			wantNil(t, r.PutOrganization(t.Context(), other(), acme()))
+			wantEqual(t, "another organization's epoch", epoch(other()), license.Epoch{})
+		},
 		"put replaces": putReplaces,
 		"license without its organization": func(t *testing.T, r record.Record) {
 			wantError(t, r.PutLicense(t.Context(), caller(), pro()), license.ErrOrganizationNotFound)
@@ -113,12 +128,11 @@ func epochTests() map[string]func(*testing.T, record.Record) {
 		"an empty nonce opens the first epoch": func(t *testing.T, r record.Record) {
 			got, err := r.OpenEpoch(t.Context(), caller(), "")
 			wantNil(t, err)
-			wantEqual(t, "epoch", got, int64(1))
+			wantEqual(t, "epoch", got, license.Epoch{Number: 1})
 		},
 		"every organization has its own": func(t *testing.T, r record.Record) {
 			opened(t, r, caller())
-			_, err := r.OpenEpoch(t.Context(), caller(), "nonce-2")
-			wantNil(t, err)
+			reopened(t, r, caller())
 			opened(t, r, other())
 		},
 		"racers with one nonce agree": epochRace,
@@ -140,8 +154,8 @@ func epochPerNonce(t *testing.T, r record.Record) {
 	} {
 		got, err := r.OpenEpoch(t.Context(), caller(), step.nonce)
 		wantNil(t, err)
-		if got != step.want {
-			t.Fatalf("step %d, nonce %q: epoch %d, want %d", i, step.nonce, got, step.want)
+		if got != license.NewEpoch(step.want, step.nonce) {
+			t.Fatalf("step %d, nonce %q: epoch %q, want %d", i, step.nonce, got, step.want)
 		}
 	}
 }
@@ -149,13 +163,13 @@ func epochPerNonce(t *testing.T, r record.Record) {
 func epochRace(t *testing.T, r record.Record) {
 	const racers = 8
 	opened(t, r, caller())
-	epochs := make([]int64, racers)
+	epochs := make([]license.Epoch, racers)
 	errs := race(racers, func(i int) (err error) {
 		epochs[i], err = r.OpenEpoch(t.Context(), caller(), "nonce-2")
 		return err
 	})
 	for i, err := range errs {
 		wantNil(t, err)
-		wantEqual(t, "epoch", epochs[i], int64(2))
+		wantEqual(t, "epoch", epochs[i], second())
 	}
 }

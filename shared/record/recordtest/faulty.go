@@ -85,8 +85,8 @@ func (f *Faulty) PutLicense(ctx context.Context, caller license.Caller, lic lice
 }
 
 // OpenEpoch implements [record.Record].
-func (f *Faulty) OpenEpoch(ctx context.Context, caller license.Caller, nonce string) (int64, error) {
-	return around(ctx, f, "OpenEpoch", func() (int64, error) { return f.Record.OpenEpoch(ctx, caller, nonce) })
+func (f *Faulty) OpenEpoch(ctx context.Context, caller license.Caller, nonce string) (license.Epoch, error) {
+	return around(ctx, f, "OpenEpoch", func() (license.Epoch, error) { return f.Record.OpenEpoch(ctx, caller, nonce) })
 }
 
 // Create implements [record.Record].
@@ -95,13 +95,8 @@ func (f *Faulty) Create(ctx context.Context, caller license.Caller, s license.Se
 }
 
 // End implements [record.Record].
-func (f *Faulty) End(ctx context.Context, caller license.Caller, epoch int64, ends []record.End) error {
+func (f *Faulty) End(ctx context.Context, caller license.Caller, epoch license.Epoch, ends []record.End) error {
 	return f.do(ctx, "End", func() error { return f.Record.End(ctx, caller, epoch, ends) })
-}
-
-// EndNow implements [record.Record].
-func (f *Faulty) EndNow(ctx context.Context, caller license.Caller, epoch int64, end record.End) error {
-	return f.do(ctx, "EndNow", func() error { return f.Record.EndNow(ctx, caller, epoch, end) })
 }
 
 // Session implements [record.Record].
@@ -109,11 +104,11 @@ func (f *Faulty) Session(ctx context.Context, caller license.Caller, id string) 
 	return around(ctx, f, "Session", func() (license.Session, error) { return f.Record.Session(ctx, caller, id) })
 }
 
-// ActiveSessions implements [record.Record]; the hooks run around all batches.
+// ActiveSessions implements [record.Record]; the hooks run around all pages of a part.
 func (f *Faulty) ActiveSessions(
-	ctx context.Context, caller license.Caller, visit func([]license.Session) error,
+	ctx context.Context, caller license.Caller, part int, after string, visit func(record.Page) error,
 ) error {
-	return f.do(ctx, "ActiveSessions", func() error { return f.Record.ActiveSessions(ctx, caller, visit) })
+	return f.do(ctx, "ActiveSessions", func() error { return f.Record.ActiveSessions(ctx, caller, part, after, visit) })
 }
 
 // CountActive implements [record.Record].

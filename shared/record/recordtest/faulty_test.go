@@ -52,14 +52,14 @@ func TestFaultyAfter(t *testing.T) {
 	}}
 	epoch, err := f.OpenEpoch(t.Context(), caller(), "nonce-1")
 	wantError(t, err, lost)
-	wantEqual(t, "answered epoch", epoch, int64(0))
+	wantEqual(t, "answered epoch", epoch, license.Epoch{})
 	wantNil(t, seen)
 	wantError(t, f.Create(t.Context(), caller(), session(1)), lost)
 	wantSession(t, memory, caller(), session(1)) // it happened all the same
 
 	f.After = func(_ context.Context, _ string, err error) error { return err }
 	s := session(2)
-	s.Epoch = 9
+	s.Epoch = license.NewEpoch(9, "nonce-1")
 	wantError(t, f.Create(t.Context(), caller(), s), record.ErrFenced)
 }
 

@@ -1,8 +1,13 @@
 package recordtest
 
 import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
@@ -17,9 +22,9 @@ func listTests() map[string]func(*testing.T, record.Record) {
 		"none active": func(t *testing.T, r record.Record) {
 			wantActive(t, r, caller())
 			opened(t, r, caller())
-			wantNil(t, r.EndNow(t.Context(), caller(), 0, endOf(1, license.EndReleased)))
-			wantNil(t, r.ActiveSessions(t.Context(), caller(), func(batch []license.Session) error {
-				t.Errorf("visited %d sessions", len(batch))
+			wantNil(t, r.End(t.Context(), caller(), first(), []record.End{endOf(1, license.EndReleased)}))
+			wantNil(t, eachPage(t.Context(), r, caller(), func(page record.Page) error {
+				t.Errorf("visited %+v", page)
 				return nil
 			}))
 			wantActive(t, r, caller())
@@ -27,21 +32,37 @@ func listTests() map[string]func(*testing.T, record.Record) {
 		"the whole session is visited": func(t *testing.T, r record.Record) {
 			created(t, r)
 			var got []license.Session
-			wantNil(t, r.ActiveSessions(t.Context(), caller(), func(batch []license.Session) error {
-				got = append(got, batch...)
+			wantNil(t, eachPage(t.Context(), r, caller(), func(page record.Page) error {
+				got = append(got, page.Sessions...)
 				return nil
 			}))
-			wantEqual(t, "visited", got, []license.Session{session(1)})
+			wantEqual(t, "visited", got, []license.Session{asRecorded(session(1))})
 		},
-		"many, in batches, while others end": manyActive,
+		"every session in its part":        everyPart,
+		"all parts as one":                 wholeOfAll,
+		"many, in pages, while others end": manyActive,
+		"resumed from the last of a page":  resumed,
 		"the visitor's error stops it": func(t *testing.T, r record.Record) {
 			created(t, r)
 			enough := errors.New("enough")
-			err := r.ActiveSessions(t.Context(), caller(), func([]license.Session) error { return enough })
+			err := eachPage(t.Context(), r, caller(), func(record.Page) error { return enough })
 			wantError(t, err, enough)
 			var away *license.UnavailableError
 			if errors.As(err, &away) {
 				t.Errorf("the visitor's error looks like the store's: %v", err)
+			}
+		},
+		"what lacks a field is told apart": unreadable,
+		"no such part, no such name": func(t *testing.T, r record.Record) {
+			created(t, r)
+			for _, part := range []int{-2, record.Parts, 1 << 30} {
+				if err := r.ActiveSessions(t.Context(), caller(), part, "", nil); err == nil {
+					t.Errorf("part %d: no error", part)
+				}
+			}
+			for _, after := range []string{"a/b", "..", "__x__"} {
+				err := r.ActiveSessions(t.Context(), caller(), 0, after, nil)
+				wantError(t, err, license.ErrSessionNotFound)
 			}
 		},
 		"organizations in pages": organizationPages,
@@ -49,49 +70,211 @@ func listTests() map[string]func(*testing.T, record.Record) {
 	}
 }
 
+// eachPage visits the pages of all parts.
+func eachPage(ctx context.Context, r record.Record, c license.Caller, visit func(record.Page) error) error {
+	for part := range record.Parts {
+		if err := r.ActiveSessions(ctx, c, part, "", visit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hashOf is what stands before the id in a session's document's name.
+func hashOf(id string) string {
+	sum := sha256.Sum256([]byte(id))
+	return hex.EncodeToString(sum[:1])
+}
+
+// inPart are the first n numbers whose sessions are in a part.
+func inPart(part, n int) []int {
+	var all []int
+	for i := 0; len(all) < n; i++ {
+		if hashOf(sessionID(i))[0] == "0123456789abcdef"[part] {
+			all = append(all, i)
+		}
+	}
+	return all
+}
+
+func everyPart(t *testing.T, r record.Record) {
+	opened(t, r, caller())
+	want := map[int][]string{}
+	for part := range record.Parts {
+		for _, n := range inPart(part, 2) {
+			wantNil(t, r.Create(t.Context(), caller(), session(n)))
+			want[part] = append(want[part], hashOf(sessionID(n))+"-"+sessionID(n))
+		}
+		slices.Sort(want[part])
+	}
+	for part := range record.Parts {
+		var got []string
+		wantNil(t, r.ActiveSessions(t.Context(), caller(), part, "", func(page record.Page) error {
+			for _, s := range page.Sessions {
+				got = append(got, hashOf(s.ID)+"-"+s.ID)
+			}
+			wantEqual(t, "last", page.Last, got[len(got)-1])
+			return nil
+		}))
+		wantEqual(t, "part", got, want[part])
+	}
+}
+
+// wholeOfAll: one listing has all, in pages that say whether there is more, and
+// each part goes on from the first page's last.
+func wholeOfAll(t *testing.T, r record.Record) {
+	opened(t, r, caller())
+	var numbers []int
+	for n := range morePagesThanOne {
+		numbers = append(numbers, n+1)
+	}
+	createAll(t, r, numbers)
+	seen := map[string]int{}
+	count := func(page record.Page) {
+		for _, s := range page.Sessions {
+			seen[s.ID]++
+		}
+	}
+	first := record.Page{}
+	enough := errors.New("enough")
+	err := r.ActiveSessions(t.Context(), caller(), record.Whole, "", func(page record.Page) error {
+		first = page
+		return enough
+	})
+	wantError(t, err, enough)
+	wantEqual(t, "more", first.More, true)
+	count(first)
+	for part := range record.Parts {
+		wantNil(t, r.ActiveSessions(t.Context(), caller(), part, first.Last, func(page record.Page) error {
+			count(page)
+			wantEqual(t, "more", page.More, false)
+			return nil
+		}))
+	}
+	wantEqual(t, "in parts", len(seen), morePagesThanOne)
+	wantNil(t, r.ActiveSessions(t.Context(), caller(), record.Whole, "", func(page record.Page) error {
+		count(page)
+		return nil
+	}))
+	for id, n := range seen {
+		wantEqual(t, id, n, 2)
+	}
+}
+
 // manyActive has every third session ended before, and ends what was visited
 // during the call: positions in the list move, and still nothing is skipped.
 func manyActive(t *testing.T, r record.Record) {
+	const part = 7
 	opened(t, r, caller())
-	createMany(t, r, morePagesThanOne)
+	numbers := inPart(part, morePagesThanOne)
+	createAll(t, r, append([]int{inPart(part-1, 1)[0], inPart(part+1, 1)[0]}, numbers...))
 	var want []string
 	var ends []record.End
-	for n := range morePagesThanOne {
-		if n%3 == 0 {
+	for i, n := range numbers {
+		if i%3 == 0 {
 			ends = append(ends, endOf(n, license.EndExpired))
 		} else {
 			want = append(want, sessionID(n))
 		}
 	}
-	wantNil(t, r.End(t.Context(), caller(), 1, ends))
-	wantActive(t, r, caller(), want...)
+	wantNil(t, r.End(t.Context(), caller(), first(), ends))
 
 	var got []string
-	batches := 0
-	wantNil(t, r.ActiveSessions(t.Context(), caller(), func(batch []license.Session) error {
-		batches++
+	pages := 0
+	wantNil(t, r.ActiveSessions(t.Context(), caller(), part, "", func(page record.Page) error {
+		pages++
 		var seen []record.End
-		for i, s := range batch {
+		for i, s := range page.Sessions {
 			got = append(got, s.ID)
 			s.EndedAt, s.EndedReason = noon(), license.EndDisplaced
 			seen = append(seen, record.End{Session: s})
-			batch[i] = license.Session{} // the batch is the visitor's
+			page.Sessions[i] = license.Session{} // the page is the visitor's
 		}
-		return r.End(t.Context(), caller(), 1, seen)
+		return r.End(t.Context(), caller(), first(), seen)
 	}))
+	slices.Sort(got)
 	wantEqual(t, "visited", got, want)
-	if batches < 2 {
-		t.Errorf("all in %d batch: the test proves nothing about pages", batches)
+	if pages < 2 {
+		t.Errorf("all in %d page: the test proves nothing about pages", pages)
 	}
-	wantActive(t, r, caller())
+	wantActive(t, r, caller(), sessionID(inPart(part-1, 1)[0]), sessionID(inPart(part+1, 1)[0]))
 }
 
-func createMany(t *testing.T, r record.Record, sessions int) {
+// resumed stops after the first page, as whoever is next goes on with a rebuild.
+func resumed(t *testing.T, r record.Record) {
+	const part = record.Parts - 1
+	opened(t, r, caller())
+	numbers := inPart(part, morePagesThanOne*2/3)
+	createAll(t, r, append(inPart(0, 1), numbers...))
+	var seen []string
+	var last string
+	stop := errors.New("stop")
+	visit := func(err error) func(record.Page) error {
+		return func(page record.Page) error {
+			for _, s := range page.Sessions {
+				seen = append(seen, s.ID)
+			}
+			last = page.Last
+			return err
+		}
+	}
+	wantError(t, r.ActiveSessions(t.Context(), caller(), part, "", visit(stop)), stop)
+	if len(seen) >= len(numbers) {
+		t.Fatalf("%d sessions in the first page: the test proves nothing", len(seen))
+	}
+	wantNil(t, r.ActiveSessions(t.Context(), caller(), part, last, visit(nil)))
+	want := make([]string, len(numbers))
+	for i, n := range numbers {
+		want[i] = sessionID(n)
+	}
+	slices.Sort(seen)
+	wantEqual(t, "seen", seen, want)
+
+	seen = nil
+	wantNil(t, r.ActiveSessions(t.Context(), caller(), part, last, visit(nil)))
+	wantNil(t, r.ActiveSessions(t.Context(), caller(), 0, last, visit(nil))) // beyond that part
+	wantEqual(t, "sessions after the last", len(seen), 0)
+	wantNil(t, r.ActiveSessions(t.Context(), caller(), part, "00", visit(nil))) // before it
+	wantEqual(t, "sessions of the whole part", len(seen), len(want))
+}
+
+// unreadable: without these a rebuilt ledger could not count the session.
+func unreadable(t *testing.T, r record.Record) {
+	created(t, r)
+	var want []string
+	for n, breakIt := range map[int]func(*license.Session){
+		2: func(s *license.Session) { s.LicenseID = "" },
+		3: func(s *license.Session) { s.UserID = "" },
+		4: func(s *license.Session) { s.AcquiredAt = time.Time{} },
+	} {
+		s := session(n)
+		breakIt(&s)
+		wantNil(t, r.Create(t.Context(), caller(), s))
+		want = append(want, hashOf(s.ID)+"-"+s.ID)
+	}
+	var got []string
+	wantNil(t, eachPage(t.Context(), r, caller(), func(page record.Page) error {
+		got = append(got, page.Unreadable...)
+		return nil
+	}))
+	slices.Sort(got)
+	slices.Sort(want)
+	wantEqual(t, "unreadable", got, want)
+	wantVisited(t, r, caller(), sessionID(1))
+	count, err := r.CountActive(t.Context(), caller())
+	wantNil(t, err)
+	wantEqual(t, "count", count, 4)
+	ends := []record.End{endOf(2, license.EndExpired), endOf(3, license.EndExpired), endOf(4, license.EndExpired)}
+	wantNil(t, r.End(t.Context(), caller(), first(), ends))
+	wantActive(t, r, caller(), sessionID(1))
+}
+
+func createAll(t *testing.T, r record.Record, numbers []int) {
 	t.Helper()
 	const workers = 8
 	for _, err := range race(workers, func(worker int) error {
-		for n := worker; n < sessions; n += workers {
-			if err := r.Create(t.Context(), caller(), session(n)); err != nil {
+		for i := worker; i < len(numbers); i += workers {
+			if err := r.Create(t.Context(), caller(), session(numbers[i])); err != nil {
 				return err
 			}
 		}

@@ -56,25 +56,24 @@ func createIsActive(t *testing.T, r record.Record) {
 
 func createAfterEnd(t *testing.T, r record.Record) {
 	created(t, r)
-	wantNil(t, r.End(t.Context(), caller(), 1, []record.End{endOf(1, license.EndExpired)}))
+	wantNil(t, r.End(t.Context(), caller(), first(), []record.End{endOf(1, license.EndExpired)}))
 	wantError(t, r.Create(t.Context(), caller(), session(1)), record.ErrEnded)
 	wantSession(t, r, caller(), ended(1, license.EndExpired))
 }
 
 func createFenced(t *testing.T, r record.Record) {
 	s := session(1)
-	for _, epoch := range []int64{0, 1} { // no epoch was ever opened
+	for _, epoch := range []license.Epoch{{}, first()} { // no epoch was ever opened
 		s.Epoch = epoch
 		wantError(t, r.Create(t.Context(), caller(), s), record.ErrFenced)
 	}
 	opened(t, r, caller())
-	for _, epoch := range []int64{-1, 0, 2} {
+	for _, epoch := range foreign() {
 		s.Epoch = epoch
 		wantError(t, r.Create(t.Context(), caller(), s), record.ErrFenced)
 	}
-	_, err := r.OpenEpoch(t.Context(), caller(), "nonce-2")
-	wantNil(t, err)
-	s.Epoch = 1
+	reopened(t, r, caller())
+	s.Epoch = first()
 	wantError(t, r.Create(t.Context(), caller(), s), record.ErrFenced)
 	wantNoSession(t, r, caller(), 1)
 	wantActive(t, r, caller())
@@ -82,11 +81,10 @@ func createFenced(t *testing.T, r record.Record) {
 
 func createAfterRebuild(t *testing.T, r record.Record) {
 	created(t, r)
-	_, err := r.OpenEpoch(t.Context(), caller(), "nonce-2")
-	wantNil(t, err)
+	reopened(t, r, caller())
 	wantError(t, r.Create(t.Context(), caller(), session(1)), record.ErrFenced)
 	again := session(1)
-	again.Epoch = 2
+	again.Epoch = second()
 	wantNil(t, r.Create(t.Context(), caller(), again))
 	wantSession(t, r, caller(), session(1)) // still as granted, under epoch 1
 	wantActive(t, r, caller(), sessionID(1))
@@ -97,7 +95,7 @@ func createRacesEnd(t *testing.T, r record.Record) {
 	opened(t, r, caller())
 	errs := race(2, func(i int) error {
 		if i == 0 {
-			return r.EndNow(t.Context(), caller(), 0, endOf(1, license.EndFailed))
+			return r.End(t.Context(), caller(), first(), []record.End{endOf(1, license.EndFailed)})
 		}
 		return r.Create(t.Context(), caller(), session(1))
 	})

@@ -20,10 +20,9 @@ func tenancyTests() map[string]func(*testing.T, record.Record) {
 		"a stranger's session cannot be ended": func(t *testing.T, r record.Record) {
 			created(t, r)
 			ends := []record.End{endOf(1, license.EndRevoked)}
-			wantError(t, r.End(t.Context(), other(), 1, ends), record.ErrFenced)
+			wantError(t, r.End(t.Context(), other(), first(), ends), record.ErrFenced)
 			opened(t, r, other())
-			wantNil(t, r.End(t.Context(), other(), 1, ends))
-			wantNil(t, r.EndNow(t.Context(), other(), 0, ends[0]))
+			wantNil(t, r.End(t.Context(), other(), first(), ends))
 			wantSession(t, r, caller(), session(1))
 			wantActive(t, r, caller(), sessionID(1))
 		},
@@ -54,7 +53,7 @@ func sameIDs(t *testing.T, r record.Record) {
 	theirs.OrganizationID = "globex"
 	wantSession(t, r, caller(), session(1))
 	wantSession(t, r, other(), theirs)
-	wantNil(t, r.EndNow(t.Context(), caller(), 0, endOf(1, license.EndReleased)))
+	wantNil(t, r.End(t.Context(), caller(), first(), []record.End{endOf(1, license.EndReleased)}))
 	wantSession(t, r, other(), theirs)
 	wantActive(t, r, caller())
 	wantActive(t, r, other(), sessionID(1))
@@ -101,8 +100,7 @@ func withSession(r record.Record, id string) map[string]func(context.Context) er
 	s.ID, end.Session.ID = id, id
 	return map[string]func(context.Context) error{
 		"Create":  func(ctx context.Context) error { return r.Create(ctx, caller(), s) },
-		"End":     func(ctx context.Context) error { return r.End(ctx, caller(), 1, []record.End{end}) },
-		"EndNow":  func(ctx context.Context) error { return r.EndNow(ctx, caller(), 0, end) },
+		"End":     func(ctx context.Context) error { return r.End(ctx, caller(), first(), []record.End{end}) },
 		"Session": func(ctx context.Context) error { return errorOf(r.Session(ctx, caller(), id)) },
 	}
 }
@@ -115,7 +113,7 @@ func withOrganization(r record.Record, id string) map[string]func(context.Contex
 	calls["Session"] = func(ctx context.Context) error { return errorOf(r.Session(ctx, c, sessionID(1))) }
 	calls["CountActive"] = func(ctx context.Context) error { return errorOf(r.CountActive(ctx, c)) }
 	calls["ActiveSessions"] = func(ctx context.Context) error {
-		return r.ActiveSessions(ctx, c, func([]license.Session) error { return nil })
+		return r.ActiveSessions(ctx, c, 0, "", func(record.Page) error { return nil })
 	}
 	return calls
 }
@@ -128,9 +126,8 @@ func writes(r record.Record, c license.Caller) map[string]func(context.Context) 
 		"OpenEpoch":       func(ctx context.Context) error { return errorOf(r.OpenEpoch(ctx, c, "nonce-9")) },
 		"Create":          func(ctx context.Context) error { return r.Create(ctx, c, session(2)) },
 		"End": func(ctx context.Context) error {
-			return r.End(ctx, c, 1, []record.End{endOf(1, license.EndRevoked)})
+			return r.End(ctx, c, first(), []record.End{endOf(1, license.EndRevoked)})
 		},
-		"EndNow": func(ctx context.Context) error { return r.EndNow(ctx, c, 0, endOf(1, license.EndRevoked)) },
 	}
 }
 
@@ -168,7 +165,7 @@ func reads(r record.Record) map[string]func(context.Context) error {
 		"Session":      func(ctx context.Context) error { return errorOf(r.Session(ctx, caller(), sessionID(1))) },
 		"CountActive":  func(ctx context.Context) error { return errorOf(r.CountActive(ctx, caller())) },
 		"ActiveSessions": func(ctx context.Context) error {
-			return r.ActiveSessions(ctx, caller(), func([]license.Session) error { return nil })
+			return r.ActiveSessions(ctx, caller(), 0, "", func(record.Page) error { return nil })
 		},
 		"OrganizationIDs": func(ctx context.Context) error { return errorOf(r.OrganizationIDs(ctx, "", 1)) },
 		"Ping":            r.Ping,

@@ -57,6 +57,18 @@ locals {
       }
       again = "3600s"
     }
+    clock = {
+      title    = "Two clocks differ, and no seat is granted"
+      summary  = "The clock of Redis and that of an instance differ by more than CLOCK_TOLERANCE: one of them is wrong. New seats are refused and nobody expires; heartbeats and releases go on."
+      page     = "clock"
+      look     = "${local.read_logs} 'jsonPayload.message=\"clock\"'"
+      urgency  = "page"
+      severity = "CRITICAL"
+      # By the line: an instance repeats it each minute for as long as it lasts.
+      lines  = local.clock
+      labels = {}
+      again  = "3600s"
+    }
     reaper-silent = {
       title    = "The reaper has not run for ${var.thresholds.reaper_silent_minutes} minutes"
       summary  = "Nobody loses a seat by it, and expired seats are still handed on by the next acquire; records of ended sessions fall behind."
@@ -69,7 +81,7 @@ locals {
     }
     ledger-memory = {
       title    = "The seat ledger's memory is above ${var.thresholds.ledger_memory_percent} %"
-      summary  = "When it is full, Valkey refuses writes (noeviction): no acquire, no heartbeat."
+      summary  = "When it is full, acquires are refused (noeviction); heartbeats and releases go on. After a failover nothing would, because ledgers are rebuilt."
       page     = "ledger-memory"
       look     = "gcloud memorystore instances describe ${var.ledger_instance} --location=${var.region} --project=${var.project_id}"
       urgency  = "page"

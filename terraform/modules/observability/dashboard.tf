@@ -28,6 +28,10 @@ locals {
         queries = { "oversold" = "sum(increase(${local.series.oversold}{${local.cloud_run}}[5m])) or vector(0)" }
       },
       {
+        title   = "Clocks found to differ (must stay 0)"
+        queries = { "clock" = "sum(increase(${local.series.clock}{${local.cloud_run}}[5m])) or vector(0)" }
+      },
+      {
         title = "How full pools are, by percentile of acquires"
         unit  = "%"
         queries = { for p in [50, 90, 99] : "p${p}" =>

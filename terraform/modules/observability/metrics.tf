@@ -64,6 +64,12 @@ locals {
       filter      = local.oversold
       labels      = {}
     }
+    # 1. Zero, always.
+    clock = {
+      description = "Times that the clock of Redis and an instance's were found to differ too much."
+      filter      = local.clock
+      labels      = {}
+    }
     # 1.
     key_age_days = {
       description = "Age of the key version that signs."
@@ -93,8 +99,9 @@ locals {
   watched_fields = { seats_used = "in use", seats_max = "bought" }
   watched        = "^(${join("|", sort(tolist(var.watched_organizations)))})$"
 
-  # Also what the alert matches.
+  # Also what the alerts match.
   oversold = ["jsonPayload.message=\"oversold\"", "severity=CRITICAL"]
+  clock    = ["jsonPayload.message=\"clock\"", "severity=CRITICAL"]
 
   # Each metric's whole filter, and its name in PromQL: after the first slash,
   # whatever is no letter or digit becomes an underscore.

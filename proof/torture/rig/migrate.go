@@ -1,0 +1,110 @@
+package rig
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/coditect-ai/coditect-licenses/internal/servers"
+)
+
+// slots is the number of hash slots of every Redis Cluster.
+const slots = 16384
+
+// migration is one slot on its way from a master to another.
+type migration struct {
+	from, to     *servers.RedisProcess
+	source       *redis.Client
+	fromID, toID string
+	slot         int64
+}
+
+// Migrate implements [Sharded] as redis-cli --cluster reshard does
+// (https://redis.io/docs/latest/commands/cluster-setslot/).
+func (c *clustered) Migrate(ctx context.Context, tag string, pause time.Duration) error {
+	slot, err := slotOf(ctx, c.nodes[0], tag)
+	if err != nil {
+		return err
+	}
+	owner := c.owner(slot)
+	next := (owner + 1) % masters
+	m := migration{from: c.nodes[owner], to: c.nodes[next], source: servers.Admin(c.nodes[owner].Addr()), slot: slot}
+	defer func() { _ = m.source.Close() }()
+	if err := m.begin(ctx); err != nil {
+		return fmt.Errorf("slot %d: %w", slot, err)
+	}
+	for moved := 1; moved > 0; {
+		if moved, err = m.moveSome(ctx); err != nil {
+			return fmt.Errorf("slot %d: %w", slot, err)
+		}
+		Sleep(ctx, pause)
+	}
+	c.moved[slot] = next
+	return m.end(ctx, c.nodes)
+}
+
+func (c *clustered) owner(slot int64) int {
+	if shard, ok := c.moved[slot]; ok {
+		return shard
+	}
+	for i := range masters {
+		if slot < int64((i+1)*slots/masters) {
+			return i
+		}
+	}
+	return masters - 1
+}
+
+func slotOf(ctx context.Context, node *servers.RedisProcess, tag string) (int64, error) {
+	client := servers.Admin(node.Addr())
+	defer func() { _ = client.Close() }()
+	return client.ClusterKeySlot(ctx, "{"+tag+"}").Result()
+}
+
+func (m *migration) begin(ctx context.Context) (err error) {
+	if m.fromID, err = m.from.NodeID(ctx); err != nil {
+		return err
+	}
+	if m.toID, err = m.to.NodeID(ctx); err != nil {
+		return err
+	}
+	if err := m.to.Do(ctx, "CLUSTER", "SETSLOT", m.slot, "IMPORTING", m.fromID); err != nil {
+		return err
+	}
+	return m.from.Do(ctx, "CLUSTER", "SETSLOT", m.slot, "MIGRATING", m.toID)
+}
+
+// migrateLimit bounds the move of a few small keys on the slowest machine.
+const migrateLimit = time.Minute
+
+// atATime is few, so that keys of one organization are on both nodes for a while.
+const atATime = 2
+
+func (m *migration) moveSome(ctx context.Context) (int, error) {
+	keys, err := m.source.ClusterGetKeysInSlot(ctx, int(m.slot), atATime).Result()
+	if err != nil || len(keys) == 0 {
+		return 0, err
+	}
+	host, port, err := net.SplitHostPort(m.to.Addr())
+	if err != nil {
+		return 0, err
+	}
+	command := []any{"MIGRATE", host, port, "", 0, migrateLimit.Milliseconds(), "KEYS"}
+	for _, key := range keys {
+		command = append(command, key)
+	}
+	return len(keys), m.source.Do(ctx, command...).Err()
+}
+
+// end gives the slot to its new owner, which is told first.
+func (m *migration) end(ctx context.Context, masters []*servers.RedisProcess) error {
+	for _, node := range append([]*servers.RedisProcess{m.to, m.from}, masters...) {
+		if err := node.Do(ctx, "CLUSTER", "SETSLOT", m.slot, "NODE", m.toID); err != nil {
+			return fmt.Errorf("slot %d: %w", m.slot, err)
+		}
+	}
+	return nil
+}
