@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"cloud.google.com/go/memorystore/apiv1/memorystorepb"
 	"google.golang.org/grpc"
@@ -83,7 +84,7 @@ func newCloud(t *testing.T) *cloud {
 func (c *cloud) openRecord() *record.Firestore {
 	client := must(record.Dial(c.t.Context(), record.Target{ProjectID: c.project, Emulator: c.emulator}))(c.t)
 	c.t.Cleanup(func() { _ = client.Close() })
-	return record.NewFirestore(client, record.FirestoreOptions{})
+	return record.NewFirestore(client, record.FirestoreOptions{Deadline: time.Minute})
 }
 
 // environment is what Cloud Run and Terraform would give a function, and the

@@ -55,10 +55,11 @@ type setting struct {
 
 func (s setting) round(n int, calm bool, active time.Duration) plan {
 	r := rand.New(rand.NewPCG(s.seed, uint64(n))) //nolint:gosec // a plan that a seed repeats
+	const letters = "abcdefgh"
 	name := func(org string) string { return fmt.Sprintf("%s-%s-%d", org, s.topology, n) }
 	p := plan{n: n, calm: calm, seed: r.Uint64(), orgs: map[string]history.Org{}, control: name("control")}
 	for set := range s.sets() {
-		maps.Copy(p.orgs, planOrgs(r, func(org string) string { return name(org + string('a'+rune(set))) }))
+		maps.Copy(p.orgs, planOrgs(r, func(org string) string { return name(org + letters[set%len(letters):set%len(letters)+1]) }))
 	}
 	for l := range lanes {
 		kinds := slices.DeleteFunc(chosen(s.faults, s.topology, calm), func(f fault) bool { return f.lane != l })
