@@ -72,7 +72,7 @@ func Assemble(cfg config.Config, clients Clients, log *slog.Logger, now func() t
 	}
 	counting, err := ledger.NewRedis(clients.Redis, ledger.RedisOptions{
 		Prefix: ledgerPrefix(cfg.FirestoreDatabase), SessionTTL: cfg.SessionTTL, TokenTTL: cfg.TokenTTL, Deadline: cfg.LedgerDeadline(),
-		ClockTolerance: cfg.ClockTolerance, Now: ledgerClock,
+		ClockTolerance: min(cfg.ClockTolerance, cfg.SessionTTL/4), Now: ledgerClock,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("boot: %w", err)

@@ -81,8 +81,9 @@ type Config struct {
 
 	// ClockTolerance is by how much the clock of Redis and an instance's may differ
 	// before nothing is granted or ended any more: one of them is wrong then. Above
-	// the deadline of a call to Redis, which passes between the two looks; at most a
-	// quarter of SessionTTL, by which a wrong clock may shorten a session unseen.
+	// the deadline of a call to Redis, which passes between the two looks. A quarter
+	// of SessionTTL counts where that is less: a wrong clock may shorten a session so
+	// far unseen.
 	ClockTolerance time.Duration `env:"CLOCK_TOLERANCE" envDefault:"30s"`
 
 	// EntitlementCacheTTL is how long an organization's entitlements are served

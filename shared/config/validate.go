@@ -190,9 +190,6 @@ func (v *validator) relations(c Config) {
 	if c.BackendDeadline > c.SessionTTL/4 {
 		v.add("BACKEND_DEADLINE", "is more than a quarter of SESSION_TTL", "lower it: a call must not outlive what it was decided on", "SESSION_TTL")
 	}
-	if c.ClockTolerance > c.SessionTTL/4 {
-		v.add("CLOCK_TOLERANCE", "is more than a quarter of SESSION_TTL", "lower it: a wrong clock could end the sessions of programs that sent their heartbeats", "SESSION_TTL")
-	}
 	if c.ClockTolerance >= minClockTolerance && c.ClockTolerance < c.LedgerDeadline() {
 		v.add("CLOCK_TOLERANCE", "is shorter than a call to Redis may take", "raise it above "+c.LedgerDeadline().String()+": a slow call is not a wrong clock", "REDIS_DEADLINE", "BACKEND_DEADLINE")
 	}
