@@ -29,9 +29,11 @@ type Options struct {
 	ProjectID string
 	// Deadline bounds a whole request, identity and body included; zero is none.
 	Deadline time.Duration
-	// MaxInFlight is how many requests of known callers may be inside at a time, of
-	// one organization four fifths of it; more are turned away with 503. Zero is no
-	// limit. Probes and public documents always get in.
+	// MaxInFlight is how many requests of known callers may be worked on at a time,
+	// and of how many the bodies may be read: of one organization half of it, a fifth
+	// while others are inside, and of one user 16. More are turned away with 503, a
+	// user's own excess with 429. Zero is no limit. Probes and public documents always
+	// get in.
 	MaxInFlight int
 	// Limiter bounds what one user may ask; nil is no limit.
 	Limiter Limiter
@@ -53,7 +55,9 @@ type App struct {
 	table       table
 	tracer      trace.Tracer
 	gate        gate
-	admission   admission
+	// Where requests of known callers are, in this order; each stage has places of its
+	// own, so that none is full because of another.
+	identifying, reading, working places
 	buffers     sync.Pool
 	// Header values that never change, made once; net/http only reads them.
 	noStore, noSniff, jsonType []string
@@ -69,7 +73,7 @@ func NewApp(opts Options, auth Authenticators, routes ...Route) *App {
 		buffers: sync.Pool{New: func() any { return new(bytes.Buffer) }},
 		noStore: []string{"no-store"}, noSniff: []string{"nosniff"}, jsonType: []string{api.ContentTypeJSON},
 	}
-	a.admission.max = opts.MaxInFlight
+	a.identifying.max, a.reading.max, a.working.max = opts.MaxInFlight, opts.MaxInFlight, opts.MaxInFlight
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
@@ -167,7 +171,9 @@ func (x *exchange) run(ctx context.Context, entered bool, buf *bytes.Buffer) (an
 	return answer, err
 }
 
-// handle is the funnel: route, admission, identity, limit, role, body, call.
+// handle is the funnel: route, identity, limit, role, body, admission, call. The
+// body is read before the request has a place where it is worked on: who does not
+// send it must not keep out those who do.
 func (x *exchange) handle(ctx context.Context, buf *bytes.Buffer) (Answer, error) {
 	x.hurry(ctx)
 	route, err := x.match(x.app.table)
@@ -175,26 +181,50 @@ func (x *exchange) handle(ctx context.Context, buf *bytes.Buffer) (Answer, error
 		return Answer{}, err
 	}
 	x.route = route
-	if route.auth != nil {
-		if err := x.app.admission.enter(); err != nil {
+	if route.auth == nil {
+		body, err := x.body(route.op.Body, buf)
+		if err != nil {
 			return Answer{}, err
 		}
-		defer x.app.admission.leave()
-		if err := x.authenticate(ctx, route.auth); err != nil {
-			return Answer{}, err
-		}
-		if err := route.op.admits(x.call.Caller); err != nil {
-			return Answer{}, err
-		}
-		org := x.call.Caller.OrganizationID
-		if err := x.app.admission.enterTenant(org); err != nil {
-			return Answer{}, err
-		}
-		defer x.app.admission.leaveTenant(org)
+		return route.call(ctx, x.call, body)
 	}
-	body, err := x.body(route.op.Body, buf)
+	if err := x.admit(ctx, route); err != nil {
+		return Answer{}, err
+	}
+	body, err := x.bodyOfCaller(route.op.Body, buf)
 	if err != nil {
 		return Answer{}, err
 	}
+	leave, err := x.app.working.enter(x.call.Caller)
+	if err != nil {
+		return Answer{}, crowded(err)
+	}
+	defer leave()
 	return route.call(ctx, x.call, body)
+}
+
+// admit lets in callers who are known and may do this, as often as they may.
+func (x *exchange) admit(ctx context.Context, route *Route) error {
+	leave, err := x.app.identifying.enterAnybody()
+	if err != nil {
+		return crowded(err)
+	}
+	defer leave()
+	if err := x.authenticate(ctx, route.auth); err != nil {
+		return err
+	}
+	return route.op.admits(x.call.Caller)
+}
+
+// bodyOfCaller reads the request's body in a place of its caller's.
+func (x *exchange) bodyOfCaller(rule BodyRule, buf *bytes.Buffer) ([]byte, error) {
+	if x.r.ContentLength != 0 {
+		leave, err := x.app.reading.enter(x.call.Caller)
+		if err != nil {
+			x.hangUp = true // nothing is to be heard from this body
+			return nil, stalled(err)
+		}
+		defer leave()
+	}
+	return x.body(rule, buf)
 }

@@ -50,6 +50,7 @@ func meanings() []meaning {
 		{code: api.MethodNotAllowed, scope: everywhere, example: exampleMethod},
 		{code: api.NoSeatsAvailable, example: exampleNoSeats},
 		{code: api.LicenseAmbiguous, example: exampleAmbiguous},
+		{code: api.RequestTimeout, scope: whereBody},
 		{code: api.SessionEnded, example: exampleEnded},
 		{code: api.PayloadTooLarge, scope: whereBody},
 		{code: api.UnsupportedMediaType, scope: whereBody},
