@@ -6,6 +6,7 @@ package boot
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -59,6 +60,7 @@ type Service struct {
 
 	clients Clients
 	limiter web.Limiter
+	logKey  []byte
 }
 
 // Assemble makes a service of clients, which the caller keeps and closes.
@@ -66,6 +68,7 @@ func Assemble(cfg config.Config, clients Clients, log *slog.Logger, now func() t
 	s := &Service{Config: cfg, Log: log, Now: now, Record: clients.Record, clients: clients}
 	s.Entitlements = record.NewCache(clients.Record, cfg.EntitlementCacheTTL, now)
 	s.limiter = limits.NewMemory(cfg.RateLimitPerUser, now)
+	s.logKey = logKey(cfg.LogKey)
 	ledgerClock := clients.LedgerClock
 	if ledgerClock == nil {
 		ledgerClock = now
@@ -85,6 +88,14 @@ func Assemble(cfg config.Config, clients Clients, log *slog.Logger, now func() t
 		return nil, err
 	}
 	return s, nil
+}
+
+// logKey is the configured key, or one that this process alone has.
+func logKey(configured config.Secret) []byte {
+	if configured != "" {
+		return []byte(configured.Reveal())
+	}
+	return []byte(rand.Text())
 }
 
 // ledgerPrefix begins the ledger's keys. A ledger belongs to one database of the
@@ -114,7 +125,7 @@ func (s *Service) openTokens() error {
 }
 
 // Web is what the funnel of the function with this name needs. Its readiness
-// asks what the process was given.
+// tries what the process was given.
 func (s *Service) Web(name string) web.Options {
 	checks := map[string]web.Check{
 		"redis":     s.verifyRedis,
@@ -124,21 +135,37 @@ func (s *Service) Web(name string) web.Options {
 		checks["kms"] = s.Tokens.Ping
 	}
 	return web.Options{
-		Name: name, Logger: s.Log, ProjectID: s.Config.Project, Deadline: s.Config.Deadline(),
-		MaxInFlight: s.Config.MaxInFlight, Limiter: s.limiter, Checks: checks, Now: s.Now,
+		Name: name, Logger: s.Log, LogKey: s.logKey, ProjectID: s.Config.Project, Deadline: s.Config.Deadline(),
+		MaxInFlight: s.Config.MaxInFlight, Limiter: s.limiter, Origins: s.Config.Origins(),
+		Checks: checks, StartNeeds: s.startNeeds(), Now: s.Now,
 	}
 }
 
-// verifyLimit bounds verifyRedis: a Redis that takes longer could not serve a
-// request either.
-const verifyLimit = 750 * time.Millisecond
+// startNeeds are the checks that a new instance waits for. A heartbeat and a
+// release do their work with Redis alone (the record's part is made up for), so
+// these functions scale while the record or the key is away; acquire and the reaper
+// could do nothing then.
+func (s *Service) startNeeds() []string {
+	if f := s.Config.Function; f == config.Heartbeat || f == config.Release {
+		return []string{"redis"}
+	}
+	return nil
+}
 
-// verifyRedis is Redis's part of readiness. A Redis that cannot keep seats is
-// logged as critical, because only an operator can mend it.
+// verifyLimit bounds verifyRedis, which asks twice: a Redis that takes longer could
+// not serve a request either.
+const verifyLimit = 1500 * time.Millisecond
+
+// verifyRedis is Redis's part of readiness: it is what the ledger needs, and takes
+// a write. A Redis that cannot keep seats is logged as critical, because only an
+// operator can mend it.
 func (s *Service) verifyRedis(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, verifyLimit)
 	defer cancel()
 	err := redisconn.Verify(ctx, s.clients.Redis)
+	if err == nil {
+		err = s.Ledger.Ping(ctx)
+	}
 	if _, unfit := errors.AsType[*redisconn.MisconfiguredError](err); unfit {
 		s.Log.Log(ctx, telemetry.LevelCritical, "this Redis cannot keep seats", slog.String("error", err.Error()))
 	}
