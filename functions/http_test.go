@@ -28,12 +28,13 @@ func TestBodiesThatAreRefused(t *testing.T) {
 			{"something after it", `{"hardware_id":"hw"} x`, ""},
 			{"a comma too many", `{"hardware_id":"hw",}`, ""},
 			{"a comment", `{"hardware_id":"hw"/**/}`, ""},
-			{"a byte order mark", "\xef\xbb\xbf" + `{"hardware_id":"hw"}`, ""},
+			{"two byte order marks", "\xef\xbb\xbf\xef\xbb\xbf" + `{"hardware_id":"hw"}`, ""},
 			{"not UTF-8", "{\"hardware_id\":\"hw\xff\"}", ""},
 			{"half a character", `{"hardware_id":"hw","client":{"name":"\ud800"}}`, ""},
 			{"no hardware", `{}`, "hardware_id"},
 			{"empty hardware", `{"hardware_id":""}`, "hardware_id"},
 			{"hardware is null", `{"hardware_id":null}`, "hardware_id"},
+			{"hardware of blanks", `{"hardware_id":"   "}`, "hardware_id"},
 			{"hardware is a number", `{"hardware_id":1}`, "hardware_id"},
 			{"hardware of 129", `{"hardware_id":"` + long + `"}`, "hardware_id"},
 			{"hardware with a line", `{"hardware_id":"hw\n"}`, "hardware_id"},
@@ -50,9 +51,9 @@ func TestBodiesThatAreRefused(t *testing.T) {
 			{"license with a line", `{"hardware_id":"hw","license_id":"pro\n"}`, "license_id"},
 			{"license of 64", `{"hardware_id":"hw","license_id":"` + long[:64] + `"}`, "license_id"},
 			{"product of 65", `{"hardware_id":"hw","product":"` + long[:65] + `"}`, "product"},
-			{"empty product", `{"hardware_id":"hw","product":""}`, "product"},
+			{"product is a number", `{"hardware_id":"hw","product":0}`, "product"},
 			{"client is text", `{"hardware_id":"hw","client":"studio"}`, "client"},
-			{"client's name of 129", `{"hardware_id":"hw","client":{"name":"` + long + `"}}`, "client.name"},
+			{"client's name is a list", `{"hardware_id":"hw","client":{"name":[]}}`, "client.name"},
 			{"client with more", `{"hardware_id":"hw","client":{"os":"linux"}}`, "client.os"},
 			{"somebody else's organization", `{"hardware_id":"hw","organization_id":"acme"}`, "organization_id"},
 			{"somebody else's user", `{"hardware_id":"hw","user_id":"bob"}`, "user_id"},
@@ -97,6 +98,7 @@ func TestBodiesThatAreTaken(t *testing.T) {
 	for c := ' '; c <= '~'; c++ {
 		all += string(c)
 	}
+	all = "(" + all + ")" // blanks are kept inside
 	onCommon(t, func(t *testing.T, w *world) {
 		org := w.licensed(t, 9)
 		ann := w.user(org, "ann")
@@ -131,9 +133,10 @@ func TestMethods(t *testing.T) {
 	for path, allowed := range map[string][]string{
 		api.PathAcquire:                    {"POST"},
 		api.SessionPath(nobodysSession):    {"DELETE"},
-		api.HeartbeatPath(nobodysSession):  {"PATCH"},
+		api.HeartbeatPath(nobodysSession):  {"PATCH", "POST"},
+		api.ReleasePath(nobodysSession):    {"POST"},
 		api.SessionPath("not-a-session"):   {"DELETE"},
-		api.HeartbeatPath("not-a-session"): {"PATCH"},
+		api.HeartbeatPath("not-a-session"): {"PATCH", "POST"},
 		api.PathJWKS:                       {"GET", "HEAD"},
 		api.PathOpenAPI:                    {"GET", "HEAD"},
 		api.PathLive:                       {"GET", "HEAD"},

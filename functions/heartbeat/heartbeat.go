@@ -72,6 +72,9 @@ func (f *function) heartbeat(ctx context.Context, c web.Call, _ struct{}) (web.A
 		return web.Answer{}, err
 	}
 	web.Annotate(ctx, slog.String("license_id", hold.LicenseID), slog.Bool("token_renewed", hold.Renewed))
+	if renew {
+		web.Annotate(ctx, slog.String("token_asked", api.QueryTokenRenew))
+	}
 	lic, err := f.allowed(ctx, c.Caller, bought, hold)
 	if err != nil {
 		return web.Answer{}, err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
@@ -52,11 +53,17 @@ func (f *function) release(ctx context.Context, c web.Call, _ struct{}) (web.Ans
 	return web.Answer{Status: http.StatusNoContent, Outcome: "released"}, nil
 }
 
+// patience is how long a release waits to hear of its organization: a program that
+// exits gives it two seconds in all (docs/clients.md).
+const patience = 500 * time.Millisecond
+
 // known refuses callers whose organization has no document. They have no session,
 // and looking for one would make a ledger for the name they came with. While the
 // record is away it lets everybody pass: a seat must come back, and nothing can be
 // made without the record.
 func (f *function) known(ctx context.Context, caller license.Caller) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	_, err := f.Entitlements.Get(ctx, caller, record.Hurried)
 	if errors.Is(err, license.ErrOrganizationNotFound) {
 		return err

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 func TestPathsOfTheDeployedProgram(t *testing.T) {
 	t.Parallel()
 	p := newCloud(t).start("Acquire")
+	ids := map[string]string{}
 	for _, target := range []string{
 		"POST //api/v1/licenses/acquire", "POST /api/v1/licenses/acquire/", "POST /api//v1/licenses/acquire", "GET /api/../live", "GET /./live", "GET //", "GET /live/..",
 		"POST /api/v1/licenses/%61cquire", "GET /%2e%2e/live", "GET /live%2f", "GET /live;x", "OPTIONS *", "CONNECT licenses.example.com:443", "CONNECT /api/v1/../x",
@@ -34,11 +36,23 @@ func TestPathsOfTheDeployedProgram(t *testing.T) {
 		if id == "" || problem.Instance != id || w.header.Get("Cache-Control") != "no-store" || w.header.Get("Content-Type") != api.ContentTypeProblem {
 			t.Errorf("%s: %v", target, w.header)
 		}
+		ids[target] = id
+	}
+	p.signal(syscall.SIGTERM) // an answer may come before its line
+	if code := p.ended(killLimit); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	for target, id := range ids {
 		if !strings.Contains(p.stdout.String(), `"request_id":"`+id+`"`) {
 			t.Errorf("%s: the log has no line of it", target)
 		}
 	}
-	// An absolute address means its path (RFC 9112, section 3.2.2).
+}
+
+// TestAbsoluteAddressMeansItsPath (RFC 9112, section 3.2.2).
+func TestAbsoluteAddressMeansItsPath(t *testing.T) {
+	t.Parallel()
+	p := newCloud(t).start("Acquire")
 	if w := p.raw(t, "GET http://licenses.example.com/live"); w.status != http.StatusOK {
 		t.Errorf("an absolute address: %d %s", w.status, w.body)
 	}

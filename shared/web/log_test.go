@@ -55,8 +55,11 @@ func TestUserDigest(t *testing.T) {
 	key := []byte("key")
 	seen := map[string]license.Caller{}
 	for _, c := range []license.Caller{
-		{OrganizationID: "acme", UserID: "u-1"}, {OrganizationID: "acme", UserID: "u-2"}, {OrganizationID: "globex", UserID: "u-1"},
-		{OrganizationID: "acm", UserID: "eu-1"}, {OrganizationID: "acme", UserID: "alice@acme.example"},
+		{OrganizationID: "acme", UserID: "u-1"},
+		{OrganizationID: "acme", UserID: "u-2"},
+		{OrganizationID: "globex", UserID: "u-1"},
+		{OrganizationID: "acm", UserID: "eu-1"},
+		{OrganizationID: "acme", UserID: "alice@acme.example"},
 	} {
 		digest := web.UserDigest(key, c)
 		if other, taken := seen[digest]; taken || len(digest) != 16 || strings.Contains(digest, c.UserID) {
