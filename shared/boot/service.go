@@ -137,16 +137,16 @@ func (s *Service) Web(name string) web.Options {
 	return web.Options{
 		Name: name, Logger: s.Log, LogKey: s.logKey, ProjectID: s.Config.Project, Deadline: s.Config.Deadline(),
 		MaxInFlight: s.Config.MaxInFlight, Limiter: s.limiter, Origins: s.Config.Origins(),
-		Checks: checks, StartNeeds: s.startNeeds(), Now: s.Now,
+		Checks: checks, StartNeeds: startNeeds(name), Now: s.Now,
 	}
 }
 
-// startNeeds are the checks that a new instance waits for. A heartbeat and a
+// startNeeds are the checks that a new instance of the function waits for. A heartbeat and a
 // release do their work with Redis alone (the record's part is made up for), so
 // these functions scale while the record or the key is away; acquire and the reaper
 // could do nothing then.
-func (s *Service) startNeeds() []string {
-	if f := s.Config.Function; f == config.Heartbeat || f == config.Release {
+func startNeeds(function string) []string {
+	if function == config.Heartbeat || function == config.Release {
 		return []string{"redis"}
 	}
 	return nil
@@ -192,13 +192,14 @@ func (s *Service) Authenticate(fresh bool) web.Authenticator {
 	return s.clients.Users.Verify
 }
 
-// AuthenticateScheduler verifies the reaper's caller.
+// AuthenticateScheduler verifies the reaper's caller, a service account that is
+// known by its address.
 func (s *Service) AuthenticateScheduler(ctx context.Context, bearer string) (license.Caller, error) {
 	refusal := fmt.Errorf("no scheduler is configured: %w", license.ErrUnauthenticated)
 	for _, scheduler := range s.clients.Schedulers {
 		err := scheduler.Verify(ctx, bearer)
 		if err == nil {
-			return license.Caller{Role: license.RoleService}, nil
+			return license.Caller{Role: license.RoleService, Email: s.Config.ReaperServiceAccount}, nil
 		}
 		if refusal = err; !errors.Is(err, license.ErrUnauthenticated) {
 			break
