@@ -2,7 +2,7 @@ package main
 
 import rego.v1
 
-probe := [{"http_get": [{"path": "/ready"}]}]
+probe := [{"http_get": [{"path": "/startup"}]}]
 
 digest := "r/i@sha256:0000000000000000000000000000000000000000000000000000000000000000"
 
@@ -50,4 +50,4 @@ test_trust_in_a_check_that_is_off if refused(run, in_container({"env": [{"name":
 
 test_a_password_in_the_clear if refused(run, in_container({"env": [{"name": "FUNCTION_TARGET", "value": "Acquire"}, {"name": "REDIS_PASSWORD", "value": "x"}]}), "REDIS_PASSWORD")
 
-test_ready_too_early if refused(run, in_container({"startup_probe": [{"tcp_socket": [{"port": 8080}]}]}), "/ready")
+test_ready_too_early if refused(run, in_container({"startup_probe": [{"tcp_socket": [{"port": 8080}]}]}), "/startup")

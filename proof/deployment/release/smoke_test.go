@@ -49,7 +49,7 @@ func TestSmoke(t *testing.T) {
 	}{
 		{"/live", "application/json", `{"status":"ok"}`, http.StatusServiceUnavailable},
 		{"/live", "text/html", `{"status":"ok"}`, http.StatusOK}, // somebody else's page
-		{"/ready", "application/json", `{"status":"failed","checks":{"redis":"failed"}}`, http.StatusServiceUnavailable},
+		{"/nothing-is-here", "text/html", `<h1>404</h1>`, http.StatusNotFound}, // somebody else's page
 		{"/.well-known/jwks.json", "application/jwk-set+json", `{"keys":[]}`, http.StatusOK},
 		{"/openapi.json", "application/json", `{}`, http.StatusOK},
 		{"/api/v1/licenses/acquire", "application/json", `{}`, http.StatusCreated}, // without a token!
