@@ -48,7 +48,7 @@ func TestSmoke(t *testing.T) {
 		status                  int
 	}{
 		{"/live", "application/json", `{"status":"ok"}`, http.StatusServiceUnavailable},
-		{"/live", "text/html", `{"status":"ok"}`, http.StatusOK}, // somebody else's page
+		{"/live", "text/html", `{"status":"ok"}`, http.StatusOK},               // somebody else's page
 		{"/nothing-is-here", "text/html", `<h1>404</h1>`, http.StatusNotFound}, // somebody else's page
 		{"/.well-known/jwks.json", "application/jwk-set+json", `{"keys":[]}`, http.StatusOK},
 		{"/openapi.json", "application/json", `{}`, http.StatusOK},
