@@ -226,7 +226,7 @@ func TestASuspensionThatCannotBeVerified(t *testing.T) {
 		w.wantState(t, org, before)
 		w.outage.end()
 		ann.beat(t, session).refused(t, "license_inactive")
-		w.wantEnded(t, org, session, license.EndRevoked)
+		w.wantEnded(t, org, session, license.EndLicenseSuspended)
 	})
 }
 

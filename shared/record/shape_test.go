@@ -66,6 +66,12 @@ func TestDocuments(t *testing.T) {
 	wantDocument(t, client, "orgs/acme/licenses/l", map[string]any{
 		"product": "studio", "plan": "pro", "max_seats": int64(3), "status": "active", "entitlements": []any{"export"},
 	})
+	lic.ExpiresAt, lic.Grace = end.Session.EndedAt, 36*time.Hour
+	must(t, r.PutLicense(t.Context(), acme(), lic))
+	wantDocument(t, client, "orgs/acme/licenses/l", map[string]any{
+		"product": "studio", "plan": "pro", "max_seats": int64(3), "status": "active", "entitlements": []any{"export"},
+		"expires_at": lic.ExpiresAt, "grace_seconds": int64(129600),
+	})
 }
 
 func wantDocument(t *testing.T, client *firestore.Client, path string, want map[string]any) {
