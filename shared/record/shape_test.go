@@ -33,7 +33,7 @@ func raw(t *testing.T, client *firestore.Client, path string) map[string]any {
 // and whoever reads the database outside of this service rely on them.
 func TestDocuments(t *testing.T) {
 	client := dial(t)
-	r := record.NewFirestore(client, record.FirestoreOptions{})
+	r := record.NewFirestore(client, record.FirestoreOptions{Deadline: time.Minute})
 	open(t, r)
 	s := grant()
 	session := map[string]any{
@@ -85,7 +85,7 @@ func wantDocument(t *testing.T, client *firestore.Client, path string, want map[
 // looked into, neither an outage nor a session that is not there.
 func TestDamagedDocuments(t *testing.T) {
 	client := dial(t)
-	r := record.NewFirestore(client, record.FirestoreOptions{})
+	r := record.NewFirestore(client, record.FirestoreOptions{Deadline: time.Minute})
 	ctx := t.Context()
 	write := func(path string, doc map[string]any) {
 		t.Helper()
@@ -183,7 +183,7 @@ func TestTheEndOfADamagedDocument(t *testing.T) {
 // TestUnknownStatusIsNotActive: deny by default.
 func TestUnknownStatusIsNotActive(t *testing.T) {
 	client := dial(t)
-	r := record.NewFirestore(client, record.FirestoreOptions{})
+	r := record.NewFirestore(client, record.FirestoreOptions{Deadline: time.Minute})
 	open(t, r)
 	_, err := client.Doc("orgs/acme/sessions/"+sessionName).Set(t.Context(), map[string]any{"status": "paused"})
 	must(t, err)
