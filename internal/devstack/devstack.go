@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"time"
 
@@ -289,6 +290,13 @@ func (s *Stack) record(ctx context.Context) error {
 	s.patient = record.NewFirestore(client, record.FirestoreOptions{Deadline: emulatorStart})
 	if s.opts.Bare {
 		return nil
+	}
+	// One that is starting up takes connections and answers late; where nothing
+	// listens the gRPC client would wait just as long.
+	if connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", s.opts.Firestore); err != nil {
+		return fmt.Errorf("no Firestore emulator at %s: %w", s.opts.Firestore, err)
+	} else if err := connection.Close(); err != nil {
+		return err
 	}
 	if err := s.patient.Ping(ctx); err != nil {
 		return fmt.Errorf("the Firestore emulator at %s does not answer: %w", s.opts.Firestore, err)

@@ -50,6 +50,7 @@ func drills() []drill {
 		{"redis-hangs", "SIGSTOP of Redis", 3 * time.Minute, holders, redisHangs},
 		{"firestore-unreachable", "connections to Firestore are refused", 3 * time.Minute, holders + spare, firestoreUnreachable},
 		{"firestore-hangs", "Firestore takes requests and answers none", 3 * time.Minute, holders + spare, firestoreHangs},
+		{"kms-hangs", "KMS takes requests and answers none", 3 * time.Minute, holders + spare, kmsHangs},
 	}
 }
 

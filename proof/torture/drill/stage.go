@@ -55,6 +55,8 @@ type stage struct {
 	seats  int
 	http   *http.Client
 	all    sync.WaitGroup
+	// arrived are the newcomers that were not answered yet.
+	arrived sync.WaitGroup
 
 	mu      sync.Mutex
 	phase   phase
@@ -96,6 +98,7 @@ func (s *stage) enter(ctx context.Context) error {
 }
 
 func (s *stage) wait() {
+	s.arrived.Wait()
 	s.all.Wait()
 	s.http.CloseIdleConnections()
 }
@@ -128,7 +131,7 @@ func (s *stage) newcomers(ctx context.Context, d time.Duration) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			s.all.Go(func() {
+			s.arrived.Go(func() {
 				user := s.newcomer()
 				// Detached: who arrived in time is waited for.
 				status, _ := s.call(context.WithoutCancel(ctx), "acquire", user, http.MethodPost, api.PathAcquire)
