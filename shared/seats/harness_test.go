@@ -260,7 +260,8 @@ func (s *sim) acquire(c *holder) {
 	finished := maps.Clone(s.finished)
 	s.operate("acquire "+c.String(), func(ctx context.Context, p *simPool) error {
 		h, err := p.Acquire(ctx, c.caller(), s.request(c), s.sign(c))
-		if other, ok := errors.AsType[*seats.UnusableError](err); ok {
+		// Again, if a request on older terms was quicker, or a loss took the end back.
+		for other, ok := errors.AsType[*seats.UnusableError](err); ok; other, ok = errors.AsType[*seats.UnusableError](err) {
 			if err = s.leave(ctx, p, c, other.Hold); err == nil {
 				h, err = p.Acquire(ctx, c.caller(), s.request(c), s.sign(c))
 			}
