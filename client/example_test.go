@@ -42,7 +42,8 @@ func afterFailure(err error, n int, left time.Duration) (next string, wait time.
 		return "heartbeat", pace.Retry(n, 0, left, rand.Float64())
 	case problem.Retryable:
 		return "heartbeat", pace.Retry(n, problem.RetryAfter, left, rand.Float64())
-	case errors.Is(err, api.SessionEnded), errors.Is(err, api.SessionNotFound):
+	case errors.Is(err, api.SessionEnded), errors.Is(err, api.SessionNotFound),
+		errors.Is(err, api.LicenseExpired), errors.Is(err, api.LicenseInactive): // another license may have a seat
 		return "acquire", 0
 	case errors.Is(err, api.Unauthenticated):
 		return "sign in", 0
@@ -56,6 +57,7 @@ func service(w http.ResponseWriter, r *http.Request) {
 	answers := map[string]api.Problem{
 		api.HeartbeatPath("ended"):   api.NewProblem(api.SessionEnded, "The session is over.", "r-1"),
 		api.HeartbeatPath("expired"): api.NewProblem(api.LicenseExpired, "The license has run out.", "r-2"),
+		api.HeartbeatPath("closed"):  api.NewProblem(api.OrganizationInactive, "The account is closed.", "r-5"),
 		api.HeartbeatPath("outage"):  api.NewProblem(api.Unavailable, "Send it again later.", "r-3"),
 	}
 	problem, refused := answers[r.URL.Path]
@@ -80,7 +82,7 @@ func Example() {
 	session, err := heartbeat(context.Background(), server.Client(), server.URL, "ID token", "held")
 	fmt.Println(pace.Heartbeat(session), err)
 
-	for _, id := range []string{"outage", "ended", "expired"} {
+	for _, id := range []string{"outage", "ended", "expired", "closed"} {
 		_, err := heartbeat(context.Background(), server.Client(), server.URL, "ID token", id)
 		next, wait := afterFailure(err, 1, time.Minute)
 		fmt.Println(err, "→", next, wait.Truncate(time.Second) >= 7*time.Second)
@@ -96,7 +98,8 @@ func Example() {
 	// 2m0s <nil>
 	// Send it again later. (503 unavailable, request r-3) → heartbeat true
 	// The session is over. (410 session_ended, request r-1) → acquire false
-	// The license has run out. (403 license_expired, request r-2) → tell the user: The license has run out. false
+	// The license has run out. (403 license_expired, request r-2) → acquire false
+	// The account is closed. (403 organization_inactive, request r-5) → tell the user: The account is closed. false
 	// sign in 0s
 	// heartbeat
 }

@@ -68,6 +68,12 @@ func TestBudget(t *testing.T) {
 	lost = ann.take(t, "hw")
 	m.drop(t, lost.SessionID, license.Session{OrganizationID: org, Holder: license.Holder{LicenseID: "pro", UserID: "ann", HardwareID: "hw"}})
 	m.wantSpent(t, "release of what the ledger does not know", spent{redis: 2, transactions: 1, reads: 3, writes: 1}, func() { ann.release(t, lost.SessionID).want(t, http.StatusNoContent) })
+	m.putLicense(t, org, "more", map[string]any{"product": "studio", "max_seats": 1, "expires_at": time.Now().Add(time.Hour)})
+	m.putLicense(t, org, "old", map[string]any{"product": "studio", "max_seats": 1, "expires_at": time.Now().Add(-time.Hour)})
+	m.user(org, "bob").take(t, "hw") // reads what was bought
+	m.wantSpent(t, "acquire, new, of the second license", spent{redis: 1, transactions: 1, reads: 1, writes: 1, signatures: 1, kms: 1}, func() { held = ann.take(t, "hw") })
+	m.wantSpent(t, "acquire, same holder again, of the second license", spent{redis: 1}, func() { ann.acquire(t, "hw").want(t, http.StatusOK) })
+	ann.release(t, held.SessionID).want(t, http.StatusNoContent)
 	m.fill(t, org)
 	m.wantSpent(t, "acquire, no seat left", spent{redis: 1}, func() { ann.acquire(t, "hw").refused(t, "no_seats_available") })
 }

@@ -159,7 +159,7 @@ func acquireRefusals() []refusal {
 			return s.with(fakeidp.Claims{UserID: "odd", TenantID: "nowhere"}).acquire(t, "hw")
 		}},
 		{name: "unknown id", code: "license_not_found", call: acquire(map[string]any{"license_id": "nothing"})},
-		{name: "unknown product", code: "license_ambiguous", call: acquire(map[string]any{"product": "nothing"})},
+		{name: "unknown product", code: "license_not_found", call: acquire(map[string]any{"product": "nothing"})},
 		{name: "another organization's id", code: "license_not_found", call: acquire(map[string]any{"license_id": "acme-pro"})},
 		{
 			name: "two licenses", code: "license_ambiguous",

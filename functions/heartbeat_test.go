@@ -250,16 +250,20 @@ func TestTheLicenseNoLongerAllowsIt(t *testing.T) {
 			},
 		} {
 			t.Run(code, func(t *testing.T) {
+				reason := "license_suspended"
+				if code == "license_expired" {
+					reason = "license_expired"
+				}
 				org := w.licensed(t, 1)
 				ann := w.user(org, "ann")
 				session := ann.take(t, "hw").SessionID
 				change(org)
 				ann.beat(t, session).refused(t, code)
-				w.wantEnded(t, org, session, license.EndRevoked)
-				ann.beat(t, session).refused(t, "session_ended").wantMember(t, "reason", "revoked")
+				w.wantEnded(t, org, session, license.EndReason(reason))
+				ann.beat(t, session).refused(t, "session_ended").wantMember(t, "reason", reason)
 				w.putOrganization(t, org, map[string]any{})
 				w.putLicense(t, org, "pro", map[string]any{"max_seats": 1})
-				ann.beat(t, session).refused(t, "session_ended").wantMember(t, "reason", "revoked")
+				ann.beat(t, session).refused(t, "session_ended").wantMember(t, "reason", reason)
 				w.user(org, "bob").take(t, "hw")
 			})
 		}
@@ -345,8 +349,8 @@ func TestADeletedLicense(t *testing.T) {
 		session := w.user(org, "ann").take(t, "hw").SessionID
 		later := beside(t, w, without{w.record, "pro"})
 		later.user(org, "ann").beat(t, session).refused(t, "license_inactive")
-		w.wantEnded(t, org, session, license.EndRevoked)
-		w.user(org, "ann").beat(t, session).refused(t, "session_ended").wantMember(t, "reason", "revoked")
+		w.wantEnded(t, org, session, license.EndLicenseSuspended)
+		w.user(org, "ann").beat(t, session).refused(t, "session_ended").wantMember(t, "reason", "license_suspended")
 		w.user(org, "bob").take(t, "hw")
 	})
 }

@@ -214,7 +214,7 @@ func TestSchemasFollowTheTypes(t *testing.T) {
 		}
 	}
 	slices.Sort(optional)
-	if !reflect.DeepEqual(optional, []string{"license_token", "license_token_expires_at"}) {
+	if !reflect.DeepEqual(optional, []string{"license_in_grace_until", "license_token", "license_token_expires_at"}) {
 		t.Errorf("optional members of Session: %v", optional)
 	}
 	if at := s.Properties["expires_at"]; at.Type != "string" || at.Format != "date-time" {

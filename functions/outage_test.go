@@ -226,7 +226,7 @@ func TestASuspensionThatCannotBeVerified(t *testing.T) {
 		w.wantState(t, org, before)
 		w.outage.end()
 		ann.beat(t, session).refused(t, "license_inactive")
-		w.wantEnded(t, org, session, license.EndRevoked)
+		w.wantEnded(t, org, session, license.EndLicenseSuspended)
 	})
 }
 
@@ -352,7 +352,7 @@ func TestARevocationThatCannotBeRecorded(t *testing.T) {
 		w.putLicense(t, org, "pro", map[string]any{"max_seats": 1, "status": "suspended"})
 		w.outage.begin(recordtest.Outage(nil), "End")
 		ann.beat(t, session).refused(t, "license_inactive")
-		ann.beat(t, session).refused(t, "session_ended").wantMember(t, "reason", "revoked")
+		ann.beat(t, session).refused(t, "session_ended").wantMember(t, "reason", "license_suspended")
 	})
 }
 

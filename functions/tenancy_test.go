@@ -38,7 +38,7 @@ func TestAnotherOrganizationsIDs(t *testing.T) {
 			}
 			for _, tt := range []struct{ member, theirs, code string }{
 				{"license_id", "gold", "license_not_found"},
-				{"product", "vault", "license_ambiguous"},
+				{"product", "vault", "license_not_found"},
 			} {
 				want := eve.acquire(t, "hw", map[string]any{tt.member: "nothing"})
 				want.refused(t, tt.code)

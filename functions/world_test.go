@@ -32,6 +32,8 @@ type world struct {
 	// server is the real redis-server; nil on the other backends.
 	server *servers.RedisServer
 	opts   devstack.Options
+	// move moves the time of everything; nil where it runs on by itself.
+	move func(time.Duration)
 	// common worlds serve several tests: their clock and their Redis stay as they are.
 	common  bool
 	closers []func()

@@ -75,7 +75,7 @@ var codes = [...]CodeInfo{ //nolint:gochecknoglobals // Go has no constant table
 	info(OrganizationNotFound, http.StatusNotFound, "Organization not found", false,
 		"The organization of this account is not known here. Ask the vendor to set it up."),
 	info(LicenseNotFound, http.StatusNotFound, "License not found", false,
-		"The organization has no such license. Check license_id and product."),
+		"The organization has no such license. Check license_id and product: both are case-sensitive. If they are right, ask the organization's administrator for a license."),
 	info(SessionNotFound, http.StatusNotFound, "Session not found", false,
 		"There is no such session. Acquire a new one."),
 	info(MethodNotAllowed, http.StatusMethodNotAllowed, "Method not allowed", false,
@@ -83,7 +83,7 @@ var codes = [...]CodeInfo{ //nolint:gochecknoglobals // Go has no constant table
 	info(NoSeatsAvailable, http.StatusConflict, "No seats available", true,
 		"All seats are taken. Wait for one to be freed, or close the program on another machine."),
 	info(LicenseAmbiguous, http.StatusConflict, "Several licenses could be meant", false,
-		"The request does not say which license it means. Send license_id with one of the ids in licenses; if there are none, the organization has no license to choose."),
+		"The organization has licenses of several products, and the request does not say which it means. Send product, or license_id with one of the ids in licenses."),
 	info(SessionEnded, http.StatusGone, "The session has ended", false,
 		"The session is over. Acquire a new one to go on."),
 	info(PayloadTooLarge, http.StatusRequestEntityTooLarge, "The request is too large", false,
@@ -136,11 +136,11 @@ type Problem struct {
 	Retryable bool   `json:"retryable" doc:"The same request can succeed later without a change. Never the end of a license."`
 
 	Errors    []FieldError `json:"errors,omitempty" doc:"With invalid_request: every fault that was found."`
-	SeatsUsed *int         `json:"seats_used,omitempty" minimum:"0" doc:"With no_seats_available: the seats in use under the limit that refused."`
-	SeatsMax  *int         `json:"seats_max,omitempty" minimum:"0" doc:"With no_seats_available: the size of that limit."`
+	SeatsUsed *int         `json:"seats_used,omitempty" minimum:"0" doc:"With no_seats_available: the seats in use under the limit that refused; of limit license those of all licenses that were tried."`
+	SeatsMax  *int         `json:"seats_max,omitempty" minimum:"0" doc:"With no_seats_available: the size of that limit, summed alike."`
 	Limit     *string      `json:"limit,omitempty" enum:"license,organization" doc:"With no_seats_available: the limit that refused."`
 	Licenses  List         `json:"licenses,omitzero" nullable:"false" doc:"With license_ambiguous: the license ids to choose from."`
-	Reason    *string      `json:"reason,omitempty" enum:"expired,released,revoked,displaced" doc:"With session_ended: why."`
+	Reason    *string      `json:"reason,omitempty" enum:"expired,released,revoked,displaced,license_expired,license_suspended" doc:"With session_ended: why."`
 
 	// RetryAfter is how long to wait at least before the request is sent again:
 	// the answer's Retry-After header, of whole seconds; zero without one. It is

@@ -6,11 +6,12 @@ import "encoding/json"
 // instance id) gets the session it already has. null and "" of a member that is
 // not required mean that it is absent.
 type AcquireRequest struct {
-	HardwareID string     `json:"hardware_id" pattern:"^ *[!-~]([ -~]{0,126}[!-~])? *$" patternDescription:"1 to 128 characters of printable ASCII" example:"hw-1" doc:"The machine's fingerprint: 1 to 128 characters of printable ASCII. Blanks around it are cut."`
-	InstanceID string     `json:"instance_id,omitempty" pattern:"^ *([!-~]([ -~]{0,126}[!-~])?)? *$" patternDescription:"at most 128 characters of printable ASCII" example:"window-2" doc:"Tells several copies on one machine apart: each takes a seat of its own. Printable ASCII, at most 128 characters; blanks around it are cut."`
-	LicenseID  string     `json:"license_id,omitempty" pattern:"^[a-z0-9][a-z0-9-]{0,62}$" patternDescription:"a license id: 1 to 63 of a-z, 0-9 and hyphen, not starting with a hyphen" example:"acme-pro" doc:"The license to take a seat of. Without it: the organization's only usable license, of product when that is given."`
-	Product    string     `json:"product,omitempty" maxLength:"64" example:"studio" doc:"The product the seat is for."`
-	Client     ClientInfo `json:"client,omitzero" doc:"The program that asks. Kept in the record for support; decides nothing."`
+	HardwareID  string     `json:"hardware_id" pattern:"^ *[!-~]([ -~]{0,126}[!-~])? *$" patternDescription:"1 to 128 characters of printable ASCII" example:"hw-1" doc:"The machine's fingerprint: 1 to 128 characters of printable ASCII. Blanks around it are cut."`
+	InstanceID  string     `json:"instance_id,omitempty" pattern:"^ *([!-~]([ -~]{0,126}[!-~])?)? *$" patternDescription:"at most 128 characters of printable ASCII" example:"window-2" doc:"Tells several copies on one machine apart: each takes a seat of its own, and gives back no other's. Printable ASCII, at most 128 characters; blanks around it are cut."`
+	NewInstance bool       `json:"new_instance,omitempty" doc:"The service makes an instance id and answers it: for a copy that cannot make one of its own. Send that instance_id with every later acquire. Not together with instance_id."`
+	LicenseID   string     `json:"license_id,omitempty" pattern:"^[a-z0-9][a-z0-9-]{0,62}$" patternDescription:"a license id: 1 to 63 of a-z, 0-9 and hyphen, not starting with a hyphen" example:"acme-pro" doc:"The license to take a seat of. Without it the licenses of product, or of the organization's only product, add up: the session this holder has under any of them, else the license that ends first and has room."`
+	Product     string     `json:"product,omitempty" maxLength:"64" example:"studio" doc:"The product the seat is for."`
+	Client      ClientInfo `json:"client,omitzero" doc:"The program that asks. Kept in the record for support; decides nothing."`
 }
 
 // ClientInfo describes the program that holds a seat. What is in its strings is
@@ -30,7 +31,7 @@ type Session struct {
 	OrganizationID string `json:"organization_id" example:"acme" doc:"The organization that owns the license."`
 	UserID         string `json:"user_id" example:"u-1" doc:"The user who holds the seat."`
 	HardwareID     string `json:"hardware_id" example:"hw-1" doc:"The machine's fingerprint, as given at acquire."`
-	InstanceID     string `json:"instance_id" example:"" doc:"The instance id given at acquire; empty when none was."`
+	InstanceID     string `json:"instance_id" example:"" doc:"The instance id given at acquire, or made there; empty when there is none."`
 	Product        string `json:"product" example:"studio" doc:"The license's product."`
 	Plan           string `json:"plan" example:"pro" doc:"The license's plan."`
 	Entitlements   List   `json:"entitlements" nullable:"false" example:"export" doc:"The features the license includes."`
@@ -44,6 +45,8 @@ type Session struct {
 
 	LicenseToken          string `json:"license_token,omitempty" example:"eyJ…" doc:"The license token, a JWS (RS256) that can be verified offline. A heartbeat carries it only when it was renewed."`
 	LicenseTokenExpiresAt Time   `json:"license_token_expires_at,omitzero" format:"date-time" doc:"When the license token ends; present with license_token."`
+
+	LicenseInGraceUntil Time `json:"license_in_grace_until,omitzero" format:"date-time" doc:"Present when the license has ended and those who hold a seat of it keep it until then. Tell the user that it is to be renewed."`
 
 	SeatsUsed  int  `json:"seats_used" minimum:"0" example:"3" doc:"Seats of the license held at server_time."`
 	SeatsMax   int  `json:"seats_max" minimum:"0" example:"10" doc:"Seats the license has."`

@@ -4,9 +4,12 @@ package acquire
 
 import (
 	"context"
-	"log/slog"
+	"errors"
+	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/shared/ledger"
@@ -46,7 +49,7 @@ func (f *function) routes() []web.Route {
 	return append(f.publicRoutes(), web.Handle(web.Operation{
 		ID: "acquire", Method: http.MethodPost, Path: api.PathAcquire, Body: web.BodyRequired,
 		Summary:     "Take a seat",
-		Description: "Takes a seat of a license, or renews the one this holder has. A holder is a license, user, hardware id and instance id: asking again, for instance after a lost answer, never takes a second seat. null and an empty string mean that a member which is not required is absent; a byte order mark before the body is ignored.",
+		Description: "Takes a seat of a license, or renews the one this holder has. A holder is a license, user, hardware id and instance id: asking again, for instance after a lost answer, never takes a second seat. The licenses of one product add up: without license_id the session that the holder has under any of them is found first, and else a seat of the license that ends first and has room is taken. seats_used and seats_max of a 409 are then sums over these licenses. null and an empty string mean that a member which is not required is absent; a byte order mark before the body is ignored.",
 		Answers: []web.Documented{
 			{Status: http.StatusCreated, Description: "A new session.", Body: api.ExampleSession(), Headers: map[string]string{"Location": "The session's address."}},
 			{Status: http.StatusOK, Description: "The session this holder already had, renewed.", Body: api.ExampleSession()},
@@ -61,28 +64,86 @@ func (f *function) routes() []web.Route {
 
 func (f *function) acquire(ctx context.Context, c web.Call, in api.AcquireRequest) (web.Answer, error) {
 	in = tidy(in)
+	if err := instance(&in); err != nil {
+		return web.Answer{}, err
+	}
 	bought, err := f.Entitlements.Get(ctx, c.Caller, record.Usual)
 	if err != nil {
 		return web.Answer{}, err
 	}
-	terms, err := license.Decide(bought, c.Caller, license.Request{LicenseID: in.LicenseID, Product: in.Product}, f.Now())
+	a, err := f.seat(ctx, c.Caller, in, bought)
+	if !outdated(err) {
+		return a, err
+	}
+	// This instance may not have heard of a renewal yet, and the answer would be
+	// taken for the end: nobody is sent away, or loses a session, on old knowledge.
+	if bought, err = f.Entitlements.Get(ctx, c.Caller, record.Now); err != nil {
+		return web.Answer{}, err
+	}
+	a, err = f.seat(ctx, c.Caller, in, bought)
+	for range license.MaxChoices { // a holder may have a session under each
+		other, ok := errors.AsType[*seats.UnusableError](err)
+		if !ok {
+			break
+		}
+		if err := f.Seats.Revoke(ctx, c.Caller, other.Hold, license.EndedBy(other.Err)); err != nil {
+			return web.Answer{}, err
+		}
+		a, err = f.seat(ctx, c.Caller, in, bought)
+	}
+	return a, err
+}
+
+// instance gives a program that asks for it an instance id of its own. With one
+// of the program's own the two could differ.
+func instance(in *api.AcquireRequest) error {
+	switch {
+	case !in.NewInstance:
+		return nil
+	case in.InstanceID != "":
+		return &web.InvalidRequestError{Errors: []api.FieldError{{
+			Field: "new_instance", Message: "cannot be true together with instance_id: leave one of them out",
+		}}}
+	}
+	id, err := uuid.NewRandom()
+	if err != nil {
+		return fmt.Errorf("make an instance id: %w", err)
+	}
+	in.InstanceID = id.String()
+	return nil
+}
+
+// outdated reports whether a refusal may rest on what was true a moment ago.
+func outdated(err error) bool {
+	for _, refusal := range []error{license.ErrOrganizationInactive, license.ErrLicenseInactive, license.ErrLicenseExpired} {
+		if errors.Is(err, refusal) {
+			return true
+		}
+	}
+	return false
+}
+
+// seat takes a seat on the terms that follow from what was bought.
+func (f *function) seat(ctx context.Context, caller license.Caller, in api.AcquireRequest, bought license.Entitlements) (web.Answer, error) {
+	terms, err := license.Decide(bought, caller, license.Request{LicenseID: in.LicenseID, Product: in.Product}, f.Now())
 	if err != nil {
 		return web.Answer{}, err
 	}
-	web.Annotate(ctx, slog.String("license_id", terms.License.ID))
 	if err := f.Tokens.Ready(); err != nil {
 		return web.Answer{}, err // before a seat is taken that would have to be given back
 	}
 	var signed token.Token
-	hold, err := f.Seats.Acquire(ctx, c.Caller, request(c.Caller, bought, terms, in), func(ctx context.Context, h ledger.Hold) error {
-		signed, err = f.sign(ctx, h, terms.License)
+	hold, err := f.Seats.Acquire(ctx, caller, request(caller, bought, terms, in), func(ctx context.Context, h ledger.Hold) error {
+		signed, err = f.sign(ctx, h, terms.Choices[h.Candidate].License)
 		return err
 	})
 	if err != nil {
+		annotateRefusal(ctx, err, terms.Choices)
 		return web.Answer{}, err
 	}
-	annotate(ctx, hold, terms)
-	body := seats.Answer(hold, terms.License, f.HeartbeatInterval)
+	choice := terms.Choices[hold.Candidate]
+	annotate(ctx, hold, choice)
+	body := seats.Answer(hold, choice.License, f.HeartbeatInterval)
 	body.LicenseToken, body.LicenseTokenExpiresAt = signed.Compact, api.NewTime(signed.ExpiresAt)
 	return answer(hold, body), nil
 }

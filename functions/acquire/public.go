@@ -2,6 +2,7 @@ package acquire
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 
@@ -52,11 +53,23 @@ func (f *function) openAPI(context.Context, web.Call, struct{}) (web.Answer, err
 }
 
 // annotate tells the request's log line which seat it was about.
-func annotate(ctx context.Context, h ledger.Hold, terms license.Terms) {
-	web.Annotate(ctx, slog.String("session_id", h.ID))
+func annotate(ctx context.Context, h ledger.Hold, choice license.Choice) {
+	web.Annotate(ctx, slog.String("session_id", h.ID), slog.String("license_id", h.LicenseID))
 	fullest := 0.0
 	for i, used := range h.PoolsUsed {
-		fullest = max(fullest, license.Fullness(used, terms.Pools[i].Cap))
+		fullest = max(fullest, license.Fullness(used, choice.Pools[i].Cap))
 	}
-	web.Seats(ctx, h.Used, terms.License.MaxSeats, fullest)
+	web.Seats(ctx, h.Used, choice.License.MaxSeats, fullest)
+}
+
+// annotateRefusal tells the log line whose seats were all taken: the license's, or
+// those of the product's licenses together.
+func annotateRefusal(ctx context.Context, err error, choices []license.Choice) {
+	switch {
+	case !errors.As(err, new(*license.NoSeatsError)):
+	case len(choices) == 1:
+		web.Annotate(ctx, slog.String("license_id", choices[0].License.ID))
+	default:
+		web.Annotate(ctx, slog.String("product", choices[0].License.Product))
+	}
 }

@@ -46,7 +46,7 @@ func (f *function) routes() []web.Route {
 		ID: "heartbeat", Method: http.MethodPatch, Path: api.PathHeartbeat, Params: []web.Param{web.SessionParam()},
 		Also:        []web.Way{{ID: "heartbeatByPost", Method: http.MethodPost, Path: api.PathHeartbeat}},
 		Summary:     "Keep a seat",
-		Description: "Renews a session of the caller. Send the next at next_heartbeat_at, which is about every heartbeat_interval_seconds. The license token is in the answer only when it was renewed, or when the query has token=renew. A body is ignored.",
+		Description: "Renews a session of the caller. Send the next at next_heartbeat_at, which is about every heartbeat_interval_seconds. The license token is in the answer only when it was renewed, or when the query has token=renew. A license that has ended is told by license_in_grace_until while its holders may go on. A license that is over or suspended: 403, and the session has ended; acquire once more, another license of the product may have a seat. A body is ignored.",
 		Query: []web.Param{{
 			Name: api.QueryToken, Description: "renew: answer with a fresh license token.", Enum: []any{api.QueryTokenRenew},
 		}},
@@ -156,7 +156,7 @@ func (f *function) allowed(ctx context.Context, caller license.Caller, bought li
 	if refusal == nil {
 		return lic, nil
 	}
-	if err := f.Seats.Revoke(ctx, caller, hold); err != nil {
+	if err := f.Seats.Revoke(ctx, caller, hold, license.EndedBy(refusal)); err != nil {
 		return license.License{}, err
 	}
 	return license.License{}, refusal
@@ -169,7 +169,7 @@ func (f *function) usable(bought license.Entitlements, hold ledger.Hold) (licens
 	if !ok {
 		return license.License{}, license.ErrLicenseInactive
 	}
-	return lic, license.Usable(bought.Organization, lic, f.Now())
+	return lic, license.Keepable(bought.Organization, lic, f.Now())
 }
 
 // ends are the ends of the licenses that may come before a new token's. Twice its

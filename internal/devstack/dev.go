@@ -184,6 +184,7 @@ type licenseRequest struct {
 	MaxSeats     *int           `json:"max_seats"`
 	Status       license.Status `json:"status"`
 	ExpiresAt    *time.Time     `json:"expires_at"`
+	GraceSeconds int64          `json:"grace_seconds"`
 	Entitlements []string       `json:"entitlements"`
 }
 
@@ -202,6 +203,10 @@ func (s *Stack) devLicense(r *http.Request, in licenseRequest) (any, error) {
 	if lic.MaxSeats < 0 {
 		return nil, errors.New("max_seats is below zero")
 	}
+	if most := int64(license.MaxGrace / time.Second); in.GraceSeconds < 0 || in.GraceSeconds > most {
+		return nil, fmt.Errorf("grace_seconds is not within 0 and %d", most)
+	}
+	lic.Grace = time.Duration(in.GraceSeconds) * time.Second
 	if in.ExpiresAt != nil {
 		lic.ExpiresAt = in.ExpiresAt.UTC()
 	}
@@ -211,7 +216,7 @@ func (s *Stack) devLicense(r *http.Request, in licenseRequest) (any, error) {
 	s.Service.Entitlements.Forget(org)
 	return map[string]any{
 		"id": lic.ID, "organization_id": org, "product": lic.Product, "plan": lic.Plan, "max_seats": lic.MaxSeats,
-		"status": lic.Status, "expires_at": in.ExpiresAt, "entitlements": api.List(lic.Entitlements),
+		"status": lic.Status, "expires_at": in.ExpiresAt, "grace_seconds": in.GraceSeconds, "entitlements": api.List(lic.Entitlements),
 	}, nil
 }
 

@@ -98,6 +98,8 @@ func TestBodiesOfHelpers(t *testing.T) {
 		"/dev/token":                             `{}`,
 		"/dev/organizations/acme":                `{"max_concurrent_seats":-1}`,
 		"/dev/organizations/acme/licenses/extra": `{"max_seats":-1}`,
+		"/dev/organizations/acme/licenses/early": `{"grace_seconds":-1}`,
+		"/dev/organizations/acme/licenses/late":  `{"grace_seconds":31622401}`,
 	} {
 		method := map[bool]string{true: http.MethodPost, false: http.MethodPut}[path == "/dev/token"]
 		if out := object(t, s, http.StatusBadRequest, method, path, body); out["error"] == "" {
@@ -167,8 +169,8 @@ func TestDevOrganizationAndLicense(t *testing.T) {
 	}
 	ends := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
 	lic := object(t, s, http.StatusOK, http.MethodPut, "/dev/organizations/initech/licenses/tps",
-		fmt.Sprintf(`{"product":"reports","plan":"cover","max_seats":1,"expires_at":%q,"entitlements":["memo"]}`, ends.Format(time.RFC3339)))
-	if want := fmt.Sprintf("map[entitlements:[memo] expires_at:%s id:tps max_seats:1 organization_id:initech plan:cover product:reports status:active]", ends.Format(time.RFC3339)); fmt.Sprint(lic) != want {
+		fmt.Sprintf(`{"product":"reports","plan":"cover","max_seats":1,"expires_at":%q,"grace_seconds":60,"entitlements":["memo"]}`, ends.Format(time.RFC3339)))
+	if want := fmt.Sprintf("map[entitlements:[memo] expires_at:%s grace_seconds:60 id:tps max_seats:1 organization_id:initech plan:cover product:reports status:active]", ends.Format(time.RFC3339)); fmt.Sprint(lic) != want {
 		t.Errorf("license: %v, want %s", lic, want)
 	}
 	token, _ := object(t, s, http.StatusOK, http.MethodPost, "/dev/token", `{"user_id":"ann","organization_id":"initech"}`)["id_token"].(string)

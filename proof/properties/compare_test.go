@@ -57,7 +57,7 @@ func (w *twins) flatten(answer any, err error) (string, []time.Time) {
 	case errors.As(err, new(*ledger.ClockError)):
 		text.WriteString("the clocks differ")
 	case errors.As(err, &full):
-		fmt.Fprintf(&text, "full %d %d %d", full.Pool, full.Used, full.Cap)
+		fmt.Fprintf(&text, "full %+v", full.Refusals)
 		times = append(times, time.Time{}.Add(full.RetryAfter))
 	case err != nil:
 		fmt.Fprintf(&text, "%T %v", err, err)

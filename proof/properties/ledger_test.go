@@ -175,29 +175,39 @@ func (w *twins) reserve() {
 	r := ledger.Reservation{
 		SessionID:   sessionID(len(w.sessions)),
 		RecordEpoch: pick[int64](w, "record's epoch", 0, 1, 2),
-		LicenseEnds: w.ends(),
-		Holder: license.Holder{
-			LicenseID: pick(w, "license", "pro", "lab"), UserID: c.UserID, HardwareID: pick(w, "hardware", "hw", "a,b;c d%"),
-		},
+		Holder:      license.Holder{UserID: c.UserID, HardwareID: pick(w, "hardware", "hw", "a,b;c d%")},
 	}
 	if len(w.sessions) > 0 && rapid.IntRange(0, 9).Draw(w.T, "repeat") == 0 {
 		last := w.sessions[len(w.sessions)-1]
 		r.SessionID, r.Holder, c = last.ID, last.Holder, license.Caller{OrganizationID: last.OrganizationID, UserID: last.UserID}
 	}
-	r.Pools = w.pools(r.Holder)
+	r.Candidates = w.candidates(r.Holder)
+	if id := r.Holder.LicenseID; id != "" && !slices.ContainsFunc(r.Candidates, func(c ledger.Candidate) bool { return c.LicenseID == id }) {
+		r.Candidates[0].LicenseID = id // a repeat asks for what it asked for before
+	}
 	h := compare(w, c.OrganizationID, func(l ledger.Ledger) (ledger.Hold, error) { return l.Reserve(w.Context(), c, r) })
 	if h.ID == sessionID(len(w.sessions)) {
 		w.sessions = append(w.sessions, h.Session)
 	}
 }
 
+// candidates are one license or several, in any order; some grant nothing.
+func (w *twins) candidates(h license.Holder) []ledger.Candidate {
+	ids := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"pro", "lab", "plus"}), 1, 3, rapid.ID[string]).Draw(w.T, "licenses")
+	limit := rapid.IntRange(1, 4).Draw(w.T, "max of all")
+	out := make([]ledger.Candidate, len(ids))
+	for i, id := range ids {
+		out[i] = ledger.Candidate{
+			LicenseID: id, Pools: w.pools(id, h, limit), Ends: w.ends(), Closed: rapid.IntRange(0, 4).Draw(w.T, "closed") == 0,
+		}
+	}
+	return out
+}
+
 // pools are the license's and the organization's, and sometimes one more: the
 // user's, at any place.
-func (w *twins) pools(h license.Holder) []ledger.Pool {
-	out := []ledger.Pool{
-		{Key: h.LicenseID, Cap: rapid.IntRange(0, 3).Draw(w.T, "max")},
-		{Cap: rapid.IntRange(1, 4).Draw(w.T, "max of all")},
-	}
+func (w *twins) pools(licenseID string, h license.Holder, limit int) []ledger.Pool {
+	out := []ledger.Pool{{Key: licenseID, Cap: rapid.IntRange(0, 3).Draw(w.T, "max")}, {Cap: limit}}
 	if rapid.Bool().Draw(w.T, "a pool per user") {
 		at := rapid.IntRange(0, 2).Draw(w.T, "place")
 		own := ledger.Pool{Key: "of-" + url.PathEscape(h.UserID), Cap: rapid.IntRange(1, 2).Draw(w.T, "max of the user")}

@@ -30,15 +30,22 @@ func TestMalformedAnswersAreFailures(t *testing.T) {
 		}
 		return out
 	}
+	oneCandidate := Reservation{Candidates: []Candidate{{LicenseID: "pro", Pools: []Pool{{Key: "pro", Cap: 1}}}}}
 	for name, err := range map[string]error{
 		"reserved short":   func() error { r := reply{}; r.reserved(caller, Reservation{}); return r.err }(),
-		"reserved numbers": func() error { r := reply{values: numbers(6)}; r.reserved(caller, Reservation{}); return r.err }(),
+		"reserved numbers": func() error { r := reply{values: numbers(6)}; r.reserved(caller, oneCandidate); return r.err }(),
+		"reserved nowhere": func() error {
+			r := reply{values: append([]any{"s"}, numbers(9)[2:]...)}
+			r.reserved(caller, oneCandidate)
+			return r.err
+		}(),
 		"beaten data": func() error {
 			r := reply{values: append(numbers(4), "1,2", int64(7))}
 			r.kept(caller, "s")
 			return r.err
 		}(),
 		"full":         func() error { r := reply{code: codeFull}; return r.full() }(),
+		"full short":   func() error { r := reply{code: codeFull, values: numbers(4)}; return r.full() }(),
 		"expired":      (&reply{code: codeExpired, values: []any{"s", "1"}}).sessionErr(caller),
 		"expired data": (&reply{code: codeExpired, values: []any{"s", "1", "broken"}}).sessionErr(caller),
 		"other code":   (&reply{code: codeHeld}).sessionErr(caller),

@@ -18,18 +18,26 @@ type RebuildError struct {
 
 func (e *RebuildError) Error() string { return "the organization's seat ledger must be rebuilt" }
 
-// FullError says that living sessions fill a pool.
+// FullError says that no candidate of a reservation had room.
 type FullError struct {
-	// Pool is its place among the reservation's pools, from 0.
-	Pool int
-	// Used and Cap are its living sessions and its size.
-	Used, Cap int
-	// RetryAfter is how long until the earliest of those sessions could expire.
+	// Refusals are why, one for each candidate that was open, in their order.
+	Refusals []Refusal
+	// RetryAfter is how long until the earliest session of the pools that refused
+	// could expire.
 	RetryAfter time.Duration
 }
 
+// Refusal says that living sessions fill a pool.
+type Refusal struct {
+	// Candidate is its place among the reservation's, Pool that of its first full
+	// pool among its own; from 0.
+	Candidate, Pool int
+	// Used and Cap are the pool's living sessions and its size.
+	Used, Cap int
+}
+
 func (e *FullError) Error() string {
-	return fmt.Sprintf("pool %d is full: %d of %d", e.Pool, e.Used, e.Cap)
+	return fmt.Sprintf("no candidate has room: %+v", e.Refusals)
 }
 
 // UnknownError says that the ledger does not hold the session.

@@ -33,9 +33,9 @@ type Hold struct {
 	// PreviousTokenExpiry is TokenExpiresAt before it was moved by a heartbeat.
 	PreviousTokenExpiry time.Time
 	// Used counts the living sessions of the first pool, this one included: that of
-	// the reservation, or of the session where none is asked for.
+	// the candidate, or of the session where nothing is reserved.
 	Used int
-	// PoolsUsed counts the living sessions of each pool of the reservation, in its
+	// PoolsUsed counts the living sessions of each pool of the candidate, in its
 	// order, this one included. Only a reservation tells it.
 	PoolsUsed []int
 	// Grant counts the requests that may answer with this grant before it is
@@ -46,6 +46,8 @@ type Hold struct {
 	Recorded bool
 	// Existing says that a reservation found the session rather than made it.
 	Existing bool
+	// Candidate is the place, among a reservation's candidates, of the session's license.
+	Candidate int
 }
 
 // GrantsPerEpoch is far more requests than share one grant in one epoch.
@@ -81,10 +83,12 @@ type Ledger interface {
 
 // Seats are taken, kept and given back.
 type Seats interface {
-	// Reserve takes a seat for the holder, or finds and renews the one it has
-	// (Hold.Existing). *StaleError: those must be ended first. *FullError: living
-	// sessions fill a pool. A repeat with the same session id finds what the
-	// first made.
+	// Reserve finds and renews the living session that the holder has under the
+	// first of the candidates where it has one (Hold.Existing), or takes a seat
+	// under the first that is open and has room. *StaleError: those must be ended
+	// first; the holder's own that are over are among them, under whichever
+	// candidate. *FullError: none is open and has room. A repeat with the same
+	// session id finds what the first made.
 	Reserve(ctx context.Context, caller license.Caller, r Reservation) (Hold, error)
 
 	// Heartbeat extends caller.UserID's living session by a session TTL and

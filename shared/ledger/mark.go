@@ -24,8 +24,8 @@ func (r *Redis) Mark(ctx context.Context, caller license.Caller, m Mark) (Hold, 
 	a, err := r.run(ctx, caller, call{script: "mark", args: []argument{
 		{"session", packID(m.SessionID)},
 		{"user", escapeUser(m.UserID)},
-		{"own_reason", string(m.Own)},
-		{"other_reason", string(m.Other)},
+		{"own_reason", reason(m.Own)},
+		{"other_reason", reason(m.Other)},
 		{"grant", m.Grant},
 	}})
 	if err != nil {

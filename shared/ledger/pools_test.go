@@ -66,11 +66,11 @@ func TestGuardEveryPoolCounts(t *testing.T) {
 func reserveIn(t *testing.T, l ledger.Ledger, userID string, place int) (ledger.Hold, error) {
 	t.Helper()
 	q := ledger.Reservation{
-		SessionID: "s-" + userID, Holder: license.Holder{LicenseID: "pro", UserID: userID},
-		Pools: []ledger.Pool{{Key: "pro", Cap: 9}, {Key: "ci", Cap: 9}, {Cap: 9}},
+		SessionID: "s-" + userID, Holder: license.Holder{UserID: userID},
+		Candidates: under("pro", ledger.Pool{Key: "pro", Cap: 9}, ledger.Pool{Key: "ci", Cap: 9}, ledger.Pool{Cap: 9}),
 	}
 	if place >= 0 {
-		q.Pools[place].Cap = 1
+		q.Candidates[0].Pools[place].Cap = 1
 	}
 	return l.Reserve(t.Context(), user(userID), q)
 }
@@ -80,7 +80,7 @@ func wantFull(t *testing.T, l ledger.Ledger, after string) {
 	t.Helper()
 	for place := range 3 {
 		_, err := reserveIn(t, l, "bob", place)
-		if full, ok := errors.AsType[*ledger.FullError](err); !ok || full.Pool != place || full.Used != 1 {
+		if full, ok := errors.AsType[*ledger.FullError](err); !ok || full.Refusals[0].Pool != place || full.Refusals[0].Used != 1 {
 			t.Errorf("pool %d after %s: %v, want it full", place, after, err)
 		}
 	}

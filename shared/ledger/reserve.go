@@ -12,14 +12,27 @@ import (
 // Reservation asks for a seat.
 type Reservation struct {
 	SessionID string
-	Holder    license.Holder
-	// Pools are those that will count the session, the first refusal first. The
-	// first one's count is told with every heartbeat.
-	Pools []Pool
+	// Holder is who asks. Its license is that of the candidate under which the
+	// session is found or made; it is not looked at here.
+	Holder license.Holder
+	// Candidates are the licenses under which the session may be, each at most once.
+	Candidates []Candidate
 	// RecordEpoch is as in [Heartbeat].
 	RecordEpoch int64
-	// LicenseEnds bounds the token's life; zero means the license never ends.
-	LicenseEnds time.Time
+}
+
+// Candidate is a license that a reservation may be counted under.
+type Candidate struct {
+	// LicenseID completes the holder: under each license it is another one.
+	LicenseID string
+	// Pools are those that will count the session, at least one, the first refusal
+	// first. The first one's count is told with every heartbeat.
+	Pools []Pool
+	// Closed: no seat is granted here. A session that the holder has is answered,
+	// and ended first where it has expired, as that of any other candidate.
+	Closed bool
+	// Ends bounds the token's life; zero means the license never ends.
+	Ends time.Time
 }
 
 // staleLimit is how many expired sessions one Reserve names for a pool: what one
@@ -58,42 +71,61 @@ func (r *Redis) reservation(q Reservation) ([]argument, error) {
 	args := []argument{
 		{"record_epoch", q.RecordEpoch},
 		{"session", packID(q.SessionID)},
-		{"holder", digest(q.Holder)},
 		{"who", who(q.Holder)},
-		{"license", q.Holder.LicenseID},
-		{"license_end", unixMilli(q.LicenseEnds)},
 		{"ttl", r.opts.SessionTTL.Milliseconds()},
 		{"token_ttl", r.opts.TokenTTL.Milliseconds()},
 		{"limit", staleLimit},
 	}
-	for _, p := range q.Pools {
-		if strings.ContainsAny(p.Key, " ,=") {
-			return nil, fmt.Errorf("ledger: a pool's key has a blank, a comma or an equals sign: %q", p.Key)
+	for _, c := range q.Candidates {
+		if len(c.Pools) == 0 {
+			return nil, fmt.Errorf("ledger: no pool counts the sessions of %q", c.LicenseID)
 		}
-		args = append(args, argument{"pool", p.Key}, argument{"cap", p.Cap})
+		for _, p := range c.Pools {
+			if strings.ContainsAny(p.Key, " ,=") {
+				return nil, fmt.Errorf("ledger: a pool's key has a blank, a comma or an equals sign: %q", p.Key)
+			}
+			args = append(args, argument{"license", c.LicenseID}, argument{"holder", digest(q.holder(c))},
+				argument{"license_end", unixMilli(c.Ends)}, argument{"open", flag(!c.Closed)},
+				argument{"pool", p.Key}, argument{"cap", p.Cap})
+		}
 	}
 	return args, nil
+}
+
+// holder is who asks, as the candidate's holder.
+func (q Reservation) holder(c Candidate) license.Holder {
+	h := q.Holder
+	h.LicenseID = c.LicenseID
+	return h
 }
 
 func (r *reply) reserved(caller license.Caller, q Reservation) Hold {
 	h := Hold{
 		Now: r.now, TokenExpiresAt: r.time(2), Renewed: r.int(3) == 1, Recorded: r.int(4) == 1, Grant: r.int(5),
-		Existing: r.code == codeHeld,
+		Existing: r.code == codeHeld, Candidate: int(r.int(7)),
 	}
+	if h.Candidate < 0 || h.Candidate >= len(q.Candidates) {
+		r.fail(7, "a candidate's place")
+		return h
+	}
+	c := q.Candidates[h.Candidate]
 	h.Session = license.Session{
-		ID: unpackID(r.str(0)), OrganizationID: caller.OrganizationID, Holder: q.Holder,
+		ID: unpackID(r.str(0)), OrganizationID: caller.OrganizationID, Holder: q.holder(c),
 		AcquiredAt: r.time(6), LastHeartbeatAt: r.now, ExpiresAt: r.time(1), Epoch: r.epoch,
 	}
-	for i := range q.Pools {
-		h.PoolsUsed = append(h.PoolsUsed, int(r.int(7+i)))
+	for i := range c.Pools {
+		h.PoolsUsed = append(h.PoolsUsed, int(r.int(8+i)))
 	}
-	if len(h.PoolsUsed) > 0 {
-		h.Used = h.PoolsUsed[0]
-	}
+	h.Used = h.PoolsUsed[0]
 	return h
 }
 
 func (r *reply) full() error {
-	e := &FullError{Pool: int(r.int(0)), Used: int(r.int(1)), Cap: int(r.int(2)), RetryAfter: r.time(3).Sub(r.now)}
+	e := &FullError{RetryAfter: r.time(0).Sub(r.now)}
+	for i := 1; i < len(r.values); i += 4 {
+		e.Refusals = append(e.Refusals, Refusal{
+			Candidate: int(r.int(i)), Pool: int(r.int(i + 1)), Used: int(r.int(i + 2)), Cap: int(r.int(i + 3)),
+		})
+	}
 	return orErr(*r, e)
 }

@@ -92,7 +92,7 @@ func eachServer(t *testing.T, test func(t *testing.T, c redis.UniversalClient, p
 func one(t *testing.T, l ledger.Ledger) ledger.Hold {
 	t.Helper()
 	h, err := l.Reserve(t.Context(), user("ann"), ledger.Reservation{
-		SessionID: "s-1", Pools: oneSeat(), Holder: license.Holder{LicenseID: "pro", UserID: "ann", HardwareID: "hw", InstanceID: "i"},
+		SessionID: "s-1", Candidates: oneSeat(), Holder: license.Holder{UserID: "ann", HardwareID: "hw", InstanceID: "i"},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -203,7 +203,7 @@ func TestGuardTheNextRevisionsLedger(t *testing.T) {
 		ctx, ann := t.Context(), user("ann")
 		calls := map[string]func() error{
 			"Reserve": func() error {
-				_, err := l.Reserve(ctx, ann, ledger.Reservation{SessionID: "s-2", Pools: oneSeat()})
+				_, err := l.Reserve(ctx, ann, ledger.Reservation{SessionID: "s-2", Candidates: oneSeat()})
 				return err
 			},
 			"Heartbeat": func() error { _, err := l.Heartbeat(ctx, ann, ledger.Heartbeat{SessionID: "s-1"}); return err },
@@ -221,7 +221,7 @@ func TestGuardTheNextRevisionsLedger(t *testing.T) {
 		if err := l.Forget(ctx, ann, epochOf(2)); err != nil {
 			t.Error(err)
 		}
-		full := ledger.Reservation{SessionID: "s-3", Pools: oneSeat(), Holder: license.Holder{LicenseID: "pro", UserID: "bob"}}
+		full := ledger.Reservation{SessionID: "s-3", Candidates: oneSeat(), Holder: license.Holder{UserID: "bob"}}
 		if _, err := next.Reserve(ctx, user("bob"), full); !errors.As(err, new(*ledger.FullError)) {
 			t.Errorf("the older revision moved the newer one's ledger: %v", err)
 		}

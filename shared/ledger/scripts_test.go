@@ -24,7 +24,7 @@ func TestGuardOneScript(t *testing.T) {
 	rival := ledgertest.NewRedis(t, ledgertest.Client(t, f.Addr()), "", sessionTTL, tokenTTL)
 	// The server knows the script, and the slow instance the generation: its
 	// next command is the one that counts.
-	warm, err := rival.Reserve(t.Context(), user("warm"), ledger.Reservation{SessionID: "s-warm", Pools: oneSeat()})
+	warm, err := rival.Reserve(t.Context(), user("warm"), ledger.Reservation{SessionID: "s-warm", Candidates: oneSeat()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,15 +104,22 @@ func TestGuardProgressIsOfWholePages(t *testing.T) {
 	}
 }
 
-// oneSeat is a pool of one seat in an organization with room.
-func oneSeat() []ledger.Pool { return []ledger.Pool{{Key: "pro", Cap: 1}, {Cap: 9}} }
+// oneSeat is a license of one seat in an organization with room.
+func oneSeat() []ledger.Candidate {
+	return under("pro", ledger.Pool{Key: "pro", Cap: 1}, ledger.Pool{Cap: 9})
+}
+
+// under is one candidate, counted by these pools.
+func under(licenseID string, pools ...ledger.Pool) []ledger.Candidate {
+	return []ledger.Candidate{{LicenseID: licenseID, Pools: pools}}
+}
 
 // lastSeat reserves the one seat there is.
 func lastSeat(t *testing.T, l ledger.Ledger, userID string) error {
 	t.Helper()
 	_, err := l.Reserve(t.Context(), user(userID), ledger.Reservation{
-		SessionID: "s-" + userID, Pools: oneSeat(),
-		Holder: license.Holder{LicenseID: "pro", UserID: userID},
+		SessionID: "s-" + userID, Candidates: oneSeat(),
+		Holder: license.Holder{UserID: userID},
 	})
 	return err
 }

@@ -72,10 +72,24 @@ func parseSession(caller license.Caller, id, raw string) (Hold, error) {
 	h.Session = license.Session{
 		ID: id, OrganizationID: caller.OrganizationID, Holder: parseWho(f[9]),
 		LastHeartbeatAt: times[0], AcquiredAt: times[2],
-		EndedReason: license.EndReason(f[5]),
+		EndedReason: parseReason(f[5]),
 	}
 	h.LicenseID = f[7]
 	return h, nil
+}
+
+// reason is why a session ends as its data has it: letters alone, which is what
+// revisions before this one read.
+func reason(r license.EndReason) string { return strings.ReplaceAll(string(r), "_", "") }
+
+// parseReason reads a reason; one that is not known stays as it is.
+func parseReason(s string) license.EndReason {
+	for _, r := range []license.EndReason{license.EndLicenseExpired, license.EndLicenseSuspended} {
+		if s == reason(r) {
+			return r
+		}
+	}
+	return license.EndReason(s)
 }
 
 // digest names a holder: 128 bits of SHA-256, so that no personal data stands in

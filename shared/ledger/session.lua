@@ -6,7 +6,7 @@
 --   token     when the holder's license token ends
 --   grant     count of the requests that may answer with this grant
 --   recorded  1 once it is known to be in the record, else 0
---   reason    why it is ending; empty while nobody has begun its end
+--   reason    why it is ending, in letters alone; empty while nobody has begun its end
 --   acquired  when the seat was taken
 --   license   the license's id
 --   pools     names of the pools that count it, separated by blanks; a leading

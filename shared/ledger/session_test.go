@@ -76,12 +76,15 @@ func TestKeysOfOneOrganizationShareASlot(t *testing.T) {
 	l := ledgertest.NewRedis(t, c, "", sessionTTL, tokenTTL)
 	loaded(t, l, 1)
 	h, err := l.Reserve(t.Context(), user("ann"), ledger.Reservation{
-		SessionID: "s-1", Holder: license.Holder{LicenseID: "pro", UserID: "ann"}, Pools: []ledger.Pool{{Key: "pro", Cap: 1}, {Key: "ci", Cap: 1}, {Cap: 9}},
+		SessionID: "s-1", Holder: license.Holder{UserID: "ann"},
+		Candidates: under("pro", ledger.Pool{Key: "pro", Cap: 1}, ledger.Pool{Key: "ci", Cap: 1}, ledger.Pool{Cap: 9}),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = l.Reserve(t.Context(), user("bob"), ledger.Reservation{SessionID: "s-2", Holder: license.Holder{LicenseID: "lab", UserID: "bob"}, Pools: []ledger.Pool{{Key: "lab", Cap: 1}}})
+	_, err = l.Reserve(t.Context(), user("bob"), ledger.Reservation{
+		SessionID: "s-2", Holder: license.Holder{UserID: "bob"}, Candidates: under("lab", ledger.Pool{Key: "lab", Cap: 1}),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

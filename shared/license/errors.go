@@ -36,7 +36,8 @@ const (
 type NoSeatsError struct {
 	// Limit is the cap that was reached.
 	Limit Limit
-	// Used and Max are that cap's living sessions and size.
+	// Used and Max are that cap's living sessions and size; of [LimitLicense] those
+	// of all licenses that could have given a seat.
 	Used, Max int
 	// RetryAfter is how long until the earliest of those sessions could expire.
 	RetryAfter time.Duration
@@ -46,9 +47,10 @@ func (e *NoSeatsError) Error() string {
 	return fmt.Sprintf("no seats available: %d of %d of the %s are in use", e.Used, e.Max, e.Limit)
 }
 
-// AmbiguousError says that a request without a license id could mean several.
+// AmbiguousError says that a request which names neither a license nor a product
+// could mean several products.
 type AmbiguousError struct {
-	// LicenseIDs are the active licenses to choose from, ascending; may be empty.
+	// LicenseIDs are the usable licenses to choose from, ascending.
 	LicenseIDs []string
 }
 

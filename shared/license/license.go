@@ -52,11 +52,36 @@ type License struct {
 	MaxSeats int
 	// Status must be active for any grant.
 	Status Status
-	// ExpiresAt is when the license ends; zero means never.
+	// ExpiresAt is when the license ends; zero means never. From then on nobody is
+	// granted a seat of it.
 	ExpiresAt time.Time
+	// Grace is for how long after ExpiresAt those who hold a seat keep it, so that
+	// a late renewal ends nobody's work; see [MaxGrace].
+	Grace time.Duration
 	// Entitlements are the features sold, passed on in license tokens.
 	Entitlements []string
 }
+
+// MaxGrace is the longest grace of a license: whatever a renewal waits for, it
+// comes within a year, and a license without end has no end to wait after.
+const MaxGrace = 366 * 24 * time.Hour
+
+// Over is when the license's last sessions and tokens end, its grace included;
+// zero means never.
+func (l License) Over() time.Time {
+	if l.ExpiresAt.IsZero() {
+		return time.Time{}
+	}
+	return l.ExpiresAt.Add(min(max(l.Grace, 0), MaxGrace))
+}
+
+// InGrace reports whether the license has ended and those who hold a seat keep it.
+func (l License) InGrace(now time.Time) bool {
+	return passed(l.ExpiresAt, now) && !passed(l.Over(), now)
+}
+
+// passed reports whether an end has come; a zero one never does.
+func passed(end, now time.Time) bool { return !end.IsZero() && !now.Before(end) }
 
 // Entitlements is all an organization has bought: itself and its licenses in
 // ascending order of id.
@@ -115,13 +140,28 @@ const (
 	EndExpired EndReason = "expired"
 	// EndReleased: its holder gave the seat back.
 	EndReleased EndReason = "released"
-	// EndRevoked: an owner or admin took the seat, or the license no longer allows it.
+	// EndRevoked: an owner or admin took the seat.
 	EndRevoked EndReason = "revoked"
 	// EndDisplaced: the seat ledger no longer knew the session, so its seat may have gone to another.
 	EndDisplaced EndReason = "displaced"
+	// EndLicenseExpired: the license ended, and its grace.
+	EndLicenseExpired EndReason = "license_expired"
+	// EndLicenseSuspended: the license or its organization was suspended, or the
+	// license is gone.
+	EndLicenseSuspended EndReason = "license_suspended"
 	// EndFailed: the grant could not be completed; its session id was never told to anyone.
 	EndFailed EndReason = "failed"
 )
+
+// Decided reports whether a session ended because somebody decided so, rather
+// than by itself or for a fault. Such an end is told as soon as it has begun.
+func (r EndReason) Decided() bool {
+	switch r {
+	case EndReleased, EndRevoked, EndLicenseExpired, EndLicenseSuspended:
+		return true
+	}
+	return false
+}
 
 // Session is one holder's hold on one seat. Its id is a UUIDv7 made by the
 // server, unique per grant. Times are the Redis server's, in UTC, whole

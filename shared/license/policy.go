@@ -1,6 +1,10 @@
 package license
 
-import "time"
+import (
+	"cmp"
+	"slices"
+	"time"
+)
 
 // Pool is a set of sessions that is counted together, and how many it may have.
 // Every cap that was bought is one: used + 1 ≤ Cap.
@@ -16,36 +20,154 @@ type Pool struct {
 
 // Request is what a caller asks for.
 type Request struct {
-	// LicenseID and Product say which license is meant; see [Choose]. Empty says nothing.
+	// LicenseID and Product say which licenses are meant; see [Decide]. Empty says nothing.
 	LicenseID, Product string
 }
 
-// Terms are what a caller may have, as decided from what its organization has
-// bought. Nothing in them depends on who else holds a seat: the ledger counts.
-type Terms struct {
+// Choice is a license that a request may mean.
+type Choice struct {
 	License License
 	// Pools are those that count the session, the first refusal first; the first
 	// is the license's own.
 	Pools []Pool
+	// Open says that a seat of it is granted where there is room. Of any other
+	// license only a session that the holder has already is answered.
+	Open bool
+	// Refusal is why a session of the license may not go on; nil if it may.
+	Refusal error
 }
 
-// Decide says on which terms the caller gets a seat at now, or why it gets none:
-// the errors of [Choose]. It is pure; the counting comes after it.
+// Terms are what a caller may have, as decided from what its organization has
+// bought. Nothing in them depends on who holds a seat: the ledger counts, and
+// knows where this holder has a session.
+type Terms struct {
+	// Choices are in the order in which they are tried. A session that the holder
+	// has under any of them comes before a new one under the first.
+	Choices []Choice
+	// Refusal is the answer to who has no session where no choice is open.
+	Refusal error
+}
+
+// MaxChoices is how many licenses one request may mean: what one script counts
+// in well below a millisecond. Of more licenses of one product those that end
+// first are tried; the others are reached by their ids.
+const MaxChoices = 256
+
+// Decide says on which terms the caller gets a seat at now, or why it gets none.
+// It is pure; the counting comes after it.
+//
+// A request means the license that it names, or else all licenses of the product
+// that it names, or else those of the organization's only product, as far as they
+// are usable. They add up: tried in the order of their ends, the one that never
+// ends last. Usable licenses of several products, none of which is named, are an
+// [AmbiguousError]. A session that the holder has is found before anything is
+// ambiguous, and also of a license that is in grace. One of a license that may no
+// longer be used is found so that it can be ended where another takes its place.
+//
+// Errors: ErrOrganizationInactive, ErrLicenseNotFound where nothing is meant, and
+// where nothing that is meant is usable or in grace, the reason of the license
+// that ends last: the one that the customer would see renewed.
 func Decide(bought Entitlements, _ Caller, request Request, now time.Time) (Terms, error) {
-	l, err := Choose(bought, request.LicenseID, request.Product, now)
-	if err != nil {
-		return Terms{}, err
+	if bought.Organization.Status != StatusActive {
+		return Terms{}, ErrOrganizationInactive
 	}
-	return NewTerms(bought.Organization, l), nil
+	open, kept, over := bought.meant(request, now)
+	last := latest(open, kept, over)
+	switch {
+	case last == nil:
+		return Terms{}, ErrLicenseNotFound
+	case len(open)+len(kept) == 0:
+		return Terms{}, Usable(bought.Organization, *last, now)
+	case len(open) == 0:
+		return bought.terms(nil, kept, nil, ErrLicenseExpired, now), nil
+	case severalProducts(open):
+		return bought.terms(nil, slices.Concat(open, kept), nil, &AmbiguousError{LicenseIDs: ids(open)}, now), nil
+	}
+	over = slices.DeleteFunc(over, func(l License) bool { return l.Product != open[0].Product })
+	return bought.terms(open, kept, over, nil, now), nil
 }
 
-// NewTerms are the terms of one of the organization's licenses: two pools, the
-// license's seats before the organization's.
+// NewTerms are the terms of one of the organization's licenses, whatever its state.
 func NewTerms(org Organization, l License) Terms {
-	return Terms{License: l, Pools: []Pool{
+	return Terms{Choices: []Choice{{License: l, Pools: pools(org, l), Open: true}}}
+}
+
+// meant are the licenses that a request may mean: those of which seats are
+// granted, those in grace, and those that may not be used; each in order of their ends.
+func (e Entitlements) meant(r Request, now time.Time) (open, kept, over []License) {
+	for _, l := range e.Licenses {
+		switch {
+		case r.LicenseID != "" && l.ID != r.LicenseID || r.Product != "" && l.Product != r.Product:
+		case Usable(e.Organization, l, now) == nil:
+			open = append(open, l)
+		case Keepable(e.Organization, l, now) == nil:
+			kept = append(kept, l)
+		default:
+			over = append(over, l)
+		}
+	}
+	for _, some := range [][]License{open, kept, over} {
+		slices.SortFunc(some, endingFirst)
+	}
+	return open, kept, over
+}
+
+// endingFirst orders licenses by their ends, those without end last, and then by id.
+func endingFirst(a, b License) int {
+	switch {
+	case a.ExpiresAt.IsZero() != b.ExpiresAt.IsZero():
+		return -a.ExpiresAt.Compare(b.ExpiresAt) // the zero time is before all others
+	default:
+		return cmp.Or(a.ExpiresAt.Compare(b.ExpiresAt), cmp.Compare(a.ID, b.ID))
+	}
+}
+
+// latest is the license of all lists that ends last; nil if there is none.
+func latest(lists ...[]License) *License {
+	var last *License
+	for _, l := range slices.Concat(lists...) {
+		if last == nil || endingFirst(*last, l) < 0 {
+			last = &l
+		}
+	}
+	return last
+}
+
+func severalProducts(ls []License) bool {
+	return slices.ContainsFunc(ls, func(l License) bool { return l.Product != ls[0].Product })
+}
+
+func ids(ls []License) []string {
+	out := make([]string, len(ls))
+	for i, l := range ls {
+		out[i] = l.ID
+	}
+	slices.Sort(out)
+	return out
+}
+
+// terms are the choices in the order in which they are tried.
+func (e Entitlements) terms(open, kept, over []License, refusal error, now time.Time) Terms {
+	t := Terms{Refusal: refusal}
+	for i, l := range slices.Concat(open, kept, over) {
+		if len(t.Choices) == MaxChoices {
+			break
+		}
+		t.Choices = append(t.Choices, Choice{
+			License: l, Pools: pools(e.Organization, l), Open: i < len(open),
+			Refusal: Keepable(e.Organization, l, now),
+		})
+	}
+	return t
+}
+
+// pools are the two that count a license's sessions: its own seats, before the
+// organization's.
+func pools(org Organization, l License) []Pool {
+	return []Pool{
 		{Key: ownPool(l.ID), Limit: LimitLicense, Cap: l.MaxSeats},
 		{Limit: LimitOrganization, Cap: org.MaxConcurrentSeats},
-	}}
+	}
 }
 
 // PoolKeys are the keys of the pools that count a session of the license, but for
@@ -56,12 +178,12 @@ func PoolKeys(licenseID string) []string { return []string{ownPool(licenseID)} }
 // ownPool is the key of the pool that counts all sessions of a license.
 func ownPool(licenseID string) string { return licenseID }
 
-// EndingBefore are the ends of the licenses that end before t.
+// EndingBefore are the ends, grace included, of the licenses that are over before t.
 func (e Entitlements) EndingBefore(t time.Time) map[string]time.Time {
 	out := map[string]time.Time{}
 	for _, l := range e.Licenses {
-		if !l.ExpiresAt.IsZero() && l.ExpiresAt.Before(t) {
-			out[l.ID] = l.ExpiresAt
+		if over := l.Over(); !over.IsZero() && over.Before(t) {
+			out[l.ID] = over
 		}
 	}
 	return out

@@ -9,14 +9,14 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
 
-// TestDecide: the terms are the chosen license with its cap before the
-// organization's; a refusal is that of the choice, and has no terms.
+// TestDecide: each choice has its license's cap before the organization's; a
+// refusal has no terms.
 func TestDecide(t *testing.T) {
 	active := license.Organization{ID: "acme", Status: license.StatusActive, MaxConcurrentSeats: 7}
 	pro := license.License{ID: "pro", Product: "studio", Status: license.StatusActive, MaxSeats: 3}
+	more := license.License{ID: "more", Product: "studio", Status: license.StatusActive, MaxSeats: 2, ExpiresAt: now().Add(time.Hour)}
 	lab := license.License{ID: "lab", Product: "lab", Status: license.StatusActive, MaxSeats: 5, ExpiresAt: now()}
 	none := license.License{ID: "none", Product: "zero", Status: license.StatusActive}
-	off := license.License{ID: "off", Product: "off", Status: license.StatusSuspended, MaxSeats: 9}
 	suspended := active
 	suspended.Status = license.StatusSuspended
 	for _, tt := range []struct {
@@ -26,29 +26,21 @@ func TestDecide(t *testing.T) {
 		want    string
 		err     error
 	}{
-		{"by id", active, license.Request{LicenseID: "pro"}, "pro [{pro license 3} { organization 7}]", nil},
-		{"by product", active, license.Request{Product: "studio"}, "pro [{pro license 3} { organization 7}]", nil},
-		{"by both", active, license.Request{LicenseID: "pro", Product: "studio"}, "pro [{pro license 3} { organization 7}]", nil},
-		{"no seats bought", active, license.Request{LicenseID: "none"}, "none [{none license 0} { organization 7}]", nil},
-		{"of another product", active, license.Request{LicenseID: "pro", Product: "lab"}, "", license.ErrLicenseNotFound},
-		{"unknown", active, license.Request{LicenseID: "x"}, "", license.ErrLicenseNotFound},
+		{"by id", active, license.Request{LicenseID: "pro"}, "pro [{pro license 3} { organization 7}] ", nil},
+		{"by product", active, license.Request{Product: "studio"}, "more [{more license 2} { organization 7}] pro [{pro license 3} { organization 7}] ", nil},
+		{"no seats bought", active, license.Request{LicenseID: "none"}, "none [{none license 0} { organization 7}] ", nil},
 		{"ended this very instant", active, license.Request{LicenseID: "lab"}, "", license.ErrLicenseExpired},
-		{"suspended", active, license.Request{Product: "off"}, "", license.ErrLicenseInactive},
 		{"suspended organization", suspended, license.Request{LicenseID: "pro"}, "", license.ErrOrganizationInactive},
 	} {
-		bought := license.Entitlements{Organization: tt.org, Licenses: []license.License{lab, none, off, pro}}
+		bought := license.Entitlements{Organization: tt.org, Licenses: []license.License{lab, more, none, pro}}
 		terms, err := license.Decide(bought, license.Caller{OrganizationID: "acme", UserID: "ann"}, tt.request, now())
 		got := ""
-		if err == nil {
-			got = fmt.Sprint(terms.License.ID, " ", terms.Pools)
+		for _, c := range terms.Choices {
+			got += fmt.Sprint(c.License.ID, " ", c.Pools, " ")
 		}
-		if got != tt.want || !errors.Is(err, tt.err) || err != nil && len(terms.Pools) != 0 {
+		if got != tt.want || !errors.Is(err, tt.err) {
 			t.Errorf("%s: %q, %v, want %q, %v", tt.name, got, err, tt.want, tt.err)
 		}
-	}
-	several := license.Entitlements{Organization: active, Licenses: []license.License{none, pro}}
-	if _, err := license.Decide(several, license.Caller{}, license.Request{}, now()); !errors.As(err, new(*license.AmbiguousError)) {
-		t.Errorf("several could be meant: %v", err)
 	}
 }
 
@@ -64,12 +56,12 @@ func TestARebuiltSessionIsCountedAsBefore(t *testing.T) {
 		t.Fatal(err)
 	}
 	var granted []string
-	for _, p := range terms.Pools {
+	for _, p := range terms.Choices[0].Pools {
 		if p.Key != "" {
 			granted = append(granted, p.Key)
 		}
 	}
-	if rebuilt := license.PoolKeys(terms.License.ID); fmt.Sprint(rebuilt) != fmt.Sprint(granted) {
+	if rebuilt := license.PoolKeys(terms.Choices[0].License.ID); fmt.Sprint(rebuilt) != fmt.Sprint(granted) {
 		t.Errorf("rebuilt into %v, granted in %v", rebuilt, granted)
 	}
 }
@@ -77,8 +69,9 @@ func TestARebuiltSessionIsCountedAsBefore(t *testing.T) {
 func TestEndingBefore(t *testing.T) {
 	bought := license.Entitlements{Licenses: []license.License{
 		{ID: "never"}, {ID: "soon", ExpiresAt: now().Add(time.Minute)}, {ID: "later", ExpiresAt: now().Add(time.Hour)}, {ID: "gone", ExpiresAt: now().Add(-time.Hour)},
+		{ID: "kept", ExpiresAt: now().Add(-time.Hour), Grace: 2 * time.Hour}, {ID: "grace", ExpiresAt: now().Add(-time.Hour), Grace: time.Hour},
 	}}
-	if got := bought.EndingBefore(now().Add(time.Hour)); len(got) != 2 || !got["soon"].Equal(now().Add(time.Minute)) || got["gone"].IsZero() {
+	if got := bought.EndingBefore(now().Add(time.Hour)); len(got) != 3 || !got["soon"].Equal(now().Add(time.Minute)) || got["gone"].IsZero() || !got["grace"].Equal(now()) {
 		t.Errorf("ending before: %v", got)
 	}
 }

@@ -1,23 +1,42 @@
 package license
 
 import (
+	"errors"
 	"math"
 	"time"
 )
 
-// Usable reports why the license may not be used at now: the organization
-// first, then the license's status, then its expiry. A license expires at the
-// very instant of ExpiresAt.
+// Usable reports why no seat of the license may be granted at now: the
+// organization first, then the license's status, then its expiry. A license
+// expires at the very instant of ExpiresAt.
 func Usable(org Organization, lic License, now time.Time) error {
+	return allowed(org, lic, lic.ExpiresAt, now)
+}
+
+// Keepable reports why a session of the license may not go on at now. It is
+// [Usable] with the license's grace.
+func Keepable(org Organization, lic License, now time.Time) error {
+	return allowed(org, lic, lic.Over(), now)
+}
+
+func allowed(org Organization, lic License, ends, now time.Time) error {
 	switch {
 	case org.Status != StatusActive:
 		return ErrOrganizationInactive
 	case lic.Status != StatusActive:
 		return ErrLicenseInactive
-	case !lic.ExpiresAt.IsZero() && !now.Before(lic.ExpiresAt):
+	case passed(ends, now):
 		return ErrLicenseExpired
 	}
 	return nil
+}
+
+// EndedBy is the reason of a session's end for which [Keepable] gave err.
+func EndedBy(err error) EndReason {
+	if errors.Is(err, ErrLicenseExpired) {
+		return EndLicenseExpired
+	}
+	return EndLicenseSuspended
 }
 
 // Fullness is how much of a limit is in use: percent, with one decimal. A limit
@@ -29,56 +48,12 @@ func Fullness(used, limit int) float64 {
 	return math.Round(1000*float64(used)/float64(limit)) / 10
 }
 
-// Choose picks the license a request means. With a license id: that one, which
-// must also be of product when one is given. Without: the organization's only
-// usable license (of product, when given). A single candidate that is not
-// usable tells why; several usable, or none, is an [AmbiguousError].
-func Choose(e Entitlements, licenseID, product string, now time.Time) (License, error) {
-	if licenseID != "" {
-		l, ok := e.License(licenseID)
-		if !ok || product != "" && l.Product != product {
-			return License{}, ErrLicenseNotFound
-		}
-		return l, Usable(e.Organization, l, now)
-	}
-	if e.Organization.Status != StatusActive {
-		return License{}, ErrOrganizationInactive
-	}
-	var candidates, usable []License
-	for _, l := range e.Licenses {
-		if product != "" && l.Product != product {
-			continue
-		}
-		candidates = append(candidates, l)
-		if Usable(e.Organization, l, now) == nil {
-			usable = append(usable, l)
-		}
-	}
-	switch {
-	case len(usable) == 1:
-		return usable[0], nil
-	case len(usable) > 1:
-		return License{}, &AmbiguousError{LicenseIDs: ids(usable)}
-	case len(candidates) == 1:
-		return License{}, Usable(e.Organization, candidates[0], now)
-	}
-	return License{}, &AmbiguousError{LicenseIDs: []string{}}
-}
-
-func ids(ls []License) []string {
-	out := make([]string, len(ls))
-	for i, l := range ls {
-		out[i] = l.ID
-	}
-	return out
-}
-
 // TokenExpiry is when a license token granted at now ends: after ttl, and not
-// past the license itself.
+// past the license itself with its grace.
 func TokenExpiry(lic License, now time.Time, ttl time.Duration) time.Time {
 	exp := now.Add(ttl)
-	if !lic.ExpiresAt.IsZero() && lic.ExpiresAt.Before(exp) {
-		return lic.ExpiresAt
+	if over := lic.Over(); !over.IsZero() && over.Before(exp) {
+		return over
 	}
 	return exp
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"testing"
+	"time"
 
 	"cloud.google.com/go/firestore"
 
@@ -125,7 +126,7 @@ func TestNoCompositeIndexIsNeeded(t *testing.T) {
 	client, err := record.Dial(t.Context(), record.Target{ProjectID: project, Emulator: addr})
 	must(t, err)
 	closeAfter(t, client)
-	r := record.NewFirestore(client, record.FirestoreOptions{})
+	r := record.NewFirestore(client, record.FirestoreOptions{Deadline: time.Minute})
 	open(t, r)
 	must(t, r.PutOrganization(t.Context(), acme(), license.Organization{}))
 	must(t, r.PutLicense(t.Context(), acme(), license.License{ID: "l"}))

@@ -39,21 +39,29 @@ type licenseDoc struct {
 	MaxSeats     int       `firestore:"max_seats"`
 	Status       string    `firestore:"status"`
 	ExpiresAt    time.Time `firestore:"expires_at,omitempty"` // absent: never
+	GraceSeconds int64     `firestore:"grace_seconds,omitempty"`
 	Entitlements []string  `firestore:"entitlements"`
 }
 
 func licenseToDoc(l license.License) licenseDoc {
 	return licenseDoc{
 		Product: l.Product, Plan: l.Plan, MaxSeats: l.MaxSeats, Status: string(l.Status),
-		ExpiresAt: recordTime(l.ExpiresAt), Entitlements: slices.Clone(l.Entitlements),
+		ExpiresAt: recordTime(l.ExpiresAt), GraceSeconds: int64(l.Grace / time.Second), Entitlements: slices.Clone(l.Entitlements),
 	}
 }
 
 func (d licenseDoc) license(organizationID, id string) license.License {
 	return license.License{
 		ID: id, OrganizationID: organizationID, Product: d.Product, Plan: d.Plan, MaxSeats: d.MaxSeats,
-		Status: license.Status(d.Status), ExpiresAt: recordTime(d.ExpiresAt), Entitlements: slices.Clone(d.Entitlements),
+		Status: license.Status(d.Status), ExpiresAt: recordTime(d.ExpiresAt), Grace: d.grace(), Entitlements: slices.Clone(d.Entitlements),
 	}
+}
+
+// grace keeps within what a license may have: whatever somebody wrote, it must
+// neither end a license early nor overflow.
+func (d licenseDoc) grace() time.Duration {
+	most := int64(license.MaxGrace / time.Second)
+	return time.Duration(min(max(d.GraceSeconds, 0), most)) * time.Second
 }
 
 // ledgerDoc is orgs/{organization}/ledger/state.

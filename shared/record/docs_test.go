@@ -2,6 +2,7 @@ package record
 
 import (
 	"maps"
+	"math"
 	"math/rand/v2"
 	"reflect"
 	"strings"
@@ -90,6 +91,17 @@ func TestValidDocumentID(t *testing.T) {
 	} {
 		if got := validDocumentID(id); got != want {
 			t.Errorf("validDocumentID(%.20q) = %v", id, got)
+		}
+	}
+}
+
+// TestGraceIsWithinBounds, whatever somebody wrote into the document.
+func TestGraceIsWithinBounds(t *testing.T) {
+	for seconds, want := range map[int64]time.Duration{
+		0: 0, 1: time.Second, -1: 0, math.MinInt64: 0, 31_622_400: license.MaxGrace, 31_622_401: license.MaxGrace, math.MaxInt64: license.MaxGrace,
+	} {
+		if got := (licenseDoc{GraceSeconds: seconds}).license("acme", "pro").Grace; got != want {
+			t.Errorf("%d seconds are read as %s, want %s", seconds, got, want)
 		}
 	}
 }

@@ -33,7 +33,7 @@ func raw(t *testing.T, client *firestore.Client, path string) map[string]any {
 // and whoever reads the database outside of this service rely on them.
 func TestDocuments(t *testing.T) {
 	client := dial(t)
-	r := record.NewFirestore(client, record.FirestoreOptions{})
+	r := record.NewFirestore(client, record.FirestoreOptions{Deadline: time.Minute})
 	open(t, r)
 	s := grant()
 	session := map[string]any{
@@ -66,6 +66,12 @@ func TestDocuments(t *testing.T) {
 	wantDocument(t, client, "orgs/acme/licenses/l", map[string]any{
 		"product": "studio", "plan": "pro", "max_seats": int64(3), "status": "active", "entitlements": []any{"export"},
 	})
+	lic.ExpiresAt, lic.Grace = end.Session.EndedAt, 36*time.Hour
+	must(t, r.PutLicense(t.Context(), acme(), lic))
+	wantDocument(t, client, "orgs/acme/licenses/l", map[string]any{
+		"product": "studio", "plan": "pro", "max_seats": int64(3), "status": "active", "entitlements": []any{"export"},
+		"expires_at": lic.ExpiresAt, "grace_seconds": int64(129600),
+	})
 }
 
 func wantDocument(t *testing.T, client *firestore.Client, path string, want map[string]any) {
@@ -79,7 +85,7 @@ func wantDocument(t *testing.T, client *firestore.Client, path string, want map[
 // looked into, neither an outage nor a session that is not there.
 func TestDamagedDocuments(t *testing.T) {
 	client := dial(t)
-	r := record.NewFirestore(client, record.FirestoreOptions{})
+	r := record.NewFirestore(client, record.FirestoreOptions{Deadline: time.Minute})
 	ctx := t.Context()
 	write := func(path string, doc map[string]any) {
 		t.Helper()
@@ -177,7 +183,7 @@ func TestTheEndOfADamagedDocument(t *testing.T) {
 // TestUnknownStatusIsNotActive: deny by default.
 func TestUnknownStatusIsNotActive(t *testing.T) {
 	client := dial(t)
-	r := record.NewFirestore(client, record.FirestoreOptions{})
+	r := record.NewFirestore(client, record.FirestoreOptions{Deadline: time.Minute})
 	open(t, r)
 	_, err := client.Doc("orgs/acme/sessions/"+sessionName).Set(t.Context(), map[string]any{"status": "paused"})
 	must(t, err)

@@ -15,22 +15,36 @@ import (
 type Request struct {
 	// Terms are those that [license.Decide] came to.
 	Terms license.Terms
-	// Holder.LicenseID is taken from the terms' license.
+	// Holder is who asks; its license is that of the choice under which it gets its seat.
 	Holder license.Holder
 	Client license.Client
 	// RecordEpoch is the number of the record's epoch as last read; 0 is any.
 	RecordEpoch int64
 }
 
-// Acquire takes a seat, or renews the one the holder has (Hold.Existing).
+// UnusableError says that the holder has a living session of a license that may
+// not be used any more: it is to be ended ([Protocol.Revoke]) before another
+// license is tried. Nothing was changed, but that the session was renewed.
+type UnusableError struct {
+	Hold ledger.Hold
+	// Err is why it may not go on.
+	Err error
+}
+
+func (e *UnusableError) Error() string {
+	return "the holder's session is of another license: " + e.Err.Error()
+}
+func (e *UnusableError) Unwrap() error { return e.Err }
+
+// Acquire takes a seat under the first of the terms' choices that has room, or
+// renews the one the holder has (Hold.Existing). Hold.Candidate is the choice's place.
 //
 // sign is called with the hold once the record has it, to sign the token whose
 // life counts from Hold.Now; if it fails, a seat newly taken is given back
 // before the error is returned. Errors: *license.NoSeatsError, which is answered
-// only if living sessions really filled the cap at some moment of the call, and
-// *license.UnavailableError.
+// only if living sessions really filled the cap at some moment of the call, the
+// terms' own refusal, *UnusableError, and *license.UnavailableError.
 func (p *Protocol) Acquire(ctx context.Context, caller license.Caller, req Request, sign func(context.Context, ledger.Hold) error) (ledger.Hold, error) {
-	req.Holder.LicenseID = req.Terms.License.ID
 	if err := p.schedule(ctx, caller.OrganizationID); err != nil {
 		return ledger.Hold{}, err
 	}
@@ -48,10 +62,16 @@ func (p *Protocol) grant(ctx context.Context, caller license.Caller, req Request
 	defer func() { work.end(lost) }()
 	hold, err = p.reserve(ctx, caller, req)
 	if full, ok := errors.AsType[*ledger.FullError](err); ok {
-		return ledger.Hold{}, work.refused(ctx, noSeats(full, req.Terms.Pools))
+		if len(full.Refusals) == 0 {
+			return ledger.Hold{}, req.Terms.Refusal
+		}
+		return ledger.Hold{}, work.refused(ctx, noSeats(full, req.Terms.Choices))
 	}
 	if err != nil {
 		return ledger.Hold{}, err
+	}
+	if refusal := req.Terms.Choices[hold.Candidate].Refusal; refusal != nil {
+		return ledger.Hold{}, &UnusableError{Hold: hold, Err: refusal}
 	}
 	lost = !hold.Existing
 	p.audit(ctx, req, hold)
@@ -60,9 +80,19 @@ func (p *Protocol) grant(ctx context.Context, caller license.Caller, req Request
 	return hold, err
 }
 
-// noSeats tells which of the bought limits refuses.
-func noSeats(full *ledger.FullError, pools []license.Pool) error {
-	return &license.NoSeatsError{Limit: pools[full.Pool].Limit, Used: full.Used, Max: full.Cap, RetryAfter: full.RetryAfter}
+// noSeats tells which of the bought limits refuses. Licenses add up: if each has
+// no seat left of its own, so many seats of all of them are taken. If one has, the
+// limit it meets is what is in the way.
+func noSeats(full *ledger.FullError, choices []license.Choice) error {
+	all := &license.NoSeatsError{Limit: license.LimitLicense, RetryAfter: full.RetryAfter}
+	for _, r := range full.Refusals {
+		limit := choices[r.Candidate].Pools[r.Pool].Limit
+		if limit != license.LimitLicense {
+			return &license.NoSeatsError{Limit: limit, Used: r.Used, Max: r.Cap, RetryAfter: full.RetryAfter}
+		}
+		all.Used, all.Max = all.Used+r.Used, all.Max+r.Cap
+	}
+	return all
 }
 
 // complete records a reserved seat and has its token signed.
@@ -106,11 +136,19 @@ func (p *Protocol) propose(ctx context.Context, caller license.Caller, req Reque
 	if err != nil {
 		return ledger.Hold{}, err
 	}
-	r := ledger.Reservation{SessionID: id, Holder: req.Holder, LicenseEnds: req.Terms.License.ExpiresAt, RecordEpoch: req.RecordEpoch}
-	for _, pool := range req.Terms.Pools {
-		r.Pools = append(r.Pools, ledger.Pool{Key: pool.Key, Cap: pool.Cap})
+	r := ledger.Reservation{SessionID: id, Holder: req.Holder, RecordEpoch: req.RecordEpoch}
+	for _, choice := range req.Terms.Choices {
+		r.Candidates = append(r.Candidates, candidate(choice))
 	}
 	return p.ledger.Reserve(ctx, caller, r)
+}
+
+func candidate(c license.Choice) ledger.Candidate {
+	out := ledger.Candidate{LicenseID: c.License.ID, Closed: !c.Open, Ends: c.License.Over()}
+	for _, pool := range c.Pools {
+		out.Pools = append(out.Pools, ledger.Pool{Key: pool.Key, Cap: pool.Cap})
+	}
+	return out
 }
 
 // broken reports whether a connection ended under a call.

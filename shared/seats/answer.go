@@ -11,7 +11,7 @@ import (
 // Answer is what the holder of a seat is told, but for its license token.
 // interval is how often it is asked to send a heartbeat.
 func Answer(h ledger.Hold, lic license.License, interval time.Duration) api.Session {
-	return api.Session{
+	s := api.Session{
 		SessionID: h.ID, LicenseID: lic.ID, OrganizationID: h.OrganizationID, UserID: h.UserID,
 		HardwareID: h.HardwareID, InstanceID: h.InstanceID,
 		Product: lic.Product, Plan: lic.Plan, Entitlements: api.List(lic.Entitlements),
@@ -20,4 +20,8 @@ func Answer(h ledger.Hold, lic license.License, interval time.Duration) api.Sess
 		NextHeartbeatAt:          api.NewTime(license.NextHeartbeat(h.Session, h.Now, interval)),
 		SeatsUsed:                h.Used, SeatsMax: lic.MaxSeats, ServerTime: api.NewTime(h.Now),
 	}
+	if lic.InGrace(h.Now) {
+		s.LicenseInGraceUntil = api.NewTime(lic.Over())
+	}
+	return s
 }

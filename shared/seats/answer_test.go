@@ -49,6 +49,18 @@ func TestAnswer(t *testing.T) {
 	}
 }
 
+// TestAnswerInGrace: until when, and only then.
+func TestAnswerInGrace(t *testing.T) {
+	h, lic, _ := answered()
+	for ends, want := range map[time.Duration]bool{time.Minute: false, 0: true, -time.Minute: true, -time.Hour: false} {
+		lic.ExpiresAt, lic.Grace = h.Now.Add(ends), time.Hour
+		until := seats.Answer(h, lic, time.Minute).LicenseInGraceUntil
+		if told := !until.IsZero(); told != want || told && !until.Equal(lic.ExpiresAt.Add(time.Hour)) {
+			t.Errorf("a license that ends in %s is told to be in grace until %s", ends, until)
+		}
+	}
+}
+
 // TestHeartbeatInterval is never told as no time at all: clients would spin.
 func TestHeartbeatInterval(t *testing.T) {
 	h, lic, _ := answered()

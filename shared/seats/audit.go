@@ -17,7 +17,7 @@ func (p *Protocol) audit(ctx context.Context, req Request, hold ledger.Hold) {
 	if hold.Existing || !hold.AcquiredAt.Equal(hold.Now) { // a repeat may find more seats taken under a limit that was higher
 		return
 	}
-	for i, pool := range req.Terms.Pools {
+	for i, pool := range req.Terms.Choices[hold.Candidate].Pools {
 		if i >= len(hold.PoolsUsed) {
 			return
 		}

@@ -46,7 +46,7 @@ func audited(t *testing.T) (*seats.Protocol, *liar, *bytes.Buffer) {
 // limited asks for a seat of the given limits.
 func limited(userID string, ofLicense, ofOrganization int) seats.Request {
 	r := request(userID, ofLicense)
-	r.Terms.Pools[1].Cap = ofOrganization
+	r.Terms.Choices[0].Pools[1].Cap = ofOrganization
 	return r
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,7 +30,7 @@ func TestFaultHarness(t *testing.T) {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
 			m := ledgertest.NewModel(time.UnixMilli(1_800_000_000_000), sessionTTL, tokenTTL)
 			harness(t, seed, 4000, backend{
-				ledger: m, now: m.CallersNow, advance: m.Advance, step: m.Step, living: m.Living,
+				ledger: m, now: m.CallersNow, advance: m.Advance, step: m.Step, living: m.Living, holder: m.Holder,
 				faults:      map[string]func(){"lose": m.Lose, "promote": m.Promote, "replicate": m.Replicate, "failover": m.Failover},
 				losesWrites: map[string]bool{"lose": true, "failover": true},
 			})
@@ -59,11 +60,12 @@ func TestFaultHarnessOnScripts(t *testing.T) {
 	}
 }
 
-// Two organizations with two licenses each; the caps are tight.
+// Two organizations with two licenses of one product each; the caps are tight.
 const (
 	capLicense      = 2
 	capOrganization = 3
-	usersPerLicense = 3
+	usersPerLicense = 2
+	usersOfEither   = 2
 )
 
 // customers is what the clients know, and what they were promised.
@@ -79,23 +81,30 @@ type customers struct {
 	// givenUp are sessions somebody asked to end.
 	givenUp map[string]bool
 	told    map[string]string // every session ever told, with its organization
+	over    map[string]bool   // organizations whose license pro has run out
 }
 
 // holder is one holder: a program on a machine.
 type holder struct {
-	org, license, user string
-	// session is what it holds until the time it was told last; empty: nothing.
-	session string
-	until   time.Time
+	org, user string
+	// license is what it names; empty: it takes a seat of whichever has one.
+	license string
+	// session is what it holds until the time it was told last, and of which
+	// license; empty: nothing.
+	session, of string
+	until       time.Time
 }
 
 func newCustomers() *customers {
-	c := &customers{missed: map[string]bool{}, finished: map[string]bool{}, undone: map[string]bool{}, givenUp: map[string]bool{}, told: map[string]string{}}
+	c := &customers{missed: map[string]bool{}, finished: map[string]bool{}, undone: map[string]bool{}, givenUp: map[string]bool{}, told: map[string]string{}, over: map[string]bool{}}
 	for _, org := range customerIDs() {
 		for _, lic := range []string{"pro", "lab"} {
 			for u := range usersPerLicense {
 				c.clients = append(c.clients, &holder{org: org, license: lic, user: fmt.Sprint("u", u)})
 			}
+		}
+		for u := range usersOfEither {
+			c.clients = append(c.clients, &holder{org: org, user: fmt.Sprint("either", u)})
 		}
 	}
 	return c
@@ -105,14 +114,27 @@ func (c *holder) caller() license.Caller {
 	return license.Caller{OrganizationID: c.org, UserID: c.user, Role: license.RoleMember}
 }
 
-func (c *holder) request() seats.Request {
-	return seats.Request{
-		Terms: license.NewTerms(
-			license.Organization{ID: c.org, MaxConcurrentSeats: capOrganization},
-			license.License{ID: c.license, MaxSeats: capLicense},
-		),
-		Holder: license.Holder{UserID: c.user, HardwareID: "hw"},
+// request is on the terms of this moment. Of two licenses the one that ends first
+// is tried first, unless it is over; who names one is granted it all the same.
+func (s *sim) request(c *holder) seats.Request {
+	now := s.backend.now()
+	org := license.Organization{ID: c.org, MaxConcurrentSeats: capOrganization, Status: license.StatusActive}
+	lic := func(id string, ends time.Time) license.License {
+		return license.License{ID: id, Product: "studio", MaxSeats: capLicense, Status: license.StatusActive, ExpiresAt: ends}
 	}
+	r := seats.Request{Terms: license.NewTerms(org, lic(c.license, time.Time{})), Holder: license.Holder{UserID: c.user, HardwareID: "hw"}}
+	if c.license == "" {
+		ends := now.Add(time.Hour)
+		if s.over[c.org] {
+			ends = now
+		}
+		bought := license.Entitlements{Organization: org, Licenses: []license.License{lic("lab", time.Time{}), lic("pro", ends)}}
+		var err error
+		if r.Terms, err = license.Decide(bought, c.caller(), license.Request{Product: "studio"}, now); err != nil {
+			s.broken("%s has no terms: %v", c, err)
+		}
+	}
+	return r
 }
 
 func (c *holder) String() string { return c.org + "/" + c.license + "/" + c.user }
@@ -148,6 +170,10 @@ func (s *sim) move() {
 		}
 		s.note("time passes: %s", d)
 		s.backend.advance(d)
+	case n < 996:
+		org := customerIDs()[s.IntN(2)]
+		s.over[org] = !s.over[org]
+		s.note("pro of %s is over: %t", org, s.over[org])
 	case n < 997 && s.stepped == 0:
 		s.stepClock()
 	case s.stepped != 0 && n < 999:
@@ -233,7 +259,13 @@ func (s *sim) acquire(c *holder) {
 	before, asked := c.session, s.backend.now()
 	finished := maps.Clone(s.finished)
 	s.operate("acquire "+c.String(), func(ctx context.Context, p *simPool) error {
-		h, err := p.Acquire(ctx, c.caller(), c.request(), s.sign(c))
+		h, err := p.Acquire(ctx, c.caller(), s.request(c), s.sign(c))
+		// Again, if a request on older terms was quicker, or a loss took the end back.
+		for other, ok := errors.AsType[*seats.UnusableError](err); ok; other, ok = errors.AsType[*seats.UnusableError](err) {
+			if err = s.leave(ctx, p, c, other.Hold); err == nil {
+				h, err = p.Acquire(ctx, c.caller(), s.request(c), s.sign(c))
+			}
+		}
 		held := s.certain(c, before)
 		var full *license.NoSeatsError
 		switch {
@@ -283,7 +315,7 @@ func (s *sim) hold(c *holder, h ledger.Hold, asked time.Time) {
 		return
 	}
 	if c.session != h.ID || until.After(c.until) {
-		c.session, c.until = h.ID, until
+		c.session, c.of, c.until = h.ID, h.LicenseID, until
 	}
 }
 
@@ -331,14 +363,31 @@ func (s *sim) release(c *holder) {
 	s.operate("release "+c.String()+" "+id, func(ctx context.Context, p *simPool) error {
 		err := p.Release(ctx, caller, id)
 		if err == nil {
-			s.finish(c, id)
-			if r, err := s.look(ctx, c.org, id); err != nil || r.Status != license.SessionEnded {
-				s.missed[id] = true
-				s.undone[id] = s.losses != losses // the mark was lost before the answer
-			}
+			s.acknowledged(ctx, c, id, losses)
 		}
 		return s.expected(err)
 	})
+}
+
+// acknowledged notes that the end which somebody asked for was acknowledged;
+// losses are those before it was asked for.
+func (s *sim) acknowledged(ctx context.Context, c *holder, id string, losses int) {
+	s.finish(c, id)
+	if r, err := s.look(ctx, c.org, id); err != nil || r.Status != license.SessionEnded {
+		s.missed[id] = true
+		s.undone[id] = s.losses != losses // the mark was lost before the answer
+	}
+}
+
+// leave ends the session that a client has of a license that is over.
+func (s *sim) leave(ctx context.Context, p *simPool, c *holder, hold ledger.Hold) error {
+	losses := s.losses
+	s.givenUp[hold.ID], s.told[hold.ID] = true, c.org
+	err := p.Revoke(ctx, c.caller(), hold, license.EndLicenseExpired)
+	if err == nil {
+		s.acknowledged(ctx, c, hold.ID, losses)
+	}
+	return err
 }
 
 // check is what must hold at every moment.
@@ -353,7 +402,7 @@ func (s *sim) check() {
 	for _, c := range s.clients {
 		if s.certain(c, c.session) {
 			add(c.org, c.session)
-			add(c.org+"/"+c.license, c.session)
+			add(c.org+"/"+c.of, c.session)
 		}
 	}
 	for _, org := range customerIDs() {
@@ -361,6 +410,22 @@ func (s *sim) check() {
 		for _, lic := range []string{"pro", "lab"} {
 			s.within(capLicense, len(held[org+"/"+lic]), org, lic)
 		}
+		s.alone(org)
+	}
+}
+
+// alone wants nobody to have sessions under two licenses at once.
+func (s *sim) alone(org string) {
+	if s.backend.living == nil || s.stepped != 0 {
+		return
+	}
+	users := map[string]string{}
+	for _, id := range s.backend.living(org, "") {
+		h := s.backend.holder(org, id)
+		if other := users[h.UserID]; other != "" && strings.HasPrefix(h.UserID, "either") {
+			s.broken("%s/%s has the living sessions %s and %s", org, h.UserID, other, id)
+		}
+		users[h.UserID] = id
 	}
 }
 
@@ -380,6 +445,7 @@ func (s *sim) within(limit, held int, org, lic string) {
 // every session ever told recorded as ended, every seat free again.
 func (s *sim) settle() {
 	p, ctx := s.pools[0], context.Background()
+	clear(s.over)
 	for range 6 { // what was extended by a clock far ahead lives so much longer
 		for _, org := range customerIDs() {
 			_, reapErr := p.Reap(ctx, org)
@@ -409,7 +475,7 @@ func (s *sim) settle() {
 func (s *sim) fillUp(ctx context.Context, p *simPool) {
 	granted := map[string]int{}
 	for _, c := range s.clients {
-		if _, err := p.Acquire(ctx, c.caller(), c.request(), signed); err == nil {
+		if _, err := p.Acquire(ctx, c.caller(), s.request(c), signed); err == nil {
 			granted[c.org]++
 		}
 	}

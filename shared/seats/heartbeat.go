@@ -40,13 +40,12 @@ func (p *Protocol) extend(ctx context.Context, caller license.Caller, q ledger.H
 }
 
 // expired completes the end of a session, and then says so. An end that somebody
-// asked for was acknowledged, recorded or not, and is told also while the record
+// decided was acknowledged, recorded or not, and is told also while the record
 // is away.
 func (p *Protocol) expired(ctx context.Context, caller license.Caller, hold ledger.Hold) error {
 	err := p.end(ctx, caller, []ledger.Hold{hold})
-	asked := hold.EndedReason == license.EndReleased || hold.EndedReason == license.EndRevoked
 	var away *license.UnavailableError
-	if err != nil && (!asked || !errors.As(err, &away)) {
+	if err != nil && (!hold.EndedReason.Decided() || !errors.As(err, &away)) {
 		return err
 	}
 	return &license.SessionEndedError{Reason: hold.EndedReason}

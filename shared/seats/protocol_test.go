@@ -179,6 +179,118 @@ func TestLoweredLimitEndsNobody(t *testing.T) {
 	w.sound(1)
 }
 
+// bought is acme with two licenses of one product, the first of which ends first.
+func bought(now time.Time, change ...func(*license.License)) license.Entitlements {
+	pro := license.License{ID: "pro", Product: "studio", MaxSeats: 1, Status: license.StatusActive, ExpiresAt: now.Add(time.Hour)}
+	for _, c := range change {
+		c(&pro)
+	}
+	plus := license.License{ID: "plus", Product: "studio", MaxSeats: 2, Status: license.StatusActive}
+	org := license.Organization{ID: acme, MaxConcurrentSeats: 3, Status: license.StatusActive}
+	return license.Entitlements{Organization: org, Licenses: []license.License{plus, pro}}
+}
+
+// acquireOf acquires on the terms of what was bought.
+func (p instance) acquireOf(userID string, e license.Entitlements) (ledger.Hold, error) {
+	p.Helper()
+	terms, err := license.Decide(e, user(userID), license.Request{}, p.model.Now())
+	if err != nil {
+		p.Fatal(err)
+	}
+	req := seats.Request{Terms: terms, Holder: license.Holder{UserID: userID, HardwareID: "hw"}}
+	return p.Acquire(p.Context(), user(userID), req, signed)
+}
+
+// TestLicensesAddUp: what a refusal tells is what is in the way.
+func TestLicensesAddUp(t *testing.T) {
+	w := newWorld(t)
+	p, all := w.pool(nil), bought(w.model.Now())
+	for i, want := range []string{"pro", "plus", "plus"} {
+		h, err := p.acquireOf(fmt.Sprint(i), all)
+		if err != nil || h.LicenseID != want || w.session(h.ID).LicenseID != want {
+			t.Errorf("seat %d is of %q, recorded for %q, %v; want %s", i, h.LicenseID, w.session(h.ID).LicenseID, err, want)
+		}
+	}
+	_, err := p.acquireOf("late", all)
+	if full, ok := errors.AsType[*license.NoSeatsError](err); !ok || full.Limit != license.LimitLicense || full.Used != 3 || full.Max != 3 {
+		t.Errorf("%v, want all seats of both", err)
+	}
+	all.Licenses[0].MaxSeats = 9
+	_, err = p.acquireOf("late", all)
+	if full, ok := errors.AsType[*license.NoSeatsError](err); !ok || full.Limit != license.LimitOrganization || full.Used != 3 || full.Max != 3 {
+		t.Errorf("%v, want the organization's cap", err)
+	}
+}
+
+// TestASessionOfALicenseThatIsOver is found, and not answered; once it is ended
+// its holder gets a seat of the other.
+func TestASessionOfALicenseThatIsOver(t *testing.T) {
+	w := newWorld(t)
+	p := w.pool(nil)
+	first, err := p.acquireOf("ann", bought(w.model.Now()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	over := bought(w.model.Now(), func(l *license.License) { l.ExpiresAt = w.model.Now() })
+	_, err = p.acquireOf("ann", over)
+	found, ok := errors.AsType[*seats.UnusableError](err)
+	if !ok || found.Hold.ID != first.ID || !errors.Is(err, license.ErrLicenseExpired) {
+		t.Fatalf("%v, want the session of the license that is over", err)
+	}
+	w.recorded(first, license.SessionActive, "")
+	if err := p.Revoke(t.Context(), user("ann"), found.Hold, license.EndLicenseExpired); err != nil {
+		t.Fatal(err)
+	}
+	second, err := p.acquireOf("ann", over)
+	if err != nil || second.LicenseID != "plus" {
+		t.Errorf("%+v, %v", second, err)
+	}
+	w.recorded(first, license.SessionEnded, license.EndLicenseExpired)
+	w.sound(1)
+}
+
+// TestNoChoiceIsOpen: who has no session is told the terms' own refusal, and
+// waits for nobody's grant.
+func TestNoChoiceIsOpen(t *testing.T) {
+	w := newWorld(t)
+	p := w.pool(nil)
+	kept := bought(w.model.Now())
+	kept.Licenses = kept.Licenses[1:]
+	h, err := p.acquireOf("ann", kept)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept.Licenses[0].ExpiresAt, kept.Licenses[0].Grace = w.model.Now(), time.Hour
+	if again, err := p.acquireOf("ann", kept); err != nil || again.ID != h.ID {
+		t.Errorf("who has one: %+v, %v", again, err)
+	}
+	if _, err := p.acquireOf("bob", kept); !errors.Is(err, license.ErrLicenseExpired) {
+		t.Errorf("who has none: %v", err)
+	}
+	w.sound(1)
+}
+
+// TestGuardOwnUnderEveryLicense: the session that a holder let expire under one
+// license is ended before it gets a seat of another, or both come back after a loss.
+func TestGuardOwnUnderEveryLicense(t *testing.T) {
+	w := newWorld(t)
+	p := w.pool(nil)
+	first, err := p.acquireOf("ann", bought(w.model.Now()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.model.Advance(sessionTTL)
+	over := bought(w.model.Now(), func(l *license.License) { l.Status = license.StatusSuspended })
+	second, err := p.acquireOf("ann", over)
+	if err != nil || second.LicenseID != "plus" {
+		t.Fatalf("%+v, %v", second, err)
+	}
+	w.model.Lose()
+	p.gone(first, license.EndExpired)
+	p.alive(second)
+	w.sound(1)
+}
+
 func TestOrganizationCap(t *testing.T) {
 	w := newWorld(t)
 	p := w.pool(nil)
@@ -223,12 +335,29 @@ func TestWhoMayRelease(t *testing.T) {
 func TestRevokeEndsTheSession(t *testing.T) {
 	w := newWorld(t)
 	p := w.pool(nil)
+	for _, reason := range []license.EndReason{license.EndLicenseExpired, license.EndLicenseSuspended} {
+		h := p.take("ann", 1)
+		if err := p.Revoke(t.Context(), user("ann"), h, reason); err != nil {
+			t.Fatal(err)
+		}
+		p.gone(h, reason)
+		w.recorded(h, license.SessionEnded, reason)
+	}
+}
+
+// TestARevocationIsToldWhileTheRecordIsAway, with its reason, and recorded with it.
+func TestARevocationIsToldWhileTheRecordIsAway(t *testing.T) {
+	w := newWorld(t)
+	p := w.pool(nil)
 	h := p.take("ann", 1)
-	if err := p.Revoke(t.Context(), user("ann"), h); err != nil {
+	w.failing(only("End", recordtest.Outage(record.ErrNotWritten)))
+	if err := p.Revoke(t.Context(), user("ann"), h, license.EndLicenseExpired); err != nil {
 		t.Fatal(err)
 	}
-	p.gone(h, license.EndRevoked)
-	w.recorded(h, license.SessionEnded, license.EndRevoked)
+	p.gone(h, license.EndLicenseExpired)
+	w.failing(nil)
+	p.take("bob", 1) // completes the end that is in its way
+	w.recorded(h, license.SessionEnded, license.EndLicenseExpired)
 }
 
 func TestHeartbeatOfOthersSessions(t *testing.T) {

@@ -10,10 +10,11 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 )
 
-// Revoke ends a living session whose license no longer allows it.
-func (p *Protocol) Revoke(ctx context.Context, caller license.Caller, hold ledger.Hold) error {
+// Revoke ends a living session of the caller whose license no longer allows it,
+// for this reason.
+func (p *Protocol) Revoke(ctx context.Context, caller license.Caller, hold ledger.Hold, reason license.EndReason) error {
 	return p.repeat(ctx, func() error {
-		return p.endOnRequest(ctx, caller, ledger.Mark{SessionID: hold.ID, UserID: caller.UserID, Own: license.EndRevoked})
+		return p.endOnRequest(ctx, caller, ledger.Mark{SessionID: hold.ID, UserID: caller.UserID, Own: reason})
 	})
 }
 

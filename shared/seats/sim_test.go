@@ -45,6 +45,8 @@ type backend struct {
 	losesWrites map[string]bool
 	// living names the living of a license or organization; nil where nobody can look.
 	living func(organizationID, licenseID string) []string
+	// holder is whose session it is; nil where living is.
+	holder func(organizationID, sessionID string) license.Holder
 }
 
 // task is one operation in progress.

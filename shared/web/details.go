@@ -22,7 +22,11 @@ func endedDetail(reason license.EndReason) string {
 	case license.EndReleased:
 		why = "its seat was given back"
 	case license.EndRevoked:
-		why = "an administrator took the seat, or the license no longer allows it"
+		why = "an administrator took the seat"
+	case license.EndLicenseExpired:
+		why = "its license has run out"
+	case license.EndLicenseSuspended:
+		why = "its license was suspended"
 	default:
 		why = "its seat may have gone to someone else"
 	}

@@ -107,12 +107,30 @@ func TestAmbiguousListsLicenses(t *testing.T) {
 }
 
 func TestEndedTellsItsReason(t *testing.T) {
-	for _, reason := range []license.EndReason{license.EndExpired, license.EndReleased, license.EndRevoked, license.EndDisplaced} {
+	for _, reason := range []license.EndReason{
+		license.EndExpired, license.EndReleased, license.EndRevoked, license.EndDisplaced, license.EndLicenseExpired, license.EndLicenseSuspended,
+	} {
 		b := newBench(t, nil)
 		b.heartbeat.err = &license.SessionEndedError{Reason: reason}
 		p := problem(t, b.heartbeatNow(), api.SessionEnded)
 		if p.Reason == nil || *p.Reason != string(reason) {
 			t.Errorf("reason = %v, want %s", p.Reason, reason)
+		}
+	}
+}
+
+// TestTheReasonIsNotAnAdministrator, unless it was one: the text is each reason's own.
+func TestTheReasonIsNotAnAdministrator(t *testing.T) {
+	for reason, says := range map[license.EndReason]string{
+		license.EndExpired: "without a heartbeat", license.EndReleased: "given back", license.EndRevoked: "administrator",
+		license.EndDisplaced: "may have gone to someone else", license.EndLicenseExpired: "license has run out",
+		license.EndLicenseSuspended: "license was suspended",
+	} {
+		b := newBench(t, nil)
+		b.heartbeat.err = &license.SessionEndedError{Reason: reason}
+		detail := problem(t, b.heartbeatNow(), api.SessionEnded).Detail
+		if !strings.Contains(detail, says) || strings.Contains(detail, "administrator") != (reason == license.EndRevoked) {
+			t.Errorf("%s: %q", reason, detail)
 		}
 	}
 }

@@ -168,9 +168,9 @@ func (b *bench) reserves(ctx context.Context, g *ground) error {
 func (g *ground) reserve(ctx context.Context, taken []ledger.Hold) (err error) {
 	for i := range taken {
 		taken[i], err = g.ledger.Reserve(ctx, g.caller, ledger.Reservation{
-			SessionID: sessionID(i),
-			Holder:    license.Holder{LicenseID: licenseID, UserID: g.caller.UserID, HardwareID: hardwareID()},
-			Pools:     []ledger.Pool{{Key: licenseID, Cap: seatCap}, {Cap: seatCap}},
+			SessionID:  sessionID(i),
+			Holder:     license.Holder{UserID: g.caller.UserID, HardwareID: hardwareID()},
+			Candidates: []ledger.Candidate{{LicenseID: licenseID, Pools: []ledger.Pool{{Key: licenseID, Cap: seatCap}, {Cap: seatCap}}}},
 		})
 		if err != nil {
 			return err

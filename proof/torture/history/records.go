@@ -45,10 +45,15 @@ func (r Record) fault() string {
 		return fmt.Sprintf("it is still %q", r.Status)
 	case r.EndedAt == 0:
 		return "it has no time of its end"
-	case !slices.Contains([]string{"expired", "released", "revoked", "displaced", "failed"}, r.Reason):
+	case !slices.Contains([]string{"expired", "released", "revoked", "displaced", "license_expired", "license_suspended", "failed"}, r.Reason):
 		return fmt.Sprintf("its reason is %q", r.Reason)
 	}
 	return ""
+}
+
+// decided reports whether such an end is somebody's wish, and not the time's.
+func decided(reason string) bool {
+	return slices.Contains([]string{"released", "revoked", "license_expired", "license_suspended"}, reason)
 }
 
 // disputes is where a record contradicts what was told.
@@ -59,7 +64,7 @@ func (l *life) disputes(r Record) string {
 		return "it is recorded for " + r.Org + ", its holder is of " + l.holder.Org
 	case r.Reason == "failed":
 		return "it was granted, and recorded as failed"
-	case (r.Reason == "released" || r.Reason == "revoked") && !asked:
+	case decided(r.Reason) && !asked:
 		return "nobody asked for its end, recorded as " + r.Reason
 	case l.lost == Never && !asked && l.endedEarly(r.EndedAt):
 		return fmt.Sprintf("it ended (%s) at %s and was to live until %s", r.Reason, r.EndedAt, l.last())

@@ -186,6 +186,17 @@ func (m *Model) Living(organizationID, licenseID string) []string {
 	return ids
 }
 
+// Holder is whose session it is, as the ledger has it at this moment.
+func (m *Model) Holder(organizationID, sessionID string) license.Holder {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t := m.tenant(organizationID)
+	if l := t.ledgers[t.generation]; l != nil {
+		return l.sessions[sessionID].Holder
+	}
+	return license.Holder{}
+}
+
 func (m *Model) name(kind string) string {
 	m.names++
 	return fmt.Sprintf("%s-%d", kind, m.names)

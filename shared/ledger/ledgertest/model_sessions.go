@@ -22,28 +22,44 @@ func (m *Model) Reserve(ctx context.Context, caller license.Caller, r ledger.Res
 	if err := m.clockErr(); err != nil {
 		return ledger.Hold{}, err
 	}
-	own, has := l.sessions[l.holders[r.Holder]]
-	if has && !m.over(l, own) {
-		return m.renew(t, l, own, r), nil
+	for place, c := range r.Candidates {
+		if own, has := l.own(r, c); has && !m.over(l, own) {
+			return m.renew(t, l, own, r, place), nil
+		}
 	}
-	if err := m.refusal(l, r); err != nil {
-		return ledger.Hold{}, err
+	place, full := m.room(l, r)
+	if full != nil {
+		return ledger.Hold{}, full
 	}
-	if stale := m.stale(l, r); len(stale) > 0 {
+	c := r.Candidates[place]
+	if stale := m.stale(l, r, c); len(stale) > 0 {
 		holds := make([]ledger.Hold, len(stale))
 		for i, e := range stale {
 			holds[i] = m.ended(t.epoch, e, m.now)
 		}
 		return ledger.Hold{}, &ledger.StaleError{Holds: holds}
 	}
-	e := entry{grant: 1, token: m.freshToken(r.LicenseEnds), pools: named(r.Pools), Session: license.Session{
-		ID: r.SessionID, OrganizationID: caller.OrganizationID, Holder: r.Holder,
+	e := entry{grant: 1, token: m.freshToken(c.Ends), pools: named(c.Pools), Session: license.Session{
+		ID: r.SessionID, OrganizationID: caller.OrganizationID, Holder: holder(r, c),
 		AcquiredAt: m.now, LastHeartbeatAt: m.now, ExpiresAt: m.now.Add(m.sessionTTL),
 	}}
 	l.sessions[e.ID], l.holders[e.Holder] = e, e.ID
-	h := m.reserved(t, l, e, r.Pools)
-	h.Renewed = true
+	h := m.reserved(t, l, e, c.Pools)
+	h.Renewed, h.Candidate = true, place
 	return h, nil
+}
+
+// holder is who asks, as the candidate's holder.
+func holder(r ledger.Reservation, c ledger.Candidate) license.Holder {
+	h := r.Holder
+	h.LicenseID = c.LicenseID
+	return h
+}
+
+// own is the session that whoever asks has under the candidate.
+func (l *contents) own(r ledger.Reservation, c ledger.Candidate) (entry, bool) {
+	e, has := l.sessions[l.holders[holder(r, c)]]
+	return e, has
 }
 
 // named are the pools that a session is told of: the organization's own counts
@@ -58,26 +74,53 @@ func named(pools []ledger.Pool) []string {
 	return out
 }
 
-// renew answers a holder that already has a living session.
-func (m *Model) renew(t *tenant, l *contents, e entry, r ledger.Reservation) ledger.Hold {
+// renew answers a holder that already has a living session under the candidate
+// at this place.
+func (m *Model) renew(t *tenant, l *contents, e entry, r ledger.Reservation, place int) ledger.Hold {
+	c := r.Candidates[place]
 	var renewed bool
-	e.token, renewed = m.renewToken(e.token, r.LicenseEnds)
+	e.token, renewed = m.renewToken(e.token, c.Ends)
 	e.LastHeartbeatAt, e.ExpiresAt = m.now, m.now.Add(m.sessionTTL)
 	if e.ID != r.SessionID && !e.recorded {
 		e.grant++
 	}
 	l.sessions[e.ID] = e
-	h := m.reserved(t, l, e, r.Pools)
-	h.Renewed, h.Existing = renewed, e.ID != r.SessionID
+	h := m.reserved(t, l, e, c.Pools)
+	h.Renewed, h.Existing, h.Candidate = renewed, e.ID != r.SessionID, place
 	if !h.Existing {
 		h.Grant = 1 // as the first run answered
 	}
 	return h
 }
 
-// refusal is that of the first pool that living sessions fill.
-func (m *Model) refusal(l *contents, r ledger.Reservation) error {
-	for i, p := range r.Pools {
+// room is the place of the first open candidate whose pools have room; else why
+// there is none.
+func (m *Model) room(l *contents, r ledger.Reservation) (int, error) {
+	full := &ledger.FullError{}
+	for place, c := range r.Candidates {
+		if c.Closed {
+			continue
+		}
+		refusal, after := m.refusal(l, c)
+		if refusal == nil {
+			return place, nil
+		}
+		refusal.Candidate = place
+		if len(full.Refusals) == 0 || after < full.RetryAfter {
+			full.RetryAfter = after
+		}
+		full.Refusals = append(full.Refusals, *refusal)
+	}
+	if len(full.Refusals) == 0 {
+		full.RetryAfter = m.sessionTTL
+	}
+	return 0, full
+}
+
+// refusal is that of the candidate's first pool that living sessions fill, and how
+// long it is until the earliest of them expires.
+func (m *Model) refusal(l *contents, c ledger.Candidate) (*ledger.Refusal, time.Duration) {
+	for i, p := range c.Pools {
 		counted := in(p.Key)
 		living := slices.DeleteFunc(m.livingOf(l), func(e entry) bool { return !counted(e) })
 		if len(living) < p.Cap {
@@ -87,15 +130,15 @@ func (m *Model) refusal(l *contents, r ledger.Reservation) error {
 		if len(living) > 0 {
 			after = l.ends(living[0]).Sub(m.now)
 		}
-		return &ledger.FullError{Pool: i, Used: len(living), Cap: p.Cap, RetryAfter: after}
+		return &ledger.Refusal{Pool: i, Used: len(living), Cap: p.Cap}, after
 	}
-	return nil
+	return nil, 0
 }
 
-// stale is the holder's own session whose time is over, then as many of each pool
-// as make room for one more: first the expired, whose end begins with this, then
-// those whose end somebody else has begun.
-func (m *Model) stale(l *contents, r ledger.Reservation) []entry {
+// stale is what the holder has under any candidate and is over, then as many of
+// each pool of the chosen one as make room for one more: first the expired, whose
+// end begins with this, then those whose end somebody else has begun.
+func (m *Model) stale(l *contents, r ledger.Reservation, taken ledger.Candidate) []entry {
 	var out []entry
 	chosen := map[string]bool{}
 	take := func(entries []entry) {
@@ -103,10 +146,12 @@ func (m *Model) stale(l *contents, r ledger.Reservation) []entry {
 			out, chosen[e.ID] = append(out, m.beginEnd(l, e)), true
 		}
 	}
-	if own, has := l.sessions[l.holders[r.Holder]]; has {
-		take([]entry{own})
+	for _, c := range r.Candidates {
+		if own, has := l.own(r, c); has {
+			take([]entry{own})
+		}
 	}
-	for _, p := range r.Pools {
+	for _, p := range taken.Pools {
 		counted := in(p.Key)
 		excess := 1 - p.Cap + len(l.pick(func(e entry) bool { return counted(e) && !chosen[e.ID] }))
 		expired := l.pick(func(e entry) bool { return counted(e) && !e.ending && m.over(l, e) })

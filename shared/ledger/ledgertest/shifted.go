@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -202,7 +203,10 @@ func (s *Shifted) shownHold(h ledger.Hold, err error) (ledger.Hold, error) {
 
 // Reserve implements [ledger.Ledger].
 func (s *Shifted) Reserve(ctx context.Context, c license.Caller, r ledger.Reservation) (ledger.Hold, error) {
-	r.LicenseEnds = s.in(r.LicenseEnds)
+	r.Candidates = slices.Clone(r.Candidates)
+	for i := range r.Candidates {
+		r.Candidates[i].Ends = s.in(r.Candidates[i].Ends)
+	}
 	return s.shownHold(s.Ledger.Reserve(ctx, c, r))
 }
 

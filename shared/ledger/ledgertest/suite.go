@@ -38,7 +38,7 @@ const acme, globex = "acme", "globex"
 // empty and with nobody else's data.
 func Run(t *testing.T, open func(t *testing.T, sessionTTL, tokenTTL time.Duration) Subject) {
 	groups := map[string]map[string]func(*bench){
-		"Reserve": reserveTests(), "Stale": staleTests(), "Heartbeat": beatTests(), "Token": tokenTests(),
+		"Reserve": reserveTests(), "Candidates": candidateTests(), "Stale": staleTests(), "Heartbeat": beatTests(), "Token": tokenTests(),
 		"Mark": markTests(), "Remove": removeTests(), "Rebuild": rebuildTests(), "Index": indexTests(),
 		"Tenancy": tenancyTests(), "Clock": clockTests(),
 	}
@@ -105,6 +105,17 @@ type want struct {
 	org, license, user, hardware, instance, session string
 	max, maxOrg                                     int
 	ends                                            time.Time
+	closed                                          bool
+	// others are the candidates after the first.
+	others []other
+}
+
+// other is one more license that a wish may be granted under.
+type other struct {
+	license string
+	max     int
+	ends    time.Time
+	closed  bool
 }
 
 func (b *bench) fill(w want) (string, ledger.Reservation) {
@@ -119,16 +130,24 @@ func (b *bench) fill(w want) (string, ledger.Reservation) {
 	or(&w.user, "ann")
 	or(&w.hardware, "hw")
 	or(&w.session, fmt.Sprintf("0199abcd-0000-7000-8000-%012d", b.sessions))
-	if w.max == 0 {
-		w.max = 1000
+	r := ledger.Reservation{
+		SessionID: w.session,
+		Holder:    license.Holder{UserID: w.user, HardwareID: w.hardware, InstanceID: w.instance},
 	}
-	if w.maxOrg == 0 {
-		w.maxOrg = 1000
+	for _, o := range append([]other{{w.license, w.max, w.ends, w.closed}}, w.others...) {
+		r.Candidates = append(r.Candidates, ledger.Candidate{
+			LicenseID: o.license, Pools: pools(o.license, plenty(o.max), plenty(w.maxOrg)), Ends: o.ends, Closed: o.closed,
+		})
 	}
-	return w.org, ledger.Reservation{
-		SessionID: w.session, Pools: pools(w.license, w.max, w.maxOrg), LicenseEnds: w.ends,
-		Holder: license.Holder{LicenseID: w.license, UserID: w.user, HardwareID: w.hardware, InstanceID: w.instance},
+	return w.org, r
+}
+
+// plenty is what no limit stands for.
+func plenty(limit int) int {
+	if limit == 0 {
+		return 1000
 	}
+	return limit
 }
 
 func (b *bench) reserve(w want) (ledger.Hold, error) {
@@ -144,14 +163,25 @@ func (b *bench) take(w want) ledger.Hold {
 	return h
 }
 
-func (b *bench) full(w want) *ledger.FullError {
+// refusal is that of a wish under one license.
+type refusal struct {
+	ledger.Refusal
+	RetryAfter time.Duration
+}
+
+func (b *bench) full(w want) refusal {
+	b.Helper()
+	full := b.fullOf(w)
+	if len(full.Refusals) != 1 {
+		b.Fatalf("%d refusals, want that of the one license", len(full.Refusals))
+	}
+	return refusal{full.Refusals[0], full.RetryAfter}
+}
+
+func (b *bench) fullOf(w want) *ledger.FullError {
 	b.Helper()
 	_, err := b.reserve(w)
-	var full *ledger.FullError
-	if !errors.As(err, &full) {
-		b.Fatalf("error = %v, want no seats", err)
-	}
-	return full
+	return is[*ledger.FullError](b, err)
 }
 
 // stale is the ids, in order, of the sessions that must be ended first.

@@ -120,7 +120,7 @@ func noSeatsSold(b *bench) {
 		}
 	}
 	_, r := b.fill(want{})
-	r.Pools[0].Cap = 0
+	r.Candidates[0].Pools[0].Cap = 0
 	_, err := b.Ledger.Reserve(b.Context(), caller(acme, "ann"), r)
 	wants[*ledger.FullError](b, err)
 	b.same("sessions", b.held(acme), 0)

@@ -2,6 +2,7 @@ package recordtest
 
 import (
 	"testing"
+	"time"
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
@@ -17,7 +18,7 @@ func acme() license.Organization {
 func pro() license.License {
 	return license.License{
 		ID: "acme-pro", OrganizationID: "acme", Product: "studio", Plan: "pro", MaxSeats: 3,
-		Status: license.StatusSuspended, ExpiresAt: noon(), Entitlements: []string{"export", "render"},
+		Status: license.StatusSuspended, ExpiresAt: noon(), Grace: 36 * time.Hour, Entitlements: []string{"export", "render"},
 	}
 }
 
