@@ -32,6 +32,10 @@ func readLogs(workers []*rig.Worker, h *history.History) (rebuilt int, violation
 				h.Reads = append(h.Reads, history.Read{
 					Worker: i, Org: line.Organization, Begin: history.Instant(line.Began), End: history.Instant(line.Ended),
 				})
+			case worker.OpenedEpoch:
+				h.Opened = append(h.Opened, history.Opening{
+					Worker: i, Org: line.Organization, Begin: history.Instant(line.Began), End: history.Instant(line.Ended),
+				})
 			}
 			if v, bad := refusedForMemory(line); bad {
 				violations = append(violations, v)

@@ -3,7 +3,6 @@ package history
 import (
 	"fmt"
 	"slices"
-	"time"
 )
 
 // Check runs every checker that needs nothing but the history. exempted counts
@@ -37,14 +36,9 @@ func (h *History) resurrected() (out []Violation, exempted int) {
 	return out, exempted
 }
 
-// rebuiltWithin is how long after a fault a ledger may yet be rebuilt for it, by
-// which all its sessions live anew: when a write that was late meets a newer epoch.
-const rebuiltWithin = 2 * time.Second
-
 // revived finds sessions that were extended after they had expired. Only a
-// rebuild, after a loss, may give an expired session another life; and a heartbeat
-// whose function disagrees with the server about the time, since none of the two
-// ends anything then.
+// rebuild may give an expired session another life; and a heartbeat whose function
+// disagrees with the server about the time, since none of the two ends anything then.
 func (h *History) revived() []Violation {
 	var out []Violation
 	for _, l := range h.lives() {
@@ -55,11 +49,15 @@ func (h *History) revived() []Violation {
 			if h.seen().time.steady(l.told[0].Call, op.Return) {
 				late = op.Server >= until
 			}
-			if until != 0 && late && !l.extendedUnseen(op.Return) && !h.rebuildBetween(l.told[0].Call.After(-rebuiltWithin), op.Return) && !h.disputed(op) {
+			if until != 0 && late && !l.extendedUnseen(op.Return) && !h.mayHaveLoaded(l, op.Return) && !h.disputed(op) {
 				out = append(out, l.violation("revived", op, "%s was %s at %s, after it had expired at %s", l.session, op.Result, op.Server, until))
 				break
 			}
-			until, passed = max(until, op.Expires), max(passed, l.time.passed(op.Expires, op.Call))
+			ends := op.Expires
+			if h.disputed(op) {
+				ends = op.Server.After(l.longest())
+			}
+			until, passed = max(until, ends), max(passed, l.time.passed(ends, op.Call))
 		}
 	}
 	return out

@@ -41,6 +41,14 @@ func TestCheckClocks(t *testing.T) {
 		h.Skews = append(h.Skews, history.Skew{Worker: 1, Begin: 0, End: history.Never, Ahead: ahead})
 		return h
 	}
+	by := func(worker int, o history.Op) history.Op {
+		o.Worker = worker
+		return o
+	}
+	opened := func(h history.History, worker int) history.History {
+		h.Opened = append(h.Opened, history.Opening{Org: "acme", Worker: worker, Begin: at(20), End: at(30)})
+		return h
+	}
 	for name, tt := range map[string]struct {
 		history history.History
 		want    string
@@ -60,6 +68,11 @@ func TestCheckClocks(t *testing.T) {
 		"extended after it had expired for all": {
 			stepped(past(1, stamped(grant("a", "s1", 0, 10), 90), beat("a", "s1", history.Extended, 650, 660)), step("r", -5, -1, 0, 90), step("r", 100, 110, 90, 0)), "revived",
 		},
+		"a later clock gives a longer life": {skewed(stepped(past(1, grant("a", "s1", 0, 10), by(1, beat("a", "s1", history.Extended, 300, 310)), beat("a", "s1", history.Extended, 2900, 2910)), step("r", 0, 0, 0, 0)), 3*time.Second), ""},
+		"... of ten TTLs at most":           {skewed(stepped(past(1, grant("a", "s1", 0, 10), by(1, beat("a", "s1", history.Extended, 300, 310)), beat("a", "s1", history.Extended, 6300, 6310)), step("r", 0, 0, 0, 0)), time.Hour), "revived"},
+		"... and no other":                  {skewed(stepped(past(1, grant("a", "s1", 0, 10), beat("a", "s1", history.Extended, 300, 310), beat("a", "s1", history.Extended, 2900, 2910)), step("r", 0, 0, 0, 0)), 3*time.Second), "revived"},
+		"loaded by who was ahead":           {skewed(stepped(opened(past(1, grant("a", "s1", 100, 110), beat("a", "s1", history.Extended, 2900, 2910)), 1), step("r", 0, 0, 0, 0)), 3*time.Second), ""},
+		"loaded by another before":          {skewed(stepped(opened(past(1, grant("a", "s1", 100, 110), beat("a", "s1", history.Extended, 2900, 2910)), 0), step("r", 0, 0, 0, 0)), 3*time.Second), "revived"},
 		"told less by a clock set back": {
 			stepped(past(1, grant("a", "s1", 0, 10), stamped(beat("a", "s1", history.Extended, 100, 110), -90), beat("a", "s1", history.Ended, 525, 530)),
 				step("r", 50, 60, 0, -90), step("r", 510, 515, -90, 0)), "",

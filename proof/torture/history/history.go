@@ -127,6 +127,14 @@ type Org struct {
 	Licenses map[string]int
 }
 
+// Opening is the request of a function process to the record for the epoch by which
+// it rebuilds an organization's ledger, or goes on with another's rebuild.
+type Opening struct {
+	Org        string
+	Worker     int
+	Begin, End Instant
+}
+
 // Fill is a demand of a quiet moment: nothing is broken any more, and everybody
 // has gone. Users take all seats of a license that their organization's cap
 // leaves to it; once all are taken, Turned asks for one more.
@@ -161,6 +169,8 @@ type History struct {
 	Changes  []Change
 	Reads    []Read
 	Restores []Restore
+	// Opened are the epochs that function processes had opened, to rebuild by.
+	Opened []Opening
 	// Pending are sessions whose release a function process acknowledged while the
 	// record could not be written, by that process's own log. A loss of Redis
 	// before the reaper has recorded the end lets such a session live for one

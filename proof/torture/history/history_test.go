@@ -65,6 +65,12 @@ func past(seats int, ops ...history.Op) history.History {
 	return r.History()
 }
 
+// opened is a history in which a function process has had an epoch opened.
+func opened(h history.History, org string, from, to int) history.History {
+	h.Opened = append(h.Opened, history.Opening{Org: org, Begin: at(from), End: at(to)})
+	return h
+}
+
 func checks(violations []history.Violation) string {
 	var names []string
 	for _, v := range violations {
@@ -110,7 +116,7 @@ func TestCheck(t *testing.T) {
 		"while the release is on":      {past(1, grant("a", "s1", 0, 10), release("a", "s1", 20, 200), grant("b", "s2", 21, 30)), ""},
 		"before the answer came":       {past(1, grant("a", "s1", 0, 300), grant("b", "s2", 5, 290), release("b", "s2", 295, 310)), ""},
 		"released by a stranger":       {past(1, grant("a", "s1", 0, 10), intrude(history.NotFound), grant("b", "s2", 40, 50)), "oversold"},
-		"dead, then rebuilt":           {with(past(1, grant("a", "s1", 0, 10), grant("b", "s2", 510, 520), release("b", "s2", 530, 540), beat("a", "s1", history.Extended, 700, 710)), loss(600, 610)), ""},
+		"dead, then rebuilt":           {opened(past(1, grant("a", "s1", 0, 10), grant("b", "s2", 510, 520), release("b", "s2", 530, 540), beat("a", "s1", history.Extended, 700, 710)), "acme", 600, 610), ""},
 		"two sessions of one holder":   {past(3, grant("a", "s1", 0, 10), grant("a", "s2", 20, 30)), "displaced"},
 		"the other is expiring":        {past(3, grant("a", "s1", 0, 10), grant("a", "s2", 450, 510)), ""},
 		"its holder is refused":        {past(3, grant("a", "s1", 0, 10), full("a", 20, 30)), "displaced"},
@@ -127,7 +133,11 @@ func TestCheck(t *testing.T) {
 		"extended unseen before":       {past(1, grant("a", "s1", 0, 10), beat("a", "s1", history.Refused, 400, 410), beat("a", "s1", history.Extended, 600, 610)), ""},
 		"extended by a late copy":      {with(past(1, grant("a", "s1", 0, 10), beat("a", "s1", history.Extended, 100, 140), beat("a", "s1", history.Extended, 700, 710)), delay(110, 300)), ""},
 		"repeated inside":              {past(1, grant("a", "s1", 0, 300), beat("a", "s1", history.Extended, 700, 710)), ""},
-		"brought back by a rebuild":    {with(past(1, grant("a", "s1", 0, 10), beat("a", "s1", history.Extended, 600, 610)), loss(550, 560)), ""},
+		"brought back by a rebuild":    {opened(past(1, grant("a", "s1", 0, 10), beat("a", "s1", history.Extended, 600, 610)), "acme", 550, 560), ""},
+		"lost, and not rebuilt":        {with(past(1, grant("a", "s1", 0, 10), beat("a", "s1", history.Extended, 600, 610)), loss(550, 560)), "revived"},
+		"rebuilt before":               {opened(past(1, grant("a", "s1", 20, 30), beat("a", "s1", history.Extended, 600, 610)), "acme", 10, 19), "revived"},
+		"rebuilt after":                {opened(past(1, grant("a", "s1", 0, 10), beat("a", "s1", history.Extended, 600, 610)), "acme", 611, 620), "revived"},
+		"another's rebuild":            {opened(past(1, grant("a", "s1", 0, 10), beat("a", "s1", history.Extended, 600, 610)), "globex", 550, 560), "revived"},
 		"ended while alive":            {past(1, grant("a", "s1", 0, 10), beat("a", "s1", history.Ended, 100, 110)), "unexplained end"},
 		"ended while it expired":       {past(1, grant("a", "s1", 0, 10), beat("a", "s1", history.Ended, 490, 520)), ""},
 		"revoked":                      {past(1, grant("a", "s1", 0, 10), op(history.Revoke, "a", "s1", history.Refused, 20, 30), beat("a", "s1", history.Ended, 100, 110)), ""},

@@ -3,6 +3,7 @@ package history
 import (
 	"cmp"
 	"slices"
+	"time"
 )
 
 // life is everything that was seen of one session.
@@ -212,6 +213,33 @@ func (f Fault) rebuilds() bool { return f.Loses || f.Rebuilds }
 func (h *History) rebuildBetween(a, b Instant) bool {
 	return slices.ContainsFunc(h.Faults, func(f Fault) bool { return f.rebuilds() && f.Begin <= b && f.End >= a }) ||
 		slices.ContainsFunc(h.Restores, func(r Restore) bool { return !r.SameEpoch && r.Begin <= b })
+}
+
+// atMost is the longest life that one answer gives, in session TTLs: a caller's
+// later clock counts for ten of them (shared/ledger, organization.lua: end_after).
+const atMost = 11
+
+// longest is the life that a session can have been given at once.
+func (l *life) longest() time.Duration {
+	grant := l.told[0]
+	return atMost * time.Duration(grant.Expires-grant.Server) * time.Microsecond
+}
+
+// mayHaveLoaded says that the organization's ledger may have been loaded from the
+// record so that the session lives at the time at: some process had an epoch opened
+// for it. What it loads was recorded before the epoch was opened. One whose clock is
+// ahead gives all sessions a longer life, also those granted after it.
+func (h *History) mayHaveLoaded(l *life, at Instant) bool {
+	grant := l.told[0]
+	return slices.ContainsFunc(h.Opened, func(o Opening) bool {
+		switch {
+		case o.Org != grant.Holder.Org || o.Begin > at:
+			return false
+		case o.End >= grant.Call:
+			return true
+		}
+		return at <= grant.Return.After(l.longest()) && h.disputed(Op{Worker: o.Worker, Call: o.Begin, Return: o.End})
+	})
 }
 
 // undoable says that the session's acknowledged release may have been undone by
