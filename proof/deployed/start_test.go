@@ -37,7 +37,7 @@ func TestLenientConfiguration(t *testing.T) {
 		c.organization(organization, 1)
 		p := c.start(tt.target, append(tt.changes, patient()...)...)
 		ann := c.user(t, "ann", organization)
-		read[api.Health](t, ann.call(p, http.MethodGet, api.PathReady, ""), http.StatusOK)
+		p.awaitReadiness(t)
 		ann.session(ann.acquire(p, "hardware-of-ann"), http.StatusCreated)
 	}
 }
@@ -51,10 +51,7 @@ func TestOutages(t *testing.T) {
 	c.redis.Kill()
 	acquire, heartbeat := c.start("Acquire"), c.start("Heartbeat")
 	ann, bob := c.user(t, "ann", "acme"), c.user(t, "bob", "acme")
-	down := ann.call(acquire, http.MethodGet, api.PathReady, "")
-	if health := read[api.Health](t, down, http.StatusServiceUnavailable); health.Checks["redis"] != api.HealthFailed || health.Checks["kms"] != api.HealthOK {
-		t.Errorf("ready: %+v", health)
-	}
+	acquire.awaitReadiness(t, "redis")
 	if r := ann.acquire(acquire, "hardware-of-ann"); r.header.Get("Retry-After") == "" {
 		t.Errorf("no Retry-After with %d", r.status)
 	} else {
@@ -86,9 +83,7 @@ func TestMemorystore(t *testing.T) {
 	c.memorystore.PutCertificateAuthority(instance, []string{string(encode("CERTIFICATE", ca.cert.Raw))})
 	p := c.start("Acquire", "REDIS_ADDR=", "MEMORYSTORE_INSTANCE="+instance)
 	ann := c.user(t, "ann", "acme")
-	if health := read[api.Health](t, ann.call(p, http.MethodGet, api.PathReady, ""), http.StatusOK); health.Checks["redis"] != api.HealthOK {
-		t.Errorf("ready: %+v", health)
-	}
+	p.awaitReadiness(t)
 	ann.session(ann.acquire(p, "hardware-of-ann"), http.StatusCreated)
 }
 
