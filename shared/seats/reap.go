@@ -128,7 +128,8 @@ func (p *Protocol) endUnknown(ctx context.Context, caller license.Caller, batch 
 	}
 	var lost []ledger.Hold
 	for i, s := range batch {
-		if h.Known[i] || p.young(s, h) {
+		// A younger one may be a grant whose outcome is still on its way.
+		if h.Known[i] || s.AcquiredAt.Add(p.opts.SessionTTL).After(h.Now) {
 			continue
 		}
 		s.EndedAt, s.EndedReason, s.Epoch = h.Now, license.EndDisplaced, h.Epoch

@@ -18,7 +18,7 @@ const maxConnections = 4000
 // has been quiet for longest: on which no request is being answered, because none
 // came, or its header is still on its way.
 type connections struct {
-	max int
+	most int
 
 	mu sync.Mutex
 	// open has the place in quiet of every open connection, nil while a request of it
@@ -30,8 +30,8 @@ type connections struct {
 type connectionKey struct{}
 
 // newServer is [NewServer] for so many connections.
-func newServer(h http.Handler, max int) *http.Server {
-	c := &connections{max: max, open: map[net.Conn]*list.Element{}}
+func newServer(h http.Handler, most int) *http.Server {
+	c := &connections{most: most, open: map[net.Conn]*list.Element{}}
 	return &http.Server{
 		Handler: c.watch(h), ReadHeaderTimeout: headerLimit, IdleTimeout: idleLimit, MaxHeaderBytes: maxHeader,
 		DisableGeneralOptionsHandler: true,
@@ -67,7 +67,7 @@ func (c *connections) add(conn net.Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.open[conn] = c.quiet.PushBack(conn)
-	if len(c.open) <= c.max {
+	if len(c.open) <= c.most {
 		return
 	}
 	if longest, ok := c.quiet.Front().Value.(net.Conn); ok && longest != conn {

@@ -147,7 +147,7 @@ case "$*" in
 *) echo "$*" >>"$CALLS" ;;
 esac
 `
-	if err := os.WriteFile(filepath.Join(bin, "gcloud"), []byte(gcloud), 0o755); err != nil { //nolint:gosec // a program
+	if err := os.WriteFile(filepath.Join(bin, "gcloud"), []byte(gcloud), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), "bash", "-euc", operationsBlock(t, "ask")+"\nask rebuild globex; answered rebuild globex")
