@@ -13,10 +13,12 @@ import (
 )
 
 func init() { //nolint:gochecknoinits // the Functions Framework finds functions by what init registered
-	framework.HTTP(boot.Target(map[string]boot.Wire{
+	name, function := boot.Target(map[string]boot.Wire{
 		"Acquire":   functions.Acquire,
 		"Heartbeat": functions.Heartbeat,
 		"Release":   functions.Release,
 		"Reaper":    functions.Reaper,
-	}))
+	})
+	framework.HTTP(name, function)
+	boot.Serve(function) // and not by the framework's server: see there
 }

@@ -236,12 +236,6 @@ func formRefusals() []refusal {
 	big := `{"hardware_id":"hw","client":{"name":"` + strings.Repeat("x", api.MaxBody) + `"}}`
 	return []refusal{
 		{name: "not JSON", code: "invalid_request", call: post("hardware_id=hw")},
-		{name: "heartbeat with a member", code: "invalid_request", call: func(t *testing.T, s *scene) answer {
-			return s.w.do(t, http.MethodPatch, api.HeartbeatPath(s.held), s.ann.token, `{"token":"renew"}`)
-		}},
-		{name: "release with a body", code: "invalid_request", call: func(t *testing.T, s *scene) answer {
-			return s.w.do(t, http.MethodDelete, api.SessionPath(s.held), s.ann.token, `{}`)
-		}},
 		{name: "too large", code: "payload_too_large", call: post(big)},
 		{name: "too large, heartbeat", code: "payload_too_large", call: func(t *testing.T, s *scene) answer {
 			return s.w.do(t, http.MethodPatch, api.HeartbeatPath(s.held), s.ann.token, big)

@@ -51,7 +51,9 @@ func Heartbeat(s *boot.Service) (*web.App, error) {
 
 // Release takes them back.
 func Release(s *boot.Service) (*web.App, error) {
-	return release.New(s.Web("release"), s.Authenticate(false), s.Seats), nil
+	return release.New(s.Web("release"), release.Deps{
+		Authenticate: s.Authenticate(false), Entitlements: s.Entitlements, Seats: s.Seats,
+	}), nil
 }
 
 // Reaper clears what was abandoned.

@@ -28,12 +28,13 @@ func TestBodiesThatAreRefused(t *testing.T) {
 			{"something after it", `{"hardware_id":"hw"} x`, ""},
 			{"a comma too many", `{"hardware_id":"hw",}`, ""},
 			{"a comment", `{"hardware_id":"hw"/**/}`, ""},
-			{"a byte order mark", "\xef\xbb\xbf" + `{"hardware_id":"hw"}`, ""},
+			{"two byte order marks", "\xef\xbb\xbf\xef\xbb\xbf" + `{"hardware_id":"hw"}`, ""},
 			{"not UTF-8", "{\"hardware_id\":\"hw\xff\"}", ""},
 			{"half a character", `{"hardware_id":"hw","client":{"name":"\ud800"}}`, ""},
 			{"no hardware", `{}`, "hardware_id"},
 			{"empty hardware", `{"hardware_id":""}`, "hardware_id"},
 			{"hardware is null", `{"hardware_id":null}`, "hardware_id"},
+			{"hardware of blanks", `{"hardware_id":"   "}`, "hardware_id"},
 			{"hardware is a number", `{"hardware_id":1}`, "hardware_id"},
 			{"hardware of 129", `{"hardware_id":"` + long + `"}`, "hardware_id"},
 			{"hardware with a line", `{"hardware_id":"hw\n"}`, "hardware_id"},
@@ -50,9 +51,9 @@ func TestBodiesThatAreRefused(t *testing.T) {
 			{"license with a line", `{"hardware_id":"hw","license_id":"pro\n"}`, "license_id"},
 			{"license of 64", `{"hardware_id":"hw","license_id":"` + long[:64] + `"}`, "license_id"},
 			{"product of 65", `{"hardware_id":"hw","product":"` + long[:65] + `"}`, "product"},
-			{"empty product", `{"hardware_id":"hw","product":""}`, "product"},
+			{"product is a number", `{"hardware_id":"hw","product":0}`, "product"},
 			{"client is text", `{"hardware_id":"hw","client":"studio"}`, "client"},
-			{"client's name of 129", `{"hardware_id":"hw","client":{"name":"` + long + `"}}`, "client.name"},
+			{"client's name is a list", `{"hardware_id":"hw","client":{"name":[]}}`, "client.name"},
 			{"client with more", `{"hardware_id":"hw","client":{"os":"linux"}}`, "client.os"},
 			{"somebody else's organization", `{"hardware_id":"hw","organization_id":"acme"}`, "organization_id"},
 			{"somebody else's user", `{"hardware_id":"hw","user_id":"bob"}`, "user_id"},
@@ -97,6 +98,7 @@ func TestBodiesThatAreTaken(t *testing.T) {
 	for c := ' '; c <= '~'; c++ {
 		all += string(c)
 	}
+	all = "(" + all + ")" // blanks are kept inside
 	onCommon(t, func(t *testing.T, w *world) {
 		org := w.licensed(t, 9)
 		ann := w.user(org, "ann")
@@ -131,9 +133,10 @@ func TestMethods(t *testing.T) {
 	for path, allowed := range map[string][]string{
 		api.PathAcquire:                    {"POST"},
 		api.SessionPath(nobodysSession):    {"DELETE"},
-		api.HeartbeatPath(nobodysSession):  {"PATCH"},
+		api.HeartbeatPath(nobodysSession):  {"PATCH", "POST"},
+		api.ReleasePath(nobodysSession):    {"POST"},
 		api.SessionPath("not-a-session"):   {"DELETE"},
-		api.HeartbeatPath("not-a-session"): {"PATCH"},
+		api.HeartbeatPath("not-a-session"): {"PATCH", "POST"},
 		api.PathJWKS:                       {"GET", "HEAD"},
 		api.PathOpenAPI:                    {"GET", "HEAD"},
 		api.PathLive:                       {"GET", "HEAD"},
@@ -169,6 +172,9 @@ func TestPathsThatAreNot(t *testing.T) {
 		"/api/v1/licenses/sessions/" + nobodysSession + "/", "/api/v1/licenses/sessions/" + nobodysSession + "/heartbeat/",
 		"/api/v1/licenses/sessions/" + nobodysSession + "/heartbeat/x", "/api/v1/licenses/sessions/a/b/heartbeat",
 		"/Acquire", "/internal/v1", "/internal/v1/reap/", "/.well-known/", "/.well-known/jwks", "/openapi.yaml", "/live/", "/livez", "/metrics", "/debug/pprof/",
+		"//api/v1/licenses/acquire", "/api//v1/licenses/acquire", "/api/v1/licenses/acquire//", "/api/v1/../v1/licenses/acquire", "/./live", "/x/../live", "//", "/..", "//live",
+		"/api/v1/licenses/acquire;x", "/api/v1/licenses%2Facquire", "/api/v1/licenses/acquire%00", "/live%20", "/%2e%2e/live", "/dev", "/dev/", "/dev/nothing", "/dev//token",
+		"/api/v1/licenses/sessions/" + nobodysSession + "/release/", "/api/v1/licenses/sessions//release",
 	} {
 		for _, method := range []string{http.MethodPost, http.MethodPatch, http.MethodDelete, http.MethodGet} {
 			w.do(t, method, path, ann.token, nil).refused(t, "not_found")
@@ -176,19 +182,18 @@ func TestPathsThatAreNot(t *testing.T) {
 	}
 }
 
-// TestTheRequestID is the trace's where there is one, and never a stranger's text.
+// TestTheRequestID is ours, whatever comes with the request.
 func TestTheRequestID(t *testing.T) {
 	w := start(t, embedded(), devstack.Defaults())
 	const trace = "4bf92f3577b34da6a3ce929d0e0e4736"
 	with := func(name, value string) answer {
 		return w.do(t, http.MethodGet, "/nowhere", "", nil, func(r *http.Request) { r.Header.Set(name, value) })
 	}
-	a := with("Traceparent", "00-"+trace+"-00f067aa0ba902b7-01")
-	if a.refused(t, "not_found"); a.header.Get("X-Request-Id") != trace {
-		t.Errorf("X-Request-Id %q, the trace is %s", a.header.Get("X-Request-Id"), trace)
-	}
-	seen := map[string]bool{}
-	for _, a := range []answer{with("X-Request-Id", "mine"), with("Traceparent", "00-zz-1-01"), with("Traceparent", "<script>")} {
+	seen := map[string]bool{trace: true}
+	for _, a := range []answer{
+		with("Traceparent", "00-"+trace+"-00f067aa0ba902b7-01"), with("Traceparent", "00-"+trace+"-00f067aa0ba902b7-01"), with("X-Request-Id", "mine"),
+		with("Traceparent", "00-zz-1-01"), with("Traceparent", "<script>"),
+	} {
 		id := a.header.Get("X-Request-Id")
 		if a.refused(t, "not_found"); id == "mine" || seen[id] || len(id) < 32 || strings.ContainsAny(id, "<>") {
 			t.Errorf("X-Request-Id %q", id)
@@ -213,7 +218,7 @@ func TestOpenAPI(t *testing.T) {
 	}
 	for path, method := range map[string]string{
 		api.PathAcquire: "post", api.PathHeartbeat: "patch", api.PathSession: "delete", api.PathJWKS: "get",
-		api.PathOpenAPI: "get", api.PathReap: "post", api.PathLive: "get", api.PathReady: "get",
+		api.PathRelease: "post", api.PathOpenAPI: "get", api.PathReap: "post", api.PathLive: "get", api.PathReady: "get",
 	} {
 		if document.Paths[path][method] == nil {
 			t.Errorf("%s %s is not documented", method, path)

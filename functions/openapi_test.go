@@ -163,8 +163,10 @@ func TestDocumentFollowsTheContract(t *testing.T) {
 		body          string
 	}{
 		{"acquire", "200 201", false, "required"},
-		{"heartbeat", "200", false, "optional"},
+		{"heartbeat", "200", false, ""},
+		{"heartbeatByPost", "200", false, ""},
 		{"release", "204", false, ""},
+		{"releaseByPost", "204", false, ""},
 		{"reap", "200", false, ""},
 		{"jwks", "200", true, ""},
 		{"openapi", "200", true, ""},
@@ -196,7 +198,7 @@ func TestDocumentFollowsTheContract(t *testing.T) {
 			t.Errorf("%s lacks problems any operation may have", tt.id)
 		}
 	}
-	if len(ops) != 8 {
+	if len(ops) != 10 {
 		t.Errorf("%d operations", len(ops))
 	}
 }

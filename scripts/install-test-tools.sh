@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs the servers that the tests start: redis-server, and Google's
 # Firestore emulator with the Java it needs; a C compiler, for the clocks of
-# servers that are stepped; and shellcheck, for the scripts. Run again it does
-# nothing.
+# servers that are stepped; a browser without a window, for pages that take seats;
+# and shellcheck, for the scripts. Run again it does nothing.
 #
 # Without one of them its tests are skipped, with a warning here; in CI
 # (environment variable CI not empty) that is an error instead.
@@ -72,6 +72,24 @@ compiles() {
 install_compiler() {
 	# Elsewhere than on Linux no clock of a server's own is tested.
 	have apt-get && apt_install gcc libc6-dev
+}
+
+# browser_is_there looks for what proof/browser looks for.
+browser_is_there() {
+	local name
+	for name in chromium-headless-shell chromium chromium-browser google-chrome google-chrome-stable; do
+		if have "$name"; then return; fi
+	done
+	return 1
+}
+
+install_browser() {
+	have apt-get || return
+	if apt_knows chromium-headless-shell; then
+		apt_install chromium-headless-shell
+	else
+		apt_install chromium
+	fi
 }
 
 install_shellcheck() {
@@ -154,6 +172,10 @@ have redis-server || give_up redis-server \
 compiles || install_compiler || true
 compiles || give_up "a C compiler" \
 	"Install one with the C library's headers (gcc and libc6-dev) so that cc is on the PATH."
+
+browser_is_there || install_browser || true
+browser_is_there || give_up Chromium \
+	"Install chromium-headless-shell, or Chromium, so that it is on the PATH."
 
 have shellcheck || install_shellcheck || true
 have shellcheck || give_up shellcheck "Install it so that shellcheck is on the PATH."

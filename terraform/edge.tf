@@ -11,12 +11,14 @@ locals {
   # path, which has no business here.
   routes = [
     { function = "heartbeat", template = "/api/v1/licenses/sessions/*/heartbeat" },
+    { function = "release", template = "/api/v1/licenses/sessions/*/release" },
     { function = "release", template = "/api/v1/licenses/sessions/*" },
   ]
   # Checked by Google whenever the routes change.
   route_tests = {
     "/api/v1/licenses/acquire"                                                 = "acquire"
     "/api/v1/licenses/sessions/0199aaaa-0000-7000-8000-000000000000/heartbeat" = "heartbeat"
+    "/api/v1/licenses/sessions/0199aaaa-0000-7000-8000-000000000000/release"   = "release"
     "/api/v1/licenses/sessions/0199aaaa-0000-7000-8000-000000000000"           = "release"
     "/.well-known/jwks.json"                                                   = "acquire"
     "/openapi.json"                                                            = "acquire"

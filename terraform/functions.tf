@@ -51,9 +51,13 @@ module "functions" {
       # IAM is asked before the reaper is, and takes the signature off the token.
       REAPER_IAM_CHECKED = "true"
     },
+    each.value.public && length(var.cors_origins) > 0 ? { CORS_ORIGINS = join(",", var.cors_origins) } : {},
     var.settings,
     each.value.env,
   )
+  secrets = contains(keys(local.log_key_readers), each.key) ? {
+    LOG_KEY = { secret = google_secret_manager_secret.log_key.secret_id, version = var.log_key_version }
+  } : {}
   size = var.functions[each.key]
 
   # The load balancer is the only way in; the functions check the caller's token
@@ -76,5 +80,6 @@ module "functions" {
     google_project_iam_member.ledger_user,
     google_project_iam_member.record_user,
     google_project_iam_member.revocation_reader,
+    google_secret_manager_secret_iam_member.log_key,
   ]
 }

@@ -123,6 +123,27 @@ variable "settings" {
   }
 }
 
+variable "cors_origins" {
+  description = "Origins (scheme://host[:port], in lower case) whose pages may take seats in a browser."
+  type        = list(string)
+  default     = []
+  nullable    = false
+  validation {
+    condition     = alltrue([for origin in var.cors_origins : can(regex("^[a-z][a-z0-9+.-]*://(\\[[0-9a-f:.]+\\]|[a-z0-9_.-]+)(:[1-9][0-9]{0,4})?$", origin))])
+    error_message = "cors_origins must be origins as browsers send them, such as https://app.example.com: no path, no slash at the end, no wildcard."
+  }
+}
+
+variable "log_key_version" {
+  description = "Version of the secret NAME-log-key, once you have added one, that keys the digests of users in the log. null: each instance has a key of its own."
+  type        = string
+  default     = null
+  validation {
+    condition     = var.log_key_version == null ? true : can(regex("^[1-9][0-9]*$", var.log_key_version))
+    error_message = "log_key_version must be a version's number: with latest, instances of one release could have different keys."
+  }
+}
+
 variable "network" {
   description = "Address ranges. functions_cidr: one address per instance, twice as many during a release; ledger_cidr: the ledger's endpoints."
   type = object({

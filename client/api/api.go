@@ -14,6 +14,7 @@ const (
 	PathAcquire   = "/api/v1/licenses/acquire"
 	PathSession   = "/api/v1/licenses/sessions/{session_id}"
 	PathHeartbeat = "/api/v1/licenses/sessions/{session_id}/heartbeat"
+	PathRelease   = "/api/v1/licenses/sessions/{session_id}/release"
 	PathJWKS      = "/.well-known/jwks.json"
 	PathOpenAPI   = "/openapi.json"
 	PathReap      = "/internal/v1/reap"
@@ -21,7 +22,7 @@ const (
 	PathReady     = "/ready"
 )
 
-// ParamSessionID stands for the session's id in [PathSession] and [PathHeartbeat].
+// ParamSessionID stands for the session's id in [PathSession], [PathHeartbeat] and [PathRelease].
 const ParamSessionID = "{session_id}"
 
 // QueryToken and QueryTokenRenew ask a heartbeat for a fresh license token:
@@ -42,9 +43,17 @@ const (
 // valid acquire, little enough to hold for every request in flight.
 const MaxBody = 16 << 10
 
+// MaxClientText is how many characters of a string of [ClientInfo] are kept.
+const MaxClientText = 128
+
 // SessionPath is the path of one session, for release and for Location.
 func SessionPath(sessionID string) string {
 	return strings.Replace(PathSession, ParamSessionID, sessionID, 1)
+}
+
+// ReleasePath is where POST does what DELETE does at [SessionPath].
+func ReleasePath(sessionID string) string {
+	return strings.Replace(PathRelease, ParamSessionID, sessionID, 1)
 }
 
 // HeartbeatPath is the path of one session's heartbeat.

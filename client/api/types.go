@@ -3,25 +3,26 @@ package api
 import "encoding/json"
 
 // AcquireRequest asks for a seat. The same (license, user, hardware id,
-// instance id) gets the session it already has.
+// instance id) gets the session it already has. null and "" of a member that is
+// not required mean that it is absent.
 type AcquireRequest struct {
-	HardwareID  string     `json:"hardware_id" minLength:"1" maxLength:"128" pattern:"^[ -~]+$" patternDescription:"printable ASCII" example:"hw-1" doc:"The machine's fingerprint."`
-	InstanceID  string     `json:"instance_id,omitempty" minLength:"1" maxLength:"128" pattern:"^[ -~]+$" patternDescription:"printable ASCII" example:"window-2" doc:"Tells several copies on one machine apart: each takes a seat of its own, and gives back no other's."`
+	HardwareID  string     `json:"hardware_id" pattern:"^ *[!-~]([ -~]{0,126}[!-~])? *$" patternDescription:"1 to 128 characters of printable ASCII" example:"hw-1" doc:"The machine's fingerprint: 1 to 128 characters of printable ASCII. Blanks around it are cut."`
+	InstanceID  string     `json:"instance_id,omitempty" pattern:"^ *([!-~]([ -~]{0,126}[!-~])?)? *$" patternDescription:"at most 128 characters of printable ASCII" example:"window-2" doc:"Tells several copies on one machine apart: each takes a seat of its own, and gives back no other's. Printable ASCII, at most 128 characters; blanks around it are cut."`
 	NewInstance bool       `json:"new_instance,omitempty" doc:"The service makes an instance id and answers it: for a copy that cannot make one of its own. Send that instance_id with every later acquire. Not together with instance_id."`
 	LicenseID   string     `json:"license_id,omitempty" pattern:"^[a-z0-9][a-z0-9-]{0,62}$" patternDescription:"a license id: 1 to 63 of a-z, 0-9 and hyphen, not starting with a hyphen" example:"acme-pro" doc:"The license to take a seat of. Without it the licenses of product, or of the organization's only product, add up: the session this holder has under any of them, else the license that ends first and has room."`
-	Product     string     `json:"product,omitempty" minLength:"1" maxLength:"64" example:"studio" doc:"The product the seat is for."`
+	Product     string     `json:"product,omitempty" maxLength:"64" example:"studio" doc:"The product the seat is for."`
 	Client      ClientInfo `json:"client,omitzero" doc:"The program that asks. Kept in the record for support; decides nothing."`
 }
 
-// ClientInfo describes the program that holds a seat.
+// ClientInfo describes the program that holds a seat. What is in its strings is
+// never a reason to refuse one: control characters, the controls of bidirectional
+// text, line separators and invisible characters are dropped, and what is left is
+// cut at [MaxClientText] characters.
 type ClientInfo struct {
-	Name     string `json:"name,omitempty" maxLength:"128" example:"Studio" doc:"The program's name."`
-	Version  string `json:"version,omitempty" maxLength:"128" example:"4.2.0" doc:"The program's version."`
-	Hostname string `json:"hostname,omitempty" maxLength:"128" example:"drawing-room-3" doc:"The machine's name."`
+	Name     string `json:"name,omitempty" example:"Studio" doc:"The program's name. Kept without control, bidirectional and invisible characters, cut at 128 characters; so are the others."`
+	Version  string `json:"version,omitempty" example:"4.2.0" doc:"The program's version."`
+	Hostname string `json:"hostname,omitempty" example:"drawing-room-3" doc:"The machine's name."`
 }
-
-// HeartbeatRequest has no members; an empty body says the same.
-type HeartbeatRequest struct{}
 
 // Session is the answer of acquire and of heartbeat: one held seat.
 type Session struct {

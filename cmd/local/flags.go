@@ -5,7 +5,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"strings"
 	"time"
+
+	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
 
 // flags are what the command line chooses.
@@ -18,6 +21,7 @@ type flags struct {
 	TokenTTL            time.Duration
 	ReapEvery           time.Duration
 	EntitlementCacheTTL time.Duration
+	Origins             string
 	Verbose             bool
 }
 
@@ -42,16 +46,21 @@ The floating-license service on one local address.
                                    (default 1m).
   --entitlement-cache-ttl DURATION How long entitlements are kept in memory;
                                    0: not at all (default 30s).
+  --cors-origins ORIGINS           Origins, separated by commas, whose pages may
+                                   take seats in a browser, such as
+                                   http://localhost:3000. Without it: those of
+                                   CORS_ORIGINS in the environment.
   -v, --verbose                    Log every request, as on Cloud Run; failures
-                                   are logged in any case.
+                                   and refusals are logged in any case.
   -h, --help                       Print this.
 
 A duration is a number with its unit, such as 100ms, 30s, 6m or 1h.
 `
 
-// parseFlags reads the arguments after the command's name. The error is
-// [flag.ErrHelp] where they ask for help.
-func parseFlags(args []string) (flags, error) {
+// parseFlags reads the arguments after the command's name, and what the
+// environment has of the deployed function's settings. The error is [flag.ErrHelp]
+// where the arguments ask for help.
+func parseFlags(args []string, getenv func(string) string) (flags, error) {
 	var f flags
 	set := flag.NewFlagSet("local", flag.ContinueOnError)
 	set.SetOutput(io.Discard) // main says what is wrong, once
@@ -63,6 +72,7 @@ func parseFlags(args []string) (flags, error) {
 	duration(set, &f.TokenTTL, "token-ttl", time.Hour)
 	duration(set, &f.ReapEvery, "reap-every", time.Minute)
 	duration(set, &f.EntitlementCacheTTL, "entitlement-cache-ttl", 30*time.Second)
+	set.StringVar(&f.Origins, "cors-origins", getenv("CORS_ORIGINS"), "")
 	set.BoolVar(&f.Verbose, "verbose", false, "")
 	set.BoolVar(&f.Verbose, "v", false, "")
 	if err := set.Parse(args); err != nil {
@@ -84,7 +94,23 @@ func duration(set *flag.FlagSet, into *time.Duration, name string, preset time.D
 	})
 }
 
+// origins are what stands between the commas.
+func (f flags) origins() []string {
+	var entries []string
+	for entry := range strings.SplitSeq(f.Origins, ",") {
+		if entry = strings.TrimSpace(entry); entry != "" {
+			entries = append(entries, entry)
+		}
+	}
+	return entries
+}
+
 func (f flags) validate() error {
+	for _, origin := range f.origins() {
+		if err := web.CheckOrigin(origin); err != nil {
+			return fmt.Errorf("--cors-origins: %s %w", origin, err)
+		}
+	}
 	if f.SessionTTL < 100*time.Millisecond || f.TokenTTL < time.Second || f.HeartbeatInterval <= 0 {
 		return errors.New("--session-ttl must be at least 100ms, --token-ttl at least 1s, --heartbeat-interval above 0")
 	}

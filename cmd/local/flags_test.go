@@ -12,7 +12,7 @@ import (
 )
 
 func TestFlags(t *testing.T) {
-	got, err := parseFlags(nil)
+	got, err := parseFlags(nil, noEnv)
 	want := flags{
 		Addr: "127.0.0.1:8080", SessionTTL: 6 * time.Minute, HeartbeatInterval: 2 * time.Minute, TokenTTL: time.Hour,
 		ReapEvery: time.Minute, EntitlementCacheTTL: 30 * time.Second,
@@ -35,10 +35,13 @@ func TestFlags(t *testing.T) {
 		{"--heartbeat-interval -1s", false},
 		{"--reap-every -1s", false},
 		{"--entitlement-cache-ttl -1s", false},
+		{"--cors-origins http://localhost:3000,https://app.example.com", true},
+		{"--cors-origins *", false},
+		{"--cors-origins http://localhost:3000/", false},
 		{"--nonsense", false},
 		{"extra", false},
 	} {
-		if _, err := parseFlags(strings.Fields(tt.args)); (err == nil) != tt.ok {
+		if _, err := parseFlags(strings.Fields(tt.args), noEnv); (err == nil) != tt.ok {
 			t.Errorf("%s: %v", tt.args, err)
 		}
 	}
@@ -54,9 +57,26 @@ func TestFlagsAreTakenAsGiven(t *testing.T) {
 		"--addr 127.0.0.1:0 --redis a:1,b:2 --firestore c:3 --session-ttl 2s --heartbeat-interval 1s --token-ttl 5m --reap-every 0 --entitlement-cache-ttl 0 --verbose",
 		"-addr=127.0.0.1:0 -redis=a:1,b:2 -firestore=c:3 -session-ttl=2s -heartbeat-interval=1s -token-ttl=5m -reap-every=0 -entitlement-cache-ttl=0 -v",
 	} {
-		if got, err := parseFlags(strings.Fields(args)); err != nil || got != want {
+		if got, err := parseFlags(strings.Fields(args), noEnv); err != nil || got != want {
 			t.Errorf("%s: %+v, %v; want %+v", args, got, err, want)
 		}
+	}
+}
+
+// TestOriginsOfTheEnvironment: as the deployed function has them; the flag wins.
+func TestOriginsOfTheEnvironment(t *testing.T) {
+	env := func(name string) string {
+		return map[string]string{"CORS_ORIGINS": " http://localhost:3000, https://app.example.com,"}[name]
+	}
+	for args, want := range map[string]string{
+		"": "http://localhost:3000|https://app.example.com", "--cors-origins http://localhost:5173": "http://localhost:5173", "--cors-origins=": "",
+	} {
+		if f, err := parseFlags(strings.Fields(args), env); err != nil || strings.Join(f.origins(), "|") != want {
+			t.Errorf("%q: %q, %v; want %q", args, f.origins(), err, want)
+		}
+	}
+	if _, err := parseFlags(nil, func(string) string { return "*" }); err == nil {
+		t.Error("a wildcard is taken")
 	}
 }
 
@@ -71,7 +91,7 @@ func TestFlagErrors(t *testing.T) {
 		"--session-ttl 1ms":           "--session-ttl must be at least 100ms, --token-ttl at least 1s, --heartbeat-interval above 0",
 		"--entitlement-cache-ttl=-1s": "--reap-every and --entitlement-cache-ttl must not be below 0",
 	} {
-		if _, err := parseFlags(strings.Fields(args)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := parseFlags(strings.Fields(args), noEnv); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", args, err, want)
 		}
 	}
@@ -79,7 +99,7 @@ func TestFlagErrors(t *testing.T) {
 
 // TestHelpNamesEachFlagWithItsDefault, and no other.
 func TestHelpNamesEachFlagWithItsDefault(t *testing.T) {
-	defaults, err := parseFlags(nil)
+	defaults, err := parseFlags(nil, noEnv)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +112,7 @@ func TestHelpNamesEachFlagWithItsDefault(t *testing.T) {
 			presets++
 			value = m[1]
 		}
-		if got, err := parseFlags([]string{"--" + d[1] + "=" + value}); err != nil || got != defaults {
+		if got, err := parseFlags([]string{"--" + d[1] + "=" + value}, noEnv); err != nil || got != defaults {
 			t.Errorf("--%s %q is not the default: %v", d[1], value, err)
 		}
 	}
@@ -110,7 +130,7 @@ func TestHelpNamesEachFlagWithItsDefault(t *testing.T) {
 // TestHelp is printed where programs that read it expect it, and is no failure.
 func TestHelp(t *testing.T) {
 	for _, arg := range []string{"--help", "-help", "-h"} {
-		if _, err := parseFlags([]string{arg}); !errors.Is(err, flag.ErrHelp) {
+		if _, err := parseFlags([]string{arg}, noEnv); !errors.Is(err, flag.ErrHelp) {
 			t.Errorf("%s: %v", arg, err)
 		}
 	}

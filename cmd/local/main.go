@@ -10,7 +10,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -21,7 +20,7 @@ import (
 	"time"
 
 	"github.com/coditect-ai/coditect-licenses/internal/devstack"
-	"github.com/coditect-ai/coditect-licenses/shared/telemetry"
+	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
 
 // usageStatus is the status of a command line that says nothing valid, as the
@@ -29,7 +28,7 @@ import (
 const usageStatus = 2
 
 func main() {
-	f, err := parseFlags(os.Args[1:])
+	f, err := parseFlags(os.Args[1:], os.Getenv)
 	if errors.Is(err, flag.ErrHelp) {
 		fmt.Print(help)
 		return
@@ -64,22 +63,15 @@ func run(ctx context.Context, f flags, out io.Writer) error {
 func options(f flags) devstack.Options {
 	opts := devstack.Options{
 		Redis: f.Redis, Firestore: f.Firestore, SessionTTL: f.SessionTTL, HeartbeatInterval: f.HeartbeatInterval,
-		TokenTTL: f.TokenTTL, EntitlementCacheTTL: f.EntitlementCacheTTL,
+		TokenTTL: f.TokenTTL, EntitlementCacheTTL: f.EntitlementCacheTTL, Origins: f.origins(),
 	}
-	opts.Log = telemetry.NewLogger(os.Stderr, slog.LevelError)
-	if f.Verbose {
-		opts.Log = telemetry.NewLogger(os.Stderr, slog.LevelInfo)
-	}
+	opts.Log = logger(os.Stderr, f.Verbose)
 	return opts
 }
 
 func serve(ctx context.Context, f flags, stack *devstack.Stack, listener net.Listener, out io.Writer) error {
-	server := &http.Server{
-		Handler:           stack.Local(),
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-	}
+	server := web.NewServer(stack.Local())
+	server.ReadTimeout = 30 * time.Second // the development helpers have no limit of their own
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	reaped := make(chan struct{})

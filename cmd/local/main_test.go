@@ -33,6 +33,9 @@ func TestMain(m *testing.M) {
 // patience bounds every wait of these tests.
 const patience = 5 * time.Minute
 
+// noEnv is an environment without any variable.
+func noEnv(string) string { return "" }
+
 // server is a run of the command inside the test.
 type server struct {
 	t    *testing.T
@@ -44,7 +47,7 @@ type server struct {
 // serveLocal runs the command until the end of the test, or stop.
 func serveLocal(t *testing.T, args ...string) *server {
 	t.Helper()
-	f, err := parseFlags(append([]string{"--addr", "127.0.0.1:0"}, args...))
+	f, err := parseFlags(append([]string{"--addr", "127.0.0.1:0"}, args...), noEnv)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,7 +45,7 @@ func TestReadmeExample(t *testing.T) {
 func TestReadmeNamesWhatIsThere(t *testing.T) {
 	text := readme(t)
 	for _, m := range regexp.MustCompile(`go run ./cmd/local((?: --?[a-z-]+(?: [0-9a-z]+)?)*)`).FindAllStringSubmatch(text, -1) {
-		if _, err := parseFlags(strings.Fields(m[1])); err != nil {
+		if _, err := parseFlags(strings.Fields(m[1]), noEnv); err != nil {
 			t.Errorf("%s: %v", m[0], err)
 		}
 	}

@@ -49,7 +49,7 @@ func (f *function) routes() []web.Route {
 	return append(f.publicRoutes(), web.Handle(web.Operation{
 		ID: "acquire", Method: http.MethodPost, Path: api.PathAcquire, Body: web.BodyRequired,
 		Summary:     "Take a seat",
-		Description: "Takes a seat of a license, or renews the one this holder has. A holder is a license, user, hardware id and instance id: asking again, for instance after a lost answer, never takes a second seat. The licenses of one product add up: without license_id the session that the holder has under any of them is found first, and else a seat of the license that ends first and has room is taken. seats_used and seats_max of a 409 are then sums over these licenses.",
+		Description: "Takes a seat of a license, or renews the one this holder has. A holder is a license, user, hardware id and instance id: asking again, for instance after a lost answer, never takes a second seat. The licenses of one product add up: without license_id the session that the holder has under any of them is found first, and else a seat of the license that ends first and has room is taken. seats_used and seats_max of a 409 are then sums over these licenses. null and an empty string mean that a member which is not required is absent; a byte order mark before the body is ignored.",
 		Answers: []web.Documented{
 			{Status: http.StatusCreated, Description: "A new session.", Body: api.ExampleSession(), Headers: map[string]string{"Location": "The session's address."}},
 			{Status: http.StatusOK, Description: "The session this holder already had, renewed.", Body: api.ExampleSession()},
@@ -63,6 +63,7 @@ func (f *function) routes() []web.Route {
 }
 
 func (f *function) acquire(ctx context.Context, c web.Call, in api.AcquireRequest) (web.Answer, error) {
+	in = tidy(in)
 	if err := instance(&in); err != nil {
 		return web.Answer{}, err
 	}

@@ -19,7 +19,7 @@ const jwksCaching = "public, max-age=300"
 func (f *function) publicRoutes() []web.Route {
 	return []web.Route{
 		web.Handle(web.Operation{
-			ID: "jwks", Method: http.MethodGet, Path: api.PathJWKS, Access: web.AccessPublic,
+			ID: "jwks", Method: http.MethodGet, Path: api.PathJWKS, Access: web.AccessPublic, AnyOrigin: true,
 			Summary:     "The public keys",
 			Description: "The keys to verify license tokens with, offline. May be kept for as long as Cache-Control says.",
 			Answers: []web.Documented{{
@@ -29,7 +29,7 @@ func (f *function) publicRoutes() []web.Route {
 			}},
 		}, f.jwks),
 		web.Handle(web.Operation{
-			ID: "openapi", Method: http.MethodGet, Path: api.PathOpenAPI, Access: web.AccessPublic,
+			ID: "openapi", Method: http.MethodGet, Path: api.PathOpenAPI, Access: web.AccessPublic, AnyOrigin: true,
 			Summary:     "This document",
 			Description: "The OpenAPI 3.1 document of all functions.",
 			Answers:     []web.Documented{{Status: http.StatusOK, Description: "The document.", Body: map[string]any{"openapi": "3.1.0"}}},

@@ -44,12 +44,13 @@ type function struct{ Deps }
 func (f *function) routes() []web.Route {
 	return []web.Route{web.Handle(web.Operation{
 		ID: "heartbeat", Method: http.MethodPatch, Path: api.PathHeartbeat, Params: []web.Param{web.SessionParam()},
+		Also:        []web.Way{{ID: "heartbeatByPost", Method: http.MethodPost, Path: api.PathHeartbeat}},
 		Summary:     "Keep a seat",
-		Description: "Renews a session of the caller. Send the next at next_heartbeat_at, which is about every heartbeat_interval_seconds. The license token is in the answer only when it was renewed, or when the query has token=renew. A license that has ended is told by license_in_grace_until while its holders may go on. A license that is over or suspended: 403, and the session has ended; acquire once more, another license of the product may have a seat.",
+		Description: "Renews a session of the caller. Send the next at next_heartbeat_at, which is about every heartbeat_interval_seconds. The license token is in the answer only when it was renewed, or when the query has token=renew. A license that has ended is told by license_in_grace_until while its holders may go on. A license that is over or suspended: 403, and the session has ended; acquire once more, another license of the product may have a seat. A body is ignored.",
 		Query: []web.Param{{
 			Name: api.QueryToken, Description: "renew: answer with a fresh license token.", Enum: []any{api.QueryTokenRenew},
 		}},
-		Body:    web.BodyOptional,
+		Body:    web.BodyIgnored,
 		Answers: []web.Documented{{Status: http.StatusOK, Description: "The session, renewed.", Body: api.ExampleSession()}},
 		Problems: []api.Code{
 			api.OrganizationInactive, api.LicenseInactive, api.LicenseExpired,
@@ -58,7 +59,7 @@ func (f *function) routes() []web.Route {
 	}, f.heartbeat)}
 }
 
-func (f *function) heartbeat(ctx context.Context, c web.Call, _ api.HeartbeatRequest) (web.Answer, error) {
+func (f *function) heartbeat(ctx context.Context, c web.Call, _ struct{}) (web.Answer, error) {
 	bought, err := f.Entitlements.Get(ctx, c.Caller, record.Hurried)
 	if err != nil {
 		return web.Answer{}, f.keep(ctx, c, err)
@@ -71,6 +72,9 @@ func (f *function) heartbeat(ctx context.Context, c web.Call, _ api.HeartbeatReq
 		return web.Answer{}, err
 	}
 	web.Annotate(ctx, slog.String("license_id", hold.LicenseID), slog.Bool("token_renewed", hold.Renewed))
+	if renew {
+		web.Annotate(ctx, slog.String("token_asked", api.QueryTokenRenew))
+	}
 	lic, err := f.allowed(ctx, c.Caller, bought, hold)
 	if err != nil {
 		return web.Answer{}, err

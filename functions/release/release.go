@@ -3,37 +3,70 @@ package release
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"time"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
 	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
 
+// Deps is what the function works with.
+type Deps struct {
+	Authenticate web.Authenticator
+	Entitlements *record.Cache
+	Seats        *seats.Protocol
+}
+
 // New makes the function.
-func New(opts web.Options, authenticate web.Authenticator, protocol *seats.Protocol) *web.App {
-	f := &function{protocol}
-	return web.NewApp(opts, web.Authenticators{web.AccessUser: authenticate}, f.routes()...)
+func New(opts web.Options, deps Deps) *web.App {
+	f := &function{deps}
+	return web.NewApp(opts, web.Authenticators{web.AccessUser: deps.Authenticate}, f.routes()...)
 }
 
 // Operations are what the function serves.
 func Operations() []web.Operation { return web.Operations((*function)(nil).routes()...) }
 
-type function struct{ seats *seats.Protocol }
+type function struct{ Deps }
 
 func (f *function) routes() []web.Route {
 	return []web.Route{web.Handle(web.Operation{
 		ID: "release", Method: http.MethodDelete, Path: api.PathSession, Params: []web.Param{web.SessionParam()},
+		Also: []web.Way{{ID: "releaseByPost", Method: http.MethodPost, Path: api.PathRelease}}, Body: web.BodyIgnored,
 		Summary:     "Give a seat back",
-		Description: "Ends a session; ending it again changes nothing and succeeds. Owners and admins may end any session of their organization, members their own.",
+		Description: "Ends a session; ending it again changes nothing and succeeds. Owners and admins may end any session of their organization, members their own. A body is ignored.",
 		Answers:     []web.Documented{{Status: http.StatusNoContent, Description: "The session is over."}},
-		Problems:    []api.Code{api.Forbidden},
+		Problems:    []api.Code{api.Forbidden, api.OrganizationNotFound},
 	}, f.release)}
 }
 
 func (f *function) release(ctx context.Context, c web.Call, _ struct{}) (web.Answer, error) {
-	if err := f.seats.Release(ctx, c.Caller, c.SessionID()); err != nil {
+	if err := f.known(ctx, c.Caller); err != nil {
+		return web.Answer{}, err
+	}
+	if err := f.Seats.Release(ctx, c.Caller, c.SessionID()); err != nil {
 		return web.Answer{}, err
 	}
 	return web.Answer{Status: http.StatusNoContent, Outcome: "released"}, nil
+}
+
+// patience is how long a release waits to hear of its organization: a program that
+// exits gives it two seconds in all (docs/clients.md).
+const patience = 500 * time.Millisecond
+
+// known refuses callers whose organization has no document. They have no session,
+// and looking for one would make a ledger for the name they came with. While the
+// record is away it lets everybody pass: a seat must come back, and nothing can be
+// made without the record.
+func (f *function) known(ctx context.Context, caller license.Caller) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	_, err := f.Entitlements.Get(ctx, caller, record.Hurried)
+	if errors.Is(err, license.ErrOrganizationNotFound) {
+		return err
+	}
+	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"path"
 	"time"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
@@ -17,34 +18,44 @@ import (
 
 // Local is the functions together with the development helpers under /dev/,
 // which make tokens for anyone and change any organization, and therefore
-// answer on loopback addresses alone.
+// answer on loopback addresses alone. Whoever may not use them, or asks for one that
+// does not exist, is answered by the functions, as at every path they do not know.
 func (s *Stack) Local() http.Handler {
-	dev := http.NewServeMux()
-	dev.HandleFunc("POST /dev/token", helper(s.devToken))
-	dev.HandleFunc("PUT /dev/organizations/{org}", helper(s.devOrganization))
-	dev.HandleFunc("PUT /dev/organizations/{org}/licenses/{license}", helper(s.devLicense))
-	dev.HandleFunc("POST /dev/scheduler", s.devScheduler)
-	mux := http.NewServeMux()
-	mux.Handle("/dev/", loopbackOnly(dev))
-	mux.Handle("/", s.Handler())
-	return mux
-}
-
-// loopbackOnly admits requests of programs on this machine, and none of web
-// pages: a page that a developer visits could otherwise call 127.0.0.1, also by
-// a name of its own that resolves there.
-func loopbackOnly(next http.Handler) http.Handler {
+	dev, service := http.NewServeMux(), s.Handler()
+	for _, h := range []struct {
+		method, pattern string
+		serve           http.HandlerFunc
+	}{
+		{http.MethodPost, "/dev/token", helper(s.devToken)},
+		{http.MethodPut, "/dev/organizations/{org}", helper(s.devOrganization)},
+		{http.MethodPut, "/dev/organizations/{org}/licenses/{license}", helper(s.devLicense)},
+		{http.MethodPost, "/dev/scheduler", s.devScheduler},
+	} {
+		dev.HandleFunc(h.method+" "+h.pattern, h.serve)
+		dev.HandleFunc(h.pattern, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Allow", h.method)
+			answer(w, http.StatusMethodNotAllowed, map[string]string{"error": "use " + h.method})
+		})
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host, _, err := net.SplitHostPort(r.Host)
-		if err != nil {
-			host = r.Host
-		}
-		if !isLoopback(r.RemoteAddr) || !isLoopbackHost(host) || r.Header.Get("Origin") != "" {
-			http.NotFound(w, r)
-			return
+		next := service
+		// The mux has a pattern for redirects of its own too: to clean paths.
+		if _, known := dev.Handler(r); known != "" && isLoopbackOnly(r) && path.Clean(r.URL.EscapedPath()) == r.URL.EscapedPath() {
+			next = dev
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// isLoopbackOnly: a program on this machine asks, and no web page: a page that a
+// developer visits could otherwise call 127.0.0.1, also by a name of its own that
+// resolves there.
+func isLoopbackOnly(r *http.Request) bool {
+	host, _, err := net.SplitHostPort(r.Host)
+	if err != nil {
+		host = r.Host
+	}
+	return isLoopback(r.RemoteAddr) && isLoopbackHost(host) && r.Header.Get("Origin") == ""
 }
 
 func isLoopback(addr string) bool {

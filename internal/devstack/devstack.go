@@ -62,6 +62,8 @@ type Options struct {
 	Bare bool
 	// OnStep is as in [boot.Clients].
 	OnStep func(context.Context, seats.Step) error
+	// Origins are as CORSOrigins in [config.Config].
+	Origins []string
 	// RateLimitPerUser is as in [config.Config]; 0 is no limit.
 	RateLimitPerUser int
 	// Log gets one line per request; nil logs nothing.
@@ -163,6 +165,7 @@ func (s *Stack) config() config.Config {
 	c.SessionTTL, c.HeartbeatInterval, c.TokenTTL = s.opts.SessionTTL, s.opts.HeartbeatInterval, s.opts.TokenTTL
 	c.ClockTolerance = cmp.Or(s.opts.ClockTolerance, c.ClockTolerance)
 	c.EntitlementCacheTTL, c.RateLimitPerUser = s.opts.EntitlementCacheTTL, s.opts.RateLimitPerUser
+	c.CORSOrigins = s.opts.Origins
 	c.RequestDeadline, c.BackendDeadline, c.CircuitCooldown = s.opts.RequestDeadline, s.opts.BackendDeadline, s.opts.CircuitCooldown
 	switch {
 	case s.opts.RedisDeadline != 0:

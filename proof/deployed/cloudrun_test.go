@@ -68,6 +68,9 @@ func TestReaperBehindIAM(t *testing.T) {
 		return must(call(client, http.MethodPost, p.base+"/", token, ""))(t)
 	}
 	read[api.ReapReport](t, reap(told, stripped(scheduler)), http.StatusOK)
+	// What Cloud Run has checked is another token then, and ours is anybody's word.
+	both := must(call(client, http.MethodPost, told.base+"/", stripped(scheduler), "", "X-Serverless-Authorization", "Bearer x"))(t)
+	refused(t, both, api.Unauthenticated)
 	read[api.ReapReport](t, reap(told, c.schedulerToken(audience, scheduler)), http.StatusOK)
 	refused(t, reap(told, stripped("other@"+c.project+".iam.gserviceaccount.com")), api.Forbidden)
 	refused(t, reap(untold, stripped(scheduler)), api.Unauthenticated)

@@ -204,15 +204,11 @@ func (p *process) finish(secrets []string) {
 	}
 }
 
-// logLines reads structured log lines. The framework adds an empty line after
-// each request on Cloud Run; every other line must be one JSON object with
-// what Cloud Logging reads.
+// logLines reads structured log lines: every line must be one JSON object with what
+// Cloud Logging reads.
 func logLines(text string) ([]map[string]any, error) {
 	var lines []map[string]any
 	for line := range strings.Lines(text) {
-		if strings.TrimSpace(line) == "" {
-			continue
-		}
 		var object map[string]any
 		if err := json.Unmarshal([]byte(line), &object); err != nil {
 			return lines, fmt.Errorf("not a JSON line: %q", line)

@@ -1,10 +1,12 @@
 package boot
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -31,6 +33,30 @@ func Target(functions map[string]Wire) (string, http.HandlerFunc) {
 	target := os.Getenv("FUNCTION_TARGET")
 	return target, mustStart(target, functions).ServeHTTP
 }
+
+// Serve serves the function on PORT (8080 without it, as Cloud Run has it) and does
+// not return: the process ends by its signal ([web.DrainOnSignal]), or with exit
+// status 1 when it cannot listen.
+//
+// The manifest calls it from its init, before the main that the buildpack generates
+// runs. That one's server is the Functions Framework's, which puts an
+// [http.ServeMux] in front of the function: it redirects paths with "//" or "..",
+// where the contract has a 404 of ours. It has no time limits for headers either.
+func Serve(function http.HandlerFunc) {
+	err := serve(os.Getenv("PORT"), function)
+	slog.Error("the function cannot listen: set PORT to a free port", slog.String("error", err.Error()))
+	os.Exit(1)
+}
+
+func serve(port string, function http.Handler) error {
+	server := web.NewServer(function)
+	server.Addr = net.JoinHostPort("", cmp.Or(strings.TrimSpace(port), defaultPort))
+	return server.ListenAndServe()
+}
+
+// defaultPort is Cloud Run's
+// (https://docs.cloud.google.com/run/docs/container-contract#port).
+const defaultPort = "8080"
 
 func mustStart(name string, functions map[string]Wire) http.Handler {
 	app, flush, err := start(name, functions, environ(os.Environ()))

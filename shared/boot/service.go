@@ -6,6 +6,7 @@ package boot
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -59,6 +60,7 @@ type Service struct {
 
 	clients Clients
 	limiter web.Limiter
+	logKey  []byte
 }
 
 // Assemble makes a service of clients, which the caller keeps and closes.
@@ -66,6 +68,7 @@ func Assemble(cfg config.Config, clients Clients, log *slog.Logger, now func() t
 	s := &Service{Config: cfg, Log: log, Now: now, Record: clients.Record, clients: clients}
 	s.Entitlements = record.NewCache(clients.Record, cfg.EntitlementCacheTTL, now)
 	s.limiter = limits.NewMemory(cfg.RateLimitPerUser, now)
+	s.logKey = logKey(cfg.LogKey)
 	ledgerClock := clients.LedgerClock
 	if ledgerClock == nil {
 		ledgerClock = now
@@ -85,6 +88,14 @@ func Assemble(cfg config.Config, clients Clients, log *slog.Logger, now func() t
 		return nil, err
 	}
 	return s, nil
+}
+
+// logKey is the configured key, or one that this process alone has.
+func logKey(configured config.Secret) []byte {
+	if configured != "" {
+		return []byte(configured.Reveal())
+	}
+	return []byte(rand.Text())
 }
 
 // ledgerPrefix begins the ledger's keys. A ledger belongs to one database of the
@@ -124,8 +135,8 @@ func (s *Service) Web(name string) web.Options {
 		checks["kms"] = s.Tokens.Ping
 	}
 	return web.Options{
-		Name: name, Logger: s.Log, ProjectID: s.Config.Project, Deadline: s.Config.Deadline(),
-		MaxInFlight: s.Config.MaxInFlight, Limiter: s.limiter, Checks: checks, Now: s.Now,
+		Name: name, Logger: s.Log, LogKey: s.logKey, ProjectID: s.Config.Project, Deadline: s.Config.Deadline(),
+		MaxInFlight: s.Config.MaxInFlight, Limiter: s.limiter, Origins: s.Config.Origins(), Checks: checks, Now: s.Now,
 	}
 }
 

@@ -7,6 +7,8 @@ package config
 import (
 	"log/slog"
 	"time"
+
+	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
 
 // The functions, as [Load] knows them.
@@ -118,6 +120,10 @@ type Config struct {
 	// (https://docs.cloud.google.com/run/docs/about-concurrency). 0 is no limit.
 	MaxInFlight int `env:"MAX_IN_FLIGHT" envDefault:"1000"`
 
+	// CORSOrigins are the origins (scheme://host[:port]), separated by commas, whose
+	// pages may take seats in a browser. Empty: none may.
+	CORSOrigins []string `env:"CORS_ORIGINS" envSeparator:","`
+
 	// ReapBudget is how long one run of the reaper works before it leaves the rest
 	// to the next: below the schedule's minute.
 	ReapBudget time.Duration `env:"REAP_BUDGET" envDefault:"45s"`
@@ -137,6 +143,11 @@ type Config struct {
 	// instance, and half of what it may send at once; 0 is no limit. Far above
 	// any sane client, far below what an instance can do.
 	RateLimitPerUser int `env:"RATE_LIMIT_PER_USER" envDefault:"50"`
+
+	// LogKey keys the digests by which the log names users: the same in all
+	// instances, so that one user's lines can be found, and in nobody's hands who
+	// reads them. Empty: each instance makes one of its own.
+	LogKey Secret `env:"LOG_KEY"`
 
 	// LogLevel is the least level that is logged: debug, info, warn or error. The
 	// metrics are made of lines of info: above it they are silent.
@@ -163,6 +174,15 @@ func (c Config) LedgerDeadline() time.Duration { return min(c.RedisDeadline, c.B
 // healthy server is not given up, less what a repeat on another connection takes.
 func (c Config) RedisAttempt() time.Duration { return c.LedgerDeadline() * 3 / 5 }
 
+// Origins are those whose pages may call this function: no page has business with
+// the reaper.
+func (c Config) Origins() []string {
+	if c.Function == Reaper {
+		return nil
+	}
+	return c.CORSOrigins
+}
+
 // Signs reports whether this function signs license tokens.
 func (c Config) Signs() bool { return c.Function == Acquire || c.Function == Heartbeat }
 
@@ -175,6 +195,16 @@ func (c Config) Warnings() []string {
 			"): a license token can outlive its seat, so more programs may run offline than there are seats. "+
 			"For tokens that end with the seats that expire, set TOKEN_TTL below SESSION_TTL by more than the clients' clocks are off (5m with 6m); "+
 			"the token of a released seat is good until it ends in any case.")
+	}
+	if c.LogKey == "" && c.Function != Reaper {
+		ws = append(ws, "LOG_KEY is not set: every instance names users in the log by digests of its own, so what one user did cannot be found across instances. "+
+			"Set it to a secret of 32 random characters or more, the same for all functions.")
+	}
+	for _, origin := range c.CORSOrigins {
+		if web.IsOpenOrigin(origin) {
+			ws = append(ws, "CORS_ORIGINS lets in "+origin+", whose pages travel unencrypted: whoever can change them on their way can take their users' seats. "+
+				"Serve them by https.")
+		}
 	}
 	if c.RedisPassword != "" && !c.RedisTLS {
 		ws = append(ws, "REDIS_PASSWORD is set and REDIS_TLS is not: the password and every seat travel unencrypted. "+

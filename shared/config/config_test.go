@@ -14,6 +14,8 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/config"
 )
 
+const longKey = "0123456789abcdef0123456789abcdef"
+
 const key = "projects/p/locations/l/keyRings/r/cryptoKeys/k"
 
 // environ is all a function needs, changed as told: "" takes a variable away.
@@ -52,6 +54,7 @@ func TestEverythingSet(t *testing.T) {
 		"SESSION_TTL", "8m", "HEARTBEAT_INTERVAL", "4m", "TOKEN_TTL", "5m", "CLOCK_TOLERANCE", "10s", "ENTITLEMENT_CACHE_TTL", "0s", "KEY_ACTIVATION_DELAY", "361s",
 		"REQUEST_DEADLINE", "5s", "BACKEND_DEADLINE", "5s", "REAP_BUDGET", "50s",
 		"REDIS_DEADLINE", "1s", "CIRCUIT_COOLDOWN", "2s", "MAX_IN_FLIGHT", "0",
+		"CORS_ORIGINS", " https://app.example.com ,, http://localhost:3000 ,", "LOG_KEY", " "+longKey+"\n",
 		"REAPER_AUDIENCE", " https://a , https://b ,", "REAPER_IAM_CHECKED", "true", "RATE_LIMIT_PER_USER", "0", "LOG_LEVEL", "DEBUG"))
 	want := config.Config{
 		Function: config.Reaper, Project: "p", FirestoreDatabase: "records", MemorystoreInstance: "projects/p/locations/l/instances/i", KMSKey: key,
@@ -60,7 +63,8 @@ func TestEverythingSet(t *testing.T) {
 		RequestDeadline: 5 * time.Second, BackendDeadline: 5 * time.Second, ReapBudget: 50 * time.Second,
 		RedisDeadline: time.Second, CircuitCooldown: 2 * time.Second,
 		ReaperAudiences: []string{"https://a", "https://b"}, ReaperServiceAccount: "scheduler@p.iam.gserviceaccount.com",
-		ReaperIAMChecked: true, LogLevel: slog.LevelDebug,
+		ReaperIAMChecked: true, LogLevel: slog.LevelDebug, LogKey: longKey,
+		CORSOrigins: []string{"https://app.example.com", "http://localhost:3000"},
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v\nwant %+v", got, err, want)
@@ -122,7 +126,7 @@ func TestAllFaultsAtOnce(t *testing.T) {
 
 // TestSecretsAreNotPrinted, however the configuration is.
 func TestSecretsAreNotPrinted(t *testing.T) {
-	c, err := config.Load("acquire", environ("REDIS_PASSWORD", "hunter2"))
+	c, err := config.Load("acquire", environ("REDIS_PASSWORD", "hunter2", "LOG_KEY", "hunter2"+longKey))
 	if err != nil || c.RedisPassword.Reveal() != "hunter2" {
 		t.Fatalf("%v, %v", c.RedisPassword.Reveal(), err)
 	}
@@ -154,8 +158,12 @@ func TestWarnings(t *testing.T) {
 		{"release", []string{"TOKEN_TTL", "1h"}, 0},
 		{"release", []string{"REDIS_PASSWORD", "hunter2"}, 1},
 		{"release", []string{"REDIS_PASSWORD", "hunter2", "REDIS_TLS", "true"}, 0},
+		{"release", []string{"LOG_KEY", ""}, 1},
+		{"reaper", []string{"LOG_KEY", ""}, 0},
+		{"release", []string{"CORS_ORIGINS", "https://app.example.com,http://localhost:3000,http://127.0.0.1,http://[::1]:8080,app://studio"}, 0},
+		{"release", []string{"CORS_ORIGINS", "http://intranet,http://app.example.com:8080"}, 2},
 	} {
-		c, err := config.Load(tt.function, environ(tt.changes...))
+		c, err := config.Load(tt.function, environ(append([]string{"LOG_KEY", longKey}, tt.changes...)...))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -23,7 +23,7 @@ func Load(function string, environ map[string]string) (Config, error) {
 	r.refuseEmulators(environ)
 	c := r.parse(r.settings(environ))
 	c.Function = Name(function)
-	c.ReaperAudiences = trimAll(c.ReaperAudiences)
+	c.ReaperAudiences, c.CORSOrigins = trimAll(c.ReaperAudiences), trimAll(c.CORSOrigins)
 	c.RedisCA = strings.ReplaceAll(c.RedisCA, `\n`, "\n") // PEM has no backslash of its own
 	if c.ReaperIAMChecked && strings.TrimSpace(environ["K_SERVICE"]) == "" {
 		r.add("REAPER_IAM_CHECKED", "is set outside of Cloud Run (K_SERVICE is not set), where nobody checks the caller first: unset it")

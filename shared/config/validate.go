@@ -10,6 +10,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/redisconn"
 	"github.com/coditect-ai/coditect-licenses/shared/token"
+	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
 
 // Validate joins every fault of the configuration.
@@ -24,6 +25,7 @@ func (c Config) validate(unread map[string]bool) error {
 	v.names(c)
 	v.redis(c)
 	v.reaper(c)
+	v.origins(c)
 	v.durations(c)
 	v.relations(c)
 	v.limits(c)
@@ -153,6 +155,15 @@ func (v *validator) reaper(c Config) {
 	}
 }
 
+// origins checks each of the origins, so that all that is wrong is told at once.
+func (v *validator) origins(c Config) {
+	for i, origin := range c.CORSOrigins {
+		if err := web.CheckOrigin(origin); err != nil {
+			v.judge("CORS_ORIGINS", fmt.Errorf("entry %d %w", i+1, err))
+		}
+	}
+}
+
 // minClockTolerance is the least CLOCK_TOLERANCE; two clocks are never the same.
 const minClockTolerance = 250 * time.Millisecond
 
@@ -208,7 +219,13 @@ const (
 	maxInFlight = 100_000
 )
 
+// minLogKey is half of what HMAC-SHA256 can use, in hexadecimal digits.
+const minLogKey = 32
+
 func (v *validator) limits(c Config) {
+	if c.LogKey != "" && len(c.LogKey) < minLogKey {
+		v.add("LOG_KEY", "is too short to keep users unknown", "set it to "+strconv.Itoa(minLogKey)+" random characters or more")
+	}
 	if c.RateLimitPerUser < 0 || c.RateLimitPerUser > maxRate {
 		v.add("RATE_LIMIT_PER_USER", "is out of range", "set it to a number of requests per second up to "+strconv.Itoa(maxRate)+", or to 0 for no limit")
 	}

@@ -23,11 +23,11 @@ const maxEmailLength = 254
 func (c claimSet) checkLifetime(now time.Time) error {
 	exp, ok := c.seconds("exp")
 	if !ok || now.Unix() >= exp {
-		return refuse("expired")
+		return expired.refuse()
 	}
 	latest := now.Add(maxClockAhead).Unix()
 	if iat, ok := c.seconds("iat"); !ok || iat <= 0 || iat > latest {
-		return refuse("not issued yet")
+		return premature.refuse()
 	}
 	return nil
 }
@@ -37,7 +37,7 @@ func (c claimSet) checkLifetime(now time.Time) error {
 func (c claimSet) checkSignIn(now time.Time) error {
 	at, ok := c.seconds("auth_time")
 	if !ok || at <= 0 || at > now.Add(maxClockAhead).Unix() {
-		return refuse("no sign-in in the past")
+		return noSignIn.refuse()
 	}
 	return nil
 }
@@ -49,7 +49,7 @@ func (c claimSet) checkSignIn(now time.Time) error {
 // https://firebase.google.com/docs/reference/node/firebase.FirebaseIdToken
 func (c claimSet) checkProvider() error {
 	if provider, _ := c.firebase().text("sign_in_provider"); provider == "anonymous" {
-		return refuse("an anonymous sign-in")
+		return anonymous.refuse()
 	}
 	return nil
 }
@@ -68,7 +68,7 @@ func (c claimSet) endOfTrust(now time.Time, ttl time.Duration) time.Time {
 func (c claimSet) user() (string, error) {
 	id, _ := c.text("sub")
 	if n := utf8.RuneCountInString(id); n < 1 || n > maxUserIDLength {
-		return "", refuse("no usable subject")
+		return "", noUser.refuse()
 	}
 	return id, nil
 }

@@ -31,7 +31,8 @@ var (
 	ErrForbidden = license.ErrForbidden
 )
 
-// refuse is ErrUnauthenticated with the reason for the log.
+// refuse is ErrUnauthenticated with the reason for the log alone: what the
+// scheduler's caller is refused for is nobody else's business.
 func refuse(reason string) error { return fmt.Errorf("%w: %s", ErrUnauthenticated, reason) }
 
 // unavailable reports that Google could not be asked.

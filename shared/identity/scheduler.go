@@ -20,10 +20,12 @@ type SchedulerConfig struct {
 	Audience string
 	// ServiceAccount is the email address of the job's service account.
 	ServiceAccount string
-	// IAMChecked says that Cloud Run's own IAM check lets nobody else through to
-	// this process. Cloud Run may then replace the signature of the token that it
-	// has checked, and such a token is taken on its word: account, audience, issuer
-	// and times are still compared here. Any other token needs its signature.
+	// IAMChecked says that Cloud Run's own IAM check is on for this process. Cloud Run
+	// may then replace the signature of the token that it has checked, and such a
+	// token is taken on its word: account, audience, issuer and times are still
+	// compared here. Any other token needs its signature. What Cloud Run has checked
+	// is the token of X-Serverless-Authorization where a request has that header, and
+	// then nobody has checked the one that comes here: see web.Access.
 	// https://docs.cloud.google.com/run/docs/troubleshooting#signature-removed
 	IAMChecked bool
 	// KeyClient and Now are as in [Config].
@@ -114,8 +116,19 @@ func (s *Scheduler) Verify(ctx context.Context, bearer string) error {
 // has checked, so that the service that receives it cannot use it elsewhere.
 const removedSignature = "SIGNATURE_REMOVED_BY_GOOGLE"
 
-// checkedByIAM judges a token whose signature only Cloud Run has seen.
+// longestToken is the life of Google's OIDC tokens. A longer one was not signed by
+// Google, whatever stands in place of its signature.
+const longestToken = time.Hour
+
+// checkedByIAM judges a token whose signature only Cloud Run has seen. That it has
+// is certain for the Authorization header of a request without an
+// X-Serverless-Authorization header alone, which shared/web refuses.
 func (s *Scheduler) checkedByIAM(c claimSet) error {
+	iat, _ := c.seconds("iat")
+	exp, _ := c.seconds("exp")
+	if exp-iat > int64(longestToken/time.Second) {
+		return refuse("a token without a signature that is good for longer than an hour")
+	}
 	if !s.iamChecked {
 		return refuse("Cloud Run has removed the signature, and REAPER_IAM_CHECKED does not say that its check counts")
 	}

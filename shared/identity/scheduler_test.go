@@ -107,17 +107,20 @@ func TestSchedulerBehindIAM(t *testing.T) {
 		token string
 		want  error
 	}{
-		"checked by Cloud Run":   {stripped(nil), nil},
-		"signed":                 {idp.SchedulerToken(genuineJob), nil},
-		"another issuer's key":   {foreign, identity.ErrUnauthenticated},
-		"no signature":           {foreign[:strings.LastIndexByte(foreign, '.')+1], identity.ErrUnauthenticated},
-		"something else instead": {foreign[:strings.LastIndexByte(foreign, '.')+1] + "SIGNATURE_REMOVED_BY_GOOGLEA", identity.ErrUnauthenticated},
-		"expired":                {stripped(map[string]any{"exp": time.Now().Unix() - 1}), identity.ErrUnauthenticated},
-		"other audience":         {stripped(map[string]any{"aud": reaperURL + "/"}), identity.ErrUnauthenticated},
-		"no audience":            {stripped(map[string]any{"aud": nil}), identity.ErrUnauthenticated},
-		"foreign issuer":         {stripped(map[string]any{"iss": "https://accounts.example.com"}), identity.ErrUnauthenticated},
-		"other account":          {stripped(map[string]any{"email": "x@coditect-test.iam.gserviceaccount.com"}), identity.ErrForbidden},
-		"unverified":             {stripped(map[string]any{"email_verified": false}), identity.ErrForbidden},
+		"checked by Cloud Run":    {stripped(nil), nil},
+		"signed":                  {idp.SchedulerToken(genuineJob), nil},
+		"another issuer's key":    {foreign, identity.ErrUnauthenticated},
+		"no signature":            {foreign[:strings.LastIndexByte(foreign, '.')+1], identity.ErrUnauthenticated},
+		"something else instead":  {foreign[:strings.LastIndexByte(foreign, '.')+1] + "SIGNATURE_REMOVED_BY_GOOGLEA", identity.ErrUnauthenticated},
+		"expired":                 {stripped(map[string]any{"exp": time.Now().Unix() - 1}), identity.ErrUnauthenticated},
+		"other audience":          {stripped(map[string]any{"aud": reaperURL + "/"}), identity.ErrUnauthenticated},
+		"no audience":             {stripped(map[string]any{"aud": nil}), identity.ErrUnauthenticated},
+		"foreign issuer":          {stripped(map[string]any{"iss": "https://accounts.example.com"}), identity.ErrUnauthenticated},
+		"other account":           {stripped(map[string]any{"email": "x@coditect-test.iam.gserviceaccount.com"}), identity.ErrForbidden},
+		"good for a day":          {stripped(map[string]any{"exp": time.Now().Add(24 * time.Hour).Unix()}), identity.ErrUnauthenticated},
+		"good for ever":           {stripped(map[string]any{"exp": int64(1) << 62}), identity.ErrUnauthenticated},
+		"issued at the beginning": {stripped(map[string]any{"iat": 1}), identity.ErrUnauthenticated},
+		"unverified":              {stripped(map[string]any{"email_verified": false}), identity.ErrForbidden},
 	} {
 		err := behind.Verify(t.Context(), tt.token)
 		if tt.want == nil {
@@ -155,15 +158,15 @@ func TestSchedulerRefusesForgeries(t *testing.T) {
 		return idp.SchedulerToken(c)
 	}
 	for name, token := range map[string]string{
-		"signed, but over 8 KiB": with(map[string]any{"padding": strings.Repeat("a", 8<<10)}, nil),
-		"signed, with crit":      with(nil, map[string]any{"crit": []string{"exp"}}),
-		"signed, with Alg":       with(nil, map[string]any{"Alg": "RS256"}),
-		"signed, as RS384":       with(nil, map[string]any{"alg": "RS384"}),
-		"unknown kid":            with(nil, map[string]any{"kid": "0000"}),
-		"another issuer's key":   newIDP(t).SchedulerToken(genuineJob),
-		"HS256":                  fakeidp.SignedBySecret(genuine, idp.KeyID(), idp.Certificate()),
-		"none":                   fakeidp.Unsigned(genuine, idp.KeyID()),
-		"changed account":        payload(t, genuine, func(c map[string]any) { c["email"] = "x@y.example" }),
+		"signed, but over 32 KiB": with(map[string]any{"padding": strings.Repeat("a", 32<<10)}, nil),
+		"signed, with crit":       with(nil, map[string]any{"crit": []string{"exp"}}),
+		"signed, with Alg":        with(nil, map[string]any{"Alg": "RS256"}),
+		"signed, as RS384":        with(nil, map[string]any{"alg": "RS384"}),
+		"unknown kid":             with(nil, map[string]any{"kid": "0000"}),
+		"another issuer's key":    newIDP(t).SchedulerToken(genuineJob),
+		"HS256":                   fakeidp.SignedBySecret(genuine, idp.KeyID(), idp.Certificate()),
+		"none":                    fakeidp.Unsigned(genuine, idp.KeyID()),
+		"changed account":         payload(t, genuine, func(c map[string]any) { c["email"] = "x@y.example" }),
 		"user's token": idp.IDToken(fakeidp.Claims{UserID: "u-1", Override: map[string]any{
 			"iss": "https://accounts.google.com", "aud": reaperURL, "email": account, "email_verified": true,
 		}}),

@@ -7,8 +7,10 @@ import (
 )
 
 // maxTokenBytes bounds a token before anything is spent on it. Identity
-// Platform allows 1000 bytes of custom claims, which makes real tokens 1–3 KiB.
-const maxTokenBytes = 8 << 10
+// Platform allows 1000 bytes of custom claims, which makes usual tokens 1–3 KiB;
+// those of SAML and OIDC providers also carry the provider's attributes
+// (firebase.sign_in_attributes), where lists of groups are long.
+const maxTokenBytes = 32 << 10
 
 // parseToken takes a compact RS256 JWS apart and answers its claims, which
 // nobody has verified yet.
@@ -20,30 +22,30 @@ const maxTokenBytes = 8 << 10
 // passes here means the same to all of them.
 func parseToken(bearer string) (claimSet, error) {
 	if len(bearer) > maxTokenBytes {
-		return nil, refuse("token too long")
+		return nil, tooLong.refuse()
 	}
 	segments := strings.Split(bearer, ".")
 	if len(segments) != 3 {
-		return nil, refuse("not a compact JWS")
+		return nil, notJWT.refuse()
 	}
 	var decoded [3][]byte
 	for i, s := range segments {
 		b, ok := decodeSegment(s)
 		if !ok {
-			return nil, refuse("not canonical base64url")
+			return nil, malformed.refuse()
 		}
 		decoded[i] = b
 	}
 	header, ok := parseObject(decoded[0], "alg", "kid", "crit")
 	if !ok {
-		return nil, refuse("malformed header")
+		return nil, malformed.refuse()
 	}
 	if err := checkHeader(header); err != nil {
 		return nil, err
 	}
 	claims, ok := parseObject(decoded[1], "iss", "aud", "sub", "exp", "iat", "firebase")
 	if !ok {
-		return nil, refuse("malformed claims")
+		return nil, malformed.refuse()
 	}
 	return claims, nil
 }
@@ -61,14 +63,14 @@ func decodeSegment(s string) ([]byte, bool) {
 // checkHeader allows RS256 with a named key and no extension that would have
 // to be understood (RFC 7515 section 4.1.11).
 func checkHeader(h claimSet) error {
-	if alg, _ := h.text("alg"); alg != "RS256" {
-		return refuse("not signed with RS256")
+	if alg, _ := h.text("alg"); alg != algorithm {
+		return otherAlg.refuse()
 	}
 	if kid, _ := h.text("kid"); kid == "" {
-		return refuse("no key id")
+		return malformed.refuse()
 	}
 	if _, critical := h["crit"]; critical {
-		return refuse("unknown critical header")
+		return malformed.refuse()
 	}
 	return nil
 }

@@ -86,6 +86,7 @@ func newKeyClient() *http.Client {
 // Verifier turns ID tokens into callers. It is safe for concurrent use.
 type Verifier struct {
 	now          func() time.Time
+	project      string
 	checkRevoked bool
 	keys         *keyCache
 	client       *auth.Client
@@ -117,7 +118,7 @@ func New(ctx context.Context, cfg Config) (*Verifier, error) {
 	if err != nil {
 		return nil, fmt.Errorf("identity: %w", err)
 	}
-	return &Verifier{now: cfg.Now, checkRevoked: cfg.CheckRevoked, keys: keys, client: client, cache: cache}, nil
+	return &Verifier{now: cfg.Now, project: cfg.ProjectID, checkRevoked: cfg.CheckRevoked, keys: keys, client: client, cache: cache}, nil
 }
 
 // Close ends certificate fetches and waits for them. Tokens already known are
@@ -133,7 +134,7 @@ func (v *Verifier) Close() { v.keys.close() }
 // use Config.Now.
 func (v *Verifier) Verify(ctx context.Context, bearer string) (license.Caller, error) {
 	if len(bearer) > maxTokenBytes {
-		return license.Caller{}, refuse("token too long")
+		return license.Caller{}, tooLong.refuse()
 	}
 	key := tokenKey(sha256.Sum256([]byte(bearer)))
 	if caller, ok := v.cache.get(key, v.now()); ok {
@@ -162,7 +163,7 @@ type check func(ctx context.Context, bearer string, claims claimSet) (*auth.Toke
 // nobody learns anything from a token that Google did not sign.
 func (v *Verifier) verify(ctx context.Context, bearer string, key tokenKey, by check) (license.Caller, error) {
 	now := v.now()
-	claims, userID, err := readUserToken(bearer, now)
+	claims, userID, err := readUserToken(bearer, v.project, now)
 	if err != nil {
 		return license.Caller{}, err
 	}
@@ -181,7 +182,10 @@ func (v *Verifier) verify(ctx context.Context, bearer string, key tokenKey, by c
 }
 
 // readUserToken checks everything about a token that needs no key.
-func readUserToken(bearer string, now time.Time) (claimSet, string, error) {
+func readUserToken(bearer, project string, now time.Time) (claimSet, string, error) {
+	if k := mistaken(bearer, project); k != "" {
+		return nil, "", k.refuse()
+	}
 	claims, err := parseToken(bearer)
 	if err != nil {
 		return nil, "", err
@@ -225,15 +229,15 @@ func (v *Verifier) revocation(ctx context.Context, bearer string, claims claimSe
 func translate(err error) error {
 	switch {
 	case auth.IsIDTokenExpired(err):
-		return refuse("expired")
+		return expired.refuse()
 	case auth.IsIDTokenRevoked(err):
-		return refuse("revoked")
+		return revoked.refuse()
 	case auth.IsUserDisabled(err), auth.IsUserNotFound(err):
-		return refuse("user disabled or deleted")
+		return noAccount.refuse()
 	case auth.IsCertificateFetchFailed(err):
 		return unavailable(errors.New("google's keys cannot be had"))
 	case auth.IsIDTokenInvalid(err):
-		return refuse("not signed by Google for this project")
+		return forged.refuse()
 	}
 	if resp := errorutils.HTTPResponse(err); resp != nil { //nolint:bodyclose // a copy in memory
 		return unavailable(fmt.Errorf("revocation check: status %d", resp.StatusCode))

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
@@ -172,6 +173,50 @@ func TestSpansArriveByShutdown(t *testing.T) {
 			}
 		}
 		collector.Close()
+	}
+}
+
+// TestSpansLeaveWithoutValues: what libraries write into theirs stays here.
+func TestSpansLeaveWithoutValues(t *testing.T) {
+	received := make(chan string, 1)
+	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body := new(bytes.Buffer)
+		_, _ = body.ReadFrom(r.Body)
+		received <- body.String()
+	}))
+	defer collector.Close()
+	quietEnvironment(t, "OTEL_EXPORTER_OTLP_ENDPOINT", collector.URL)
+	shutdown, err := telemetry.Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const document = "projects/p/databases/d/documents/orgs/acme/sessions/alice"
+	gone := errors.New("no document " + document)
+	linked := trace.WithLinks(trace.Link{
+		SpanContext: trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}}),
+		Attributes:  []attribute.KeyValue{attribute.String("peer", document)},
+	})
+	_, span := otel.Tracer("cloud.google.com/go").Start(t.Context(), "cloud.google.com/go/firestore.DocumentRef.Get", linked)
+	span.SetAttributes(
+		attribute.String("gcp.resource.destination.id", document), attribute.String("db.statement", document), attribute.String("peer", "alice"),
+		attribute.String("rpc.method", "google.firestore.v1.Firestore/Commit"), attribute.String("db.system.name", "redis"))
+	span.AddEvent(document, trace.WithAttributes(attribute.String("exception.message", document)))
+	span.RecordError(gone)
+	span.SetStatus(codes.Error, gone.Error())
+	span.End()
+	if err := shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	got := <-received
+	for _, want := range []string{"DocumentRef.Get", "google.firestore.v1.Firestore/Commit", "redis", "event"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q did not arrive", want)
+		}
+	}
+	for _, secret := range []string{"alice", "acme", "orgs/"} {
+		if strings.Contains(got, secret) {
+			t.Errorf("%q left", secret)
+		}
 	}
 }
 

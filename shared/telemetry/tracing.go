@@ -42,7 +42,7 @@ func Start(ctx context.Context) (shutdown func(context.Context) error, err error
 	if err != nil {
 		return nil, errors.Join(err, exporter.Shutdown(ctx))
 	}
-	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(res))
+	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(discreet{exporter}), sdktrace.WithResource(res))
 	otel.SetTracerProvider(provider)
 	otel.SetTextMapPropagator(propagation.TraceContext{})
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(logExportError))
@@ -90,7 +90,7 @@ func describe(ctx context.Context, getenv func(string) string) (*resource.Resour
 // Span opens a span around a backend call, below the one in ctx; end closes
 // it, as failed when given an error. Without a recorded span in ctx (tracing
 // off, or the request not sampled) it costs nothing. The error's text is not
-// put into the span: the log has it.
+// put into the span, and the name is no place for values: the log has both.
 //
 //	ctx, end := telemetry.Span(ctx, "redis.acquire")
 //	defer func() { end(err) }()

@@ -120,7 +120,7 @@ func (x *exchange) trace(o outcome) {
 	if x.span.IsRecording() {
 		if x.route != nil {
 			x.span.SetName(x.route.op.ID)
-			x.span.SetAttributes(attribute.String("http.route", x.route.op.Path))
+			x.span.SetAttributes(attribute.String("http.route", x.template))
 		}
 		x.span.SetAttributes(attribute.Int("http.response.status_code", o.status))
 		if o.status >= http.StatusInternalServerError {

@@ -27,6 +27,9 @@ type Options struct {
 	// ProjectID is the Google Cloud project that traces belong to; without it
 	// log lines name no trace.
 	ProjectID string
+	// LogKey keys the digest by which the log names users ([UserDigest]); empty
+	// leaves them out.
+	LogKey []byte
 	// Deadline bounds a whole request, identity and body included; zero is none.
 	Deadline time.Duration
 	// MaxInFlight is how many requests of known callers may be inside at a time, of
@@ -35,6 +38,9 @@ type Options struct {
 	MaxInFlight int
 	// Limiter bounds what one user may ask; nil is no limit.
 	Limiter Limiter
+	// Origins are those whose pages may call in a browser, as [CheckOrigin] takes
+	// them; none lets no page read anything but public documents.
+	Origins []string
 	// Checks are what GET /ready pings, by name.
 	Checks map[string]Check
 	// Now is the clock of latencies; nil is [time.Now].
@@ -47,8 +53,10 @@ type App struct {
 	name        string
 	log         *slog.Logger
 	tracePrefix string
+	logKey      []byte
 	deadline    time.Duration
 	limiter     Limiter
+	origins     map[string]bool
 	now         func() time.Time
 	table       table
 	tracer      trace.Tracer
@@ -64,12 +72,16 @@ type App struct {
 // ask for and no other, and when two routes could be meant by one request.
 func NewApp(opts Options, auth Authenticators, routes ...Route) *App {
 	a := &App{
-		name: opts.Name, log: opts.Logger, deadline: opts.Deadline, limiter: opts.Limiter, now: opts.Now,
+		name: opts.Name, log: opts.Logger, logKey: opts.LogKey, deadline: opts.Deadline, limiter: opts.Limiter, now: opts.Now,
 		tracer:  otel.Tracer("github.com/coditect-ai/coditect-licenses/shared/web"),
 		buffers: sync.Pool{New: func() any { return new(bytes.Buffer) }},
 		noStore: []string{"no-store"}, noSniff: []string{"nosniff"}, jsonType: []string{api.ContentTypeJSON},
 	}
 	a.admission.max = opts.MaxInFlight
+	a.origins = make(map[string]bool, len(opts.Origins))
+	for _, origin := range opts.Origins {
+		a.origins[origin] = true
+	}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
@@ -91,10 +103,17 @@ type exchange struct {
 	start time.Time
 	id    string
 	span  trace.Span
-	notes notes
-	route *Route // nil until one is found
-	call  Call
-	path  string // as the log may say it
+	// theirs is what the request's traceparent names; invalid without one.
+	theirs trace.SpanContext
+	notes  notes
+	// places are what the path could mean; pages says whether the page that asks,
+	// if one does, may read the answer.
+	places []place
+	pages  bool
+	route  *Route // nil until one is found
+	call   Call
+	// path is the request's as the log may say it, template that of the route.
+	path, template string
 	// hangUp closes the connection after the answer.
 	hangUp bool
 }
@@ -102,7 +121,8 @@ type exchange struct {
 // ServeHTTP passes one request through the funnel. Nothing is written before
 // the whole answer is known, so a failure at any step is a whole problem document.
 func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{app: a, w: w, r: r, start: a.now()}
+	x := &exchange{app: a, w: w, r: r, start: a.now(), places: a.table.at(r.URL.EscapedPath())}
+	x.allow()
 	entered := a.gate.enter()
 	if entered {
 		defer a.gate.leave()
@@ -124,13 +144,21 @@ func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.record(ctx, o)
 }
 
-// identify gives the request its id. A W3C traceparent is honoured: its trace
-// id is the request id (Cloud Run sends one with every request), so one id
-// finds the answer, the log lines and the trace. Without one it is a UUID.
+// identify gives the request its id, and a trace of its own: a client must not
+// choose what is sampled (at a price), nor put its request into another's trace or
+// log. Its W3C traceparent (Cloud Run's, if it sends none) is a link of the span and
+// an attribute of the log line, so that one can be found from the other. The id is
+// that of the trace; a UUID while there is no tracing.
 func (x *exchange) identify(ctx context.Context) context.Context {
 	ctx = context.WithValue(ctx, notesKey{}, &x.notes)
-	ctx = propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(x.r.Header))
-	ctx, x.span = x.app.tracer.Start(ctx, "request", trace.WithSpanKind(trace.SpanKindServer))
+	options := []trace.SpanStartOption{trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindServer)}
+	theirs := propagation.TraceContext{}.Extract(context.Background(), propagation.HeaderCarrier(x.r.Header))
+	if x.theirs = trace.SpanContextFromContext(theirs); x.theirs.IsValid() {
+		// Without its state, in which a client may write what it likes.
+		x.theirs = x.theirs.WithTraceState(trace.TraceState{})
+		options = append(options, trace.WithLinks(trace.Link{SpanContext: x.theirs}))
+	}
+	ctx, x.span = x.app.tracer.Start(ctx, "request", options...)
 	if sc := x.span.SpanContext(); sc.HasTraceID() {
 		x.id = sc.TraceID().String()
 	} else {
@@ -170,7 +198,11 @@ func (x *exchange) run(ctx context.Context, entered bool, buf *bytes.Buffer) (an
 // handle is the funnel: route, admission, identity, limit, role, body, call.
 func (x *exchange) handle(ctx context.Context, buf *bytes.Buffer) (Answer, error) {
 	x.hurry(ctx)
-	route, err := x.match(x.app.table)
+	x.path = clip(x.r.URL.EscapedPath(), maxLoggedPath)
+	if x.pages && x.asksFirst() {
+		return preflight(), nil
+	}
+	route, err := x.match()
 	if err != nil {
 		return Answer{}, err
 	}
@@ -180,7 +212,7 @@ func (x *exchange) handle(ctx context.Context, buf *bytes.Buffer) (Answer, error
 			return Answer{}, err
 		}
 		defer x.app.admission.leave()
-		if err := x.authenticate(ctx, route.auth); err != nil {
+		if err := x.authenticate(ctx, route); err != nil {
 			return Answer{}, err
 		}
 		if err := route.op.admits(x.call.Caller); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -11,23 +12,29 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
 
-// maxToken bounds a bearer token, in bytes: several times the largest ID token
-// (1000 bytes of custom claims), and little work to refuse.
-const maxToken = 8 << 10
+// challengeNone is the challenge of RFC 6750, section 3: no error code when no
+// token was given.
+const challengeNone = `Bearer realm="coditect-licenses"`
 
-// The challenges of RFC 6750, section 3: no error code when no token was given.
-const (
-	challengeNone    = `Bearer realm="coditect-licenses"`
-	challengeInvalid = `Bearer realm="coditect-licenses", error="invalid_token", error_description="The token is malformed, expired, revoked or not meant for this service"`
-)
+// challengeInvalid is that of a token that does not do. problem is as in
+// [license.UnauthenticatedError].
+func challengeInvalid(problem string) string {
+	return challengeNone + `, error="invalid_token", error_description="` + problem + `"`
+}
+
+// anyInvalid is said of a token where the log alone is told more.
+const anyInvalid = "The token is malformed, expired, revoked or not meant for this service"
 
 // authenticate finds out who calls, and lets through what the limiter allows.
-func (x *exchange) authenticate(ctx context.Context, auth Authenticator) error {
+func (x *exchange) authenticate(ctx context.Context, route *Route) error {
+	if err := route.op.Access.refuses(x.r.Header); err != nil {
+		return err
+	}
 	token, err := bearer(x.r.Header["Authorization"])
 	if err != nil {
 		return err
 	}
-	x.call.Caller, err = auth(ctx, token)
+	x.call.Caller, err = route.auth(ctx, token)
 	if err != nil {
 		// An authenticator may answer a caller together with an error; the log must not
 		// name that caller.
@@ -74,29 +81,54 @@ func (a Authenticators) guard(routes []Route) []Route {
 	return guarded
 }
 
+// checkedByGoogle is the header whose token Cloud Run's IAM check looks at instead
+// of Authorization, where a request has both
+// (https://docs.cloud.google.com/run/docs/authenticating/service-to-service#x-serverless-authorization).
+const checkedByGoogle = "X-Serverless-Authorization"
+
+// refuses: a request to the reaper that has checkedByGoogle was let through for
+// that header's token, and what its Authorization holds was checked by nobody. It
+// could look as if Cloud Run had, down to the mark in place of its signature. Cloud
+// Scheduler sends no such header.
+func (a Access) refuses(h http.Header) error {
+	if _, sent := h[checkedByGoogle]; sent && a == AccessScheduler {
+		return unauthenticated("The request has an X-Serverless-Authorization header", "Send the token as Authorization: Bearer alone.")
+	}
+	return nil
+}
+
 // bearer takes the token out of the Authorization header's values. Two headers
 // are refused: it would be unclear which of them counts.
 func bearer(values []string) (string, error) {
+	const remedy = "Send one header, Authorization: Bearer and the ID token after a blank."
 	switch len(values) {
 	case 0:
-		return "", unauthenticated(challengeNone, "no Authorization header")
+		return "", noToken("There is no Authorization header. " + remedy)
 	case 1:
 	default:
-		return "", unauthenticated(challengeInvalid, "several Authorization headers")
+		return "", unauthenticated("There are several Authorization headers", remedy)
 	}
 	scheme, token, _ := strings.Cut(values[0], " ")
 	if !strings.EqualFold(scheme, "Bearer") {
-		return "", unauthenticated(challengeNone, "another scheme than Bearer")
+		return "", noToken("The Authorization header has another scheme than Bearer. " + remedy)
 	}
 	token = strings.TrimLeft(token, " ")
-	if len(token) > maxToken || !isToken68(token) {
-		return "", unauthenticated(challengeInvalid, "the token is not of the form of a bearer token")
+	switch {
+	case token == "":
+		return "", unauthenticated("The Authorization header has no token after Bearer", remedy)
+	case !isToken68(token):
+		return "", unauthenticated("The token has characters that no token has, such as blanks, quotes or brackets", remedy)
 	}
 	return token, nil
 }
 
-func unauthenticated(challenge, reason string) error {
-	return &fault{code: api.Unauthenticated, challenge: challenge, cause: errors.New(reason)}
+func unauthenticated(problem, remedy string) error {
+	return &license.UnauthenticatedError{Problem: problem, Remedy: remedy}
+}
+
+// noToken is the refusal of a request that has none.
+func noToken(detail string) error {
+	return &fault{code: api.Unauthenticated, challenge: challengeNone, detail: detail, cause: errors.New(detail)}
 }
 
 // isToken68 reports whether s has the form of RFC 6750's b64token.

@@ -17,16 +17,26 @@ import (
 // BodyRule says what body an operation takes.
 type BodyRule int
 
-// The rules. A body where none is taken is refused, not ignored: its sender
-// believes that it does something.
+// The rules. A body where none is taken is refused: its sender believes that it
+// does something.
 const (
 	BodyNone BodyRule = iota
 	BodyOptional
 	BodyRequired
+	// BodyIgnored: a body of any form is as good as none, as long as it is not too
+	// large. For requests whose refusal would cost a seat: some HTTP libraries cannot
+	// leave a body out.
+	BodyIgnored
 )
+
+// read: the body means something.
+func (b BodyRule) read() bool { return b == BodyOptional || b == BodyRequired }
 
 // body reads the request's body into buf, as the operation allows.
 func (x *exchange) body(rule BodyRule, buf *bytes.Buffer) ([]byte, error) {
+	if rule == BodyIgnored {
+		return nil, x.ignoreBody(buf)
+	}
 	if x.r.ContentLength != 0 {
 		if err := x.readBody(rule, buf); err != nil {
 			return nil, err
@@ -66,6 +76,37 @@ func (x *exchange) readBody(rule BodyRule, buf *bytes.Buffer) error {
 	return nil
 }
 
+// ignoreBody lets a request go on whose body means nothing, whether it comes or not.
+// net/http reads what a handler left of a body before it sends the answer, so that one
+// that stalls would hold up the answer, unless the connection is to be closed.
+// (Full duplex is no way out: net/http then panics at the connection's next request,
+// or takes the rest of the body for one.)
+func (x *exchange) ignoreBody(buf *bytes.Buffer) error {
+	switch declared := x.r.ContentLength; {
+	case declared == 0:
+		return nil
+	case declared > api.MaxBody:
+		return x.tooLarge()
+	}
+	control := http.NewResponseController(x.w)
+	_ = control.SetReadDeadline(time.Now().Add(ignoredPatience)) // the network's time, which no test's clock moves
+	_, err := buf.ReadFrom(io.LimitReader(x.r.Body, api.MaxBody+1))
+	switch {
+	case buf.Len() > api.MaxBody:
+		return x.tooLarge()
+	case err != nil:
+		x.hangUp = true
+	default:
+		_ = control.SetReadDeadline(time.Time{}) // as in receive
+	}
+	return nil
+}
+
+// ignoredPatience is how long a body is read that nobody needs: the usual one, of a
+// few bytes, has come with the request. Of one that has not, the connection is not
+// used again, and nothing waits for it.
+const ignoredPatience = 100 * time.Millisecond
+
 // tooLarge refuses the body, and does not wait for the rest of it.
 func (x *exchange) tooLarge() error {
 	x.hangUp = true
@@ -102,7 +143,7 @@ func (x *exchange) receive(buf *bytes.Buffer) error {
 
 // acceptable checks the headers of a body: JSON in UTF-8, not compressed.
 func acceptable(h http.Header, rule BodyRule) error {
-	if rule == BodyNone {
+	if !rule.read() {
 		return nil // refused for another reason, whatever its type
 	}
 	types := h["Content-Type"]

@@ -17,16 +17,21 @@ func acquiring() web.Operation {
 func heartbeating() web.Operation {
 	return web.Operation{
 		ID: "heartbeat", Method: http.MethodPatch, Path: api.PathHeartbeat,
-		Params: []web.Param{web.SessionParam()}, Body: web.BodyOptional,
+		Params: []web.Param{web.SessionParam()}, Body: web.BodyIgnored,
+		Also: []web.Way{{ID: "heartbeatByPost", Method: http.MethodPost, Path: api.PathHeartbeat}},
 	}
 }
 
 func releasing() web.Operation {
-	return web.Operation{ID: "release", Method: http.MethodDelete, Path: api.PathSession, Params: []web.Param{web.SessionParam()}}
+	return web.Operation{
+		ID: "release", Method: http.MethodDelete, Path: api.PathSession,
+		Params: []web.Param{web.SessionParam()}, Body: web.BodyIgnored,
+		Also: []web.Way{{ID: "releaseByPost", Method: http.MethodPost, Path: api.PathRelease}},
+	}
 }
 
 func keySet() web.Operation {
-	return web.Operation{ID: "jwks", Method: http.MethodGet, Path: api.PathJWKS, Access: web.AccessPublic}
+	return web.Operation{ID: "jwks", Method: http.MethodGet, Path: api.PathJWKS, Access: web.AccessPublic, AnyOrigin: true}
 }
 
 func reaping() web.Operation {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"reflect"
@@ -20,6 +21,9 @@ import (
 // these lets two readers of one body see two requests. encoding/json/v2, here as
 // a module, refuses all but unknown members and null by itself; those two are
 // judged by [checker], which lists every fault instead of the first.
+//
+// It is lenient in two things that serializers do by default and that decide
+// nothing: null and "" for a member that is not required, and a byte order mark.
 type decoder struct {
 	registry huma.Registry
 	schema   *huma.Schema
@@ -37,19 +41,36 @@ func newDecoder(t reflect.Type) *decoder {
 // decode fills into, a pointer, from one JSON value, or says all that is wrong
 // with it in an [*InvalidRequestError].
 func (d *decoder) decode(raw []byte, into any) error {
+	raw, mark := bytes.CutPrefix(raw, []byte(byteOrderMark))
 	faults := &faultList{}
 	var value any
 	if err := json.Unmarshal(raw, &value, json.WithUnmarshalers(numbers(faults))); err != nil {
-		return malformed(err)
+		return malformed(err, mark)
 	}
-	checker{d.registry, faults}.value("", d.schema, value)
+	check := &checker{registry: d.registry, faults: faults}
+	check.value("", d.schema, value)
 	if len(faults.fields) > 0 {
 		return &InvalidRequestError{Errors: faults.fields}
 	}
-	if err := json.Unmarshal(raw, into, json.RejectUnknownMembers(true)); err != nil {
+	if err := fill(into, raw, value, check.dropped); err != nil {
 		return invalid("does not fit the schema of this request")
 	}
 	return nil
+}
+
+// byteOrderMark may stand before a JSON text, once, and be ignored (RFC 8259,
+// section 8.1): editors and .NET's UTF-8 encoder write it.
+const byteOrderMark = "\ufeff"
+
+// fill decodes what was sent, or what is left of it after dropping: "" stands for
+// members of any type.
+func fill(into any, raw []byte, value any, dropped bool) (err error) {
+	if dropped {
+		if raw, err = json.Marshal(value); err != nil {
+			return err
+		}
+	}
+	return json.Unmarshal(raw, into, json.RejectUnknownMembers(true))
 }
 
 // numbers reads them as huma wants them. One that no float holds is a fault of
@@ -73,8 +94,9 @@ func numbers(faults *faultList) *json.Unmarshalers {
 }
 
 // malformed says what keeps a body from being one JSON value. The library's own
-// text is not shown: it quotes what was sent.
-func malformed(err error) error {
+// text is not shown: it quotes what was sent. Bytes are counted as they were sent,
+// with the byte order mark that may have stood first.
+func malformed(err error, mark bool) error {
 	const what = "is not one valid JSON value in UTF-8"
 	e, ok := errors.AsType[*jsontext.SyntacticError](err)
 	switch {
@@ -85,7 +107,11 @@ func malformed(err error) error {
 		faults.add(fieldAt(e.JSONPointer), "is given twice; send it once")
 		return &InvalidRequestError{Errors: faults.fields}
 	}
-	return invalid(fmt.Sprintf("%s: correct what follows byte %d", what, e.ByteOffset))
+	at := e.ByteOffset
+	if mark {
+		at += int64(len(byteOrderMark))
+	}
+	return invalid(fmt.Sprintf("%s: correct what follows byte %d", what, at))
 }
 
 // fieldAt names a member as the list of faults does: with dots between levels.

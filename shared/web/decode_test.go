@@ -39,6 +39,46 @@ func valid() map[string]api.AcquireRequest {
 			HardwareID: many("x"), InstanceID: many("y"), LicenseID: "acme-pro", Product: "studio",
 			Client: api.ClientInfo{Name: "n", Version: "v", Hostname: "h"},
 		},
+		// Blanks around ids and the texts about the program are the handler's to cut.
+		`{"hardware_id":"  ` + many("x") + ` ","instance_id":" "}`:                   {HardwareID: "  " + many("x") + " ", InstanceID: " "},
+		`{"hardware_id":"a","client":{"name":"` + many("é") + `é\u0000\u202e\r\n"}}`: {HardwareID: "a", Client: api.ClientInfo{Name: many("é") + "é\x00\u202e\r\n"}},
+		"\ufeff" + `{"hardware_id":"a"}`:                                             {HardwareID: "a"},
+	}
+}
+
+// absent are bodies whose members say that they are absent: serializers that write
+// null, or "", for what was not set.
+func absent() map[string]api.AcquireRequest {
+	bodies := map[string]api.AcquireRequest{}
+	for _, nothing := range []string{"null", `""`} {
+		for _, name := range []string{"instance_id", "license_id", "product", "client"} {
+			bodies[`{"hardware_id":"a","`+name+`":`+nothing+`}`] = api.AcquireRequest{HardwareID: "a"}
+		}
+		for _, name := range []string{"name", "version", "hostname"} {
+			bodies[`{"client":{"`+name+`":`+nothing+`},"hardware_id":"a"}`] = api.AcquireRequest{HardwareID: "a"}
+		}
+		all := `{"hardware_id":"a","instance_id":N,"license_id":N,"product":N,"client":{"name":N,"version":N,"hostname":"h"}}`
+		bodies[strings.ReplaceAll(all, "N", nothing)] = api.AcquireRequest{HardwareID: "a", Client: api.ClientInfo{Hostname: "h"}}
+	}
+	return bodies
+}
+
+func TestNullAndEmptyMeanAbsent(t *testing.T) {
+	for body, want := range absent() {
+		b := newBench(t, nil)
+		if status, p := acquire(b, body); status != 200 || b.acquire.in != want {
+			t.Errorf("%s: %d %+v, decoded %+v", body, status, p.Errors, b.acquire.in)
+		}
+	}
+}
+
+// TestFaultsAreCountedFromTheFirstByte, the byte order mark's.
+func TestFaultsAreCountedFromTheFirstByte(t *testing.T) {
+	for body, want := range map[string]string{`{"a":x}`: "byte 5", "\ufeff" + `{"a":x}`: "byte 8"} {
+		_, p := acquire(newBench(t, nil), body)
+		if len(p.Errors) != 1 || !strings.HasSuffix(p.Errors[0].Message, want) {
+			t.Errorf("%q: %+v, want %s", body, p.Errors, want)
+		}
 	}
 }
 
@@ -58,7 +98,8 @@ func invalid() map[string][]string {
 	return map[string][]string{
 		`x`: {""}, `{`: {""}, `{"hardware_id":"a"`: {""}, `{"hardware_id":"a",}`: {""}, `{'hardware_id':'a'}`: {""},
 		`{"hardware_id":"a"}{}`: {""}, `{"hardware_id":"a"} {"hardware_id":"a"}`: {""}, `{"hardware_id":"a"}]`: {""}, `{"hardware_id":"a"}//`: {""},
-		"\ufeff" + `{"hardware_id":"a"}`: {""}, "{\"hardware_id\":\"a\x00\"}": {""}, `{"hardware_id":"a"} x`: {""},
+		"\ufeff\ufeff" + `{"hardware_id":"a"}`: {""}, `{"hardware_id":"a"}` + "\ufeff": {""}, " \ufeff" + `{"hardware_id":"a"}`: {""},
+		"\ufeff": {""}, "\xfe\xff\x00{\x00}": {""}, "\ufeffnull": {""}, "{\"hardware_id\":\"a\x00\"}": {""}, `{"hardware_id":"a"} x`: {""},
 		`null`: {""}, `true`: {""}, `"a"`: {""}, `1`: {""}, `[]`: {""}, `[{"hardware_id":"a"}]`: {""},
 		strings.Repeat("[", 16000): {""}, strings.Repeat("[", 8000) + strings.Repeat("]", 8000): {""},
 		"{\"hardware_id\":\"a\xff\"}": {""}, "{\"hardware_id\":\"a\",\"client\":{\"name\":\"\xed\xa0\x80\"}}": {""},
@@ -68,50 +109,60 @@ func invalid() map[string][]string {
 		`{"hardware_id":"a","client":{"name":"\ud83dx"}}`:      {""},
 		`{"hardware_id":"a","client":{"name":"\uD83D\n"}}`:     {""},
 		`{"hardware_id":"a","client":{"name":"\ud83d\ud83d"}}`: {""},
-		`{}`:                                                            {"hardware_id"},
-		`{"hardware_id":""}`:                                            {"hardware_id", "hardware_id"},
-		`{"hardware_id":null}`:                                          {"hardware_id"},
-		`{"hardware_id":1}`:                                             {"hardware_id"},
-		`{"hardware_id":1e999}`:                                         {"hardware_id", "hardware_id"},
-		`{"hardware_id":true}`:                                          {"hardware_id"},
-		`{"hardware_id":["a"]}`:                                         {"hardware_id"},
-		`{"hardware_id":{"a":1}}`:                                       {"hardware_id"},
-		`{"hardware_id":"` + many("x") + `x"}`:                          {"hardware_id"},
-		`{"hardware_id":"é"}`:                                           {"hardware_id"},
-		`{"hardware_id":"a\n"}`:                                         {"hardware_id"},
-		`{"hardware_id":"a\u007f"}`:                                     {"hardware_id"},
-		`{"hardware_id":"\u0000"}`:                                      {"hardware_id"},
-		`{"hardware_id":"a","hardware_id":"b"}`:                         {"hardware_id"},
-		`{"hardware_id":"a","h\u0061rdware_id":"b"}`:                    {"hardware_id"},
-		`{"hardware_id":"a","Hardware_ID":"b"}`:                         {"Hardware_ID"},
-		`{"hardware_id":"a","hardware_İd":"b"}`:                         {"hardware_İd"},
-		`{"HARDWARE_ID":"a"}`:                                           {"hardware_id", "HARDWARE_ID"},
-		`{"hardware_id":"a","licenſe_id":"b"}`:                          {"licenſe_id"},
-		`{"hardware_id":"a","x":1}`:                                     {"x"},
-		`{"hardware_id":"a","x":null}`:                                  {"x"},
-		`{"hardware_id":"a","":1}`:                                      {""},
-		`{"hardware_id":"a","client.name":"n"}`:                         {"client.name"},
-		`{"hardware_id":"a","user_id":"root"}`:                          {"user_id"},
-		`{"hardware_id":"a","organization_id":"globex"}`:                {"organization_id"},
-		`{"hardware_id":"a","instance_id":""}`:                          {"instance_id", "instance_id"},
-		`{"hardware_id":"a","instance_id":null}`:                        {"instance_id"},
-		`{"hardware_id":"a","license_id":"A"}`:                          {"license_id"},
-		`{"hardware_id":"a","license_id":""}`:                           {"license_id"},
-		`{"hardware_id":"a","license_id":"-a"}`:                         {"license_id"},
-		`{"hardware_id":"a","license_id":"a/b"}`:                        {"license_id"},
-		`{"hardware_id":"a","license_id":"` + many("a")[:64] + `"}`:     {"license_id"},
-		`{"hardware_id":"a","product":""}`:                              {"product"},
-		`{"hardware_id":"a","product":"` + many("p")[:65] + `"}`:        {"product"},
-		`{"hardware_id":"a","client":null}`:                             {"client"},
-		`{"hardware_id":"a","client":"x"}`:                              {"client"},
-		`{"hardware_id":"a","client":[]}`:                               {"client"},
-		`{"hardware_id":"a","client":{"version":1}}`:                    {"client.version"},
-		`{"hardware_id":"a","client":{"version":null}}`:                 {"client.version"},
-		`{"hardware_id":"a","client":{"version":"` + many("é") + `x"}}`: {"client.version"},
-		`{"hardware_id":"a","client":{"os":"x"}}`:                       {"client.os"},
-		`{"hardware_id":"a","client":{"Name":"x"}}`:                     {"client.Name"},
-		`{"hardware_id":"a","client":{"name":"x","name":"y"}}`:          {"client.name"},
-		`{"client":{"a.b":1,"name":2},"product":3}`:                     {"client.name", "client.a.b", "hardware_id", "product"},
+		`{}`:                                                        {"hardware_id"},
+		`{"hardware_id":""}`:                                        {"hardware_id"},
+		`{"hardware_id":" "}`:                                       {"hardware_id"},
+		`{"hardware_id":"   "}`:                                     {"hardware_id"},
+		`{"hardware_id":"\t"}`:                                      {"hardware_id"},
+		`{"hardware_id":"a\t"}`:                                     {"hardware_id"},
+		`{"hardware_id":" ` + many("x") + `x "}`:                    {"hardware_id"},
+		`{"hardware_id":null}`:                                      {"hardware_id"},
+		`{"hardware_id":1}`:                                         {"hardware_id"},
+		`{"hardware_id":1e999}`:                                     {"hardware_id", "hardware_id"},
+		`{"hardware_id":"a","instance_id":0}`:                       {"instance_id"},
+		`{"hardware_id":"a","instance_id":false}`:                   {"instance_id"},
+		`{"hardware_id":"a","instance_id":[]}`:                      {"instance_id"},
+		`{"hardware_id":"a","instance_id":{}}`:                      {"instance_id"},
+		`{"hardware_id":"a","instance_id":"\n"}`:                    {"instance_id"},
+		`{"hardware_id":"a","instance_id":"` + many("x") + `x"}`:    {"instance_id"},
+		`{"hardware_id":"a","license_id":" "}`:                      {"license_id"},
+		`{"hardware_id":"a","license_id":null,"license_id":null}`:   {"license_id"},
+		`{"hardware_id":"a","client":{"name":null,"name":""}}`:      {"client.name"},
+		`{"hardware_id":"a","client":{"os":null}}`:                  {"client.os"},
+		`{"hardware_id":"a","client":0}`:                            {"client"},
+		`{"hardware_id":"a","client":" "}`:                          {"client"},
+		`{"hardware_id":true}`:                                      {"hardware_id"},
+		`{"hardware_id":["a"]}`:                                     {"hardware_id"},
+		`{"hardware_id":{"a":1}}`:                                   {"hardware_id"},
+		`{"hardware_id":"` + many("x") + `x"}`:                      {"hardware_id"},
+		`{"hardware_id":"é"}`:                                       {"hardware_id"},
+		`{"hardware_id":"a\n"}`:                                     {"hardware_id"},
+		`{"hardware_id":"a\u007f"}`:                                 {"hardware_id"},
+		`{"hardware_id":"\u0000"}`:                                  {"hardware_id"},
+		`{"hardware_id":"a","hardware_id":"b"}`:                     {"hardware_id"},
+		`{"hardware_id":"a","h\u0061rdware_id":"b"}`:                {"hardware_id"},
+		`{"hardware_id":"a","Hardware_ID":"b"}`:                     {"Hardware_ID"},
+		`{"hardware_id":"a","hardware_İd":"b"}`:                     {"hardware_İd"},
+		`{"HARDWARE_ID":"a"}`:                                       {"hardware_id", "HARDWARE_ID"},
+		`{"hardware_id":"a","licenſe_id":"b"}`:                      {"licenſe_id"},
+		`{"hardware_id":"a","x":1}`:                                 {"x"},
+		`{"hardware_id":"a","x":null}`:                              {"x"},
+		`{"hardware_id":"a","":1}`:                                  {""},
+		`{"hardware_id":"a","client.name":"n"}`:                     {"client.name"},
+		`{"hardware_id":"a","user_id":"root"}`:                      {"user_id"},
+		`{"hardware_id":"a","organization_id":"globex"}`:            {"organization_id"},
+		`{"hardware_id":"a","license_id":"A"}`:                      {"license_id"},
+		`{"hardware_id":"a","license_id":"-a"}`:                     {"license_id"},
+		`{"hardware_id":"a","license_id":"a/b"}`:                    {"license_id"},
+		`{"hardware_id":"a","license_id":"` + many("a")[:64] + `"}`: {"license_id"},
+		`{"hardware_id":"a","product":"` + many("p")[:65] + `"}`:    {"product"},
+		`{"hardware_id":"a","client":"x"}`:                          {"client"},
+		`{"hardware_id":"a","client":[]}`:                           {"client"},
+		`{"hardware_id":"a","client":{"version":1}}`:                {"client.version"},
+		`{"hardware_id":"a","client":{"os":"x"}}`:                   {"client.os"},
+		`{"hardware_id":"a","client":{"Name":"x"}}`:                 {"client.Name"},
+		`{"hardware_id":"a","client":{"name":"x","name":"y"}}`:      {"client.name"},
+		`{"client":{"a.b":1,"name":2},"product":3}`:                 {"client.name", "client.a.b", "hardware_id", "product"},
 	}
 }
 
@@ -172,7 +223,11 @@ func FuzzBody(f *testing.F) {
 	for body := range invalid() {
 		f.Add(body)
 	}
-	printable := regexp.MustCompile(`^[\x20-\x7e]{1,128}$`)
+	for body := range absent() {
+		f.Add(body)
+	}
+	required := regexp.MustCompile(`^ *[!-~]([ -~]{0,126}[!-~])? *$`)
+	printable := regexp.MustCompile(`^[ -~]*$`)
 	f.Fuzz(func(t *testing.T, body string) {
 		b := newBench(t, nil)
 		status, p := acquire(b, body)
@@ -192,13 +247,12 @@ func FuzzBody(f *testing.F) {
 			t.Fatalf("%q: %d", body, status)
 		}
 		in := b.acquire.in
-		if !utf8.ValidString(body) || !printable.MatchString(in.HardwareID) ||
-			in.InstanceID != "" && !printable.MatchString(in.InstanceID) || utf8.RuneCountInString(in.Client.Name) > 128 {
+		if !utf8.ValidString(body) || !required.MatchString(in.HardwareID) || !printable.MatchString(in.InstanceID) {
 			t.Fatalf("%q was taken as %+v", body, in)
 		}
 		var said, meant any
 		again, err := json.Marshal(in)
-		if err != nil || json.Unmarshal(again, &meant) != nil || json.Unmarshal([]byte(body), &said) != nil {
+		if err != nil || json.Unmarshal(again, &meant) != nil || json.Unmarshal([]byte(strings.TrimPrefix(body, "\ufeff")), &said) != nil {
 			t.Fatalf("%q: %v", body, err)
 		}
 		if said, meant := prune(said), prune(meant); !reflect.DeepEqual(said, meant) {
@@ -207,14 +261,14 @@ func FuzzBody(f *testing.F) {
 	})
 }
 
-// prune drops what is the same as nothing: empty strings and empty objects.
+// prune drops what is the same as nothing: null, empty strings and empty objects.
 func prune(v any) any {
 	m, ok := v.(map[string]any)
 	if !ok {
 		return v
 	}
 	for k, v := range m {
-		if v = prune(v); v == "" || reflect.DeepEqual(v, map[string]any{}) {
+		if v = prune(v); v == nil || v == "" || reflect.DeepEqual(v, map[string]any{}) {
 			delete(m, k)
 		} else {
 			m[k] = v

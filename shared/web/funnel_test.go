@@ -39,7 +39,7 @@ func TestRouting(t *testing.T) {
 		{"GET", api.PathAcquire, api.MethodNotAllowed, "POST"},
 		{"HEAD", api.PathAcquire, api.MethodNotAllowed, "POST"},
 		{"OPTIONS", api.PathAcquire, api.MethodNotAllowed, "POST"},
-		{"patch", api.HeartbeatPath(sessionID), api.MethodNotAllowed, "PATCH"},
+		{"patch", api.HeartbeatPath(sessionID), api.MethodNotAllowed, "PATCH, POST"},
 		{"PATCH", api.HeartbeatPath(sessionID), "", ""},
 		{"PATCH", api.HeartbeatPath(strings.ToUpper(sessionID)), "", ""},
 		{"PATCH", api.HeartbeatPath("not-a-uuid"), api.SessionNotFound, ""},
@@ -48,7 +48,13 @@ func TestRouting(t *testing.T) {
 		{"PATCH", api.HeartbeatPath(strings.ReplaceAll(sessionID, "-", "")), api.SessionNotFound, ""},
 		{"PATCH", api.HeartbeatPath("{" + sessionID + "}"), api.SessionNotFound, ""},
 		{"PATCH", api.HeartbeatPath(""), api.NotFound, ""},
-		{"GET", api.HeartbeatPath("not-a-uuid"), api.MethodNotAllowed, "PATCH"},
+		{"GET", api.HeartbeatPath("not-a-uuid"), api.MethodNotAllowed, "PATCH, POST"},
+		{"POST", api.HeartbeatPath(sessionID), "", ""},
+		{"DELETE", api.HeartbeatPath(sessionID), api.MethodNotAllowed, "PATCH, POST"},
+		{"POST", api.ReleasePath(sessionID), "", ""},
+		{"POST", api.ReleasePath("x"), api.SessionNotFound, ""},
+		{"DELETE", api.ReleasePath(sessionID), api.MethodNotAllowed, "POST"},
+		{"POST", api.SessionPath(sessionID), api.MethodNotAllowed, "DELETE"},
 		{"DELETE", api.SessionPath(sessionID), "", ""},
 		{"DELETE", api.SessionPath("x"), api.SessionNotFound, ""},
 		{"DELETE", api.SessionPath(sessionID) + "/", api.NotFound, ""},
@@ -138,7 +144,7 @@ func TestRequestID(t *testing.T) {
 	uuid := regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
 	for _, tt := range []struct {
 		name, traceparent string
-		honoured          bool
+		linked            bool
 	}{
 		{"none", "", false},
 		{"sampled", "00-" + trace + "-00f067aa0ba902b7-01", true},
@@ -158,14 +164,14 @@ func TestRequestID(t *testing.T) {
 				r.Header.Set("traceparent", tt.traceparent)
 			})
 			id := w.Header().Get("X-Request-Id")
-			if tt.honoured != (id == trace) || !tt.honoured && !uuid.MatchString(id) {
-				t.Errorf("X-Request-Id = %q", id)
+			if !uuid.MatchString(id) {
+				t.Errorf("X-Request-Id = %q is not ours", id)
 			}
 			line := b.lines(t)[0]
 			if line["request_id"] != id {
 				t.Errorf("the log calls it %v", line["request_id"])
 			}
-			if _, ok := line["logging.googleapis.com/trace"]; ok != tt.honoured {
+			if linked, ok := line["linked_trace"]; ok != tt.linked || ok && linked != trace || line["logging.googleapis.com/trace"] != nil {
 				t.Errorf("log line = %v", line)
 			}
 		})
@@ -237,6 +243,22 @@ func TestAuthenticatorErrorsLetNobodyIn(t *testing.T) {
 		}
 		if h.calls != 0 {
 			t.Errorf("%v: the handler was called", err)
+		}
+	}
+}
+
+// TestTheReaperLooksAtAuthorizationAlone: of a request with X-Serverless-Authorization
+// Cloud Run has checked that header's token, and nobody this one's.
+func TestTheReaperLooksAtAuthorizationAlone(t *testing.T) {
+	for _, value := range []string{"Bearer " + token, "x", ""} {
+		b := newBench(t, nil)
+		both := func(r *http.Request) { r.Header.Set("X-Serverless-Authorization", value) }
+		problem(t, b.do("POST", api.PathReap, "", both), api.Unauthenticated)
+		if b.reap.calls != 0 {
+			t.Error("the reaper ran")
+		}
+		if w := b.heartbeatNow(both); w.Code != http.StatusOK { // whose tokens are checked here in any case
+			t.Errorf("a user's request: %d", w.Code)
 		}
 	}
 }

@@ -23,7 +23,7 @@ import (
 // TestLogLine has one whole line: the form Cloud Logging reads.
 func TestLogLine(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
-	b := newBench(t, func(o *web.Options) { o.Now = func() time.Time { return now } })
+	b := newBench(t, func(o *web.Options) { o.Now, o.LogKey = func() time.Time { return now }, []byte("key") })
 	b.heartbeat.answer = web.Answer{Body: "ok", Outcome: "kept"}
 	b.heartbeat.do = func(ctx context.Context) {
 		now = now.Add(3 * time.Millisecond)
@@ -41,13 +41,55 @@ func TestLogLine(t *testing.T) {
 			"requestMethod": "PATCH", "requestUrl": api.HeartbeatPath(sessionID), "status": 200.0,
 			"responseSize": "5", "latency": "0.003000s",
 		},
-		"function": "acquire", "request_id": "4bf92f3577b34da6a3ce929d0e0e4736", "organization_id": "acme", "epoch": 7.0,
-		"logging.googleapis.com/trace":         "projects/p-1/traces/4bf92f3577b34da6a3ce929d0e0e4736",
-		"logging.googleapis.com/spanId":        "00f067aa0ba902b7",
-		"logging.googleapis.com/trace_sampled": true,
+		"function": "acquire", "request_id": line["request_id"], "organization_id": "acme", "epoch": 7.0,
+		"user_digest": web.UserDigest([]byte("key"), alice()), "linked_trace": "4bf92f3577b34da6a3ce929d0e0e4736",
 	}
 	if !reflect.DeepEqual(line, want) {
 		t.Errorf("line = %v\nwant   %v", line, want)
+	}
+}
+
+// TestUserDigest tells users apart, is the same wherever the key is, and says
+// nothing of whom it is about.
+func TestUserDigest(t *testing.T) {
+	key := []byte("key")
+	seen := map[string]license.Caller{}
+	for _, c := range []license.Caller{
+		{OrganizationID: "acme", UserID: "u-1"},
+		{OrganizationID: "acme", UserID: "u-2"},
+		{OrganizationID: "globex", UserID: "u-1"},
+		{OrganizationID: "acm", UserID: "eu-1"},
+		{OrganizationID: "acme", UserID: "alice@acme.example"},
+	} {
+		digest := web.UserDigest(key, c)
+		if other, taken := seen[digest]; taken || len(digest) != 16 || strings.Contains(digest, c.UserID) {
+			t.Errorf("%+v is called %s, %+v too", c, digest, other)
+		}
+		seen[digest] = c
+		same := c
+		same.Email, same.Role = "x@y.example", license.RoleOwner
+		if web.UserDigest(key, same) != digest || web.UserDigest([]byte("another key"), c) == digest {
+			t.Errorf("%+v: the digest follows something else than key, organization and user", c)
+		}
+	}
+}
+
+// TestEveryLineOfAKnownUserNamesIt, refusals too; nobody else's does.
+func TestEveryLineOfAKnownUserNamesIt(t *testing.T) {
+	b := newBench(t, func(o *web.Options) { o.LogKey, o.Limiter = []byte("key"), limits.NewMemory(1, o.Now) })
+	b.heartbeat.err = license.ErrLicenseInactive
+	b.heartbeatNow()
+	b.do("POST", api.PathAcquire, "{}")
+	b.heartbeatNow()                                                                    // too many
+	b.heartbeatNow(func(r *http.Request) { r.Header.Del("Authorization") })             // who?
+	b.heartbeatNow(func(r *http.Request) { r.Header.Set("Authorization", "Bearer x") }) // no
+	lines := b.lines(t)
+	for i, want := range []any{403.0, 400.0, 429.0, 401.0, 401.0} {
+		request, _ := lines[i]["httpRequest"].(map[string]any)
+		named := lines[i]["user_digest"] == web.UserDigest([]byte("key"), alice())
+		if request["status"] != want || named != (want != 401.0) || !named && lines[i]["user_digest"] != nil {
+			t.Errorf("line %v, want one of status %v", lines[i], want)
+		}
 	}
 }
 
@@ -318,7 +360,7 @@ type discard struct{}
 func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
 func newFunnel(opts web.Options) http.Handler {
-	h := stub[api.HeartbeatRequest]{answer: web.Answer{Body: struct{}{}}}
+	h := stub[struct{}]{answer: web.Answer{Body: struct{}{}}}
 	return web.NewApp(opts, users(signIn), web.Handle(heartbeating(), h.handle))
 }
 

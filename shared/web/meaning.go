@@ -18,7 +18,8 @@ const (
 	whereSignedIn
 	whereUsers
 	whereRoles
-	whereBody
+	whereRead
+	whereSized
 )
 
 // meaning is what the service adds to a code's row in the table of client/api.
@@ -51,8 +52,8 @@ func meanings() []meaning {
 		{code: api.NoSeatsAvailable, example: exampleNoSeats},
 		{code: api.LicenseAmbiguous, example: exampleAmbiguous},
 		{code: api.SessionEnded, example: exampleEnded},
-		{code: api.PayloadTooLarge, scope: whereBody},
-		{code: api.UnsupportedMediaType, scope: whereBody},
+		{code: api.PayloadTooLarge, scope: whereSized},
+		{code: api.UnsupportedMediaType, scope: whereRead},
 		{code: api.RateLimited, scope: whereUsers, example: exampleRateLimited},
 		{code: api.Internal, scope: everywhere},
 		{code: api.Unavailable, scope: everywhere, err: context.DeadlineExceeded},

@@ -43,6 +43,9 @@ func OpenAPI(functions ...Served) *huma.OpenAPI {
 	requests := map[string]bool{}
 	for _, op := range operations(functions) {
 		doc.AddOperation(op.document(registry))
+		for _, also := range op.Also {
+			doc.AddOperation(op.by(also).document(registry))
+		}
 		if op.request != nil {
 			reach(registry, registry.Schema(op.request, true, ""), requests)
 		}
@@ -54,6 +57,7 @@ func OpenAPI(functions ...Served) *huma.OpenAPI {
 	}
 	problem.PrecomputeMessages()
 	open(registry, requests)
+	optional(registry, requests)
 	return doc
 }
 
@@ -94,6 +98,22 @@ func open(registry huma.Registry, requests map[string]bool) {
 	}
 }
 
+// optional tells of what is lenient in requests: null for a member that is not
+// required. Of objects the text of the contract alone says it: many generators of
+// clients know no such type.
+func optional(registry huma.Registry, requests map[string]bool) {
+	for name, s := range registry.Map() {
+		if !requests[name] {
+			continue
+		}
+		for member, of := range s.Properties {
+			if of.Ref == "" && !slices.Contains(s.Required, member) {
+				of.Nullable = true
+			}
+		}
+	}
+}
+
 func securitySchemes() map[string]*huma.SecurityScheme {
 	return map[string]*huma.SecurityScheme{
 		schemeUser:      {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "An Identity Platform ID token."},
@@ -128,6 +148,13 @@ func (o Operation) document(r huma.Registry) *huma.Operation {
 }
 
 // description names the roles that may call, where not all may.
+// by is the operation asked for in another way.
+func (o Operation) by(w Way) Operation {
+	o.Description = "The same as " + o.Method + " " + o.Path + ", for programs and networks that cannot send it. " + o.Description
+	o.ID, o.Method, o.Path = w.ID, w.Method, w.Path
+	return o
+}
+
 func (o Operation) description() string {
 	if len(o.Roles) == 0 {
 		return o.Description
@@ -206,7 +233,7 @@ func (o Operation) documentProblems(r huma.Registry, responses map[string]*huma.
 }
 
 func commonHeaders() map[string]*huma.Param {
-	return map[string]*huma.Param{"X-Request-Id": header("Names the request in the service's log; the trace id of the traceparent that came with it, if one did.")}
+	return map[string]*huma.Param{"X-Request-Id": header("Names the request in the service's log.")}
 }
 
 func header(text string) *huma.Param {

@@ -33,7 +33,9 @@ type Operation struct {
 	// text: /line/{ticket}:first.
 	Path string
 	// Aliases are further paths that mean the same; they are not documented.
-	Aliases              []string
+	Aliases []string
+	// Also are further ways to ask for the same: documented, each beside the first.
+	Also                 []Way
 	Summary, Description string
 	Access               Access
 	// Roles are those that may call; none lets every role in.
@@ -48,10 +50,20 @@ type Operation struct {
 	// Problems are the codes of this operation, beside those that follow from
 	// Access, Roles, Params and Body.
 	Problems []api.Code
+	// AnyOrigin lets pages of every origin read the answers: for documents that are
+	// public anyway.
+	AnyOrigin bool
 	// request is the body's type; nil with BodyNone.
 	request reflect.Type
 	// probe operations are called all the time: their successes are noise.
 	probe bool
+}
+
+// Way is another method or path of an operation, for programs and networks that
+// cannot send the first. The log and the metrics know the operation alone.
+type Way struct {
+	// ID names it in the OpenAPI document, where names are unique.
+	ID, Method, Path string
 }
 
 // Param is a parameter of an operation's path or query.
@@ -136,19 +148,22 @@ func (o Operation) is(s scope) bool {
 		return o.Access == AccessUser
 	case whereRoles:
 		return len(o.Roles) > 0
-	case whereBody:
+	case whereRead:
+		return o.Body.read()
+	case whereSized:
 		return o.Body != BodyNone
 	default:
 		return false
 	}
 }
 
-// methods are the operation's own, and HEAD where GET is (RFC 9110, section 9.3.2).
-func (o Operation) methods() []string {
-	if o.Method == http.MethodGet {
+// withHead are the methods that one means: HEAD is where GET is (RFC 9110,
+// section 9.3.2).
+func withHead(method string) []string {
+	if method == http.MethodGet {
 		return []string{http.MethodGet, http.MethodHead}
 	}
-	return []string{o.Method}
+	return []string{method}
 }
 
 // live tells that the process runs.

@@ -69,6 +69,9 @@ func translate(err error) *fault {
 		c := *f
 		return &c
 	}
+	if e, ok := errors.AsType[*license.UnauthenticatedError](err); ok {
+		return &fault{code: api.Unauthenticated, challenge: challengeInvalid(e.Problem), detail: e.Problem + ". " + e.Remedy}
+	}
 	if e, ok := errors.AsType[*InvalidRequestError](err); ok {
 		return &fault{code: api.InvalidRequest, fields: e.Errors}
 	}
@@ -159,7 +162,7 @@ func (f *fault) challengeOrInvalid() string {
 	if f.challenge != "" {
 		return f.challenge
 	}
-	return challengeInvalid
+	return challengeInvalid(anyInvalid)
 }
 
 // wait is the fault's Retry-After; zero is none.

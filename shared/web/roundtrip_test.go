@@ -75,6 +75,7 @@ func domainErrors() map[string]struct {
 		code api.Code
 	}{
 		"ErrUnauthenticated":      {license.ErrUnauthenticated, api.Unauthenticated},
+		"UnauthenticatedError":    {&license.UnauthenticatedError{Problem: "The token is old", Remedy: "Get a fresh one."}, api.Unauthenticated},
 		"ErrTenant":               {license.ErrTenant, api.TenantMissing},
 		"ErrForbidden":            {license.ErrForbidden, api.Forbidden},
 		"ErrOrganizationInactive": {license.ErrOrganizationInactive, api.OrganizationInactive},

@@ -9,9 +9,9 @@ import (
 	"github.com/coditect-ai/coditect-licenses/client/api"
 )
 
-// place is one pattern of one route.
+// place is one way of one route.
 type place struct {
-	pattern
+	way
 	route *Route
 }
 
@@ -24,8 +24,8 @@ func newTable(routes []Route) table {
 	seen := map[string]string{}
 	for i := range routes {
 		r := &routes[i]
-		for _, p := range r.paths {
-			for _, key := range []string{p.shape(), r.op.Method + " " + p.shape()} {
+		for _, p := range r.ways {
+			for _, key := range []string{p.shape(), p.methods[0] + " " + p.shape()} {
 				if other, taken := seen[key]; taken && (other != p.template || key != p.shape()) {
 					panic(fmt.Sprintf("web: %s: %s and %s mean the same", r.op.ID, other, p.template))
 				}
@@ -56,26 +56,29 @@ func (t table) at(path string) []place {
 // match finds the request's route. The path decides first (404), then the
 // method (405), then the form of the path's parameters (404): ids that cannot
 // exist and ids that do not exist look the same.
-func (x *exchange) match(t table) (*Route, error) {
-	path := x.r.URL.EscapedPath()
-	x.path = clip(path, maxLoggedPath)
-	places := t.at(path)
+func (x *exchange) match() (*Route, error) {
+	path, places := x.r.URL.EscapedPath(), x.places
 	if len(places) == 0 {
 		return nil, &fault{code: api.NotFound}
 	}
 	// Anything can stand in a parameter's place: until its form was checked the
 	// log names the template.
+	x.template = places[0].template
 	if len(places[0].names()) > 0 {
-		x.path = places[0].template
+		x.path = x.template
 	}
 	var allow []string
 	for _, p := range places {
-		if slices.Contains(p.route.methods, x.r.Method) {
+		if slices.Contains(p.methods, x.r.Method) {
 			return p.route, x.take(p, p.values(path))
 		}
-		allow = append(allow, p.route.methods...)
+		allow = append(allow, p.methods...)
 	}
-	return nil, &fault{code: api.MethodNotAllowed, allow: strings.Join(allow, ", ")}
+	refusal := &fault{code: api.MethodNotAllowed, allow: strings.Join(allow, ", ")}
+	if x.asksFirst() {
+		refusal.detail = pagesKeptOut
+	}
+	return nil, refusal
 }
 
 // take notes the path's parameters and the query.

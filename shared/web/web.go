@@ -64,11 +64,10 @@ type Authenticators map[Access]Authenticator
 
 // Route is one operation with its handler, made by [Handle].
 type Route struct {
-	op      Operation
-	paths   []pattern
-	methods []string
-	auth    Authenticator // the App's for the operation's access; nil for public ones
-	call    func(ctx context.Context, c Call, body []byte) (Answer, error)
+	op   Operation
+	ways []way
+	auth Authenticator // the App's for the operation's access; nil for public ones
+	call func(ctx context.Context, c Call, body []byte) (Answer, error)
 }
 
 // Handle makes the route of an operation. In is what the body decodes to, and
@@ -84,7 +83,7 @@ func Handle[In any](op Operation, h func(ctx context.Context, c Call, in In) (An
 	op.mustMakeSense()
 	body := newDecoder(op.request)
 	return Route{
-		op: op, paths: op.patterns(), methods: op.methods(),
+		op: op, ways: op.ways(),
 		call: func(ctx context.Context, c Call, raw []byte) (Answer, error) {
 			var in In
 			if len(raw) > 0 {
@@ -107,7 +106,7 @@ func Operations(routes ...Route) []Operation {
 }
 
 func (o Operation) mustMakeSense() {
-	if (o.request == nil) != (o.Body == BodyNone) {
+	if (o.request != nil) != o.Body.read() {
 		panic(fmt.Sprintf("web: %s: the handler takes a body exactly where the operation does", o.ID))
 	}
 	if o.Access == AccessPublic && len(o.Roles) > 0 {
@@ -115,14 +114,27 @@ func (o Operation) mustMakeSense() {
 	}
 }
 
-func (o Operation) patterns() []pattern {
-	var all []pattern
-	for _, template := range append([]string{o.Path}, o.Aliases...) {
-		p := newPattern(template, o.Params)
-		if len(p.names()) != len(o.Params) {
-			panic(fmt.Sprintf("web: %s: %s lacks a parameter that is declared", o.ID, template))
-		}
-		all = append(all, p)
+// way is a path of a route with the methods it takes there.
+type way struct {
+	pattern
+	methods []string
+}
+
+func (o Operation) ways() []way {
+	all := []way{o.way(o.Method, o.Path)}
+	for _, alias := range o.Aliases {
+		all = append(all, o.way(o.Method, alias))
+	}
+	for _, also := range o.Also {
+		all = append(all, o.way(also.Method, also.Path))
 	}
 	return all
+}
+
+func (o Operation) way(method, template string) way {
+	p := newPattern(template, o.Params)
+	if len(p.names()) != len(o.Params) {
+		panic(fmt.Sprintf("web: %s: %s lacks a parameter that is declared", o.ID, template))
+	}
+	return way{p, withHead(method)}
 }

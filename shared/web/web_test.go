@@ -63,7 +63,7 @@ type bench struct {
 	app       *web.App
 	log       *bytes.Buffer
 	acquire   stub[api.AcquireRequest]
-	heartbeat stub[api.HeartbeatRequest]
+	heartbeat stub[struct{}]
 	release   stub[struct{}]
 	keys      stub[struct{}]
 	reap      stub[struct{}]

@@ -16,6 +16,7 @@ grants := {
 	"roles/memorystore.viewer": {"google_project_iam_member": {"acquire", "heartbeat", "reaper", "release"}},
 	"roles/run.developer": {"google_cloud_run_v2_service_iam_member": {"build"}},
 	"roles/run.invoker": {"google_cloud_run_v2_service_iam_binding": {"scheduler"}},
+	"roles/secretmanager.secretAccessor": {"google_secret_manager_secret_iam_member": {"acquire", "heartbeat", "release"}},
 	"roles/storage.objectViewer": {"google_storage_bucket_iam_member": {"build"}},
 	"keyRotator": {"google_kms_crypto_key_iam_binding": {"rotation"}},
 	"keyVersionLister": {"google_kms_crypto_key_iam_binding": {"acquire", "heartbeat"}},

@@ -16,7 +16,7 @@ variables {
 run "routes_of_the_contract" {
   command = plan
   assert {
-    condition     = { for r in google_compute_url_map.edge["this"].path_matcher[0].route_rules : r.match_rules[0].path_template_match => r.service } == { "/api/v1/licenses/sessions/*/heartbeat" = google_compute_backend_service.function["heartbeat"].id, "/api/v1/licenses/sessions/*" = google_compute_backend_service.function["release"].id }
+    condition     = { for r in google_compute_url_map.edge["this"].path_matcher[0].route_rules : r.match_rules[0].path_template_match => r.service } == { "/api/v1/licenses/sessions/*/heartbeat" = google_compute_backend_service.function["heartbeat"].id, "/api/v1/licenses/sessions/*/release" = google_compute_backend_service.function["release"].id, "/api/v1/licenses/sessions/*" = google_compute_backend_service.function["release"].id }
     error_message = "Heartbeats and releases must go to their functions."
   }
   assert {

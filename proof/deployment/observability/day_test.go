@@ -56,7 +56,7 @@ func liveDay(t *testing.T) []entry {
 	opts := devstack.Defaults()
 	opts.Log = telemetry.NewLogger(d.log, slog.LevelInfo)
 	d.record = litter{&recordtest.Faulty{Record: record.NewMemory(), Before: d.outage}}
-	opts.Record = d.record
+	opts.Record, opts.RateLimitPerUser = d.record, perSecond
 	var err error
 	if d.stack, err = devstack.Start(t.Context(), opts); err != nil {
 		t.Fatal(err)
@@ -94,6 +94,7 @@ func (d *day) customers() {
 	d.acquire("cem", http.StatusCreated)
 	d.acquire("dan", http.StatusConflict)
 	d.beat("ann", first, http.StatusOK)
+	d.do(http.MethodPatch, api.HeartbeatPath(first)+"?token=renew", d.token("ann"), "", http.StatusOK)
 	d.release("bob", second)
 	d.beat("bob", second, http.StatusGone)
 	d.reap(http.StatusOK)
@@ -106,7 +107,15 @@ func (d *day) strangers() {
 	d.do(http.MethodPost, api.PathAcquire, "no-token", `{"hardware_id":"hw"}`, http.StatusUnauthorized)
 	d.do(http.MethodGet, "/wp-login.php", "", "", http.StatusNotFound)
 	d.do(http.MethodGet, api.PathJWKS, "", "", http.StatusOK)
+	nobodys := d.stack.IDP.IDToken(fakeidp.Claims{UserID: "lou"}) // of no organization
+	d.do(http.MethodPost, api.PathAcquire, nobodys, `{"hardware_id":"hw"}`, http.StatusForbidden)
+	for d.status(http.MethodPost, api.PathAcquire, d.token("max"), `{}`) != http.StatusTooManyRequests {
+	}
 }
+
+// perSecond is what one user of the day may ask for: little, so that somebody who
+// does not stop soon has asked too often.
+const perSecond = 10
 
 // outages of the record and of the KMS, seen by clients and not.
 func (d *day) outages() {
@@ -224,6 +233,18 @@ func (d *day) token(user string) string {
 
 func (d *day) do(method, path, bearer, body string, want int) []byte {
 	d.Helper()
+	w := d.send(method, path, bearer, body)
+	if w.Code != want {
+		d.Fatalf("%s %s: %d %s, want %d", method, path, w.Code, w.Body, want)
+	}
+	return w.Body.Bytes()
+}
+
+func (d *day) status(method, path, bearer, body string) int {
+	return d.send(method, path, bearer, body).Code
+}
+
+func (d *day) send(method, path, bearer, body string) *httptest.ResponseRecorder {
 	r := httptest.NewRequestWithContext(d.Context(), method, path, strings.NewReader(body))
 	if bearer != "" {
 		r.Header.Set("Authorization", "Bearer "+bearer)
@@ -233,10 +254,7 @@ func (d *day) do(method, path, bearer, body string, want int) []byte {
 	}
 	w := httptest.NewRecorder()
 	d.stack.Handler().ServeHTTP(w, r)
-	if w.Code != want {
-		d.Fatalf("%s %s: %d %s, want %d", method, path, w.Code, w.Body, want)
-	}
-	return w.Body.Bytes()
+	return w
 }
 
 // entries are the lines as Cloud Run hands them on: severity, httpRequest, time

@@ -107,6 +107,7 @@ func TestRoutes(t *testing.T) {
 	id := "0199aaaa-0000-7000-8000-000000000000"
 	paths := []string{
 		"/api/v1/licenses/acquire", "/api/v1/licenses/sessions/" + id + "/heartbeat", "/api/v1/licenses/sessions/" + id,
+		"/api/v1/licenses/sessions/" + id + "/release",
 		"/.well-known/jwks.json", "/openapi.json", "/live", "/ready", "/internal/v1/reap",
 	}
 	for i := range len(paths) + 1 {

@@ -59,6 +59,19 @@ resource "google_cloud_run_v2_service" "this" {
         }
       }
 
+      dynamic "env" {
+        for_each = var.secrets
+        content {
+          name = env.key
+          value_source {
+            secret_key_ref {
+              secret  = env.value.secret
+              version = env.value.version
+            }
+          }
+        }
+      }
+
       # /ready pings what the function needs. The way to the ledger may take a
       # minute to open when an instance starts, so it has two.
       startup_probe {

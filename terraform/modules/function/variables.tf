@@ -39,6 +39,15 @@ variable "environment" {
   default     = {}
 }
 
+variable "secrets" {
+  description = "Environment variables whose values are versions of secrets in Secret Manager, which the function's account may read."
+  type = map(object({
+    secret  = string
+    version = string
+  }))
+  default = {}
+}
+
 variable "size" {
   description = "What the function is given. concurrency: requests of one instance at a time. timeout: of one request, as seconds with an s."
   type = object({

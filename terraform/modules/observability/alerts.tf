@@ -31,7 +31,7 @@ locals {
 
   cloud_run = "monitored_resource=\"cloud_run_revision\""
 
-  alerts = merge(local.burn_alerts, {
+  alerts = merge(local.burn_alerts, local.abuse_alerts, {
     unreachable = {
       title    = "https://${var.domain} does not answer"
       summary  = "More than half of the checks from around the world failed for three minutes."

@@ -13,6 +13,7 @@ locals {
       "log_id(\"run.googleapis.com/stdout\")",
       "jsonPayload.operation=\"heartbeat\"",
       "severity<WARNING",
+      "NOT jsonPayload.token_asked=\"renew\"", # who asks for tokens, and how often, is worth a line
     ], local.succeeded)
     # Cloud Run's.
     heartbeat-requests = concat([

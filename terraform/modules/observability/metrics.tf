@@ -13,7 +13,7 @@ locals {
     "log_id(\"run.googleapis.com/stdout\")",
   ]
 
-  metrics = merge({
+  metrics = merge(local.abuse_metrics, {
     # operation: 8 and none; outcome: 9; code: 22 and none. An operation has one or
     # two outcomes and at most 15 codes: below 100.
     requests = {

@@ -1,0 +1,57 @@
+package acquire
+
+import (
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/coditect-ai/coditect-licenses/client/api"
+)
+
+// TestIDsHaveOneSpelling: the blanks around them are cut, those inside are not.
+func TestIDsHaveOneSpelling(t *testing.T) {
+	for in, want := range map[string]string{"id": "id", "id  ": "id", "  id": "id", " a b ": "a b", "  ": "", "": "", "ID": "ID"} {
+		got := tidy(api.AcquireRequest{HardwareID: in, InstanceID: in})
+		if got.HardwareID != want || got.InstanceID != want {
+			t.Errorf("%q became %+v, want %q", in, got, want)
+		}
+	}
+}
+
+func TestTextsArePresentable(t *testing.T) {
+	long := strings.Repeat("é", api.MaxClientText)
+	for in, want := range map[string]string{
+		"":                         "",
+		"Studio 4":                 "Studio 4",
+		"a\x00\x1b[31mb":           "a[31mb",
+		"a\r\nSet-Cookie: b\t\x7f": "aSet-Cookie: b",
+		"\u0080\u0085\u009fa":      "a",
+		"\u202egnp.exe":            "gnp.exe",
+		"a\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u2066\u2067\u2068\u2069b": "ab",
+		"a\u2028b\u2029c":                   "abc",
+		"a\u200bb\u2060c\ufeffd":            "abcd",
+		"می\u200cخواهم":                     "می\u200cخواهم",
+		"👩\u200d💻":                          "👩\u200d💻",
+		"\ufffd<script>'\"":                 "\ufffd<script>'\"",
+		long + "x":                          long,
+		"\x00" + long:                       long,
+		strings.Repeat("\u202e", 500) + "a": "a",
+		long[:len(long)-2] + "👩👩":           long[:len(long)-2] + "👩",
+	} {
+		got := tidy(api.AcquireRequest{Client: api.ClientInfo{Name: in, Version: in, Hostname: in}}).Client
+		if got.Name != want || got.Version != want || got.Hostname != want {
+			t.Errorf("%q became %+v, want %q", in, got, want)
+		}
+	}
+}
+
+// TestTheClassIsWhatIsSaid: of every character, by Unicode's own categories.
+func TestTheClassIsWhatIsSaid(t *testing.T) {
+	for r := range rune(unicode.MaxRune) {
+		want := unicode.IsControl(r) || strings.ContainsRune("\u061c\u200e\u200f\u200b\u2028\u2029\u2060\ufeff", r) ||
+			'\u202a' <= r && r <= '\u202e' || '\u2066' <= r && r <= '\u2069'
+		if got := unpresentable(r); got != want {
+			t.Errorf("%U is dropped: %t", r, got)
+		}
+	}
+}
