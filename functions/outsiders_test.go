@@ -141,7 +141,7 @@ func TestUnknownOrganizationsLeaveNothing(t *testing.T) {
 // keys are those of Redis that fit a pattern.
 func (w *world) keys(t *testing.T, pattern string) []string {
 	t.Helper()
-	addr := ""
+	var addr string
 	if w.server != nil {
 		addr = w.server.Addr()
 	} else {

@@ -70,7 +70,10 @@ func (p *process) raw(t *testing.T, line string) reply {
 		t.Fatal(err)
 	}
 	// CONNECT's answer has a body like any other that is no success.
-	response := must(http.ReadResponse(bufio.NewReader(conn), nil))(t)
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatalf("%s: %v", line, err)
+	}
 	defer func() { _ = response.Body.Close() }()
 	return reply{response.StatusCode, response.Header, must(io.ReadAll(response.Body))(t)}
 }

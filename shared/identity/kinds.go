@@ -16,7 +16,7 @@ type kind string
 // Wrong tokens that are somebody's mistake: each is a real credential, or the text
 // of a variable, sent in place of an ID token. They are told by what the token says
 // of itself, before it is verified: that can only refuse it.
-const (
+const ( //nolint:gosec // sentences about credentials
 	notSet       kind = "The word of a variable that was never set, such as undefined or null, came in place of the ID token"
 	tooLong      kind = "The token is longer than 32 KiB"
 	apiKey       kind = "An API key came in place of the ID token"
@@ -66,8 +66,9 @@ func (k kind) remedy() string {
 		return "Sign in to the Identity Platform project that this service is configured for."
 	case tooLong:
 		return "Let fewer groups or claims into it."
+	default:
+		return "Send the ID token that Identity Platform gave at sign-in: getIdToken of the Firebase SDKs, or idToken of its REST answers."
 	}
-	return "Send the ID token that Identity Platform gave at sign-in: getIdToken of the Firebase SDKs, or idToken of its REST answers."
 }
 
 // refuse is [ErrUnauthenticated] with what was wrong, for the caller and the log.

@@ -70,7 +70,7 @@ func TestPagesOfListedOriginsReadEveryAnswer(t *testing.T) {
 			b.do("POST", api.PathAcquire, body)
 		}},
 		{"panic", "POST", api.PathAcquire, body, 500, nil, func(b *bench) { b.acquire.do = func(context.Context) { panic("x") } }},
-		{"draining", "POST", api.PathAcquire, body, 503, nil, func(b *bench) { _ = b.app.Drain(context.Background()) }},
+		{"draining", "POST", api.PathAcquire, body, 503, nil, func(b *bench) { _ = b.app.Drain(t.Context()) }},
 		{"probe", "GET", api.PathLive, "", 200, nil, nil},
 	} {
 		b := newBench(t, func(o *web.Options) { withOrigins(o); o.Limiter = limits.NewMemory(1, o.Now) })
