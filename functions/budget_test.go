@@ -113,6 +113,17 @@ func TestBudgetOfARebuild(t *testing.T) {
 	m.wantSpent(t, "heartbeat with a rebuild", spent{redis: 1 + 6, transactions: 1, reads: 1, writes: 1, others: 1}, rebuilt)
 }
 
+// TestBudgetOfAnOperator: a rebuild on request is a rebuild, with a look before and
+// after; a comparison asks for what it compares.
+func TestBudgetOfAnOperator(t *testing.T) {
+	m := meter(t, servers.Redis(t).Addr(), devstack.Defaults())
+	org := m.licensed(t, 9)
+	m.user(org, "ann").take(t, "hw")
+	operate[api.RebuildReport](t, m.world, api.RebuildPath(org)) // every script is sent in full once
+	m.wantSpent(t, "rebuild on request", spent{redis: 3 + 6, transactions: 1, reads: 3, writes: 1, others: 2}, func() { operate[api.RebuildReport](t, m.world, api.RebuildPath(org)) })
+	m.wantSpent(t, "check", spent{redis: 2, reads: 2, others: 2}, func() { operate[api.CheckReport](t, m.world, api.CheckPath(org)) })
+}
+
 // TestBudgetOfTheReaper: one read for all that ended together, one read and one write each,
 // and nothing for the living.
 func TestBudgetOfTheReaper(t *testing.T) {

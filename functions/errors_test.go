@@ -1,7 +1,9 @@
 package functions_test
 
 import (
+	"context"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -241,6 +243,11 @@ func formRefusals() []refusal {
 			return s.w.do(t, http.MethodPatch, api.HeartbeatPath(s.held), s.ann.token, big)
 		}},
 		{name: "too large, of unknown length", code: "payload_too_large", call: post(big, func(r *http.Request) { r.ContentLength = -1 })},
+		{name: "half a body", code: "request_timeout", call: func(t *testing.T, s *scene) answer {
+			return post("x", func(r *http.Request) {
+				r.Body, r.ContentLength = io.NopCloser(io.MultiReader(strings.NewReader(`{"hard`), stalling{t.Context()})), 100
+			})(t, s)
+		}},
 		{name: "a form", code: "unsupported_media_type", call: post("hardware_id=hw", typed("application/x-www-form-urlencoded"))},
 		{name: "no type", code: "unsupported_media_type", call: post(`{"hardware_id":"hw"}`, func(r *http.Request) { r.Header.Del("Content-Type") })},
 		{name: "another charset", code: "unsupported_media_type", call: post(`{"hardware_id":"hw"}`, typed("application/json; charset=latin1"))},
@@ -256,6 +263,14 @@ func formRefusals() []refusal {
 			}
 		}},
 	}
+}
+
+// stalling is a body that does not come.
+type stalling struct{ context.Context }
+
+func (s stalling) Read([]byte) (int, error) {
+	<-s.Done()
+	return 0, s.Err()
 }
 
 // TestTooManyRequests: one user's flood is refused, another user's request is

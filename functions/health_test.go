@@ -5,7 +5,9 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/codes"
 
@@ -35,31 +37,69 @@ func (w *world) functions() map[string]*web.App {
 }
 
 // TestReadiness names what fails, in every function, and /live never minds.
+// What a start needs is less: see TestAStartOfHeartbeatAndReleaseNeedsRedisAlone.
 func TestReadiness(t *testing.T) {
-	onEach(t, devstack.Defaults(), func(t *testing.T, w *world) {
-		w.wantReady(t, map[string]string{"redis": "ok", "firestore": "ok", "kms": "ok"})
+	opts, later := looks()
+	onEach(t, opts, func(t *testing.T, w *world) {
+		w.wantReady(t, later, map[string]string{"redis": "ok", "firestore": "ok", "kms": "ok"})
 		w.outage.begin(recordtest.Outage(record.ErrNotWritten))
-		w.wantReady(t, map[string]string{"redis": "ok", "firestore": "failed", "kms": "ok"})
+		w.wantReady(t, later, map[string]string{"redis": "ok", "firestore": "failed", "kms": "ok"})
 		w.outage.end()
 		w.killRedis()
-		w.wantReady(t, map[string]string{"redis": "failed", "firestore": "ok", "kms": "ok"})
+		w.wantReady(t, later, map[string]string{"redis": "failed", "firestore": "ok", "kms": "ok"})
 	})
 }
 
 // TestReadinessOfKMS: keys that were read are enough; without any, nothing can
 // be signed.
 func TestReadinessOfKMS(t *testing.T) {
-	w := start(t, embedded(), devstack.Defaults())
+	opts, later := looks()
+	w := start(t, embedded(), opts)
 	w.kmsDown(codes.Unavailable)
-	w.wantReady(t, map[string]string{"redis": "ok", "firestore": "ok", "kms": "failed"})
+	w.wantReady(t, later, map[string]string{"redis": "ok", "firestore": "ok", "kms": "failed"})
 	w.kmsUp()
-	w.wantReady(t, map[string]string{"redis": "ok", "firestore": "ok", "kms": "ok"})
+	w.wantReady(t, later, map[string]string{"redis": "ok", "firestore": "ok", "kms": "ok"})
 	w.kmsDown(codes.Unavailable)
-	w.wantReady(t, map[string]string{"redis": "ok", "firestore": "ok", "kms": "ok"})
+	w.wantReady(t, later, map[string]string{"redis": "ok", "firestore": "ok", "kms": "ok"})
 }
 
-func (w *world) wantReady(t *testing.T, checks map[string]string) {
+// looks are options with a clock that later moves past what readiness has found.
+func looks() (opts devstack.Options, later func()) {
+	opts = devstack.Defaults()
+	var ahead atomic.Int64
+	opts.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	return opts, func() { ahead.Add(int64(time.Second)) }
+}
+
+// TestAStartOfHeartbeatAndReleaseNeedsRedisAlone: they scale while the record and
+// the key are away, and not while Redis is.
+func TestAStartOfHeartbeatAndReleaseNeedsRedisAlone(t *testing.T) {
+	opts, later := looks()
+	onEach(t, opts, func(t *testing.T, w *world) {
+		w.outage.begin(recordtest.Outage(record.ErrNotWritten))
+		w.kmsDown(codes.Unavailable)
+		want := func(status map[string]int) {
+			t.Helper()
+			for name, app := range w.functions() {
+				if got, health := probe(t, app, api.PathStartup); got != status[name] {
+					t.Errorf("%s: %d %+v, want %d", name, got, health, status[name])
+				}
+			}
+		}
+		want(map[string]int{"acquire": 503, "heartbeat": 200, "release": 200, "reaper": 503})
+		w.outage.end()
+		w.kmsUp()
+		later()
+		want(map[string]int{"acquire": 200, "heartbeat": 200, "release": 200, "reaper": 200})
+		w.killRedis()
+		later()
+		want(map[string]int{"acquire": 503, "heartbeat": 503, "release": 503, "reaper": 503})
+	})
+}
+
+func (w *world) wantReady(t *testing.T, later func(), checks map[string]string) {
 	t.Helper()
+	later()
 	status, word := http.StatusOK, "ok"
 	for _, c := range checks {
 		if c != "ok" {

@@ -141,7 +141,10 @@ func TestMethods(t *testing.T) {
 		api.PathOpenAPI:                    {"GET", "HEAD"},
 		api.PathLive:                       {"GET", "HEAD"},
 		api.PathReady:                      {"GET", "HEAD"},
+		api.PathStartup:                    {"GET", "HEAD"},
 		api.PathReap:                       {"POST"},
+		api.RebuildPath("acme"):            {"POST"},
+		api.CheckPath("acme"):              {"POST"},
 		"/":                                {"POST"},
 	} {
 		for _, method := range all {
@@ -218,7 +221,8 @@ func TestOpenAPI(t *testing.T) {
 	}
 	for path, method := range map[string]string{
 		api.PathAcquire: "post", api.PathHeartbeat: "patch", api.PathSession: "delete", api.PathJWKS: "get",
-		api.PathRelease: "post", api.PathOpenAPI: "get", api.PathReap: "post", api.PathLive: "get", api.PathReady: "get",
+		api.PathRelease: "post", api.PathOpenAPI: "get", api.PathReap: "post", api.PathLive: "get", api.PathReady: "get", api.PathStartup: "get",
+		api.PathRebuild: "post", api.PathCheck: "post",
 	} {
 		if document.Paths[path][method] == nil {
 			t.Errorf("%s %s is not documented", method, path)

@@ -172,6 +172,9 @@ func TestDocumentFollowsTheContract(t *testing.T) {
 		{"openapi", "200", true, ""},
 		{"live", "200", true, ""},
 		{"ready", "200", true, ""},
+		{"startup", "200", true, ""},
+		{"rebuild", "200", false, ""},
+		{"check", "200", false, ""},
 	} {
 		op := ops[tt.id]
 		var successes []string
@@ -198,7 +201,7 @@ func TestDocumentFollowsTheContract(t *testing.T) {
 			t.Errorf("%s lacks problems any operation may have", tt.id)
 		}
 	}
-	if len(ops) != 10 {
+	if len(ops) != 13 {
 		t.Errorf("%d operations", len(ops))
 	}
 }

@@ -13,6 +13,10 @@ locals {
     { function = "heartbeat", template = "/api/v1/licenses/sessions/*/heartbeat" },
     { function = "release", template = "/api/v1/licenses/sessions/*/release" },
     { function = "release", template = "/api/v1/licenses/sessions/*" },
+    # What is ready is the platform's to know: asked from outside, this is a 404 like
+    # any path that is not there.
+    { function = "acquire", template = "/ready", rewrite = "/not-routed" },
+    { function = "acquire", template = "/startup", rewrite = "/not-routed" },
   ]
   # Checked by Google whenever the routes change.
   route_tests = {
@@ -24,7 +28,10 @@ locals {
     "/openapi.json"                                                            = "acquire"
     "/live"                                                                    = "acquire"
     "/ready"                                                                   = "acquire"
+    "/startup"                                                                 = "acquire"
     "/internal/v1/reap"                                                        = "acquire"
+    "/internal/v1/organizations/0199aaaa-0000-7000-8000-000000000000/rebuild"  = "acquire"
+    "/internal/v1/organizations/0199aaaa-0000-7000-8000-000000000000/check"    = "acquire"
   }
 }
 
@@ -85,6 +92,14 @@ resource "google_compute_url_map" "edge" {
         service  = google_compute_backend_service.function[route_rules.value.function].id
         match_rules {
           path_template_match = route_rules.value.template
+        }
+        dynamic "route_action" {
+          for_each = try([route_rules.value.rewrite], [])
+          content {
+            url_rewrite {
+              path_template_rewrite = route_action.value
+            }
+          }
         }
       }
     }

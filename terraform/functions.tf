@@ -68,7 +68,7 @@ module "functions" {
   network    = google_compute_network.this.id
   subnetwork = google_compute_subnetwork.functions.id
 
-  # A revision becomes ready when /ready answers 200: by then its account must be
+  # A revision becomes ready when /startup answers 200: by then its account must be
   # let in everywhere.
   depends_on = [
     google_kms_crypto_key_iam_binding.public_key_viewers,

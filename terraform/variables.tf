@@ -62,7 +62,7 @@ variable "labels" {
 }
 
 variable "protect" {
-  description = "Which kinds of thing refuse to be deleted. Turn one off, apply, then delete it. services: off until their first revisions are ready, because a service whose first revision is not has to be replaced, and a protected one cannot be; turn it on once https://DOMAIN/ready answers 200."
+  description = "Which kinds of thing refuse to be deleted. Turn one off, apply, then delete it. services: off until their first revisions are ready, because a service whose first revision is not has to be replaced, and a protected one cannot be; turn it on once https://DOMAIN/live answers 200."
   type = object({
     ledger      = optional(bool, true)
     record      = optional(bool, true)

@@ -18,12 +18,18 @@ const (
 	PathJWKS      = "/.well-known/jwks.json"
 	PathOpenAPI   = "/openapi.json"
 	PathReap      = "/internal/v1/reap"
+	PathRebuild   = "/internal/v1/organizations/{organization}/rebuild"
+	PathCheck     = "/internal/v1/organizations/{organization}/check"
 	PathLive      = "/live"
 	PathReady     = "/ready"
+	PathStartup   = "/startup"
 )
 
 // ParamSessionID stands for the session's id in [PathSession], [PathHeartbeat] and [PathRelease].
 const ParamSessionID = "{session_id}"
+
+// ParamOrganization stands for the organization's id in [PathRebuild] and [PathCheck].
+const ParamOrganization = "{organization}"
 
 // QueryToken and QueryTokenRenew ask a heartbeat for a fresh license token:
 // ?token=renew.
@@ -59,4 +65,14 @@ func ReleasePath(sessionID string) string {
 // HeartbeatPath is the path of one session's heartbeat.
 func HeartbeatPath(sessionID string) string {
 	return strings.Replace(PathHeartbeat, ParamSessionID, sessionID, 1)
+}
+
+// RebuildPath is where an operator has an organization's seat ledger rebuilt.
+func RebuildPath(organizationID string) string {
+	return strings.Replace(PathRebuild, ParamOrganization, organizationID, 1)
+}
+
+// CheckPath is where an operator has an organization's seat ledger compared.
+func CheckPath(organizationID string) string {
+	return strings.Replace(PathCheck, ParamOrganization, organizationID, 1)
 }

@@ -122,6 +122,7 @@ func TestCodes(t *testing.T) {
 405 method_not_allowed
 409 no_seats_available retry
 409 license_ambiguous
+408 request_timeout
 410 session_ended
 413 payload_too_large
 415 unsupported_media_type

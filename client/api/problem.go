@@ -32,6 +32,7 @@ const (
 	MethodNotAllowed     Code = "method_not_allowed"
 	NoSeatsAvailable     Code = "no_seats_available"
 	LicenseAmbiguous     Code = "license_ambiguous"
+	RequestTimeout       Code = "request_timeout"
 	SessionEnded         Code = "session_ended"
 	PayloadTooLarge      Code = "payload_too_large"
 	UnsupportedMediaType Code = "unsupported_media_type"
@@ -84,6 +85,8 @@ var codes = [...]CodeInfo{ //nolint:gochecknoglobals // Go has no constant table
 		"All seats are taken. Wait for one to be freed, or close the program on another machine."),
 	info(LicenseAmbiguous, http.StatusConflict, "Several licenses could be meant", false,
 		"The organization has licenses of several products, and the request does not say which it means. Send product, or license_id with one of the ids in licenses."),
+	info(RequestTimeout, http.StatusRequestTimeout, "The request did not arrive in time", false,
+		"The request's body did not arrive within two seconds of its header. Send header and body together, or over a faster connection."),
 	info(SessionEnded, http.StatusGone, "The session has ended", false,
 		"The session is over. Acquire a new one to go on."),
 	info(PayloadTooLarge, http.StatusRequestEntityTooLarge, "The request is too large", false,

@@ -63,6 +63,41 @@ type ReapReport struct {
 	More                 bool  `json:"more" example:"false" doc:"The run's time was over before its work; the next one goes on."`
 }
 
+// RebuildReport is what a rebuild on request did.
+type RebuildReport struct {
+	OrganizationID string `json:"organization_id" example:"acme" doc:"The organization."`
+	SeatsBefore    int    `json:"seats_before" minimum:"0" example:"12" doc:"Sessions that the ledger held before; 0 if it was not loaded."`
+	SeatsAfter     int    `json:"seats_after" minimum:"0" example:"11" doc:"Sessions that it holds now, from the record."`
+	Epoch          int64  `json:"epoch" minimum:"1" example:"7" doc:"The epoch that was opened."`
+	DurationMS     int64  `json:"duration_ms" minimum:"0" example:"41" doc:"How long it took, in milliseconds."`
+}
+
+// CheckReport is how an organization's seat ledger and record compare. What comes and
+// goes while they are read may be counted on one side only: ask again before you
+// believe a difference.
+type CheckReport struct {
+	OrganizationID      string         `json:"organization_id" example:"acme" doc:"The organization."`
+	Agrees              bool           `json:"agrees" example:"true" doc:"The ledger is loaded, and both sides hold the same sessions."`
+	LedgerLoaded        bool           `json:"ledger_loaded" example:"true" doc:"The ledger is loaded. If not, the next request rebuilds it."`
+	Epoch               int64          `json:"epoch" minimum:"0" example:"7" doc:"The ledger's epoch; 0 if it is not loaded."`
+	SeatsInLedger       int            `json:"seats_in_ledger" minimum:"0" example:"12" doc:"Sessions that the ledger holds."`
+	SeatsInRecord       int            `json:"seats_in_record" minimum:"0" example:"12" doc:"Sessions that are active in the record."`
+	OnlyInLedger        int            `json:"only_in_ledger" minimum:"0" example:"0" doc:"Of the ledger, sessions that are not active in the record: grants and ends under way, unless it stays."`
+	OnlyInRecord        int            `json:"only_in_record" minimum:"0" example:"0" doc:"Of the record, sessions older than a session's life that the ledger does not know: the reaper ends them within an hour or two."`
+	OnlyInRecordFirst   List           `json:"only_in_record_first,omitzero" nullable:"false" doc:"The first hundred of them."`
+	Young               int            `json:"young" minimum:"0" example:"0" doc:"Of the record, younger sessions that the ledger does not know: they may be on their way."`
+	UnreadableDocuments List           `json:"unreadable_documents,omitzero" nullable:"false" doc:"Session documents that cannot be read and hold no seat."`
+	Licenses            []LicenseCheck `json:"licenses" nullable:"false" doc:"The organization's licenses, by id."`
+	DurationMS          int64          `json:"duration_ms" minimum:"0" example:"41" doc:"How long it took, in milliseconds."`
+}
+
+// LicenseCheck is one license in a [CheckReport].
+type LicenseCheck struct {
+	LicenseID     string `json:"license_id" example:"acme-pro" doc:"The license."`
+	SeatsInRecord int    `json:"seats_in_record" minimum:"0" example:"12" doc:"Sessions of it that are active in the record, expired ones that nobody has ended yet included."`
+	SeatsMax      int    `json:"seats_max" minimum:"0" example:"20" doc:"Seats that were bought."`
+}
+
 // The values of [Health] and of its checks.
 const (
 	HealthOK     = "ok"

@@ -1,6 +1,7 @@
 // Package reaper is the function that clears what was abandoned. Cloud
 // Scheduler calls it every minute; runs may overlap, repeat and die half way.
 // No seat waits for it: an acquire that needs an expired seat ends it itself.
+// Operators have single organizations rebuilt and checked by it.
 package reaper
 
 import (
@@ -48,7 +49,7 @@ func (f *function) routes() []web.Route {
 			OrganizationsVisited: 2, SessionsReaped: 3, DurationMS: 41,
 		}}},
 		Problems: []api.Code{api.Forbidden},
-	}, f.reap)}
+	}, f.reap), web.Handle(rebuilding(), f.rebuild), web.Handle(checking(), f.check)}
 }
 
 func (f *function) reap(ctx context.Context, _ web.Call, _ struct{}) (web.Answer, error) {

@@ -165,7 +165,7 @@ func (s *Stack) config() config.Config {
 	c.SessionTTL, c.HeartbeatInterval, c.TokenTTL = s.opts.SessionTTL, s.opts.HeartbeatInterval, s.opts.TokenTTL
 	c.ClockTolerance = cmp.Or(s.opts.ClockTolerance, c.ClockTolerance)
 	c.EntitlementCacheTTL, c.RateLimitPerUser = s.opts.EntitlementCacheTTL, s.opts.RateLimitPerUser
-	c.CORSOrigins = s.opts.Origins
+	c.CORSOrigins, c.ReaperServiceAccount = s.opts.Origins, schedulerAccount
 	c.RequestDeadline, c.BackendDeadline, c.CircuitCooldown = s.opts.RequestDeadline, s.opts.BackendDeadline, s.opts.CircuitCooldown
 	switch {
 	case s.opts.RedisDeadline != 0:

@@ -194,7 +194,7 @@ func (c *cloud) relay() http.Handler {
 	c.t.Cleanup(transport.CloseIdleConnections)
 	to := &url.URL{Scheme: "http", Host: c.emulator}
 	proxy := &httputil.ReverseProxy{
-		Transport: transport, FlushInterval: -1, ErrorLog: log.New(io.Discard, "", 0),
+		Transport: transport, FlushInterval: -1, ErrorLog: log.New(io.Discard, "", 0), ModifyResponse: statusLast,
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(to)
 			r.Out.Header.Set("Authorization", "Bearer owner")
@@ -209,6 +209,22 @@ func (c *cloud) relay() http.Handler {
 		}
 		proxy.ServeHTTP(w, r)
 	})
+}
+
+// statusLast makes trailers of a status that came in the place of everything else
+// ("trailers-only"): a proxy that flushes may send headers by themselves, and gRPC
+// takes what ends after them for broken.
+func statusLast(r *http.Response) error {
+	for _, name := range []string{"Grpc-Status", "Grpc-Message", "Grpc-Status-Details-Bin"} {
+		if values := r.Header.Values(name); len(values) > 0 {
+			if r.Trailer == nil {
+				r.Trailer = http.Header{}
+			}
+			r.Trailer[name] = values
+			r.Header.Del(name)
+		}
+	}
+	return nil
 }
 
 // pipe is a listener for connections that are already there.

@@ -49,6 +49,7 @@ func (f *fleet) probes(t *testing.T) {
 		if got := read[api.Health](t, live, http.StatusOK); got.Status != api.HealthOK {
 			t.Errorf("%s is %+v", target.target, got)
 		}
+		target.awaitReadiness(t)
 		ready := must(call(client, http.MethodGet, target.base+api.PathReady, "", ""))(t)
 		health := read[api.Health](t, ready, http.StatusOK)
 		for _, check := range strings.Fields(want) {

@@ -3,7 +3,7 @@
 #
 #   1. Each service gets a revision of the image, without traffic. Cloud Run starts
 #      an instance of it (its deployment health check, on by default), and the
-#      revision is ready only if its startup probe on /ready passes: with the service's own account, on its own network, it has
+#      revision is ready only if its startup probe on /startup passes: with the service's own account, on its own network, it has
 #      reached Redis, Firestore and KMS. Before all four are ready nothing else
 #      happens.
 #   2. Each gets CANARY_PERCENT of the traffic; the public address is asked

@@ -125,7 +125,7 @@ func (s *Service) openTokens() error {
 }
 
 // Web is what the funnel of the function with this name needs. Its readiness
-// asks what the process was given.
+// tries what the process was given.
 func (s *Service) Web(name string) web.Options {
 	checks := map[string]web.Check{
 		"redis":     s.verifyRedis,
@@ -136,20 +136,36 @@ func (s *Service) Web(name string) web.Options {
 	}
 	return web.Options{
 		Name: name, Logger: s.Log, LogKey: s.logKey, ProjectID: s.Config.Project, Deadline: s.Config.Deadline(),
-		MaxInFlight: s.Config.MaxInFlight, Limiter: s.limiter, Origins: s.Config.Origins(), Checks: checks, Now: s.Now,
+		MaxInFlight: s.Config.MaxInFlight, Limiter: s.limiter, Origins: s.Config.Origins(),
+		Checks: checks, StartNeeds: startNeeds(name), Now: s.Now,
 	}
 }
 
-// verifyLimit bounds verifyRedis: a Redis that takes longer could not serve a
-// request either.
-const verifyLimit = 750 * time.Millisecond
+// startNeeds are the checks that a new instance of the function waits for. A heartbeat and a
+// release do their work with Redis alone (the record's part is made up for), so
+// these functions scale while the record or the key is away; acquire and the reaper
+// could do nothing then.
+func startNeeds(function string) []string {
+	if function == config.Heartbeat || function == config.Release {
+		return []string{"redis"}
+	}
+	return nil
+}
 
-// verifyRedis is Redis's part of readiness. A Redis that cannot keep seats is
-// logged as critical, because only an operator can mend it.
+// verifyLimit bounds verifyRedis, which asks twice: a Redis that takes longer could
+// not serve a request either.
+const verifyLimit = 1500 * time.Millisecond
+
+// verifyRedis is Redis's part of readiness: it is what the ledger needs, and takes
+// a write. A Redis that cannot keep seats is logged as critical, because only an
+// operator can mend it.
 func (s *Service) verifyRedis(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, verifyLimit)
 	defer cancel()
 	err := redisconn.Verify(ctx, s.clients.Redis)
+	if err == nil {
+		err = s.Ledger.Ping(ctx)
+	}
 	if _, unfit := errors.AsType[*redisconn.MisconfiguredError](err); unfit {
 		s.Log.Log(ctx, telemetry.LevelCritical, "this Redis cannot keep seats", slog.String("error", err.Error()))
 	}
@@ -176,13 +192,14 @@ func (s *Service) Authenticate(fresh bool) web.Authenticator {
 	return s.clients.Users.Verify
 }
 
-// AuthenticateScheduler verifies the reaper's caller.
+// AuthenticateScheduler verifies the reaper's caller, a service account that is
+// known by its address.
 func (s *Service) AuthenticateScheduler(ctx context.Context, bearer string) (license.Caller, error) {
 	refusal := fmt.Errorf("no scheduler is configured: %w", license.ErrUnauthenticated)
 	for _, scheduler := range s.clients.Schedulers {
 		err := scheduler.Verify(ctx, bearer)
 		if err == nil {
-			return license.Caller{Role: license.RoleService}, nil
+			return license.Caller{Role: license.RoleService, Email: s.Config.ReaperServiceAccount}, nil
 		}
 		if refusal = err; !errors.Is(err, license.ErrUnauthenticated) {
 			break

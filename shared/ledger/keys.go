@@ -20,6 +20,7 @@ const dueShards = 16
 func (k keys) due(shard int) string    { return k.shard("due", shard) }
 func (k keys) idle(shard int) string   { return k.shard("idle", shard) }
 func (k keys) filled(shard int) string { return k.shard("filled", shard) }
+func (k keys) ready(shard int) string  { return k.shard("ready", shard) }
 
 func (k keys) shard(what string, shard int) string {
 	return k.prefix + ":" + what + ":{" + strconv.Itoa(shard) + "}"

@@ -77,7 +77,7 @@ type Ledger interface {
 	Rebuilding
 	Index
 
-	// Ping reports whether the ledger's servers answer.
+	// Ping reports whether the ledger's servers answer and take writes.
 	Ping(ctx context.Context) error
 }
 

@@ -43,7 +43,7 @@ func TestArgumentsAreThoseOfTheScriptsHeads(t *testing.T) {
 	for script, names := range wrong {
 		t.Errorf("%s is given %v", script, names)
 	}
-	if len(heard) != 16 {
-		t.Errorf("%d scripts were called, want all 16: %v", len(heard), heard)
+	if len(heard) != 17 {
+		t.Errorf("%d scripts were called, want all 17: %v", len(heard), heard)
 	}
 }

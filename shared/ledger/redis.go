@@ -93,7 +93,7 @@ func loadScripts(read func(name string) string) map[string]script {
 	}
 	index := read("prelude")
 	load(grows+index, "schedule")
-	load(keeps+index, "due filled reschedule")
+	load(keeps+index, "due filled reschedule ready")
 	organization := index + read("session") + read("organization") + read("members")
 	load(grows+organization, "reserve stage")
 	load(keeps+organization, "heartbeat retoken mark remove visit known clear forget claim load")
@@ -199,14 +199,4 @@ func full(err error) error {
 
 func unavailable(err error) error {
 	return &license.UnavailableError{Backend: "redis", Err: err}
-}
-
-// Ping implements [Ledger].
-func (r *Redis) Ping(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, r.opts.Deadline)
-	defer cancel()
-	if err := r.client.Ping(ctx).Err(); err != nil {
-		return unavailable(err)
-	}
-	return nil
 }

@@ -2,10 +2,13 @@ package record
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"cloud.google.com/go/firestore"
 	"cloud.google.com/go/firestore/apiv1/firestorepb"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
@@ -123,11 +126,34 @@ func (f *Firestore) OrganizationIDs(ctx context.Context, after string, limit int
 	return ids, nil
 }
 
-// Ping implements [Record], at the price of one read.
+// Ping implements [Record], at the price of one read, and of a transaction that
+// writes nothing: the store looks at the caller's rights before it finds that one of
+// the two documents to be changed is not there.
 func (f *Firestore) Ping(ctx context.Context) error {
-	_, err := f.OrganizationIDs(ctx, "", 1)
-	return err
+	if _, err := f.OrganizationIDs(ctx, "", 1); err != nil {
+		return err
+	}
+	probes := f.client.Collection(probesCollection)
+	return f.write(ctx, func() error {
+		ctx, o := withOutcome(ctx)
+		err := f.tryTransact(ctx, o, func(tx *firestore.Transaction) error {
+			return errors.Join(
+				tx.Create(probes.NewDoc(), map[string]any{}),
+				tx.Update(probes.NewDoc(), []firestore.Update{{Path: "at", Value: firestore.ServerTimestamp}}),
+			)
+		})
+		if status.Code(err) == codes.NotFound {
+			return nil
+		}
+		if err == nil {
+			err = unavailable(errors.New("a document that is not there was changed"))
+		}
+		return err
+	})
 }
+
+// probesCollection never has a document.
+const probesCollection = "probes"
 
 func (f *Firestore) query(ctx context.Context, query firestore.Query) ([]*firestore.DocumentSnapshot, error) {
 	var snapshots []*firestore.DocumentSnapshot

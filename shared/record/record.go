@@ -152,7 +152,8 @@ type Record interface {
 	// from the first. A limit below 1 lists none.
 	OrganizationIDs(ctx context.Context, after string, limit int) ([]string, error)
 
-	// Ping reports whether the store answers.
+	// Ping reports whether the store answers, and lets this process read and write.
+	// It leaves nothing behind.
 	Ping(ctx context.Context) error
 }
 

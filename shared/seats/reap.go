@@ -128,8 +128,7 @@ func (p *Protocol) endUnknown(ctx context.Context, caller license.Caller, batch 
 	}
 	var lost []ledger.Hold
 	for i, s := range batch {
-		// A younger one may be a grant whose outcome is still on its way.
-		if h.Known[i] || s.AcquiredAt.Add(p.opts.SessionTTL).After(h.Now) {
+		if h.Known[i] || p.young(s, h) {
 			continue
 		}
 		s.EndedAt, s.EndedReason, s.Epoch = h.Now, license.EndDisplaced, h.Epoch

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	kms "cloud.google.com/go/kms/apiv1"
@@ -110,6 +111,8 @@ type Issuer struct {
 	keys   *keySet
 	signer *Signer
 	issued *lru.Cache[string, issued]
+	// signs: the last signature succeeded.
+	signs atomic.Bool
 }
 
 // Ready is nil, or why no token can be signed now as far as the last calls told:
@@ -160,20 +163,25 @@ func (i *Issuer) Issue(ctx context.Context, claims Claims) (Token, error) {
 	if err != nil {
 		return Token{}, fmt.Errorf("license token: %w", err)
 	}
-	var compact string
-	var version Version
+	compact, version, err := i.signed(ctx, payload)
+	if err != nil {
+		return Token{}, err
+	}
+	token := Token{Compact: compact, ExpiresAt: time.Unix(claims.ExpiresAt, 0).UTC()}
+	i.issued.Add(claims.SessionID, newIssued(claims, token, version))
+	return token, nil
+}
+
+// signed signs within the circuit and the deadline.
+func (i *Issuer) signed(ctx context.Context, payload []byte) (compact string, version Version, err error) {
 	err = i.cfg.Circuit.Do(ctx, func() (err error) {
 		ctx, cancel := context.WithTimeout(ctx, i.cfg.Deadline)
 		defer cancel()
 		compact, version, err = i.sign(ctx, payload)
 		return err
 	})
-	if err != nil {
-		return Token{}, unavailable(err)
-	}
-	token := Token{Compact: compact, ExpiresAt: time.Unix(claims.ExpiresAt, 0).UTC()}
-	i.issued.Add(claims.SessionID, newIssued(claims, token, version))
-	return token, nil
+	i.signs.Store(err == nil)
+	return compact, version, unavailable(err)
 }
 
 // sign signs with the version of the day. If KMS refuses that very version
@@ -218,8 +226,9 @@ func (i *Issuer) JWKS(ctx context.Context) ([]byte, error) {
 	return bytes.Clone(set.jwks), nil
 }
 
-// Ping reports whether the key set is loadable and has a version that can sign.
-// No I/O while the key set is cached, and no signature ever.
+// Ping reports whether tokens can be signed: the key set is loadable, and the last
+// signature succeeded. Until one has, it makes one itself, which nobody gets to see;
+// after that it costs nothing while the key set is cached.
 func (i *Issuer) Ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, i.cfg.Deadline)
 	defer cancel()
@@ -230,5 +239,9 @@ func (i *Issuer) Ping(ctx context.Context) error {
 	if len(set.versions) == 0 {
 		return unavailable(ErrNoSigningVersion)
 	}
-	return nil
+	if i.signs.Load() {
+		return nil
+	}
+	_, _, err = i.signed(ctx, []byte("{}"))
+	return err
 }

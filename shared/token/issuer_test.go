@@ -326,3 +326,29 @@ func TestConfigFaultsAreAllReported(t *testing.T) {
 		t.Error("no client is accepted")
 	}
 }
+
+// TestPingSigns: the right to see a key is not the right to sign with it. Once a
+// signature was made none is made for the asking, until one fails.
+func TestPingSigns(t *testing.T) {
+	b := newBench(t)
+	ping := func(signatures int) {
+		t.Helper()
+		b.kms.ResetCalls()
+		if err := b.Ping(t.Context()); err != nil || b.kms.Calls(fakekms.MethodSign) != signatures {
+			t.Errorf("ping: %v after %d signatures, want %d", err, b.kms.Calls(fakekms.MethodSign), signatures)
+		}
+	}
+	b.kms.SetBefore(outage(fakekms.MethodSign))
+	wantUnavailable(t, b.Ping(t.Context()))
+	b.kms.SetBefore(nil)
+	ping(1)
+	ping(0)
+	b.kms.SetBefore(outage(fakekms.MethodSign))
+	if _, err := b.Issue(t.Context(), b.claims()); err == nil {
+		t.Fatal("signed in an outage")
+	}
+	wantUnavailable(t, b.Ping(t.Context()))
+	b.kms.SetBefore(nil)
+	b.issue(t)
+	ping(0)
+}

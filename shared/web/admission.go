@@ -3,68 +3,125 @@ package web
 import (
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
+	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
 
-// admission counts the requests of known callers that are being worked on, in all
-// and by organization (tenant), and turns away what is too much. When a backend is
-// slow they would otherwise fill the memory, and those of one organization (while
-// its ledger is rebuilt, for example) would keep all others out.
-type admission struct {
+// places are how many requests may be in one stage of the funnel at a time, shared
+// out so that slow or greedy callers own nothing: whatever they hold, there is a
+// place left for somebody else. When a backend is slow requests would otherwise
+// fill the memory, and those of one organization (while its ledger is rebuilt, or
+// with bodies that do not come) would keep all others out.
+//
+// An organization gets another place while it has fewer than are free: the
+// dynamic threshold of A. Choudhury and E. Hahne (Dynamic queue length thresholds
+// for shared-memory packet switches, IEEE/ACM Transactions on Networking 6(2),
+// 1998). Alone it comes to half of all; n that want all they can get come to one
+// part of n+1 each, and one part stays free for the next. Where others are inside
+// it has a fifth at most, and a user never more than placesOfUser.
+type places struct {
 	max int // 0: no limit
 
-	mu       sync.Mutex
-	inside   int
-	byTenant map[string]int
+	mu     sync.Mutex
+	taken  int
+	byOrg  map[string]int
+	byUser map[userKey]int
 }
 
-// Of the places, this part is the most that one organization may have.
+type userKey struct{ organization, user string }
+
 const (
-	shareNumerator   = 4
-	shareDenominator = 5
+	// placesOfUser is how many requests of one user are in a stage at a time: a
+	// program has one, and 16 that take 20 ms each are 800 a second.
+	placesOfUser = 16
+	// shareOfMany is the part of all places (one of so many) that an organization has
+	// at most while others are inside.
+	shareOfMany = 5
 )
 
 var (
 	errFull  = errors.New("the instance has all the requests it may have at a time")
 	errShare = errors.New("the organization has its share of the requests the instance may have at a time")
+	errUser  = errors.New("the user has as many requests at a time as one may have")
 )
 
-// enter takes a place before the caller is known.
-func (a *admission) enter() error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.max > 0 && a.inside >= a.max {
-		return &fault{code: api.Unavailable, cause: errFull}
+// enterAnybody takes a place for a caller that is not known yet.
+func (p *places) enterAnybody() (leave func(), err error) {
+	return p.enter(license.Caller{})
+}
+
+// enter takes a place for the caller, until leave. A caller without an organization
+// (the platform's own) has no share to keep to.
+func (p *places) enter(c license.Caller) (leave func(), err error) {
+	if p.max == 0 {
+		return func() {}, nil
 	}
-	a.inside++
+	user := userKey{c.OrganizationID, c.UserID}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.refuses(user); err != nil {
+		return nil, err
+	}
+	if p.byOrg == nil {
+		p.byOrg, p.byUser = map[string]int{}, map[userKey]int{}
+	}
+	p.taken++
+	count(p.byOrg, user.organization, 1)
+	count(p.byUser, user, 1)
+	return func() { p.leave(user) }, nil
+}
+
+// refuses says why the user gets no further place.
+func (p *places) refuses(u userKey) error {
+	free, mine := p.max-p.taken, p.byOrg[u.organization]
+	switch {
+	case u.user != "" && p.byUser[u] >= placesOfUser:
+		return errUser
+	case free <= 0:
+		return errFull
+	case u.organization == "":
+		return nil
+	case mine >= free, p.taken > mine && mine >= max(1, p.max/shareOfMany):
+		return errShare
+	}
 	return nil
 }
 
-func (a *admission) leave() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.inside--
+func (p *places) leave(u userKey) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.taken--
+	count(p.byOrg, u.organization, -1)
+	count(p.byUser, u, -1)
 }
 
-// enterTenant counts the place as an organization's, until leaveTenant.
-func (a *admission) enterTenant(org string) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.max > 0 && a.byTenant[org] >= max(1, a.max*shareNumerator/shareDenominator) {
-		return &fault{code: api.Unavailable, cause: errShare}
+// count keeps no key that counts nothing: a map must not remember everybody.
+func count[K comparable](m map[K]int, key K, n int) {
+	if m[key] += n; m[key] == 0 {
+		delete(m, key)
 	}
-	if a.byTenant == nil {
-		a.byTenant = map[string]int{}
-	}
-	a.byTenant[org]++
-	return nil
 }
 
-func (a *admission) leaveTenant(org string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.byTenant[org]--; a.byTenant[org] == 0 {
-		delete(a.byTenant, org)
+// crowded is the refusal of a request that found no place to be worked on: what it
+// would wait for is ours to finish, unless it is the user's own doing.
+func crowded(err error) error {
+	if errors.Is(err, errUser) {
+		return &fault{code: api.RateLimited, retryAfter: time.Second, cause: err}
+	}
+	return &fault{code: api.Unavailable, cause: err}
+}
+
+// stalled is the refusal of a request that found no place for its body to be read:
+// others of the same caller are on their way there and do not arrive. It is not a
+// failure of the service, unless nobody's body can be read any more.
+func stalled(err error) error {
+	if errors.Is(err, errFull) {
+		return crowded(err)
+	}
+	return &fault{
+		code: api.RateLimited, retryAfter: time.Second, cause: err,
+		detail: "The bodies of too many requests of this account or organization are still on their way. Send them whole, and wait as long as Retry-After says.",
 	}
 }

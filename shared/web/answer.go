@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -105,15 +106,22 @@ func (x *exchange) send(answer Answer, body []byte) int {
 	if x.hangUp {
 		h.Set("Connection", "close")
 	}
+	control := http.NewResponseController(x.w)
+	_ = control.SetWriteDeadline(time.Now().Add(sendLimit)) // not every writer can
 	x.w.WriteHeader(answer.Status)
 	if len(body) > 0 && x.r.Method != http.MethodHead {
 		_, _ = x.w.Write(body) // fails only when the client is gone
 	}
 	// net/http would send only after the handler returned, when the process may
 	// already be on its way out: a drained request is one whose answer left.
-	_ = http.NewResponseController(x.w).Flush()
+	_ = control.Flush()
+	_ = control.SetWriteDeadline(time.Time{}) // the connection's next answer has its own
 	return answer.Status
 }
+
+// sendLimit is how long a client may take to read its answer, after which the
+// connection is given up: one that does not read would keep the request for ever.
+const sendLimit = 10 * time.Second
 
 // trace finishes the request's span.
 func (x *exchange) trace(o outcome) {

@@ -32,17 +32,22 @@ type Options struct {
 	LogKey []byte
 	// Deadline bounds a whole request, identity and body included; zero is none.
 	Deadline time.Duration
-	// MaxInFlight is how many requests of known callers may be inside at a time, of
-	// one organization four fifths of it; more are turned away with 503. Zero is no
-	// limit. Probes and public documents always get in.
+	// MaxInFlight is how many requests of known callers may be worked on at a time,
+	// and of how many the bodies may be read: of one organization half of it, a fifth
+	// while others are inside, and of one user 16. More are turned away with 503, a
+	// user's own excess with 429. Zero is no limit. Probes and public documents always
+	// get in.
 	MaxInFlight int
 	// Limiter bounds what one user may ask; nil is no limit.
 	Limiter Limiter
 	// Origins are those whose pages may call in a browser, as [CheckOrigin] takes
 	// them; none lets no page read anything but public documents.
 	Origins []string
-	// Checks are what GET /ready pings, by name.
+	// Checks are what GET /ready tries, by name.
 	Checks map[string]Check
+	// StartNeeds are the names of those that GET /startup tries: what a new instance
+	// cannot do without. Nil is all.
+	StartNeeds []string
 	// Now is the clock of latencies; nil is [time.Now].
 	Now func() time.Time
 }
@@ -61,8 +66,10 @@ type App struct {
 	table       table
 	tracer      trace.Tracer
 	gate        gate
-	admission   admission
-	buffers     sync.Pool
+	// Where requests of known callers are, in this order; each stage has places of its
+	// own, so that none is full because of another.
+	identifying, reading, working places
+	buffers                       sync.Pool
 	// Header values that never change, made once; net/http only reads them.
 	noStore, noSniff, jsonType []string
 }
@@ -77,7 +84,7 @@ func NewApp(opts Options, auth Authenticators, routes ...Route) *App {
 		buffers: sync.Pool{New: func() any { return new(bytes.Buffer) }},
 		noStore: []string{"no-store"}, noSniff: []string{"nosniff"}, jsonType: []string{api.ContentTypeJSON},
 	}
-	a.admission.max = opts.MaxInFlight
+	a.identifying.max, a.reading.max, a.working.max = opts.MaxInFlight, opts.MaxInFlight, opts.MaxInFlight
 	a.origins = make(map[string]bool, len(opts.Origins))
 	for _, origin := range opts.Origins {
 		a.origins[origin] = true
@@ -91,7 +98,7 @@ func NewApp(opts Options, auth Authenticators, routes ...Route) *App {
 	if opts.ProjectID != "" {
 		a.tracePrefix = "projects/" + opts.ProjectID + "/traces/"
 	}
-	a.table = newTable(append(auth.guard(routes), probes(opts.Checks)...))
+	a.table = newTable(append(auth.guard(routes), probes(opts)...))
 	return a
 }
 
@@ -195,7 +202,9 @@ func (x *exchange) run(ctx context.Context, entered bool, buf *bytes.Buffer) (an
 	return answer, err
 }
 
-// handle is the funnel: route, admission, identity, limit, role, body, call.
+// handle is the funnel: route, identity, limit, role, body, admission, call. The
+// body is read before the request has a place where it is worked on: who does not
+// send it must not keep out those who do.
 func (x *exchange) handle(ctx context.Context, buf *bytes.Buffer) (Answer, error) {
 	x.hurry(ctx)
 	x.path = clip(x.r.URL.EscapedPath(), maxLoggedPath)
@@ -207,26 +216,50 @@ func (x *exchange) handle(ctx context.Context, buf *bytes.Buffer) (Answer, error
 		return Answer{}, err
 	}
 	x.route = route
-	if route.auth != nil {
-		if err := x.app.admission.enter(); err != nil {
+	if route.auth == nil {
+		body, err := x.body(route.op.Body, buf)
+		if err != nil {
 			return Answer{}, err
 		}
-		defer x.app.admission.leave()
-		if err := x.authenticate(ctx, route); err != nil {
-			return Answer{}, err
-		}
-		if err := route.op.admits(x.call.Caller); err != nil {
-			return Answer{}, err
-		}
-		org := x.call.Caller.OrganizationID
-		if err := x.app.admission.enterTenant(org); err != nil {
-			return Answer{}, err
-		}
-		defer x.app.admission.leaveTenant(org)
+		return route.call(ctx, x.call, body)
 	}
-	body, err := x.body(route.op.Body, buf)
+	if err := x.admit(ctx, route); err != nil {
+		return Answer{}, err
+	}
+	body, err := x.bodyOfCaller(route.op.Body, buf)
 	if err != nil {
 		return Answer{}, err
 	}
+	leave, err := x.app.working.enter(x.call.Caller)
+	if err != nil {
+		return Answer{}, crowded(err)
+	}
+	defer leave()
 	return route.call(ctx, x.call, body)
+}
+
+// admit lets in callers who are known and may do this, as often as they may.
+func (x *exchange) admit(ctx context.Context, route *Route) error {
+	leave, err := x.app.identifying.enterAnybody()
+	if err != nil {
+		return crowded(err)
+	}
+	defer leave()
+	if err := x.authenticate(ctx, route); err != nil {
+		return err
+	}
+	return route.op.admits(x.call.Caller)
+}
+
+// bodyOfCaller reads the request's body in a place of its caller's.
+func (x *exchange) bodyOfCaller(rule BodyRule, buf *bytes.Buffer) ([]byte, error) {
+	if x.r.ContentLength != 0 && rule != BodyIgnored {
+		leave, err := x.app.reading.enter(x.call.Caller)
+		if err != nil {
+			x.hangUp = true // nothing is to be heard from this body
+			return nil, stalled(err)
+		}
+		defer leave()
+	}
+	return x.body(rule, buf)
 }

@@ -113,14 +113,23 @@ func (x *exchange) tooLarge() error {
 	return &fault{code: api.PayloadTooLarge}
 }
 
-// hurry gives the client until the request's deadline to send its body; the
-// server itself would wait for ever, also for a body that nobody reads. net/http
-// lifts the limit before the connection's next request.
+// bodyLimit is how long a body may take to come, however it trickles: the largest
+// has 16 KiB, which the slowest modem sends in that time.
+const bodyLimit = 2 * time.Second
+
+// hurry gives the client bodyLimit to send its body, and no longer than the
+// request has; the server itself would wait for ever, also for a body that nobody
+// reads. net/http lifts the limit before the connection's next request.
 func (x *exchange) hurry(ctx context.Context) {
-	if deadline, ok := ctx.Deadline(); ok && x.r.ContentLength != 0 {
-		// Not every writer can; then its server's own timeouts hold.
-		_ = http.NewResponseController(x.w).SetReadDeadline(deadline)
+	if x.r.ContentLength == 0 {
+		return
 	}
+	until := time.Now().Add(bodyLimit) // the network's time, which no test's clock moves
+	if deadline, ok := ctx.Deadline(); ok && deadline.Before(until) {
+		until = deadline
+	}
+	// Not every writer can; then its server's own timeouts hold.
+	_ = http.NewResponseController(x.w).SetReadDeadline(until)
 }
 
 // receive reads one byte more than the limit at most. Once the body is whole
@@ -136,7 +145,7 @@ func (x *exchange) receive(buf *bytes.Buffer) error {
 	}
 	x.hangUp = true
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return &fault{code: api.Unavailable, detail: "The request's body did not arrive in time. Send it again.", cause: err}
+		return &fault{code: api.RequestTimeout, cause: err}
 	}
 	return &fault{code: api.InvalidRequest, fields: oneField("", "could not be read to its end"), cause: err}
 }

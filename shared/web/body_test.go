@@ -236,7 +236,7 @@ func TestStallingClientIsCutOff(t *testing.T) {
 	b := newBench(t, withDeadline(200*time.Millisecond))
 	server := httptest.NewServer(b.app)
 	defer server.Close()
-	for bearer, want := range map[string]int{token: 503, "wrong": 401} {
+	for bearer, want := range map[string]int{token: 408, "wrong": 401} {
 		_, reader := raw(t, server.Listener.Addr().String(), head("POST", api.PathAcquire, 100, bearer)+`{"hard`)
 		res, err := http.ReadResponse(reader, nil)
 		if err != nil {

@@ -185,7 +185,7 @@ func TestMadeUpEndpointIsDocumented(t *testing.T) {
 		t.Errorf("parameters %q, want %q", params, want)
 	}
 	// 400, 401, 403 (tenant, role, declared), 404 (path, organization), 405, 413, 415, 429, 500, 503.
-	want := "invalid_request unauthenticated forbidden license_expired tenant_missing not_found organization_not_found method_not_allowed payload_too_large unsupported_media_type rate_limited internal unavailable"
+	want := "invalid_request unauthenticated forbidden license_expired tenant_missing not_found organization_not_found method_not_allowed request_timeout payload_too_large unsupported_media_type rate_limited internal unavailable"
 	if got := strings.Join(documentedCodes(op), " "); got != want {
 		t.Errorf("codes %s\nwant  %s", got, want)
 	}

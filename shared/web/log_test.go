@@ -195,10 +195,13 @@ func TestProbesAreQuiet(t *testing.T) {
 		}
 		return errors.New("redis: connection refused")
 	}
-	b := newBench(t, func(o *web.Options) { o.Checks = map[string]web.Check{"redis": check} })
+	now := time.Unix(1_800_000_000, 0)
+	b := newBench(t, func(o *web.Options) {
+		o.Checks, o.Now = map[string]web.Check{"redis": check}, func() time.Time { return now }
+	})
 	b.do("GET", "/live", "")
 	b.do("GET", "/ready", "")
-	healthy = false
+	healthy, now = false, now.Add(time.Second)
 	b.do("GET", "/ready", "")
 	lines := b.lines(t)
 	if lines[0]["severity"] != "DEBUG" || lines[1]["severity"] != "DEBUG" || lines[2]["severity"] != "ERROR" {
@@ -322,7 +325,6 @@ func TestReadinessDoesNotHang(t *testing.T) {
 	letGo := make(chan struct{})
 	defer close(letGo)
 	b := newBench(t, func(o *web.Options) {
-		o.Deadline = 50 * time.Millisecond
 		o.Checks = map[string]web.Check{
 			"redis":     func(context.Context) error { <-letGo; return nil },
 			"firestore": func(context.Context) error { return nil },

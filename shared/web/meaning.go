@@ -51,6 +51,7 @@ func meanings() []meaning {
 		{code: api.MethodNotAllowed, scope: everywhere, example: exampleMethod},
 		{code: api.NoSeatsAvailable, example: exampleNoSeats},
 		{code: api.LicenseAmbiguous, example: exampleAmbiguous},
+		{code: api.RequestTimeout, scope: whereRead},
 		{code: api.SessionEnded, example: exampleEnded},
 		{code: api.PayloadTooLarge, scope: whereSized},
 		{code: api.UnsupportedMediaType, scope: whereRead},

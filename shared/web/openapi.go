@@ -63,7 +63,7 @@ func OpenAPI(functions ...Served) *huma.OpenAPI {
 
 // operations are those of all functions, and the probes once.
 func operations(functions []Served) []Operation {
-	all := []Operation{live(), ready()}
+	all := []Operation{live(), ready(), startup()}
 	for _, f := range functions {
 		all = append(all, f.Operations...)
 	}

@@ -175,15 +175,29 @@ func live() Operation {
 	}
 }
 
-// ready tells whether the backends of the function answer.
+// ready tells whether what the function does would work.
 func ready() Operation {
 	checks := map[string]string{"redis": api.HealthOK, "firestore": api.HealthOK}
 	broken := map[string]string{"redis": api.HealthFailed, "firestore": api.HealthOK}
 	return Operation{
 		ID: "ready", Method: http.MethodGet, Path: api.PathReady, Access: AccessPublic, probe: true,
-		Summary: "Readiness probe", Description: "Pings what the function needs. Every function has it.",
+		Summary: "Readiness probe", Description: "Tries what the function does: a write in Redis and its eviction policy, the rights on the record and on the key. Looked at once a second at most. Every function has it; the load balancer does not route it.",
 		Answers: []Documented{
-			{Status: http.StatusOK, Description: "All of it answers.", Body: api.Health{Status: api.HealthOK, Checks: checks}},
+			{Status: http.StatusOK, Description: "All of it works.", Body: api.Health{Status: api.HealthOK, Checks: checks}},
+			{Status: http.StatusServiceUnavailable, Description: "Some of it does not.", Body: api.Health{Status: api.HealthFailed, Checks: broken}},
+		},
+	}
+}
+
+// startup tells whether a new instance can take requests.
+func startup() Operation {
+	checks := map[string]string{"redis": api.HealthOK}
+	broken := map[string]string{"redis": api.HealthFailed}
+	return Operation{
+		ID: "startup", Method: http.MethodGet, Path: api.PathStartup, Access: AccessPublic, probe: true,
+		Summary: "Start-up probe", Description: "Tries what a new instance of the function cannot do without: of heartbeat and release Redis alone, so that they scale while the record or the key is away. Every function has it; the load balancer does not route it.",
+		Answers: []Documented{
+			{Status: http.StatusOK, Description: "All of it works.", Body: api.Health{Status: api.HealthOK, Checks: checks}},
 			{Status: http.StatusServiceUnavailable, Description: "Some of it does not.", Body: api.Health{Status: api.HealthFailed, Checks: broken}},
 		},
 	}

@@ -8,6 +8,7 @@ import (
 	"go/ast"
 	"go/parser"
 	gotoken "go/token"
+	"io"
 	"io/fs"
 	"maps"
 	"net/http"
@@ -160,6 +161,9 @@ func TestEveryCodeComesBack(t *testing.T) {
 		api.PayloadTooLarge: func(b *bench) *httptest.ResponseRecorder {
 			return b.do(http.MethodPost, api.PathAcquire, strings.Repeat(" ", api.MaxBody+1))
 		},
+		api.RequestTimeout: func(b *bench) *httptest.ResponseRecorder {
+			return b.do(http.MethodPost, api.PathAcquire, "{}", func(r *http.Request) { r.Body = io.NopCloser(late{}) })
+		},
 		api.UnsupportedMediaType: func(b *bench) *httptest.ResponseRecorder {
 			return b.do(http.MethodPost, api.PathAcquire, "{}", func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") })
 		},
@@ -194,6 +198,11 @@ func TestEveryCodeComesBack(t *testing.T) {
 		})
 	}
 }
+
+// late is a body that had its time.
+type late struct{}
+
+func (late) Read([]byte) (int, error) { return 0, os.ErrDeadlineExceeded }
 
 // facts are a problem's members that only some codes have.
 func facts(p *api.Problem) api.Problem {

@@ -138,7 +138,7 @@ deny contains msg if {
 	some t in r.after.template
 	some c in t.containers
 	not ready(c)
-	msg := sprintf("%s: must be ready only when /ready says so", [r.address])
+	msg := sprintf("%s: must be ready only when /startup says so", [r.address])
 }
 
-ready(container) if container.startup_probe[_].http_get[_].path == "/ready"
+ready(container) if container.startup_probe[_].http_get[_].path == "/startup"

@@ -2,7 +2,7 @@ package main
 
 import rego.v1
 
-probe := [{"http_get": [{"path": "/ready"}]}]
+probe := [{"http_get": [{"path": "/startup"}]}]
 
 digest := "r/i@sha256:0000000000000000000000000000000000000000000000000000000000000000"
 
@@ -75,4 +75,4 @@ test_another_way_out if refused(run, named("licenses-acquire", {"vpc_access": [{
 
 test_a_password_in_the_clear if refused(run, in_container({"env": [{"name": "FUNCTION_TARGET", "value": "Acquire"}, {"name": "REDIS_PASSWORD", "value": "x"}]}), "REDIS_PASSWORD")
 
-test_ready_too_early if refused(run, in_container({"startup_probe": [{"tcp_socket": [{"port": 8080}]}]}), "/ready")
+test_ready_too_early if refused(run, in_container({"startup_probe": [{"tcp_socket": [{"port": 8080}]}]}), "/startup")

@@ -97,7 +97,7 @@ run "who_is_configured_with_what" {
 run "ready_before_traffic_and_stateless" {
   command = plan
   assert {
-    condition     = alltrue([for f in module.functions : f.service.template[0].containers[0].startup_probe[0].http_get[0].path == "/ready"])
+    condition     = alltrue([for f in module.functions : f.service.template[0].containers[0].startup_probe[0].http_get[0].path == "/startup"])
     error_message = "A revision must be ready only when its backends answer."
   }
   assert {

@@ -4,11 +4,13 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/internal/servers"
 )
 
@@ -129,6 +131,52 @@ func TestLoadingTheLedgersAnew(t *testing.T) {
 		k.wantServer(prefix, "-")
 		if k.exist(prefix+"epoch", prefix+"progress", prefix+"v3.7.f00d:all") != 3 {
 			t.Errorf("keys of %s are gone", prefix)
+		}
+	}
+}
+
+// TestAskingTheReaper: the schedule's own address, account and audience, for one
+// organization; the job is gone once it is answered.
+func TestAskingTheReaper(t *testing.T) {
+	bin, calls := t.TempDir(), filepath.Join(t.TempDir(), "calls")
+	const gcloud = `#!/usr/bin/env bash
+case "$*" in
+*"describe licenses-reaper"*"httpTarget.uri"*) echo https://reaper.run.app/internal/v1/reap ;;
+*"describe licenses-reaper"*serviceAccountEmail*) echo scheduler@acme.iam.gserviceaccount.com ;;
+*"describe licenses-reaper"*audience*) echo https://licenses.example.com/internal/v1/reap ;;
+*) echo "$*" >>"$CALLS" ;;
+esac
+`
+	if err := os.WriteFile(filepath.Join(bin, "gcloud"), []byte(gcloud), 0o755); err != nil { //nolint:gosec // a program
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "bash", "-euc", operationsBlock(t, "ask")+"\nask rebuild globex; answered rebuild globex")
+	cmd.Env = []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "CALLS=" + calls, "PROJECT=acme", "REGION=europe-west1", "NAME=licenses"}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	made, err := os.ReadFile(calls)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(made)), "\n")
+	want := [][]string{
+		{
+			"scheduler jobs create http licenses-rebuild-globex", "--http-method=POST", "--uri=https://reaper.run.app" + api.RebuildPath("globex"),
+			"--oidc-service-account-email=scheduler@acme.iam.gserviceaccount.com", "--oidc-token-audience=https://licenses.example.com/internal/v1/reap", "--location=europe-west1",
+		},
+		{"scheduler jobs run licenses-rebuild-globex"},
+		{"logging read", `jsonPayload.operation="rebuild"`, `jsonPayload.organization_id="globex"`},
+		{"scheduler jobs delete licenses-rebuild-globex"},
+	}
+	if len(lines) != len(want) {
+		t.Fatalf("calls:\n%s", made)
+	}
+	for i, words := range want {
+		for _, word := range words {
+			if !strings.Contains(lines[i], word) {
+				t.Errorf("%q lacks %s", lines[i], word)
+			}
 		}
 	}
 }

@@ -108,7 +108,8 @@ func TestRoutes(t *testing.T) {
 	paths := []string{
 		"/api/v1/licenses/acquire", "/api/v1/licenses/sessions/" + id + "/heartbeat", "/api/v1/licenses/sessions/" + id,
 		"/api/v1/licenses/sessions/" + id + "/release",
-		"/.well-known/jwks.json", "/openapi.json", "/live", "/ready", "/internal/v1/reap",
+		"/.well-known/jwks.json", "/openapi.json", "/live", "/ready", "/startup", "/internal/v1/reap",
+		"/internal/v1/organizations/" + id + "/rebuild", "/internal/v1/organizations/" + id + "/check",
 	}
 	for i := range len(paths) + 1 {
 		var tests []a
@@ -119,10 +120,18 @@ func TestRoutes(t *testing.T) {
 		}
 		fault := ""
 		if i < len(paths) {
-			fault = "no test of a route for " + strings.ReplaceAll(paths[i], id, "{session_id}")
+			fault = "no test of a route for " + placeholders(paths[i], id)
 		}
 		wantFault(t, mustRead(t, planned{"google_compute_url_map", a{"test": tests}}).routes(functions.Contract()...), fault)
 	}
+}
+
+// placeholders is the path as it is declared.
+func placeholders(path, id string) string {
+	if strings.HasPrefix(path, "/internal/v1/organizations/") {
+		return strings.ReplaceAll(path, id, "{organization}")
+	}
+	return strings.ReplaceAll(path, id, "{session_id}")
 }
 
 // TestRoutesOfWhatIsDeclared: a made-up operation is asked for too. It needs no
@@ -134,7 +143,7 @@ func TestRoutesOfWhatIsDeclared(t *testing.T) {
 		return a{"priority": priority, "match_rules": []a{{"path_template_match": template}}}
 	}
 	tests := func(paths ...string) []a {
-		list := []a{{"path": "/live"}, {"path": "/ready"}}
+		list := []a{{"path": "/live"}, {"path": "/ready"}, {"path": "/startup"}}
 		for _, p := range paths {
 			list = append(list, a{"path": p})
 		}

@@ -48,8 +48,8 @@ func TestSmoke(t *testing.T) {
 		status                  int
 	}{
 		{"/live", "application/json", `{"status":"ok"}`, http.StatusServiceUnavailable},
-		{"/live", "text/html", `{"status":"ok"}`, http.StatusOK}, // somebody else's page
-		{"/ready", "application/json", `{"status":"failed","checks":{"redis":"failed"}}`, http.StatusServiceUnavailable},
+		{"/live", "text/html", `{"status":"ok"}`, http.StatusOK},               // somebody else's page
+		{"/nothing-is-here", "text/html", `<h1>404</h1>`, http.StatusNotFound}, // somebody else's page
 		{"/.well-known/jwks.json", "application/jwk-set+json", `{"keys":[]}`, http.StatusOK},
 		{"/openapi.json", "application/json", `{}`, http.StatusOK},
 		{"/api/v1/licenses/acquire", "application/json", `{}`, http.StatusCreated}, // without a token!

@@ -185,9 +185,13 @@ func (s *releaseStage) fillCanary() {
 // against the real service.
 func answerAsTheService(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
-	case "/live", "/ready":
+	case "/live":
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = io.WriteString(w, `{"status": "ok", "checks": {"redis": "ok"}}`)
+		_, _ = io.WriteString(w, `{"status": "ok"}`)
+	case "/nothing-is-here":
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = io.WriteString(w, `{"code": "not_found"}`)
 	case "/.well-known/jwks.json":
 		w.Header().Set("Content-Type", "application/jwk-set+json")
 		_, _ = io.WriteString(w, `{"keys": [{"alg": "RS256"}]}`)

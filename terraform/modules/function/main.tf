@@ -50,8 +50,8 @@ resource "google_cloud_run_v2_service" "this" {
 
       dynamic "env" {
         for_each = merge(
-          # At most four fifths of these are one organization's, so one that floods
-          # leaves room on every instance.
+          # One organization has half of these at most, a fifth beside others, so one
+          # that floods leaves room on every instance.
           { MAX_IN_FLIGHT = tostring(var.size.concurrency) },
           var.environment,
           { FUNCTION_TARGET = var.target },
@@ -75,14 +75,15 @@ resource "google_cloud_run_v2_service" "this" {
         }
       }
 
-      # /ready pings what the function needs. The way to the ledger may take a
-      # minute to open when an instance starts, so it has two.
+      # /startup tries what a new instance cannot do without: of heartbeat and release
+      # the ledger alone, so that they scale while the record or the key is away. The
+      # way to the ledger may take a minute to open, so it has two.
       startup_probe {
         period_seconds    = 3
-        timeout_seconds   = 3 # above the 2 s that /ready gives its checks
+        timeout_seconds   = 3 # above the 2 s that /startup gives its checks
         failure_threshold = 40
         http_get {
-          path = "/ready"
+          path = "/startup"
         }
       }
       # /live says that the process answers, whatever its backends do: a restart
