@@ -8,10 +8,14 @@ GOFUMPT       := mvdan.cc/gofumpt@v0.12.0
 STATICCHECK   := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+GITLEAKS      := github.com/zricethezav/gitleaks/v8@v8.30.1
 
 # Percent of the statements of functions/ and shared/ that the tests execute.
 MIN_COVERAGE  := 85
 COVERAGE_FILE := coverage.out
+
+# How long make fuzz tries each.
+FUZZTIME      ?= 10s
 
 # What make torture does; seed 0 chooses one and prints it.
 SEED          ?= 0
@@ -26,7 +30,7 @@ MODULES       := . client proof
 PROGRAM_TESTS := ./deployed ./deployment/image
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-programs test-tools mutants model torture drills terraform terraform-faults lint vulncheck image fmt bench scale
+.PHONY: help run test test-programs test-tools mutants model torture drills terraform terraform-faults lint secrets fuzz vulncheck image pin-images fmt bench scale
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,28 +53,43 @@ test-programs: test-tools ## compile the deployed program and what the images ru
 mutants: test-tools ## break each guard of the protocol in turn; a test must notice
 	$(GO) -C proof run ./mutants
 
-terraform: ## check terraform/ with no cloud: schema, tests, policies, plans
+terraform: ## check terraform/ with no cloud: schema, tests, policies, plans; says who knows the provider
 	./scripts/check-terraform.sh
 
 terraform-faults: ## plant faults in terraform/; each must be noticed
 	./scripts/check-terraform.sh --faults
 
-lint: ## formatting, vet, staticcheck, golangci-lint, a tidy go.mod, of all modules
+lint: ## formatting, vet, staticcheck, golangci-lint, modules as go.sum and go.mod say, of all modules
 	@unformatted="$$($(GO) run $(GOFUMPT) -l .)" || exit 1; \
 	if [ -n "$$unformatted" ]; then \
 		printf 'not formatted (run make fmt):\n%s\n' "$$unformatted"; exit 1; \
 	fi
 	@set -e; for module in $(MODULES); do (set -x; cd $$module; \
+		$(GO) mod verify; \
 		$(GO) vet ./...; \
 		$(GO) run $(STATICCHECK) ./...; \
 		$(GO) run $(GOLANGCI_LINT) run --allow-parallel-runners ./...; \
 		$(GO) mod tidy -diff); done
+
+secrets: ## passwords and keys in the files and in what Git remembers (gitleaks)
+	$(GO) run $(GITLEAKS) dir --no-banner --redact --config .gitleaks.toml .
+	@# In a build the checkout belongs to another user, which git refuses.
+	@if [ -e .git ]; then (set -x; GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*' \
+		$(GO) run $(GITLEAKS) git --no-banner --redact --config .gitleaks.toml .); fi
+
+fuzz: ## every fuzz test for a while (FUZZTIME=10s)
+	@set -e; for file in $$(grep -rl --include='*_test.go' '^func Fuzz' client cmd functions internal proof shared); do \
+		for name in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$file); do \
+			(set -x; cd $$(dirname $$file); $(GO) test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) .); done; done
 
 vulncheck: ## known vulnerabilities in code that is reached, of all modules (asks vuln.go.dev)
 	@set -e; for module in $(MODULES); do (set -x; cd $$module; $(GO) run $(GOVULNCHECK) ./...); done
 
 image: ## a plain container image by the Dockerfile, where there is Docker (docs/containers.md)
 	docker build --tag coditect-licenses .
+
+pin-images: ## write the digests of images that builds name by version alone (asks their registries)
+	./scripts/pin-images.sh
 
 fmt: ## format the Go files
 	$(GO) run $(GOFUMPT) -w .

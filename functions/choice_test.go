@@ -376,6 +376,8 @@ func TestANewInstance(t *testing.T) {
 		if s := ann.take(t, "hw", map[string]any{"new_instance": false}); s.InstanceID != "" {
 			t.Errorf("nobody asked for %q", s.InstanceID)
 		}
+		ann.acquire(t, "hw", map[string]any{"new_instance": nil}).want(t, http.StatusOK)
+		ann.take(t, "hw", map[string]any{"new_instance": true, "instance_id": ""})
 		p := ann.acquire(t, "hw", map[string]any{"new_instance": true, "instance_id": "x"}).refused(t, "invalid_request")
 		if faults, ok := p["errors"].([]any); !ok || len(faults) != 1 {
 			t.Errorf("errors: %v", p["errors"])

@@ -1,11 +1,18 @@
 #!/usr/bin/env bash
 # Checks terraform/ with no cloud: format, schema and tests of the module, the
-# policies' own tests, and every example's plan against the policies, the
-# functions' configuration and docs/operations.md.
+# policies' own tests, every example's plan against the policies, the functions'
+# configuration and docs/operations.md; that a plan after an apply has nothing to
+# do, and that a small installation grows into a large one with nothing made anew.
 #
 #   check-terraform.sh [--faults]
 #
 # --faults plants faults instead, one by one: each must be noticed.
+#
+# Where a provider registry is reached, the real provider says what is right, with
+# the tofu on the path; it needs no account, because nothing is applied. Where none
+# is, the checker beside the repository does ($TFCHECK, by default ../shared/tfcheck):
+# it builds OpenTofu and a stand-in with the provider's schema. The first line says
+# which. Only the stand-in can be applied, so only it shows what follows an apply.
 #
 # Cold, OpenTofu and conftest are built from their Go modules, which takes
 # minutes; afterwards seconds.
@@ -13,36 +20,69 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 CONFTEST=github.com/open-policy-agent/conftest@v0.71.1
-tfcheck=../shared/tfcheck
+tfcheck=${TFCHECK:-../shared/tfcheck}
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/tfcheck
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-if [ ! -x "$tfcheck/check.sh" ] && [ ! -f "$tfcheck/check.sh" ]; then
-  echo "check-terraform: $tfcheck/check.sh is missing; it holds the provider's schema" >&2
-  exit 1
-fi
+say() { printf 'check-terraform: %s\n' "$*"; }
 
 conftest() { CGO_ENABLED=0 go run "$CONFTEST" "$@"; }
 
-# plan EXAMPLE OUT [ARG...]: the plan of a folder of $work/terraform, as JSON.
+# choose decides who knows the provider.
+choose() {
+  local registry=${TF_REGISTRY:-https://registry.opentofu.org}
+  if command -v tofu >/dev/null && curl -sf --max-time 10 -o /dev/null "$registry/v1/providers/hashicorp/google/versions"; then
+    tofu=tofu provider=registry
+    say "with the real provider: $registry is reached"
+  elif [ -f "$tfcheck/check.sh" ]; then
+    tofu=$cache/tofu provider=checker
+    say "with the checker in $tfcheck: no provider registry is reached, or there is no tofu on the path"
+  else
+    cat >&2 <<E
+check-terraform: nobody here knows the provider. Do one of these:
+  - install OpenTofu 1.10 or later (https://opentofu.org/docs/intro/install) where $registry can be reached
+  - name the checker's folder: TFCHECK=/path/to/tfcheck $0
+E
+    exit 1
+  fi
+  export CHECKPOINT_DISABLE=1 TF_IN_AUTOMATION=1 TF_INPUT=0
+}
+
+# in_folder DIR ARG...: tofu in a folder of the copy; what it says is shown if it fails.
+in_folder() {
+  local dir=$1
+  shift
+  (
+    cd "$work/terraform/$dir"
+    "$tofu" "$@" >"$work/tofu.log" 2>&1 || { code=$?; cat "$work/tofu.log" >&2; exit "$code"; }
+  )
+}
+
+# modules DIR: what a folder needs before it can be planned.
+modules() {
+  if [ "$provider" = registry ]; then in_folder "$1" init -backend=false -no-color; else in_folder "$1" get; fi
+}
+
+# plan DIR OUT [ARG...]: the plan of a folder, as JSON.
 plan() {
   local dir=$1 out=$2
   shift 2
-  (
-    cd "$work/terraform/$dir"
-    "$cache/tofu" get >/dev/null
-    "$cache/tofu" plan -refresh=false -lock=false -input=false -no-color -out="$work/p" "$@" >"$work/plan.log" 2>&1 ||
-      { cat "$work/plan.log" >&2; exit 1; }
-    "$cache/tofu" show -json "$work/p"
-  ) >"$out"
+  modules "$dir"
+  in_folder "$dir" plan -refresh=false -lock=false -no-color -out="$work/p" "$@"
+  (cd "$work/terraform/$dir" && "$tofu" show -json "$work/p") >"$out"
 }
 
-# A copy, so that nothing is left behind; the provider is the stub that
-# check.sh has built.
+# A copy, so that nothing is left behind.
 prepare() {
-  rm -rf "$work/terraform"
-  cp -r terraform "$work/terraform"
+  rm -rf "$work/terraform" "$work/docs"
+  cp -r terraform docs "$work/"
+  find "$work/terraform" -name .terraform -type d -prune -exec rm -rf {} +
+  if [ "$provider" = registry ]; then
+    export GOOGLE_OAUTH_ACCESS_TOKEN=none # nobody is asked anything
+    return
+  fi
+  # The stand-in that check.sh has built.
   cat >"$work/tofurc" <<R
 disable_checkpoint = true
 provider_installation {
@@ -52,37 +92,99 @@ provider_installation {
   direct {}
 }
 R
-  export TF_CLI_CONFIG_FILE=$work/tofurc CHECKPOINT_DISABLE=1 TF_IN_AUTOMATION=1
+  export TF_CLI_CONFIG_FILE=$work/tofurc
+}
+
+image=us-central1-docker.pkg.dev/acme-licenses/licenses/licenses@sha256:$(printf '0%.0s' {1..64})
+values=(-var=project_id=acme-licenses -var=domain=licenses.acme.example
+  -var='observability={emails=["oncall@acme.example"]}')
+
+module() {
+  if [ "$provider" = checker ]; then
+    bash "$tfcheck/check.sh" terraform
+    prepare
+    return
+  fi
+  prepare
+  modules .
+  in_folder . fmt -check -diff -recursive
+  in_folder . validate -no-color
+  in_folder . test -no-color
 }
 
 examples() {
   plan examples/minimal "$work/minimal.json"
   plan examples/complete "$work/complete.json"
   for size in small production; do
-    plan . "$work/$size.json" -var-file="sizes/$size.tfvars" \
-      -var=project_id=acme-licenses -var=domain=licenses.acme.example \
-      -var="image=us-central1-docker.pkg.dev/acme-licenses/licenses/licenses@sha256:$(printf '0%.0s' {1..64})"
+    plan . "$work/$size.json" "${values[@]}" -var="image=$image" -var="size=$size"
   done
 }
 
+# settled DIR [ARG...]: applied, a plan has nothing to do.
+settled() {
+  local dir=$1
+  shift
+  in_folder "$dir" apply -auto-approve -lock=false -no-color "$@"
+  in_folder "$dir" plan -detailed-exitcode -lock=false -no-color "$@" || {
+    say "a plan of $dir ($*) after its apply has something to do" >&2
+    return 1
+  }
+}
+
+# after_an_apply plays an installation's life with the stand-in, which answers with
+# what it is sent. It knows no DNS authorization, whose record is entered in the
+# zone of the complete example.
+after_an_apply() {
+  settled examples/minimal
+  settled examples/complete -exclude=module.licenses.google_dns_record_set.this
+  settled . "${values[@]}"
+  settled . "${values[@]}" -var="image=$image" -var=size=small
+  plan . "$work/growth.json" "${values[@]}" -var="image=$image" -var=size=production
+  "$work/plancheck" --growth "$work/growth.json"
+  settled . "${values[@]}" -var="image=$image" -var=size=production
+  plan . "$work/replaced.json" "${values[@]}" -var="image=$image" -var=size=production \
+    '-replace=google_service_account.this["acquire"]'
+  "$work/plancheck" --replaced acquire "$work/replaced.json"
+  plan . "$work/generation.json" "${values[@]}" -var="image=$image" -var=size=production -var='ledger={generation=2}'
+  "$work/plancheck" --generation "$work/generation.json"
+  region_lost
+  say "nothing to do after an apply; grows, makes its ledger anew and leaves its region, and keeps what it must"
+}
+
+# region_lost follows docs/operations.md, "Another region": the commands are the page's.
+region_lost() {
+  local forget here=("${values[@]}" -var=size=production -var='record={location="nam5"}') there
+  there=("${here[@]}" -var=region=us-east4 -var='build={region="us-central1"}'
+    -var='network={functions_cidr="10.21.0.0/22",ledger_cidr="10.21.128.0/28"}')
+  forget=$(sed -n '/<!-- region:begin -->/,/<!-- region:end -->/p' docs/operations.md | grep -v -e '^<!--' -e '^```' | tr -d '\\\n')
+  settled . "${here[@]}" -var="image=$image"
+  # shellcheck disable=SC2086 # words of a command
+  in_folder . ${forget#tofu }
+  plan . "$work/region.json" "${there[@]}"
+  "$work/plancheck" --moved "$work/region.json"
+  settled . "${there[@]}"
+  settled . "${there[@]}" -var="image=${image/us-central1/us-east4}"
+}
+
 check() {
-  bash "$tfcheck/check.sh" terraform
+  choose
+  module
   conftest fmt --check terraform/policy
   conftest verify --policy terraform/policy
-  prepare
   examples
   conftest test --policy terraform/policy "$work"/{minimal,complete,small,production}.json
   go -C proof build -o "$work/plancheck" ./deployment/plancheck
   "$work/plancheck" --doc docs/operations.md "$work/minimal.json"
   "$work/plancheck" "$work"/{complete,small,production}.json
+  if [ "$provider" = checker ]; then after_an_apply; fi
 }
 
 # noticed [ENTITY] says what refuses the copy in $work/terraform, or NOTHING; with
 # an entity, only its tests are run.
 noticed() {
-  if ! (cd "$work/terraform" && "$cache/tofu" get && "$cache/tofu" validate) >/dev/null 2>&1; then
+  if ! { modules . && in_folder . validate; } >/dev/null 2>&1; then
     echo schema
-  elif ! (cd "$work/terraform" && "$cache/tofu" test ${1:+-filter="tests/$1.tftest.hcl"}) >/dev/null 2>&1; then
+  elif ! in_folder . test ${1:+-filter="tests/$1.tftest.hcl"} >/dev/null 2>&1; then
     echo tests
   elif ! plan examples/complete "$work/fault.json" 2>/dev/null; then
     echo plan
@@ -114,9 +216,10 @@ P
   printf '%-48s noticed by %s\n' "$name" "$by"
 }
 
+# shellcheck disable=SC2016 # what is written in the files, not variables of ours
 plant() {
-  bash "$tfcheck/check.sh" terraform >/dev/null
-  prepare
+  choose
+  module >/dev/null
   if [ "$(noticed)" != NOTHING ]; then
     echo "the folder is refused without any fault: run this script without --faults" >&2
     exit 1
@@ -127,7 +230,7 @@ plant() {
   fault tests "a ledger anybody may enter" ledger ledger.tf '"IAM_AUTH"' '"AUTH_DISABLED"'
   fault tests "a ledger in the clear" ledger ledger.tf '"SERVER_AUTHENTICATION"' '"TRANSIT_ENCRYPTION_DISABLED"'
   fault tests "a public reaper, by the switch" functions modules/function/main.tf 'invoker_iam_disabled = var.public' 'invoker_iam_disabled = true'
-  fault tests "a public reaper, by a binding" functions functions.tf '[local.member["scheduler"]]' '["allUsers"]'
+  fault tests "a public reaper, by a binding" functions reaper.tf '[local.member["scheduler"]]' '["allUsers"]'
   fault tests "a reaper reachable from outside" functions modules/function/main.tf '"INGRESS_TRAFFIC_INTERNAL_ONLY"' '"INGRESS_TRAFFIC_ALL"'
   fault tests "a function around the load balancer" functions modules/function/main.tf 'default_uri_disabled = var.public' 'default_uri_disabled = false'
   fault tests "a widened role on the record" record record.tf 'local.role.record_user' '"roles/datastore.owner"'
@@ -138,10 +241,20 @@ plant() {
   fault tests "another algorithm" token token.tf 'RSA_SIGN_PKCS1_4096_SHA256' 'RSA_SIGN_PSS_4096_SHA256'
   fault tests "a record without a past" record record.tf 'var.record.point_in_time_recovery ?' 'false ?'
   fault tests "an index on a time" record record.tf '"acquired_at", ' ''
-  fault tests "a backend without Cloud Armor" edge edge.tf '  security_policy       = google_compute_security_policy.edge.id
-' ''
+  fault tests "a backend without Cloud Armor" edge edge.tf 'contains(var.edge.armor, each.key) ? google_compute_security_policy.edge.id : null' 'null'
   fault tests "a listener in the clear" edge edge.tf '"443"' '"80"'
   fault tests "anonymous users" identity identity.tf 'enabled = false' 'enabled = true'
+  fault tests "a change in every plan" identity identity.tf 'phone_number {
+      enabled = false
+    }' ''
+  fault tests "a word that only Redis knows" ledger ledger.tf '"EVERY_SEC"' '"EVERYSEC"'
+  fault tests "a service protected before it was ready" functions variables.tf 'services    = optional(bool, false)' 'services    = optional(bool, true)'
+  fault tests "a ledger's range in the functions' way" ledger variables.tf '10.20.128.0/28' '10.20.3.0/28'
+  fault tests "a ledger that is always of one name" ledger ledger.tf 'var.ledger.generation > 1 ?' 'false ?'
+  fault tests "approval before the tests" build build.tf 'approval_required = local.size.build.approval' 'approval_required = false'
+  fault policies "a signer on another key" build token.tf 'crypto_key_id = local.key_name' 'crypto_key_id = replace(local.key_name, "license-tokens", "other")'
+  fault policies "builds read the state" edge build.tf 'bucket = google_storage_bucket.source.name' 'bucket = "${var.project_id}-terraform"'
+  fault policies "a record by a part of its name" edge record.tf 'resource.name == \"projects/${var.project_id}/databases/${google_firestore_database.record.name}\"' 'resource.name.startsWith(\"projects/${var.project_id}/d\")'
   fault tests "a grant nobody has agreed to" grants build.tf '# What cloudbuild.yaml is told' '}
 resource "google_project_iam_member" "extra" {
   project = local.project
@@ -160,5 +273,5 @@ locals {
 case ${1:-} in
   '') check ;;
   --faults) plant ;;
-  *) sed -n '2,12p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,19p' "$0" >&2; exit 2 ;;
 esac

@@ -28,6 +28,7 @@ locals {
   role_prefix = replace(var.name, "-", "_")
   role = {
     key_version_lister = "projects/${var.project_id}/roles/${google_project_iam_custom_role.key_version_lister.role_id}"
+    metric_reader      = "projects/${var.project_id}/roles/${google_project_iam_custom_role.metric_reader.role_id}"
     key_rotator        = "projects/${var.project_id}/roles/${google_project_iam_custom_role.key_rotator.role_id}"
     record_user        = "projects/${var.project_id}/roles/${google_project_iam_custom_role.record_user.role_id}"
     rules_publisher    = "projects/${var.project_id}/roles/${google_project_iam_custom_role.rules_publisher.role_id}"

@@ -18,14 +18,14 @@ locals {
       action      = "throttle"
       description = "Acquire, per address: it costs a signature and a transaction."
       expression  = "request.path == '/api/v1/licenses/acquire'"
-      limit       = var.edge.acquires_per_minute
+      limit       = local.size.edge.acquires_per_minute
     }
     all = {
       priority    = 3000
       action      = "throttle"
       description = "Everything, per address. A customer's whole office may be one address."
       expression  = null
-      limit       = var.edge.requests_per_minute
+      limit       = local.size.edge.requests_per_minute
     }
   }
 }

@@ -62,7 +62,7 @@ resource "google_compute_backend_service" "function" {
   description           = "The ${each.key} function."
   load_balancing_scheme = "EXTERNAL_MANAGED"
   protocol              = "HTTPS"
-  security_policy       = google_compute_security_policy.edge.id
+  security_policy       = contains(var.edge.armor, each.key) ? google_compute_security_policy.edge.id : null
   backend {
     group = google_compute_region_network_endpoint_group.function[each.key].id
   }

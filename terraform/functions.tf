@@ -40,7 +40,7 @@ module "functions" {
   image           = var.image
   service_account = local.email[each.key]
   labels          = local.labels
-  protect         = var.protect
+  protect         = var.protect.services
 
   environment = merge(
     local.environment,
@@ -58,14 +58,12 @@ module "functions" {
   secrets = contains(keys(local.log_key_readers), each.key) ? {
     LOG_KEY = { secret = google_secret_manager_secret.log_key.secret_id, version = var.log_key_version }
   } : {}
-  size = var.functions[each.key]
+  size = local.function_size[each.key]
 
   # The load balancer is the only way in; the functions check the caller's token
   # themselves. Cloud Run would take its signature off if it looked at it first.
-  public = each.value.public
-  # Only of those that are not public.
-  invokers  = each.value.public ? [] : [local.member["scheduler"]]
-  audiences = each.value.public ? [] : [local.reaper_audience]
+  public    = each.value.public
+  audiences = each.value.public ? [] : [local.reaper_audience] # only of those that are not public
 
   network    = google_compute_network.this.id
   subnetwork = google_compute_subnetwork.functions.id

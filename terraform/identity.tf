@@ -15,6 +15,10 @@ resource "google_identity_platform_config" "this" {
       enabled           = var.identity.email_sign_in
       password_required = true
     }
+    # Said, because Google answers with it: else every plan has a change.
+    phone_number {
+      enabled = false
+    }
   }
 
   client {
@@ -126,4 +130,7 @@ resource "google_project_iam_member" "revocation_reader" {
   project  = local.project
   role     = "projects/${var.project_id}/roles/${google_project_iam_custom_role.revocation_reader[0].role_id}"
   member   = local.member[each.key]
+  lifecycle {
+    replace_triggered_by = [google_service_account.this[each.key].unique_id]
+  }
 }

@@ -3,15 +3,19 @@
 # forget single keys, hence noeviction.
 resource "google_memorystore_instance" "ledger" {
   project = local.project
-  # Another mode is another instance, made before the old one goes: the functions
-  # follow its name, and the ledger is rebuilt there from the record.
-  instance_id    = var.ledger.mode == "CLUSTER" ? "${var.name}-cluster" : var.name
+  # Another mode, or another generation, is another instance, made before the old one
+  # goes: the functions follow its name, and the ledger is rebuilt there from the record.
+  instance_id = join("-", concat(
+    [var.name],
+    var.ledger.mode == "CLUSTER" ? ["cluster"] : [],
+    var.ledger.generation > 1 ? [tostring(var.ledger.generation)] : [],
+  ))
   location       = var.region
   engine_version = var.ledger.engine_version
   mode           = var.ledger.mode
-  node_type      = var.ledger.node_type
+  node_type      = local.size.ledger.node_type
   shard_count    = var.ledger.shards
-  replica_count  = var.ledger.replicas
+  replica_count  = local.size.ledger.replicas
   labels         = local.labels
 
   # None can be changed later. A certificate authority of its own: the grants below
@@ -28,7 +32,7 @@ resource "google_memorystore_instance" "ledger" {
   persistence_config {
     mode = "AOF"
     aof_config {
-      append_fsync = "EVERYSEC"
+      append_fsync = "EVERY_SEC" # memorystorepb.PersistenceConfig_AOFConfig: the provider hands on any text
     }
   }
 
@@ -50,7 +54,7 @@ resource "google_memorystore_instance" "ledger" {
     project_id = local.project
   }
 
-  deletion_protection_enabled = var.protect
+  deletion_protection_enabled = var.protect.ledger
 
   depends_on = [google_network_connectivity_service_connection_policy.ledger]
 
@@ -60,18 +64,29 @@ resource "google_memorystore_instance" "ledger" {
       condition     = var.ledger.mode == "CLUSTER" || var.ledger.shards == 1
       error_message = "ledger.shards is ${var.ledger.shards}, but only mode CLUSTER has more than one: set ledger.mode = \"CLUSTER\" (this makes a new instance), or ledger.shards = 1."
     }
+    precondition {
+      condition     = var.ledger.mode != "CLUSTER" || !startswith(local.size.ledger.node_type, "CUSTOM_")
+      error_message = "ledger.node_type is ${local.size.ledger.node_type}, which has one shard only: mode CLUSTER takes STANDARD_SMALL or larger."
+    }
   }
 }
 
 locals {
   # Memorystore has no IAM of its own on an instance: a condition on its name
-  # narrows the project's.
+  # narrows the project's. It holds for every generation: a grant that was replaced
+  # by the apply that makes the next one would come too late for the revisions
+  # which need it, and take the old one from those that still serve.
   ledger_only = {
     title       = "${var.name}-ledger"
-    description = "The seat ledger alone."
+    description = "The seat ledger alone, whichever generation."
     # The second is its certificate authority.
-    expression = "resource.name == \"${local.ledger_name}\" || resource.name.startsWith(\"${local.ledger_name}/\")"
+    expression = join(" || ", [
+      "resource.name == \"${local.ledger_base}\"",
+      "resource.name.startsWith(\"${local.ledger_base}/\")",
+      "resource.name.startsWith(\"${local.ledger_base}-\")",
+    ])
   }
+  ledger_base = "projects/${var.project_id}/locations/${var.region}/instances/${var.name}"
   ledger_name = "projects/${var.project_id}/locations/${var.region}/instances/${google_memorystore_instance.ledger.instance_id}"
 }
 
@@ -86,6 +101,9 @@ resource "google_project_iam_member" "ledger_user" {
     description = local.ledger_only.description
     expression  = local.ledger_only.expression
   }
+  lifecycle {
+    replace_triggered_by = [google_service_account.this[each.key].unique_id]
+  }
 }
 
 resource "google_project_iam_member" "ledger_finder" {
@@ -97,5 +115,8 @@ resource "google_project_iam_member" "ledger_finder" {
     title       = local.ledger_only.title
     description = local.ledger_only.description
     expression  = local.ledger_only.expression
+  }
+  lifecycle {
+    replace_triggered_by = [google_service_account.this[each.key].unique_id]
   }
 }

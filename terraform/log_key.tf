@@ -22,4 +22,7 @@ resource "google_secret_manager_secret_iam_member" "log_key" {
   secret_id = google_secret_manager_secret.log_key.secret_id
   role      = "roles/secretmanager.secretAccessor"
   member    = each.value
+  lifecycle {
+    replace_triggered_by = [google_service_account.this[each.key].unique_id]
+  }
 }

@@ -19,6 +19,10 @@ module "observability" {
   services        = { for name, f in module.functions : name => f.name }
   ledger_instance = google_memorystore_instance.ledger.instance_id
   kms_key         = local.key_name
+  key_users       = [for name, f in local.functions : local.email[name] if f.signs]
+  record_database = google_firestore_database.record.name
+  max_instances   = { for name, f in local.functions : name => local.function_size[name].max_instances if f.public }
+  build_region    = local.build_region
   scheduler_jobs = {
     reaper   = one(google_cloud_scheduler_job.reaper[*].name)
     rotation = google_cloud_scheduler_job.rotation.name

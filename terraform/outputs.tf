@@ -34,6 +34,11 @@ output "build_service_account" {
   value       = google_service_account.this["build"].name
 }
 
+output "build_region" {
+  description = "Where builds run: `gcloud builds submit --region`."
+  value       = local.build_region
+}
+
 output "services" {
   description = "Cloud Run service of each function."
   value       = { for name, f in module.functions : name => f.name }

@@ -7,6 +7,20 @@ locals {
   reaper_audience = "https://${var.domain}/internal/v1/reap"
 }
 
+# Authoritative: any other account that is made an invoker loses it at the next apply. No
+# binding at all for public functions, whose callers IAM does not know.
+resource "google_cloud_run_v2_service_iam_binding" "invokers" {
+  count    = var.image == null ? 0 : 1
+  project  = local.project
+  location = var.region
+  name     = module.functions["reaper"].name
+  role     = "roles/run.invoker"
+  members  = [local.member["scheduler"]]
+  lifecycle {
+    replace_triggered_by = [google_service_account.this["scheduler"].unique_id]
+  }
+}
+
 resource "google_cloud_scheduler_job" "reaper" {
   count            = var.image == null ? 0 : 1
   project          = local.project
@@ -27,4 +41,5 @@ resource "google_cloud_scheduler_job" "reaper" {
       audience              = local.reaper_audience
     }
   }
+  depends_on = [google_cloud_run_v2_service_iam_binding.invokers]
 }

@@ -16,8 +16,8 @@ resource "google_firestore_database" "record" {
   concurrency_mode                  = "OPTIMISTIC"
   app_engine_integration_mode       = "DISABLED"
   point_in_time_recovery_enablement = var.record.point_in_time_recovery ? "POINT_IN_TIME_RECOVERY_ENABLED" : "POINT_IN_TIME_RECOVERY_DISABLED"
-  delete_protection_state           = var.protect ? "DELETE_PROTECTION_ENABLED" : "DELETE_PROTECTION_DISABLED"
-  deletion_policy                   = var.protect ? "ABANDON" : "DELETE"
+  delete_protection_state           = var.protect.record ? "DELETE_PROTECTION_ENABLED" : "DELETE_PROTECTION_DISABLED"
+  deletion_policy                   = var.protect.record ? "ABANDON" : "DELETE"
 }
 
 # No query of the functions needs a composite index; a test asks the emulator.
@@ -52,14 +52,14 @@ resource "google_firestore_field" "purge" {
 resource "google_firestore_backup_schedule" "daily" {
   project   = local.project
   database  = google_firestore_database.record.name
-  retention = "${var.record.daily_backup_days * 86400}s"
+  retention = "${local.size.record.daily_backup_days * 86400}s"
   daily_recurrence {}
 }
 
 resource "google_firestore_backup_schedule" "weekly" {
   project   = local.project
   database  = google_firestore_database.record.name
-  retention = "${var.record.weekly_backup_weeks * 7 * 86400}s"
+  retention = "${local.size.record.weekly_backup_weeks * 7 * 86400}s"
   weekly_recurrence {
     day = "SUNDAY"
   }
@@ -92,5 +92,8 @@ resource "google_project_iam_member" "record_user" {
     title       = "${var.name}-record"
     description = "The record's database alone."
     expression  = "resource.name == \"projects/${var.project_id}/databases/${google_firestore_database.record.name}\""
+  }
+  lifecycle {
+    replace_triggered_by = [google_service_account.this[each.key].unique_id]
   }
 }

@@ -18,21 +18,34 @@ resource "google_kms_crypto_key" "signing" {
   # cannot be changed later.
   destroy_scheduled_duration = "2592000s"
   # Destroying the key would make every license token unverifiable at once.
-  deletion_policy = var.protect ? "PREVENT" : "DELETE"
+  deletion_policy = var.protect.signing_key ? "PREVENT" : "DELETE"
 }
 
 # Acquire and heartbeat sign. The bindings are authoritative: any other account that
-# is given the role on this key loses it at the next apply.
+# is given the role on this key loses it at the next apply. They name the key by a
+# name that is known before it is there, so that a plan shows what is granted on what.
 resource "google_kms_crypto_key_iam_binding" "signers" {
-  crypto_key_id = google_kms_crypto_key.signing.id
+  crypto_key_id = local.key_name
   role          = "roles/cloudkms.signer"
   members       = local.signers
+  lifecycle {
+    replace_triggered_by = [
+      google_service_account.this["acquire"].unique_id,
+      google_service_account.this["heartbeat"].unique_id,
+    ]
+  }
 }
 
 resource "google_kms_crypto_key_iam_binding" "public_key_viewers" {
-  crypto_key_id = google_kms_crypto_key.signing.id
+  crypto_key_id = local.key_name
   role          = "roles/cloudkms.publicKeyViewer"
   members       = local.signers
+  lifecycle {
+    replace_triggered_by = [
+      google_service_account.this["acquire"].unique_id,
+      google_service_account.this["heartbeat"].unique_id,
+    ]
+  }
 }
 
 # A signer chooses among the versions, so it must see which there are.
@@ -46,9 +59,15 @@ resource "google_project_iam_custom_role" "key_version_lister" {
 }
 
 resource "google_kms_crypto_key_iam_binding" "version_listers" {
-  crypto_key_id = google_kms_crypto_key.signing.id
+  crypto_key_id = local.key_name
   role          = local.role.key_version_lister
   members       = local.signers
+  lifecycle {
+    replace_triggered_by = [
+      google_service_account.this["acquire"].unique_id,
+      google_service_account.this["heartbeat"].unique_id,
+    ]
+  }
 }
 
 # Who signed, and when: Google keeps no such log unless asked. A line per signature;
@@ -74,9 +93,12 @@ resource "google_project_iam_custom_role" "key_rotator" {
 }
 
 resource "google_kms_crypto_key_iam_binding" "rotator" {
-  crypto_key_id = google_kms_crypto_key.signing.id
+  crypto_key_id = local.key_name
   role          = local.role.key_rotator
   members       = [local.member["rotation"]]
+  lifecycle {
+    replace_triggered_by = [google_service_account.this["rotation"].unique_id]
+  }
 }
 
 resource "google_cloud_scheduler_job" "rotation" {
@@ -105,5 +127,6 @@ resource "google_cloud_scheduler_job" "rotation" {
 }
 
 locals {
+  # Known at every plan, and waits for the key.
   key_name = "projects/${var.project_id}/locations/${var.region}/keyRings/${google_kms_key_ring.this.name}/cryptoKeys/${google_kms_crypto_key.signing.name}"
 }

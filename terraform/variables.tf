@@ -44,6 +44,17 @@ variable "image" {
   }
 }
 
+variable "size" {
+  description = "What functions, ledger, record, edge and pipeline are given where their own variables say nothing: small (up to about 2,000 seats) or production (up to about 200,000); sizes.tf has both. From small to production nothing is made anew."
+  type        = string
+  default     = "small"
+  nullable    = false
+  validation {
+    condition     = contains(["small", "production"], var.size)
+    error_message = "size must be small or production; functions, ledger, record, edge and build override it one by one."
+  }
+}
+
 variable "labels" {
   description = "Labels of everything that can have them."
   type        = map(string)
@@ -51,56 +62,66 @@ variable "labels" {
 }
 
 variable "protect" {
-  description = "Whether ledger, record, key and services refuse to be deleted. Turn off, apply, then destroy."
-  type        = bool
-  default     = true
+  description = "Which kinds of thing refuse to be deleted. Turn one off, apply, then delete it. services: off until their first revisions are ready, because a service whose first revision is not has to be replaced, and a protected one cannot be; turn it on once https://DOMAIN/live answers 200."
+  type = object({
+    ledger      = optional(bool, true)
+    record      = optional(bool, true)
+    signing_key = optional(bool, true)
+    services    = optional(bool, false)
+  })
+  default  = {}
+  nullable = false
 }
 
 variable "functions" {
-  description = "What each function is given. min_instances: kept warm. concurrency: requests of one instance at a time. timeout: of one request; above what the function itself allows."
+  description = "What each function is given; null is what size says (sizes.tf). min_instances: kept warm. concurrency: requests of one instance at a time. timeout: of one request; above what the function itself allows. billing: requests (CPU while one is answered, and a fee for each) or instances (CPU for as long as an instance lives, no fee): docs/operations.md has the arithmetic."
   type = object({
     acquire = optional(object({
-      min_instances = optional(number, 1)
-      max_instances = optional(number, 10)
-      concurrency   = optional(number, 200)
-      cpu           = optional(string, "1")
-      memory        = optional(string, "512Mi")
-      timeout       = optional(string, "15s")
+      min_instances = optional(number)
+      max_instances = optional(number)
+      concurrency   = optional(number)
+      cpu           = optional(string)
+      memory        = optional(string)
+      timeout       = optional(string)
+      billing       = optional(string)
     }), {})
     heartbeat = optional(object({
-      min_instances = optional(number, 1)
-      max_instances = optional(number, 10)
-      concurrency   = optional(number, 400)
-      cpu           = optional(string, "1")
-      memory        = optional(string, "512Mi")
-      timeout       = optional(string, "15s")
+      min_instances = optional(number)
+      max_instances = optional(number)
+      concurrency   = optional(number)
+      cpu           = optional(string)
+      memory        = optional(string)
+      timeout       = optional(string)
+      billing       = optional(string)
     }), {})
     release = optional(object({
-      min_instances = optional(number, 0)
-      max_instances = optional(number, 5)
-      concurrency   = optional(number, 200)
-      cpu           = optional(string, "1")
-      memory        = optional(string, "512Mi")
-      timeout       = optional(string, "15s")
+      min_instances = optional(number)
+      max_instances = optional(number)
+      concurrency   = optional(number)
+      cpu           = optional(string)
+      memory        = optional(string)
+      timeout       = optional(string)
+      billing       = optional(string)
     }), {})
     reaper = optional(object({
-      min_instances = optional(number, 0)
-      max_instances = optional(number, 2)
-      concurrency   = optional(number, 4)
-      cpu           = optional(string, "1")
-      memory        = optional(string, "512Mi")
-      timeout       = optional(string, "60s")
+      min_instances = optional(number)
+      max_instances = optional(number)
+      concurrency   = optional(number)
+      cpu           = optional(string)
+      memory        = optional(string)
+      timeout       = optional(string)
+      billing       = optional(string)
     }), {})
   })
   default  = {}
   nullable = false
   validation {
-    condition     = alltrue([for f in values(var.functions) : f.min_instances >= 0 && f.max_instances >= 1 && f.min_instances <= f.max_instances])
-    error_message = "functions: max_instances must be at least 1, and min_instances between 0 and max_instances."
+    condition     = alltrue([for f in values(var.functions) : coalesce(f.concurrency, 1) >= 1 && coalesce(f.concurrency, 1) <= 1000])
+    error_message = "functions: concurrency must be 1 to 1000, Cloud Run's limit."
   }
   validation {
-    condition     = alltrue([for f in values(var.functions) : f.concurrency >= 1 && f.concurrency <= 1000])
-    error_message = "functions: concurrency must be 1 to 1000, Cloud Run's limit."
+    condition     = alltrue([for f in values(var.functions) : contains(["requests", "instances"], coalesce(f.billing, "requests"))])
+    error_message = "functions: billing must be requests or instances."
   }
 }
 
@@ -145,10 +166,10 @@ variable "log_key_version" {
 }
 
 variable "network" {
-  description = "Address ranges. functions_cidr: one address per instance, twice as many during a release; ledger_cidr: the ledger's endpoints."
+  description = "Address ranges, the same for every size. functions_cidr: one address per instance, twice as many during a release; it can grow in place to 10.20.0.0/17, about 16,000 instances. ledger_cidr: the ledger's endpoints; it can never be changed while the ledger is there, so it lies outside of every such growth."
   type = object({
-    functions_cidr = optional(string, "10.20.0.0/23")
-    ledger_cidr    = optional(string, "10.20.2.0/28")
+    functions_cidr = optional(string, "10.20.0.0/22")
+    ledger_cidr    = optional(string, "10.20.128.0/28")
   })
   default  = {}
   nullable = false
@@ -160,15 +181,24 @@ variable "network" {
     condition     = can(cidrhost(var.network.ledger_cidr, 0)) && try(tonumber(split("/", var.network.ledger_cidr)[1]) <= 29, false)
     error_message = "network.ledger_cidr must be a range of at least 8 addresses (/29), Google's least for a subnetwork."
   }
+  validation {
+    # Two ranges overlap if they are one when both are cut to the shorter prefix.
+    condition = try(
+      cidrhost("${split("/", var.network.functions_cidr)[0]}/${min(split("/", var.network.functions_cidr)[1], split("/", var.network.ledger_cidr)[1])}", 0) !=
+      cidrhost("${split("/", var.network.ledger_cidr)[0]}/${min(split("/", var.network.functions_cidr)[1], split("/", var.network.ledger_cidr)[1])}", 0),
+    true)
+    error_message = "network.functions_cidr and network.ledger_cidr overlap: Google refuses the second of them. Choose a ledger_cidr that the functions' range can never grow into."
+  }
 }
 
 variable "ledger" {
-  description = "The seat ledger. node_type, shards, replicas: docs/operations.md has a table by seats. mode CLUSTER is for more than one shard and cannot be changed later. maintenance: when Google may update it."
+  description = "The seat ledger. node_type, replicas: null is what size says; docs/operations.md has a table by seats. mode CLUSTER is for more than one shard and makes another instance. generation: a part of the instance's name; one more makes the ledger anew, beside the old one, which goes once the functions have left it. maintenance: when Google may update it."
   type = object({
     mode           = optional(string, "CLUSTER_DISABLED")
-    node_type      = optional(string, "STANDARD_SMALL")
+    node_type      = optional(string)
     shards         = optional(number, 1)
-    replicas       = optional(number, 1)
+    replicas       = optional(number)
+    generation     = optional(number, 1)
     engine_version = optional(string, "VALKEY_8_0")
     maintenance = optional(object({
       day      = optional(string, "SUNDAY")
@@ -178,28 +208,39 @@ variable "ledger" {
   default  = {}
   nullable = false
   validation {
-    condition     = contains(["SHARED_CORE_NANO", "STANDARD_SMALL", "HIGHMEM_MEDIUM", "HIGHMEM_XLARGE"], var.ledger.node_type)
-    error_message = "ledger.node_type must be SHARED_CORE_NANO (trials only), STANDARD_SMALL, HIGHMEM_MEDIUM or HIGHMEM_XLARGE."
+    condition     = contains(["CLUSTER", "CLUSTER_DISABLED"], var.ledger.mode)
+    error_message = "ledger.mode must be CLUSTER_DISABLED (one shard) or CLUSTER."
   }
   validation {
-    condition     = var.ledger.replicas >= 0 && var.ledger.replicas <= 5
+    condition = contains([
+      "SHARED_CORE_NANO", "CUSTOM_PICO", "CUSTOM_MICRO", "CUSTOM_MINI", "STANDARD_SMALL", "STANDARD_LARGE",
+      "HIGHCPU_MEDIUM", "HIGHMEM_MEDIUM", "HIGHMEM_XLARGE", "HIGHMEM_2XLARGE",
+    ], coalesce(var.ledger.node_type, "CUSTOM_PICO"))
+    error_message = "ledger.node_type must be SHARED_CORE_NANO (trials only: no SLA), CUSTOM_PICO, CUSTOM_MICRO or CUSTOM_MINI (one shard only), STANDARD_SMALL, STANDARD_LARGE, HIGHCPU_MEDIUM, HIGHMEM_MEDIUM, HIGHMEM_XLARGE or HIGHMEM_2XLARGE."
+  }
+  validation {
+    condition     = coalesce(var.ledger.replicas, 1) >= 0 && coalesce(var.ledger.replicas, 1) <= 5
     error_message = "ledger.replicas must be 0 to 5; with 0 every maintenance is an outage and a rebuild."
+  }
+  validation {
+    condition     = var.ledger.generation >= 1 && floor(var.ledger.generation) == var.ledger.generation
+    error_message = "ledger.generation must be 1, 2, 3 and so on; never an earlier one again while its instance is there."
   }
 }
 
 variable "record" {
-  description = "The record. database: its name, one per environment. location: a region, or nam5 or eur3 for a record that survives a region; null is the region. Backups: how long daily ones (at most 98 days) and weekly ones (at most 14 weeks) are kept."
+  description = "The record. database: its name, one per environment. location: a region, or nam5 or eur3 for a record that survives a region, which cannot be changed later; null is the region. Backups: how long daily ones (at most 98 days) and weekly ones (at most 14 weeks) are kept; null is what size says."
   type = object({
     database               = optional(string, "(default)")
     location               = optional(string)
     point_in_time_recovery = optional(bool, true)
-    daily_backup_days      = optional(number, 7)
-    weekly_backup_weeks    = optional(number, 14)
+    daily_backup_days      = optional(number)
+    weekly_backup_weeks    = optional(number)
   })
   default  = {}
   nullable = false
   validation {
-    condition     = var.record.daily_backup_days >= 1 && var.record.daily_backup_days <= 98 && var.record.weekly_backup_weeks >= 1 && var.record.weekly_backup_weeks <= 14
+    condition     = coalesce(var.record.daily_backup_days, 7) >= 1 && coalesce(var.record.daily_backup_days, 7) <= 98 && coalesce(var.record.weekly_backup_weeks, 14) >= 1 && coalesce(var.record.weekly_backup_weeks, 14) <= 14
     error_message = "record: Firestore keeps a backup 1 day to 14 weeks."
   }
 }
@@ -253,29 +294,35 @@ variable "identity" {
 }
 
 variable "edge" {
-  description = "The load balancer. dns_zone: a Cloud DNS zone of the domain, made here if create is true; null: you enter the records of output dns_records yourself. Limits are per address and minute; behind one address may be a whole office, whose seats send a heartbeat every two minutes."
+  description = "The load balancer. dns_zone: a Cloud DNS zone of the domain, made here if create is true; null: you enter the records of output dns_records yourself. Limits are per address and minute, null is what size says; behind one address may be a whole office, whose seats send a heartbeat every two minutes. armor: the functions behind Cloud Armor, which costs by the request; acquire must be, the others limit by user themselves."
   type = object({
     dns_zone = optional(object({
       name   = string
       create = optional(bool, false)
     }))
-    requests_per_minute = optional(number, 6000)
-    acquires_per_minute = optional(number, 1200)
+    requests_per_minute = optional(number)
+    acquires_per_minute = optional(number)
+    armor               = optional(set(string), ["acquire", "heartbeat", "release"])
   })
   default  = {}
   nullable = false
   validation {
-    condition     = var.edge.requests_per_minute >= 1 && var.edge.acquires_per_minute >= 1
+    condition     = coalesce(var.edge.requests_per_minute, 1) >= 1 && coalesce(var.edge.acquires_per_minute, 1) >= 1
     error_message = "edge: limits must be at least 1 request a minute."
+  }
+  validation {
+    condition     = contains(var.edge.armor, "acquire") && length(setsubtract(var.edge.armor, ["acquire", "heartbeat", "release"])) == 0
+    error_message = "edge.armor must have acquire, which anybody can make expensive, and may have heartbeat and release."
   }
 }
 
 variable "build" {
-  description = "The pipeline. repository: projects/P/locations/REGION/connections/C/repositories/R of Cloud Build, connected by hand once; null: no trigger, builds are submitted by hand. branch: a regular expression. approval: whether a person must let each release go."
+  description = "The pipeline. repository: projects/P/locations/REGION/connections/C/repositories/R of Cloud Build, connected by hand once; null: no trigger, builds are submitted by hand. branch: a regular expression. approval: whether a person lets each release go once its image is built and tested; null is what size says. region: where builds run, of the connection or else the region; new projects may build in a few regions only (docs/operations.md)."
   type = object({
     repository = optional(string)
     branch     = optional(string, "^main$")
-    approval   = optional(bool, false)
+    approval   = optional(bool)
+    region     = optional(string)
   })
   default  = {}
   nullable = false
@@ -283,15 +330,19 @@ variable "build" {
     condition     = var.build.repository == null ? true : can(regex("^projects/[^/]+/locations/[^/]+/connections/[^/]+/repositories/[^/]+$", var.build.repository))
     error_message = "build.repository must be projects/P/locations/REGION/connections/C/repositories/R, as `gcloud builds repositories list` shows it."
   }
+  validation {
+    condition     = var.build.repository == null || var.build.region == null ? true : split("/", var.build.repository)[3] == var.build.region
+    error_message = "build.region is not where build.repository is connected; a trigger must be where its repository is. Leave build.region out, or connect the repository there."
+  }
 }
 
 variable "observability" {
-  description = "Who is told and what is watched. emails: addresses that every alert goes to. channels: full names of notification channels made elsewhere (chat, pager). watched_organizations: charted by name, at most 50. playbooks_url: where docs/playbooks is published. slo, thresholds: modules/observability/variables.tf has each with its default."
+  description = "Who is told and what is watched. emails: addresses that every alert goes to. channels: full names of notification channels made elsewhere (chat, pager). One of either there must be once there is an image. watched_organizations: charted by name, at most 50. playbooks_url: where you publish docs/playbooks, for a link; alerts carry their page anyway. slo, thresholds: modules/observability/variables.tf has each with its default."
   type = object({
     emails                = optional(set(string), [])
     channels              = optional(set(string), [])
     watched_organizations = optional(set(string), [])
-    playbooks_url         = optional(string, "https://github.com/coditect-ai/coditect-licenses/blob/main/docs/playbooks")
+    playbooks_url         = optional(string)
     slo = optional(object({
       availability = optional(number, 0.999)
       latency      = optional(number, 0.99)
@@ -305,6 +356,9 @@ variable "observability" {
       reaper_silent_minutes = optional(number, 5)
       backend_failures      = optional(number, 5)
       rebuild_minutes       = optional(number, 15)
+      quota_percent         = optional(number, 80)
+      instances_percent     = optional(number, 80)
+      certificate_days      = optional(number, 21)
     }), {})
   })
   default  = {}
@@ -312,5 +366,9 @@ variable "observability" {
   validation {
     condition     = alltrue([for address in var.observability.emails : can(regex("^[^@ ]+@[^@ ]+[.][^@ ]+$", address))])
     error_message = "observability.emails has something that is no e-mail address."
+  }
+  validation {
+    condition     = var.image == null || length(var.observability.emails) + length(var.observability.channels) > 0
+    error_message = "Nobody would be told of an alert. Set observability = { emails = [\"oncall@example.com\"] }, or channels with the full name of a notification channel of yours (gcloud beta monitoring channels list)."
   }
 }

@@ -7,8 +7,11 @@
 #      reached Redis, Firestore and KMS. Before all four are ready nothing else
 #      happens.
 #   2. Each gets CANARY_PERCENT of the traffic; the public address is asked
-#      SMOKE_ROUNDS times over. Of 45 rounds at 10 %, one release in a hundred
-#      misses the new revision of a function that is asked once a round.
+#      SMOKE_ROUNDS times over, and as often a seat is taken, kept and given back
+#      (seat.sh), if CANARY_SECRET names the account. Of 45 rounds at 10 %, one
+#      release in a hundred misses the new revision of a function that is asked once
+#      a round. Then Cloud Run's own count says what the new revisions have
+#      answered, everybody's requests included (failures.sh).
 #   3. Each gets all of it, as "latest": what Terraform changes later then takes
 #      the traffic too. The public address is asked again.
 #
@@ -23,8 +26,9 @@
 # that moves traffic last wins, service by service. Run one at a time.)
 #
 # Environment: PROJECT, REGION, SERVICES (what their names begin with), URL,
-# CANARY_PERCENT (0: none), DEPLOY (other than true: only the digest is printed,
-# for the first image of a project, which has no services yet); SMOKE_ROUNDS.
+# CANARY_PERCENT (0: none), CANARY_SECRET (empty: no seat is taken), DEPLOY (other
+# than true: only the digest is printed, for the first image of a project, which has
+# no services yet, and where a person approves first); SMOKE_ROUNDS.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -47,7 +51,9 @@ fail() {
 [[ $image =~ ^[^@[:space:]]+@sha256:[0-9a-f]{64}$ ]] ||
 	fail "$image is not a digest: a tag could be another image tomorrow, or on the third service"
 if [ "${DEPLOY:-true}" != true ]; then
-	say "not deployed, as wanted; the image is"
+	say "not deployed, as wanted. To release it, where there are services:"
+	say "  gcloud builds triggers run $SERVICES-release --project=$PROJECT --region=REGION_OF_BUILDS --branch=main --substitutions=_DIGEST=${image##*@}"
+	say "the image is"
 	printf '%s\n' "$image"
 	exit
 fi
@@ -91,6 +97,15 @@ roll_back() {
 	} >&2
 }
 
+# take_seats ROUNDS works as a customer's program would.
+take_seats() {
+	if [ -n "${CANARY_SECRET:-}" ]; then
+		./seat.sh "$URL" "$1"
+	else
+		say "NO SEAT IS TAKEN: CANARY_SECRET is not set, so nobody has tried what customers do"
+	fi
+}
+
 moving=
 finish() {
 	local code=$?
@@ -128,6 +143,10 @@ if [ "$CANARY_PERCENT" -ne 0 ]; then
 	done
 	say "$CANARY_PERCENT % of the traffic"
 	./smoke.sh "$URL" "$rounds"
+	take_seats "$rounds"
+	revisions=()
+	for f in "${functions[@]}"; do [ "$f" = reaper ] || revisions+=("${after[$f]%% *}"); done
+	./failures.sh "${revisions[@]}"
 fi
 for f in "${functions[@]}"; do
 	run update-traffic "$SERVICES-$f" --to-latest
@@ -135,6 +154,7 @@ for f in "${functions[@]}"; do
 done
 say "all of the traffic"
 ./smoke.sh "$URL"
+take_seats 1
 
 say "released $image"
 for f in "${functions[@]}"; do say "$SERVICES-$f: ${after[$f]%% *}, before: ${before[$f]}"; done

@@ -1,19 +1,15 @@
 #!/usr/bin/env bash
-# publish.sh IMAGE:TAG SBOM DIGEST_FILE: pushes the image that was built and
-# checked, attaches its bill of materials, and writes IMAGE@sha256:… to DIGEST_FILE.
+# publish.sh IMAGE:TAG DIGEST_FILE: pushes the image that was built and checked, and
+# writes IMAGE@sha256:… to DIGEST_FILE.
 #
 # It is pushed here, under a tag of its own, because Cloud Build pushes what
 # `images:` lists only after the last step, when it is long deployed. Provenance is
 # made then, for the digest: the same, for it is the same image. A second tag,
 # because tags of the repository cannot be pushed twice.
-#
-# Environment: PROJECT, REGION, REPOSITORY.
 set -euo pipefail
 
-usage='usage: publish.sh IMAGE:TAG SBOM DIGEST_FILE'
-image=${1:?$usage} sbom=${2:?$usage} digest_file=${3:?$usage}
-: "${PROJECT:?}" "${REGION:?}" "${REPOSITORY:?}"
-tag=${image##*:}
+usage='usage: publish.sh IMAGE:TAG DIGEST_FILE'
+image=${1:?$usage} digest_file=${2:?$usage}
 name=${image%:*}
 
 fail() {
@@ -21,7 +17,6 @@ fail() {
 	exit 1
 }
 
-[ -s "$sbom" ] || fail "$sbom is missing or empty"
 docker tag "$image" "$image-release"
 docker push "$image-release"
 
@@ -30,7 +25,5 @@ digest=$(docker inspect --format '{{range .RepoDigests}}{{println .}}{{end}}' "$
 	fail "docker knows no digest of $image after the push"
 [ "$(wc -l <<<"$digest")" -eq 1 ] || fail "docker knows several digests of $image: $digest"
 
-gcloud artifacts attachments create "sbom-$tag" --project="$PROJECT" --location="$REGION" --repository="$REPOSITORY" \
-	--target="$digest" --attachment-type=application/spdx+json --files="$sbom" --quiet
 printf '%s\n' "$digest" >"$digest_file"
 printf 'publish: %s\n' "$digest"

@@ -156,11 +156,7 @@ const (
 // Decided reports whether a session ended because somebody decided so, rather
 // than by itself or for a fault. Such an end is told as soon as it has begun.
 func (r EndReason) Decided() bool {
-	switch r {
-	case EndReleased, EndRevoked, EndLicenseExpired, EndLicenseSuspended:
-		return true
-	}
-	return false
+	return r == EndReleased || r == EndRevoked || r == EndLicenseExpired || r == EndLicenseSuspended
 }
 
 // Session is one holder's hold on one seat. Its id is a UUIDv7 made by the

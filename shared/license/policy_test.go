@@ -68,8 +68,12 @@ func TestARebuiltSessionIsCountedAsBefore(t *testing.T) {
 
 func TestEndingBefore(t *testing.T) {
 	bought := license.Entitlements{Licenses: []license.License{
-		{ID: "never"}, {ID: "soon", ExpiresAt: now().Add(time.Minute)}, {ID: "later", ExpiresAt: now().Add(time.Hour)}, {ID: "gone", ExpiresAt: now().Add(-time.Hour)},
-		{ID: "kept", ExpiresAt: now().Add(-time.Hour), Grace: 2 * time.Hour}, {ID: "grace", ExpiresAt: now().Add(-time.Hour), Grace: time.Hour},
+		{ID: "never"},
+		{ID: "soon", ExpiresAt: now().Add(time.Minute)},
+		{ID: "later", ExpiresAt: now().Add(time.Hour)},
+		{ID: "gone", ExpiresAt: now().Add(-time.Hour)},
+		{ID: "kept", ExpiresAt: now().Add(-time.Hour), Grace: 2 * time.Hour},
+		{ID: "grace", ExpiresAt: now().Add(-time.Hour), Grace: time.Hour},
 	}}
 	if got := bought.EndingBefore(now().Add(time.Hour)); len(got) != 3 || !got["soon"].Equal(now().Add(time.Minute)) || got["gone"].IsZero() || !got["grace"].Equal(now()) {
 		t.Errorf("ending before: %v", got)

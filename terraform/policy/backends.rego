@@ -97,6 +97,40 @@ deny contains msg if {
 	msg := sprintf("%s: could be made public", [r.address])
 }
 
+# EVERYSEC is Redis' own word; the API's enum is another
+# (https://cloud.google.com/memorystore/docs/valkey/reference/rest).
+deny contains msg if {
+	some r in resources("google_memorystore_instance")
+	some p in r.after.persistence_config
+	some a in p.aof_config
+	not a.append_fsync in {"ALWAYS", "EVERY_SEC"}
+	msg := sprintf("%s: append_fsync is %v; the API knows EVERY_SEC and ALWAYS, and NEVER loses a minute", [r.address, a.append_fsync])
+}
+
+# Tags that can be moved, or images of somebody else's.
+deny contains msg if {
+	some r in resources("google_artifact_registry_repository")
+	not immutable(r.after)
+	msg := sprintf("%s: a tag could be moved to another image", [r.address])
+}
+
+immutable(repository) if repository.docker_config[_].immutable_tags == true
+
+deny contains msg if {
+	some r in resources("google_artifact_registry_repository")
+	not object.get(r.after, "mode", null) in {null, "STANDARD_REPOSITORY"}
+	msg := sprintf("%s: hands on what others push", [r.address])
+}
+
+deny contains msg if {
+	some r in resources("google_project_iam_audit_config")
+	r.after.service == "cloudkms.googleapis.com"
+	not reads_logged(r.after)
+	msg := sprintf("%s: nobody could tell who signed", [r.address])
+}
+
+reads_logged(config) if config.audit_log_config[_].log_type == "DATA_READ"
+
 deny contains msg if {
 	some r in resources("google_secret_manager_secret_version")
 	msg := sprintf("%s: a secret's value must not pass through a plan; add it with gcloud", [r.address])

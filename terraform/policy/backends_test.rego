@@ -32,6 +32,22 @@ test_a_ledger_that_appends_nothing if {
 	refused(valkey, object.remove(ledger, ["persistence_config"]), "append-only")
 }
 
+test_a_word_the_api_does_not_know if {
+	refused(valkey, object.union(ledger, {"persistence_config": [{"mode": "AOF", "aof_config": [{"append_fsync": "EVERYSEC"}]}]}), "EVERY_SEC")
+	refused(valkey, object.union(ledger, {"persistence_config": [{"mode": "AOF", "aof_config": [{"append_fsync": "NEVER"}]}]}), "append_fsync")
+	not denied(valkey, object.union(ledger, {"persistence_config": [{"mode": "AOF", "aof_config": [{"append_fsync": "EVERY_SEC"}]}]}))
+}
+
+images := "google_artifact_registry_repository"
+
+test_images_that_others_push if {
+	not denied(images, {"docker_config": [{"immutable_tags": true}]})
+	refused(images, {"docker_config": []}, "moved")
+	refused(images, {"docker_config": [{"immutable_tags": true}], "mode": "REMOTE_REPOSITORY"}, "hands on")
+}
+
+test_signatures_that_nobody_logs if refused("google_project_iam_audit_config", {"service": "cloudkms.googleapis.com", "audit_log_config": [{"log_type": "ADMIN_READ"}]}, "who signed")
+
 test_no_replica_is_a_warning if count(warn) == 1 with input as planned(valkey, object.union(ledger, {"replica_count": 0}))
 
 test_another_redis if denied("google_redis_instance", {"name": "x"})

@@ -17,14 +17,64 @@ deny contains msg if {
 	msg := sprintf("%s: a URL mask exposes any service whose name fits", [r.address])
 }
 
-# The policy's id is not known before it is there: then the plan says so instead.
+# Behind the load balancer stand the public functions, and nothing else.
+deny contains msg if {
+	some r in resources("google_compute_region_network_endpoint_group")
+	some run in r.after.cloud_run
+	run.service
+	not regex.match(`-(acquire|heartbeat|release)$`, run.service)
+	msg := sprintf("%s: leads to %s, which is not public", [r.address, run.service])
+}
+
+deny contains msg if {
+	some r in resources("google_compute_region_network_endpoint_group")
+	not leads_to_run(r.after)
+	msg := sprintf("%s: leads out of Cloud Run", [r.address])
+}
+
+leads_to_run(group) if count(group.cloud_run) == 1
+
+# Anybody can make an acquire expensive. Who heartbeats and releases is known to
+# the function, which limits by user: there Cloud Armor is a choice. The policy's id
+# is not known before it is there: then the plan says so instead.
 deny contains msg if {
 	some r in input.resource_changes
 	r.type == "google_compute_backend_service"
 	r.change.after != null
+	not regex.match(`-(heartbeat|release)$`, object.get(r.change.after, "name", ""))
 	object.get(r.change.after, "security_policy", null) in {null, ""}
 	not object.get(r.change, ["after_unknown", "security_policy"], false) == true
 	msg := sprintf("%s: not behind Cloud Armor", [r.address])
+}
+
+# A rule that allows comes last: before a limit it would undo it.
+deny contains msg if {
+	some r in resources("google_compute_security_policy")
+	some rule in r.after.rule
+	undoes(rule)
+	msg := sprintf("%s: rule %v undoes the limits", [r.address, rule.priority])
+}
+
+undoes(rule) if {
+	rule.action == "allow"
+	rule.priority < 2147483647
+}
+
+undoes(rule) if rule.preview == true
+
+deny contains msg if {
+	some r in resources("google_compute_security_policy")
+	not limits(r.after)
+	msg := sprintf("%s: limits nobody", [r.address])
+}
+
+limits(policy) if policy.rule[_].action in {"throttle", "rate_based_ban"}
+
+# Answers carry license tokens.
+deny contains msg if {
+	some r in resources("google_compute_backend_service")
+	r.after.enable_cdn == true
+	msg := sprintf("%s: answers must not be cached", [r.address])
 }
 
 deny contains msg if {
@@ -41,10 +91,28 @@ deny contains msg if {
 
 deny contains msg if {
 	some r in resources("google_compute_firewall")
-	r.after.direction == "INGRESS"
-	some range in r.after.source_ranges
-	range in {"0.0.0.0/0", "::/0"}
+	not object.get(r.after, "direction", null) == "EGRESS"
+	open(r.after)
 	msg := sprintf("%s: nothing in this network is open to the internet", [r.address])
+}
+
+private := {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"}
+
+# From anywhere, if no source is named; from outside, if one is not private.
+open(rule) if {
+	every key in {"source_ranges", "source_service_accounts", "source_tags"} {
+		object.get(rule, key, null) in {null, []}
+	}
+}
+
+open(rule) if {
+	some range in rule.source_ranges
+	not inside(range)
+}
+
+inside(range) if {
+	some block in private
+	net.cidr_contains(block, range)
 }
 
 deny contains msg if {
@@ -60,6 +128,28 @@ deny contains msg if {
 	some r in resources(type)
 	not closed(r.after)
 	msg := sprintf("%s: anybody may sign up", [r.address])
+}
+
+deny contains msg if {
+	some r in resources("google_identity_platform_config")
+	some domain in r.after.authorized_domains
+	regex.match(`^(localhost|127\.|\[?::1)`, domain)
+	msg := sprintf("%s: sign-in may come back to %s, which is whatever runs on somebody's machine", [r.address, domain])
+}
+
+# Code of somebody's that sees every sign-in and may change its claims.
+deny contains msg if {
+	some r in resources("google_identity_platform_config")
+	some b in r.after.blocking_functions
+	count(b.triggers) > 0
+	msg := sprintf("%s: blocking functions decide who somebody is", [r.address])
+}
+
+deny contains msg if {
+	some type in {"google_identity_platform_default_supported_idp_config", "google_identity_platform_tenant_default_supported_idp_config"}
+	some r in resources(type)
+	not r.after.idp_id in {"github.com", "google.com"}
+	msg := sprintf("%s: nobody has agreed to sign in by %v", [r.address, r.after.idp_id])
 }
 
 closed(config) if config.client[_].permissions[_].disabled_user_signup == true

@@ -12,16 +12,59 @@ test_a_url_mask if {
 	not denied("google_compute_region_network_endpoint_group", {"cloud_run": [{"service": "licenses-acquire", "url_mask": null}]})
 }
 
+test_a_way_to_something_else if {
+	refused("google_compute_region_network_endpoint_group", {"cloud_run": [{"service": "licenses-reaper"}]}, "not public")
+	refused("google_compute_region_network_endpoint_group", {"network_endpoint_type": "INTERNET_FQDN_PORT"}, "out of Cloud Run")
+}
+
 test_a_backend_without_armor if {
 	refused("google_compute_backend_service", {"name": "x"}, "Cloud Armor")
+	refused("google_compute_backend_service", {"name": "licenses-acquire"}, "Cloud Armor")
 	count(deny) == 0 with input as {"resource_changes": [{"address": "b", "type": "google_compute_backend_service", "change": {"after": {"name": "x"}, "after_unknown": {"security_policy": true}}}]}
 }
+
+test_armor_is_a_choice_for_heartbeats if {
+	not denied("google_compute_backend_service", {"name": "licenses-heartbeat", "security_policy": null})
+	not denied("google_compute_backend_service", {"name": "licenses-release"})
+}
+
+test_rules_that_undo_the_limits if {
+	refused("google_compute_security_policy", {"rule": [{"priority": 1, "action": "allow"}]}, "undoes")
+	refused("google_compute_security_policy", {"rule": [{"priority": 2147483647, "action": "allow"}]}, "limits nobody")
+	refused("google_compute_security_policy", {"rule": [{"priority": 2000, "action": "throttle", "preview": true}]}, "undoes")
+	not denied("google_compute_security_policy", {"rule": [{"priority": 2000, "action": "throttle", "preview": false}, {"priority": 2147483647, "action": "allow"}]})
+}
+
+test_answers_in_a_cache if refused("google_compute_backend_service", {"name": "licenses-heartbeat", "enable_cdn": true}, "cached")
 
 test_old_tls if refused("google_compute_ssl_policy", {"min_tls_version": "TLS_1_0"}, "TLS 1.2")
 
 test_subnetworks_nobody_asked_for if denied("google_compute_network", {"auto_create_subnetworks": true})
 
-test_a_firewall_open_to_all if denied("google_compute_firewall", {"direction": "INGRESS", "source_ranges": ["0.0.0.0/0"]})
+open_rules := {
+	"all": {"direction": "INGRESS", "source_ranges": ["0.0.0.0/0"]},
+	"all, by default": {"source_ranges": ["0.0.0.0/0"]},
+	"nobody named": {"direction": "INGRESS"},
+	"both halves": {"source_ranges": ["0.0.0.0/1", "128.0.0.0/1"]},
+	"one of outside": {"direction": "INGRESS", "source_ranges": ["10.0.0.0/8", "203.0.113.7/32"]},
+	"all of IPv6": {"direction": "INGRESS", "source_ranges": ["::/0"]},
+	"a little more than private": {"source_ranges": ["10.0.0.0/7"]},
+}
+
+test_a_firewall_open_to_all if {
+	passed({name: ["google_compute_firewall", rule] | some name, rule in open_rules}) == set()
+	not denied("google_compute_firewall", {"direction": "INGRESS", "source_ranges": ["10.20.0.0/16"]})
+	not denied("google_compute_firewall", {"direction": "EGRESS"})
+}
+
+test_sign_in_elsewhere if refused("google_identity_platform_config", {"authorized_domains": ["licenses.acme.example", "localhost"], "client": [{"permissions": [{"disabled_user_signup": true}]}]}, "localhost")
+
+test_another_sign_in if {
+	not denied("google_identity_platform_default_supported_idp_config", {"idp_id": "google.com"})
+	refused("google_identity_platform_default_supported_idp_config", {"idp_id": "facebook.com"}, "facebook.com")
+}
+
+test_somebody_who_decides_who_one_is if refused("google_identity_platform_config", {"blocking_functions": [{"triggers": [{"event_type": "beforeSignIn"}]}], "client": [{"permissions": [{"disabled_user_signup": true}]}]}, "blocking functions")
 
 test_anonymous_users if refused("google_identity_platform_config", {"sign_in": [{"anonymous": [{"enabled": true}]}], "client": [{"permissions": [{"disabled_user_signup": true}]}]}, "anonymous")
 

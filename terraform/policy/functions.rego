@@ -61,6 +61,68 @@ deny contains msg if {
 	msg := sprintf("%s: runs as the project's default account", [r.address])
 }
 
+# Its own: named like it. Another function's may do what this one must not.
+deny contains msg if {
+	some r in resources("google_cloud_run_v2_service")
+	some t in r.after.template
+	r.after.name
+	not t.service_account == sprintf("%s@%s.iam.gserviceaccount.com", [r.after.name, r.after.project])
+	msg := sprintf("%s: runs as %v, not as its own account", [r.address, object.get(t, "service_account", "somebody unknown")])
+}
+
+deny contains msg if {
+	some r in resources("google_cloud_run_v2_service")
+	r.after.name
+	not endswith(r.after.name, sprintf("-%s", [lower(function(r.after))]))
+	msg := sprintf("%s: %s serves another function", [r.address, r.after.name])
+}
+
+# What a function believes: its own project, key and schedule.
+deny contains msg if {
+	some r in resources("google_cloud_run_v2_service")
+	r.after.name
+	some t in r.after.template
+	some c in t.containers
+	some e in c.env
+	own := beliefs(r.after)[e.name]
+	not regex.match(sprintf("^%s$", [own]), e.value)
+	msg := sprintf("%s: %s is %s, which is not the service's own", [r.address, e.name, e.value])
+}
+
+beliefs(service) := {
+	"GOOGLE_CLOUD_PROJECT": service.project,
+	"KMS_KEY": sprintf("projects/%s/locations/[a-z0-9-]+/keyRings/%s/cryptoKeys/license-tokens", [service.project, prefix]),
+	"MEMORYSTORE_INSTANCE": sprintf("projects/%s/locations/[a-z0-9-]+/instances/%s(-[a-z0-9-]+)?", [service.project, prefix]),
+	"REAPER_SERVICE_ACCOUNT": sprintf(`%s-scheduler@%s\.iam\.gserviceaccount\.com`, [prefix, service.project]),
+} if {
+	prefix := regex.replace(service.name, `-[a-z]+$`, "")
+}
+
+warn contains msg if {
+	some r in resources("google_cloud_run_v2_service")
+	some t in r.after.template
+	some c in t.containers
+	some e in c.env
+	e.name == "IDENTITY_PROJECT"
+	e.value != r.after.project
+	msg := sprintf("%s: users of %s are believed", [r.address, e.value])
+}
+
+deny contains msg if {
+	some r in resources("google_cloud_run_v2_service")
+	some t in r.after.template
+	count(t.containers) > 1
+	msg := sprintf("%s: what runs beside a function sees its callers' tokens", [r.address])
+}
+
+deny contains msg if {
+	some r in resources("google_cloud_run_v2_service")
+	some t in r.after.template
+	some v in t.vpc_access
+	not v.egress == "PRIVATE_RANGES_ONLY"
+	msg := sprintf("%s: sends everything through the network, past Google's own way to its APIs", [r.address])
+}
+
 deny contains msg if {
 	some r in resources("google_cloud_run_v2_service")
 	some t in r.after.template

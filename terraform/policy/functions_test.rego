@@ -48,6 +48,31 @@ test_an_emulator if refused(run, in_container({"env": [{"name": "FUNCTION_TARGET
 
 test_trust_in_a_check_that_is_off if refused(run, in_container({"env": [{"name": "FUNCTION_TARGET", "value": "Acquire"}, {"name": "REAPER_IAM_CHECKED", "value": "true"}]}), "but it does not")
 
+named(name, change) := object.union(service("Acquire", true), {"name": name, "project": "acme-licenses", "template": [object.union({"service_account": sprintf("%s@acme-licenses.iam.gserviceaccount.com", [name]), "containers": [container("Acquire")]}, change)]})
+
+test_its_own_account if {
+	not denied(run, named("licenses-acquire", {}))
+	every account in ["licenses-heartbeat@acme-licenses.iam.gserviceaccount.com", "123-compute@developer.gserviceaccount.com", null] {
+		refused(run, named("licenses-acquire", {"service_account": account}), "not as its own account")
+	}
+	refused(run, named("licenses-release", {}), "another function")
+}
+
+with_env(name, value) := named("licenses-acquire", {"containers": [object.union(container("Acquire"), {"env": [{"name": "FUNCTION_TARGET", "value": "Acquire"}, {"name": name, "value": value}]})]})
+
+test_what_it_believes if {
+	not denied(run, with_env("KMS_KEY", key))
+	not denied(run, with_env("MEMORYSTORE_INSTANCE", sprintf("%s-2", [ledger_name])))
+	refused(run, with_env("KMS_KEY", "projects/evil/locations/us-central1/keyRings/licenses/cryptoKeys/license-tokens"), "not the service's own")
+	refused(run, with_env("GOOGLE_CLOUD_PROJECT", "evil-project"), "not the service's own")
+	refused(run, with_env("REAPER_SERVICE_ACCOUNT", "eve@evil-project.iam.gserviceaccount.com"), "not the service's own")
+	count(warn) == 1 with input as planned(run, with_env("IDENTITY_PROJECT", "another-project"))
+}
+
+test_something_beside_it if refused(run, named("licenses-acquire", {"containers": [container("Acquire"), container("Acquire")]}), "beside a function")
+
+test_another_way_out if refused(run, named("licenses-acquire", {"vpc_access": [{"egress": "ALL_TRAFFIC"}]}), "through the network")
+
 test_a_password_in_the_clear if refused(run, in_container({"env": [{"name": "FUNCTION_TARGET", "value": "Acquire"}, {"name": "REDIS_PASSWORD", "value": "x"}]}), "REDIS_PASSWORD")
 
 test_ready_too_early if refused(run, in_container({"startup_probe": [{"tcp_socket": [{"port": 8080}]}]}), "/startup")

@@ -11,6 +11,11 @@ deny contains msg if {
 
 has_playbook(alert) if {
 	some d in alert.documentation
+	regex.match(`docs/playbooks/[a-z-]+\.md`, d.content)
+}
+
+has_playbook(alert) if {
+	some d in alert.documentation
 	some l in d.links
 	regex.match(`^https://.+\.md$`, l.url)
 }
@@ -19,6 +24,30 @@ deny contains msg if {
 	some r in resources("google_monitoring_alert_policy")
 	r.after.enabled == false
 	msg := sprintf("%s: is switched off; mend it or delete it", [r.address])
+}
+
+deny contains msg if {
+	some r in resources("google_monitoring_alert_policy")
+	"notification_channels" in object.keys(r.after)
+	not told(r.after)
+	msg := sprintf("%s: reaches nobody", [r.address])
+}
+
+told(alert) if count(alert.notification_channels) > 0
+
+# What is not stored cannot be looked at afterwards.
+deny contains msg if {
+	some r in resources("google_logging_project_exclusion")
+	not spares_failures(r.after)
+	msg := sprintf("%s: leaves out more than heartbeats that succeeded", [r.address])
+}
+
+spares_failures(exclusion) if {
+	comparisons := split(exclusion.filter, "\nAND ")
+	"httpRequest.status>=200" in comparisons
+	"httpRequest.status<300" in comparisons
+	regex.match(`heartbeat`, exclusion.filter)
+	not regex.match(`\bOR\b`, exclusion.filter)
 }
 
 # A value that can be anything makes a time series of each.

@@ -12,6 +12,22 @@ test_an_alert_without_a_playbook if {
 	refused("google_monitoring_alert_policy", {}, "no playbook")
 }
 
+test_an_alert_that_carries_its_page if not denied("google_monitoring_alert_policy", {"documentation": [{"content": "What to do: docs/playbooks/oversold.md"}]})
+
+test_an_alert_that_reaches_nobody if {
+	refused("google_monitoring_alert_policy", object.union(alert, {"notification_channels": []}), "reaches nobody")
+	refused("google_monitoring_alert_policy", object.union(alert, {"notification_channels": null}), "reaches nobody")
+	not denied("google_monitoring_alert_policy", object.union(alert, {"notification_channels": ["c"]}))
+}
+
+test_lines_that_must_be_kept if {
+	left_out := "google_logging_project_exclusion"
+	not denied(left_out, {"filter": "resource.labels.service_name=\"licenses-heartbeat\"\nAND httpRequest.status>=200\nAND httpRequest.status<300"})
+	refused(left_out, {"filter": "log_id(\"cloudaudit.googleapis.com/data_access\")"}, "leaves out more")
+	refused(left_out, {"filter": "resource.labels.service_name=\"licenses-heartbeat\""}, "leaves out more")
+	refused(left_out, {"filter": "\"heartbeat\" OR severity=CRITICAL\nAND httpRequest.status>=200\nAND httpRequest.status<300"}, "leaves out more")
+}
+
 test_an_alert_switched_off if refused("google_monitoring_alert_policy", object.union(alert, {"enabled": false}), "switched off")
 
 test_labels_without_bound if {

@@ -6,6 +6,8 @@ variables {
   project_id = "acme-licenses"
   domain     = "licenses.acme.example"
   image      = "us-central1-docker.pkg.dev/acme-licenses/licenses/licenses@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+
+  observability = { emails = ["oncall@acme.example"] }
 }
 
 run "releases_these_services_and_no_iam" {
@@ -15,7 +17,7 @@ run "releases_these_services_and_no_iam" {
     error_message = "Builds may release the four services, and not change who may call them."
   }
   assert {
-    condition     = alltrue([for name, grant in google_service_account_iam_member.build_deploys_as : grant.role == "roles/iam.serviceAccountUser" && grant.service_account_id == google_service_account.this[name].name])
+    condition     = alltrue([for name, grant in google_service_account_iam_member.build_deploys_as : grant.role == "roles/iam.serviceAccountUser" && grant.service_account_id == "projects/acme-licenses/serviceAccounts/licenses-${name}@acme-licenses.iam.gserviceaccount.com"])
     error_message = "Builds may hand on the four functions' accounts."
   }
   assert {
@@ -27,7 +29,7 @@ run "releases_these_services_and_no_iam" {
 run "pushes_to_one_repository" {
   command = plan
   assert {
-    condition     = google_artifact_registry_repository_iam_member.build_pushes.role == "roles/artifactregistry.writer" && google_artifact_registry_repository_iam_member.build_pushes.repository == google_artifact_registry_repository.images.name
+    condition     = google_artifact_registry_repository_iam_member.build_pushes.role == "roles/artifactregistry.writer" && google_artifact_registry_repository_iam_member.build_pushes.repository == "licenses"
     error_message = "Builds may write to the repository, and not manage it."
   }
   assert {
@@ -48,29 +50,82 @@ run "reads_the_source_and_nobody_else_does" {
   }
 }
 
-run "no_trigger_without_a_repository" {
+run "takes_a_seat_and_reads_metrics" {
   command = plan
   assert {
-    condition     = length(google_cloudbuild_trigger.release) == 0
-    error_message = "Without a repository builds are submitted by hand."
+    condition     = google_secret_manager_secret_iam_member.build_signs_in.secret_id == "licenses-canary" && google_secret_manager_secret_iam_member.build_signs_in.role == "roles/secretmanager.secretAccessor"
+    error_message = "Builds may read the canary's account, and no other secret."
+  }
+  assert {
+    condition     = google_project_iam_custom_role.metric_reader.permissions == toset(["monitoring.timeSeries.list"]) && google_project_iam_member.build_reads_metrics.role == "projects/acme-licenses/roles/licenses.metricReader"
+    error_message = "Builds may read metrics, and change none."
   }
 }
 
-run "a_trigger_on_main" {
+run "no_trigger_without_a_repository" {
+  command = plan
+  assert {
+    condition     = length(google_cloudbuild_trigger.build) == 0 && length(google_cloudbuild_trigger.release) == 0 && output.build_region == "us-central1"
+    error_message = "Without a repository builds are submitted by hand, in the region."
+  }
+}
+
+run "a_push_to_main_is_a_release" {
   command = plan
   variables {
-    build = { repository = "projects/acme-licenses/locations/us-central1/connections/github/repositories/licenses", approval = true }
+    build = { repository = "projects/acme-licenses/locations/us-west2/connections/github/repositories/licenses" }
   }
   assert {
-    condition     = google_cloudbuild_trigger.release[0].filename == "cloudbuild.yaml" && google_cloudbuild_trigger.release[0].repository_event_config[0].push[0].branch == "^main$"
+    condition     = google_cloudbuild_trigger.build[0].filename == "cloudbuild.yaml" && google_cloudbuild_trigger.build[0].repository_event_config[0].push[0].branch == "^main$"
     error_message = "The pipeline must run when main moves."
   }
   assert {
-    condition     = google_cloudbuild_trigger.release[0].service_account == google_service_account.this["build"].id && google_cloudbuild_trigger.release[0].approval_config[0].approval_required
-    error_message = "It must run as the build account, once a person lets it."
+    condition     = google_cloudbuild_trigger.build[0].service_account == "projects/acme-licenses/serviceAccounts/licenses-build@acme-licenses.iam.gserviceaccount.com" && google_cloudbuild_trigger.release[0].service_account == google_cloudbuild_trigger.build[0].service_account
+    error_message = "Both must run as the build account."
   }
   assert {
-    condition     = google_cloudbuild_trigger.release[0].substitutions["_SERVICES"] == "licenses" && google_cloudbuild_trigger.release[0].substitutions["_DOMAIN"] == "licenses.acme.example"
+    condition     = google_cloudbuild_trigger.build[0].substitutions["_SERVICES"] == "licenses" && google_cloudbuild_trigger.build[0].substitutions["_DOMAIN"] == "licenses.acme.example" && google_cloudbuild_trigger.build[0].substitutions["_DEPLOY"] == "true"
     error_message = "It must be told which service it releases."
+  }
+  assert {
+    condition     = google_cloudbuild_trigger.build[0].location == "us-west2" && google_cloudbuild_trigger.release[0].location == "us-west2" && output.build_region == "us-west2"
+    error_message = "Triggers must be where the repository is connected."
+  }
+}
+
+run "approval_comes_after_the_tests" {
+  command = plan
+  variables {
+    size  = "production"
+    build = { repository = "projects/acme-licenses/locations/us-central1/connections/github/repositories/licenses" }
+  }
+  assert {
+    condition     = google_cloudbuild_trigger.build[0].substitutions["_DEPLOY"] == "false" && length(google_cloudbuild_trigger.build[0].approval_config) == 0
+    error_message = "A push must be built and tested without a word, and not released."
+  }
+  assert {
+    condition     = google_cloudbuild_trigger.release[0].approval_config[0].approval_required && google_cloudbuild_trigger.release[0].git_file_source[0].path == "scripts/release/deploy.yaml"
+    error_message = "The release of what was tested must wait for a person."
+  }
+}
+
+run "a_region_without_the_repository" {
+  command = plan
+  variables {
+    build = { repository = "projects/acme-licenses/locations/us-central1/connections/github/repositories/licenses", region = "us-west2" }
+  }
+  expect_failures = [var.build]
+}
+
+run "builds_in_another_region" {
+  command = plan
+  variables {
+    region = "us-east4"
+    image  = null
+    build  = { region = "us-central1" }
+  }
+  assert {
+    condition     = output.build_region == "us-central1" && google_storage_bucket.source.location == "US"
+    error_message = "Builds must be able to run where a new project may build, with a source that outlasts a region."
   }
 }

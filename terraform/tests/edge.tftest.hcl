@@ -11,6 +11,8 @@ variables {
   project_id = "acme-licenses"
   domain     = "licenses.acme.example"
   image      = "us-central1-docker.pkg.dev/acme-licenses/licenses/licenses@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+
+  observability = { emails = ["oncall@acme.example"] }
 }
 
 run "routes_of_the_contract" {
@@ -87,6 +89,37 @@ run "limits" {
     condition     = google_compute_security_policy.edge.advanced_options_config[0].json_parsing == "STANDARD" && google_compute_security_policy.edge.advanced_options_config[0].request_body_inspection_size == "16KB"
     error_message = "JSON bodies must be parsed, whole."
   }
+}
+
+run "limits_of_another_size" {
+  command = plan
+  variables {
+    size = "production"
+    edge = { acquires_per_minute = 3000 }
+  }
+  assert {
+    condition     = { for r in google_compute_security_policy.edge.rule : r.priority => r.rate_limit_options[0].rate_limit_threshold[0].count if r.action == "throttle" } == { 2000 = 3000, 3000 = 30000 }
+    error_message = "What was said must win over the size, and the size over nothing."
+  }
+}
+
+run "armor_on_acquire_alone" {
+  command = plan
+  variables {
+    edge = { armor = ["acquire"] }
+  }
+  assert {
+    condition     = [for name, b in google_compute_backend_service.function : name if b.security_policy != null] == ["acquire"]
+    error_message = "Heartbeats and releases must cost nothing at Cloud Armor."
+  }
+}
+
+run "no_armor_on_acquire" {
+  command = plan
+  variables {
+    edge = { armor = ["heartbeat"] }
+  }
+  expect_failures = [var.edge]
 }
 
 run "dns_by_hand" {

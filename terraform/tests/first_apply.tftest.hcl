@@ -10,11 +10,11 @@ variables {
 run "without_an_image" {
   command = plan
   assert {
-    condition     = alltrue([for f in module.functions : f.service == null && f.uri == null && length(f.invokers) == 0])
+    condition     = alltrue([for f in module.functions : f.service == null && f.uri == null])
     error_message = "No service without an image."
   }
   assert {
-    condition     = length(google_cloud_scheduler_job.reaper) == 0 && length(google_compute_backend_service.function) == 0 && length(google_compute_global_forwarding_rule.edge) == 0 && length(google_cloud_run_v2_service_iam_member.build_releases) == 0
+    condition     = length(google_cloud_scheduler_job.reaper) == 0 && length(google_cloud_run_v2_service_iam_binding.invokers) == 0 && length(google_compute_backend_service.function) == 0 && length(google_compute_global_forwarding_rule.edge) == 0 && length(google_cloud_run_v2_service_iam_member.build_releases) == 0
     error_message = "Nothing that needs a service without one."
   }
   assert {
@@ -63,12 +63,28 @@ run "a_log_level_that_blinds" {
   expect_failures = [var.settings]
 }
 
-run "fewer_instances_at_most_than_at_least" {
+run "a_billing_that_is_none" {
   command = plan
   variables {
-    functions = { acquire = { min_instances = 5, max_instances = 2 } }
+    functions = { acquire = { billing = "seats" } }
   }
   expect_failures = [var.functions]
+}
+
+run "a_size_that_is_none" {
+  command = plan
+  variables {
+    size = "large"
+  }
+  expect_failures = [var.size]
+}
+
+run "nobody_is_told" {
+  command = plan
+  variables {
+    image = "us-central1-docker.pkg.dev/acme-licenses/licenses/licenses@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+  }
+  expect_failures = [var.observability]
 }
 
 run "a_network_too_small" {
@@ -84,6 +100,8 @@ run "everything_has_another_name" {
   variables {
     name  = "seats"
     image = "us-central1-docker.pkg.dev/acme-licenses/seats/licenses@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+
+    observability = { channels = ["projects/acme-licenses/notificationChannels/1"] }
   }
   assert {
     condition     = output.services == { acquire = "seats-acquire", heartbeat = "seats-heartbeat", reaper = "seats-reaper", release = "seats-release" }

@@ -6,6 +6,8 @@ variables {
   project_id = "acme-licenses"
   domain     = "licenses.acme.example"
   image      = "us-central1-docker.pkg.dev/acme-licenses/licenses/licenses@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+
+  observability = { emails = ["oncall@acme.example"] }
 }
 
 run "one_image_four_targets" {
@@ -46,10 +48,6 @@ run "public_functions_only_through_the_load_balancer" {
     condition     = alltrue([for name in ["acquire", "heartbeat", "release"] : module.functions[name].service.invoker_iam_disabled])
     error_message = "Cloud Run must leave public functions the caller's token: it takes the signature off what it checks."
   }
-  assert {
-    condition     = alltrue([for name in ["acquire", "heartbeat", "release"] : length(module.functions[name].invokers) == 0])
-    error_message = "A public function needs no invoker, least of all allUsers."
-  }
 }
 
 run "the_reaper_is_not_public" {
@@ -67,7 +65,7 @@ run "the_reaper_is_not_public" {
     error_message = "The reaper must be told that IAM was asked: its callers' tokens come without a signature then, and every run would answer 401."
   }
   assert {
-    condition     = module.functions["reaper"].invokers == { "roles/run.invoker" = toset(["serviceAccount:licenses-scheduler@acme-licenses.iam.gserviceaccount.com"]) }
+    condition     = google_cloud_run_v2_service_iam_binding.invokers[0].members == toset(["serviceAccount:licenses-scheduler@acme-licenses.iam.gserviceaccount.com"]) && google_cloud_run_v2_service_iam_binding.invokers[0].name == "licenses-reaper" && google_cloud_run_v2_service_iam_binding.invokers[0].role == "roles/run.invoker"
     error_message = "Only the scheduler's account may invoke the reaper."
   }
 }
@@ -119,8 +117,8 @@ run "ready_before_traffic_and_stateless" {
     error_message = "Acquire and heartbeat must be warm."
   }
   assert {
-    condition     = alltrue([for f in module.functions : f.service.deletion_protection])
-    error_message = "Services must be protected unless var.protect is off."
+    condition     = alltrue([for f in module.functions : !f.service.deletion_protection])
+    error_message = "A service whose first revision is not ready could never be replaced."
   }
 }
 
@@ -152,6 +150,58 @@ run "settings_reach_every_function" {
   }
 }
 
+run "protected_once_they_are_ready" {
+  command = plan
+  variables {
+    protect = { services = true }
+  }
+  assert {
+    condition     = alltrue([for f in module.functions : f.service.deletion_protection]) && google_memorystore_instance.ledger.deletion_protection_enabled
+    error_message = "protect.services is about the services alone."
+  }
+}
+
+run "billed_by_instances" {
+  command = plan
+  variables {
+    functions = { heartbeat = { billing = "instances" } }
+  }
+  assert {
+    condition     = { for name, f in module.functions : name => f.service.template[0].containers[0].resources[0].cpu_idle } == { acquire = true, heartbeat = false, release = true, reaper = true }
+    error_message = "Billing is chosen function by function."
+  }
+}
+
+run "more_instances_than_the_size_has" {
+  command = plan
+  module {
+    source = "./modules/function"
+  }
+  variables {
+    region          = "us-central1"
+    name            = "licenses-acquire"
+    target          = "Acquire"
+    service_account = "licenses-acquire@acme-licenses.iam.gserviceaccount.com"
+    public          = true
+    network         = "n"
+    subnetwork      = "s"
+    size            = { min_instances = 5, max_instances = 4, concurrency = 1, cpu = "1", memory = "512Mi", timeout = "15s", billing = "requests" }
+  }
+  expect_failures = [var.size]
+}
+
+run "the_sizes" {
+  command = plan
+  variables {
+    size      = "production"
+    functions = { acquire = { min_instances = 5 } }
+  }
+  assert {
+    condition     = { for name, f in module.functions : name => "${f.service.template[0].scaling[0].min_instance_count}-${f.service.template[0].scaling[0].max_instance_count}" } == { acquire = "5-40", heartbeat = "3-40", release = "1-20", reaper = "0-2" }
+    error_message = "What was said must win over the size, and the size over nothing."
+  }
+}
+
 run "revocation_is_acquires_alone" {
   command = plan
   variables {
@@ -165,42 +215,4 @@ run "revocation_is_acquires_alone" {
     condition     = one([for e in module.functions["acquire"].service.template[0].containers[0].env : e.value if e.name == "CHECK_REVOKED"]) == "true"
     error_message = "Acquire must be told to ask."
   }
-}
-
-run "a_public_function_has_no_invokers" {
-  command = plan
-  module {
-    source = "./modules/function"
-  }
-  variables {
-    region          = "us-central1"
-    name            = "licenses-acquire"
-    target          = "Acquire"
-    service_account = "licenses-acquire@acme-licenses.iam.gserviceaccount.com"
-    public          = true
-    invokers        = ["serviceAccount:someone@acme-licenses.iam.gserviceaccount.com"]
-    network         = "n"
-    subnetwork      = "s"
-    size            = { min_instances = 0, max_instances = 1, concurrency = 1, cpu = "1", memory = "512Mi", timeout = "15s" }
-  }
-  expect_failures = [var.invokers]
-}
-
-run "nobody_unknown_invokes_a_private_function" {
-  command = plan
-  module {
-    source = "./modules/function"
-  }
-  variables {
-    region          = "us-central1"
-    name            = "licenses-reaper"
-    target          = "Reaper"
-    service_account = "licenses-reaper@acme-licenses.iam.gserviceaccount.com"
-    public          = false
-    invokers        = ["allUsers"]
-    network         = "n"
-    subnetwork      = "s"
-    size            = { min_instances = 0, max_instances = 1, concurrency = 1, cpu = "1", memory = "512Mi", timeout = "15s" }
-  }
-  expect_failures = [var.invokers]
 }

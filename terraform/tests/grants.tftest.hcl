@@ -25,15 +25,19 @@ run "no_grant_that_was_not_agreed" {
       "google_project_iam_audit_config.signatures",
       "google_project_iam_custom_role.key_rotator",
       "google_project_iam_custom_role.key_version_lister",
+      "google_project_iam_custom_role.metric_reader",
       "google_project_iam_custom_role.record_user",
       "google_project_iam_custom_role.revocation_reader",
       "google_project_iam_custom_role.rules_publisher",
       "google_project_iam_member.build_logs",
       "google_project_iam_member.build_publishes_rules",
+      "google_project_iam_member.build_reads_metrics",
       "google_project_iam_member.ledger_finder",
       "google_project_iam_member.ledger_user",
       "google_project_iam_member.record_user",
       "google_project_iam_member.revocation_reader",
+      "google_secret_manager_secret_iam_member.build_signs_in",
+      "google_secret_manager_secret_iam_member.log_key",
       "google_service_account_iam_member.build_deploys_as",
       "google_storage_bucket_iam_member.build_reads",
     ])
@@ -46,5 +50,19 @@ run "nobody_is_everybody" {
   assert {
     condition     = alltrue([for f in fileset(path.module, "{*.tf,modules/**/*.tf}") : !can(regex("allUsers|allAuthenticatedUsers", file(f)))])
     error_message = "Public functions have the IAM check off; nothing is ever granted to everybody."
+  }
+}
+
+# A new account with the same address has no grants: each grant must be made anew
+# with it, in the same apply.
+run "an_account_made_anew_has_its_grants" {
+  command = plan
+  assert {
+    condition = alltrue(flatten([
+      for f in fileset(path.module, "*.tf") : [
+        for block in regexall("(?s)resource \"google_[a-z0-9_]+_iam_(?:member|binding)\" \"[a-z0-9_]+\" \\{.*?\n\\}", file(f)) : can(regex("replace_triggered_by", block))
+      ]
+    ]))
+    error_message = "A grant is not replaced along with its account: add lifecycle { replace_triggered_by = [google_service_account.this[…].unique_id] }."
   }
 }

@@ -13,6 +13,10 @@ run "closed_by_default" {
     error_message = "Nobody may be anonymous."
   }
   assert {
+    condition     = google_identity_platform_config.this.sign_in[0].phone_number[0].enabled == false
+    error_message = "Google answers with phone_number: left out, every plan has a change."
+  }
+  assert {
     condition     = google_identity_platform_config.this.client[0].permissions[0].disabled_user_signup && google_identity_platform_config.this.client[0].permissions[0].disabled_user_deletion
     error_message = "Users are added and removed by the vendor."
   }

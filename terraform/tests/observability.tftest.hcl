@@ -10,6 +10,9 @@ variables {
   ledger_instance = "licenses"
   kms_key         = "projects/acme-licenses/locations/us-central1/keyRings/licenses/cryptoKeys/license-tokens"
   scheduler_jobs  = { reaper = "licenses-reaper", rotation = "licenses-rotation" }
+  key_users       = ["licenses-acquire@acme-licenses.iam.gserviceaccount.com", "licenses-heartbeat@acme-licenses.iam.gserviceaccount.com"]
+  max_instances   = { acquire = 4, heartbeat = 10, release = 5 }
+  build_region    = "us-central1"
   notification_channels = [
     "projects/acme-licenses/notificationChannels/1",
   ]
@@ -20,12 +23,12 @@ run "every_alert_links_its_page" {
   module { source = "./modules/observability" }
   assert {
     condition = alltrue([for key, a in google_monitoring_alert_policy.this :
-      strcontains(a.documentation[0].content, output.playbooks[key]) && a.documentation[0].links[0].url == output.playbooks[key]
+      strcontains(a.documentation[0].content, output.playbooks[key]) && length(a.documentation[0].links) == 0
     ])
-    error_message = "An alert that wakes somebody must say what to do: its page, in the text and as a link."
+    error_message = "An alert that wakes somebody must say what to do: its page, by name and whole, and no link that nobody has published."
   }
   assert {
-    condition     = alltrue([for page in values(output.playbooks) : can(regex("^https://github.com/coditect-ai/coditect-licenses/blob/main/docs/playbooks/[a-z-]+[.]md$", page))])
+    condition     = alltrue([for page in values(output.playbooks) : can(regex("^docs/playbooks/[a-z-]+[.]md$", page))])
     error_message = "Pages are docs/playbooks/<page>.md."
   }
 }
@@ -55,7 +58,7 @@ run "pages_of_another_repository" {
   }
   assert {
     condition     = google_monitoring_alert_policy.this["oversold"].documentation[0].links[0].url == "https://wiki.acme.example/licenses/oversold.md"
-    error_message = "playbooks_url must move every link."
+    error_message = "playbooks_url must make every link."
   }
 }
 
@@ -106,6 +109,59 @@ run "the_reaper_is_missed_after_5_minutes" {
   }
 }
 
+run "nobody_is_woken_for_the_reaper" {
+  command = plan
+  module { source = "./modules/observability" }
+  assert {
+    condition     = google_monitoring_alert_policy.this["reaper-silent"].user_labels.urgency == "ticket"
+    error_message = "No seat waits for the reaper."
+  }
+}
+
+run "somebody_else_uses_the_key" {
+  command = plan
+  module { source = "./modules/observability" }
+  assert {
+    condition = alltrue([for part in [
+      "protoPayload.serviceName=\"cloudkms.googleapis.com\"", "cryptoKeys/license-tokens\"",
+      "NOT protoPayload.authenticationInfo.principalEmail=(\"licenses-acquire@acme-licenses.iam.gserviceaccount.com\" OR \"licenses-heartbeat@acme-licenses.iam.gserviceaccount.com\")",
+      "\"AsymmetricSign\"", "\"DestroyCryptoKeyVersion\"",
+    ] : strcontains(google_monitoring_alert_policy.this["signing-key-use"].conditions[0].condition_matched_log[0].filter, part)])
+    error_message = "Whoever is not a function that signs must be noticed."
+  }
+  assert {
+    condition     = google_monitoring_alert_policy.this["signing-key-use"].user_labels.urgency == "page" && google_monitoring_alert_policy.this["signing-key-use"].conditions[0].condition_matched_log[0].label_extractors == tomap({ principal = "EXTRACT(protoPayload.authenticationInfo.principalEmail)" })
+    error_message = "It must wake somebody, and say who it was."
+  }
+}
+
+run "before_it_is_too_late" {
+  command = plan
+  module { source = "./modules/observability" }
+  assert {
+    condition = alltrue([for key, part in {
+      quota       = "quota_limit{monitored_resource=\"consumer_quota\",service=~\"cloudkms[.]googleapis[.]com|firestore[.]googleapis[.]com|memorystore[.]googleapis[.]com|run[.]googleapis[.]com\"})) > 0.8"
+      instances   = "service_name=\"licenses-acquire\"}) > 3.2"
+      certificate = "time_until_ssl_cert_expires{monitored_resource=\"uptime_url\""
+      backups     = "storage_backups_storage_bytes{monitored_resource=\"firestore.googleapis.com/Database\",database_id=\"(default)\"}"
+    } : strcontains(google_monitoring_alert_policy.this[key].conditions[0].condition_prometheus_query_language[0].query, part)])
+    error_message = "Quotas, instances, certificate and backups are watched."
+  }
+  assert {
+    condition     = strcontains(google_monitoring_alert_policy.this["builds"].conditions[0].condition_matched_log[0].filter, "resource.type=\"build\"")
+    error_message = "Builds are watched."
+  }
+}
+
+run "nobody_to_tell" {
+  command = plan
+  module { source = "./modules/observability" }
+  variables {
+    notification_channels = []
+  }
+  expect_failures = [var.notification_channels]
+}
+
 run "a_pool_is_nearly_full_above_90_percent" {
   command = plan
   module { source = "./modules/observability" }
@@ -149,14 +205,14 @@ run "thresholds_are_the_operators" {
   command = plan
   module { source = "./modules/observability" }
   variables {
-    thresholds = { pool_percent = 75, ledger_memory_percent = 70, signing_key_days = 50, reaper_silent_minutes = 10, backend_failures = 20, rebuild_minutes = 30 }
+    thresholds = { pool_percent = 75, ledger_memory_percent = 70, signing_key_days = 50, reaper_silent_minutes = 10, backend_failures = 20, rebuild_minutes = 30, quota_percent = 50, instances_percent = 50, certificate_days = 10 }
   }
   assert {
     condition     = endswith(google_monitoring_alert_policy.this["pool-nearly-full"].conditions[0].condition_matched_log[0].filter, "seats_percent>75")
     error_message = "pool_percent has no effect."
   }
   assert {
-    condition = alltrue([for key, end in { ledger-memory = " > 0.7", signing-key-old = " > 50", reaper-silent = "[10m])) or vector(0)) < 0.5", backend-unavailable = " > 20" } :
+    condition = alltrue([for key, end in { ledger-memory = " > 0.7", signing-key-old = " > 50", reaper-silent = "[10m])) or vector(0)) < 0.5", backend-unavailable = " > 20", quota = " > 0.5", certificate = " < 10" } :
       endswith(google_monitoring_alert_policy.this[key].conditions[0].condition_prometheus_query_language[0].query, end)
     ])
     error_message = "A threshold has no effect."

@@ -5,6 +5,8 @@ variables {
   project_id = "acme-licenses"
   domain     = "licenses.acme.example"
   image      = "us-central1-docker.pkg.dev/acme-licenses/licenses/licenses@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+
+  observability = { emails = ["oncall@acme.example"] }
 }
 
 run "no_page_and_no_key_unless_asked_for" {

@@ -74,7 +74,7 @@ run "a_database_of_its_own" {
   command = plan
   variables {
     record  = { database = "licenses-eu", location = "eur3", daily_backup_days = 30 }
-    protect = false
+    protect = { record = false }
   }
   assert {
     condition     = google_firestore_database.record.location_id == "eur3" && google_firestore_database.record.deletion_policy == "DELETE"

@@ -40,7 +40,7 @@ run "acquire_and_heartbeat_sign_release_and_reaper_cannot" {
     error_message = "Seeing versions, and no wider role."
   }
   assert {
-    condition     = alltrue([for binding in [google_kms_crypto_key_iam_binding.signers, google_kms_crypto_key_iam_binding.public_key_viewers, google_kms_crypto_key_iam_binding.version_listers, google_kms_crypto_key_iam_binding.rotator] : binding.crypto_key_id == google_kms_crypto_key.signing.id])
+    condition     = alltrue([for binding in [google_kms_crypto_key_iam_binding.signers, google_kms_crypto_key_iam_binding.public_key_viewers, google_kms_crypto_key_iam_binding.version_listers, google_kms_crypto_key_iam_binding.rotator] : binding.crypto_key_id == "projects/acme-licenses/locations/us-central1/keyRings/licenses/cryptoKeys/license-tokens"])
     error_message = "Roles are bound on the key, not on more."
   }
 }

@@ -3,9 +3,11 @@
 package deploytest
 
 import (
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -64,6 +66,32 @@ func Sources(t testing.TB, tests bool, folders ...string) string {
 		if err != nil {
 			t.Fatal(err)
 		}
+	}
+	return all.String()
+}
+
+// ModuleSource is the text of the Go files of a folder of a module that go.mod
+// names, which is downloaded if it is not there.
+func ModuleSource(t testing.TB, module, folder string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "mod", "download", "-json", module)
+	cmd.Dir = Path(t, "proof")
+	out, err := cmd.Output()
+	var downloaded struct{ Dir string }
+	if err := errors.Join(err, json.Unmarshal(out, &downloaded)); err != nil {
+		t.Fatalf("%s: %v\n%s", module, err, out)
+	}
+	files, err := filepath.Glob(filepath.Join(downloaded.Dir, filepath.FromSlash(folder), "*.go"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%s has no folder %s (%v)", module, folder, err)
+	}
+	var all strings.Builder
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(text)
 	}
 	return all.String()
 }

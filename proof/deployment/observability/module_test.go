@@ -99,7 +99,10 @@ func evalContext(locals locals) *hcl.EvalContext {
 					"acquire": text("licenses-acquire"), "heartbeat": text("licenses-heartbeat"), "release": text("licenses-release"), "reaper": text("licenses-reaper"),
 				}),
 				"ledger_instance": text("licenses"), "kms_key": text("projects/p/locations/l/keyRings/r/cryptoKeys/k"),
-				"scheduler_jobs":        cty.ObjectVal(map[string]cty.Value{"reaper": text("licenses-reaper"), "rotation": text("licenses-rotation")}),
+				"scheduler_jobs":  cty.ObjectVal(map[string]cty.Value{"reaper": text("licenses-reaper"), "rotation": text("licenses-rotation")}),
+				"key_users":       cty.ListVal([]cty.Value{text("licenses-acquire@acme-licenses.iam.gserviceaccount.com"), text("licenses-heartbeat@acme-licenses.iam.gserviceaccount.com")}),
+				"record_database": text("(default)"), "build_region": text("us-central1"),
+				"max_instances":         cty.MapVal(map[string]cty.Value{"acquire": number(4), "heartbeat": number(4), "release": number(4)}),
 				"watched_organizations": cty.SetVal([]cty.Value{text("acme"), text("globex")}),
 				"playbooks_url":         text("https://playbooks.example"),
 				"slo": cty.ObjectVal(map[string]cty.Value{
@@ -108,6 +111,7 @@ func evalContext(locals locals) *hcl.EvalContext {
 				"thresholds": cty.ObjectVal(map[string]cty.Value{
 					"pool_percent": number(90), "ledger_memory_percent": number(80), "signing_key_days": number(100),
 					"reaper_silent_minutes": number(5), "backend_failures": number(5), "rebuild_minutes": number(15),
+					"quota_percent": number(80), "instances_percent": number(80), "certificate_days": number(21),
 				}),
 			}),
 			"google_monitoring_uptime_check_config": cty.ObjectVal(map[string]cty.Value{"this": cty.ObjectVal(map[string]cty.Value{"uptime_check_id": text("check")})}),

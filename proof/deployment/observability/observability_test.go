@@ -227,14 +227,19 @@ func queriesAskForWhatThereIs(t *testing.T, module locals, lines []entry) {
 func googleMetrics() map[string][]string {
 	service := []string{"monitored_resource", "service_name", "response_code", "response_code_class"}
 	return map[string][]string{
-		"run_googleapis_com:request_count":                               service,
-		"run_googleapis_com:request_latencies_bucket":                    service,
-		"run_googleapis_com:container_startup_latencies_count":           service,
-		"run_googleapis_com:container_instance_count":                    service,
-		"memorystore_googleapis_com:instance_memory_maximum_utilization": {"monitored_resource", "instance_id"},
-		"memorystore_googleapis_com:instance_cpu_maximum_utilization":    {"monitored_resource", "instance_id"},
-		"serviceruntime_googleapis_com:api_request_count":                {"monitored_resource", "service"},
-		"monitoring_googleapis_com:uptime_check_check_passed":            {"monitored_resource", "check_id"},
+		"run_googleapis_com:request_count":                                   service,
+		"run_googleapis_com:request_latencies_bucket":                        service,
+		"run_googleapis_com:container_startup_latencies_count":               service,
+		"run_googleapis_com:container_instance_count":                        service,
+		"memorystore_googleapis_com:instance_memory_maximum_utilization":     {"monitored_resource", "instance_id"},
+		"memorystore_googleapis_com:instance_cpu_maximum_utilization":        {"monitored_resource", "instance_id"},
+		"serviceruntime_googleapis_com:api_request_count":                    {"monitored_resource", "service"},
+		"monitoring_googleapis_com:uptime_check_check_passed":                {"monitored_resource", "check_id"},
+		"monitoring_googleapis_com:uptime_check_time_until_ssl_cert_expires": {"monitored_resource", "check_id"},
+		"serviceruntime_googleapis_com:quota_rate_net_usage":                 {"monitored_resource", "service"},
+		"serviceruntime_googleapis_com:quota_allocation_usage":               {"monitored_resource", "service"},
+		"serviceruntime_googleapis_com:quota_limit":                          {"monitored_resource", "service"},
+		"firestore_googleapis_com:storage_backups_storage_bytes":             {"monitored_resource", "database_id"},
 	}
 }
 

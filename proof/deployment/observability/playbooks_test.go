@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/coditect-ai/coditect-licenses/proof/deployment/deploytest"
 )
@@ -52,7 +53,14 @@ func alertsHavePlaybooks(t *testing.T, module locals) {
 			t.Errorf("the index does not say that %s is a %s and has page %s.md", key, textOf(alert, "urgency"), page)
 		}
 	}
+	// The page is a part of the notification, below what the alert says itself; Cloud
+	// Monitoring takes 8,192 characters
+	// (https://cloud.google.com/monitoring/alerts/doc-alerts).
+	const longest = 8192 - 1500
 	for page, text := range all {
+		if n := utf8.RuneCountInString(text); n > longest {
+			t.Errorf("docs/playbooks/%s.md has %d characters: an alert carries %d", page, n, longest)
+		}
 		if !linked[page] {
 			t.Errorf("docs/playbooks/%s.md is no alert's", page)
 		}

@@ -22,7 +22,9 @@ type resource struct {
 	Mode    string `json:"mode"`
 	Type    string `json:"type"`
 	Change  struct {
-		After json.RawMessage `json:"after"`
+		Actions []string        `json:"actions"`
+		Before  json.RawMessage `json:"before"`
+		After   json.RawMessage `json:"after"`
 	} `json:"change"`
 }
 

@@ -207,10 +207,10 @@ func TestDocumented(t *testing.T) {
 
 func TestRunSaysWhatIsWrong(t *testing.T) {
 	t.Chdir("../../..")
-	wantFault(t, run(nil, "", os.Stdout), "name a plan")
-	wantFault(t, run([]string{"no-such-plan.json"}, "", os.Stdout), "no-such-plan.json")
-	wantFault(t, run([]string{"README.md"}, "", os.Stdout), "not a plan in JSON")
-	wantFault(t, run([]string{writePlan(t)}, "", os.Stdout), "plans nothing")
+	wantFault(t, run(nil, options{}, os.Stdout), "name a plan")
+	wantFault(t, run([]string{"no-such-plan.json"}, options{}, os.Stdout), "no-such-plan.json")
+	wantFault(t, run([]string{"README.md"}, options{}, os.Stdout), "not a plan in JSON")
+	wantFault(t, run([]string{writePlan(t)}, options{}, os.Stdout), "plans nothing")
 	path := writePlan(t, planned{"google_kms_key_ring", a{}})
-	wantFault(t, run([]string{path}, "", os.Stdout), path+":\n0 services instead of four")
+	wantFault(t, run([]string{path}, options{}, os.Stdout), path+":\n0 services instead of four")
 }

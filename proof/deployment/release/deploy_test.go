@@ -117,6 +117,96 @@ func TestReleaseThatFails(t *testing.T) {
 	}
 }
 
+// TestReleaseTakesASeatAndReadsAMetric before it gets all traffic, and once more
+// afterwards.
+func TestReleaseTakesASeatAndReadsAMetric(t *testing.T) {
+	t.Parallel()
+	s := newReleaseStage(t, "CANARY_SECRET=licenses-canary")
+	s.fillCanary()
+	code, _, stderr := s.run("deploy.sh", newImage)
+	if code != 0 || s.seats != 2+1 || s.held {
+		t.Errorf("exit code %d, %d seats taken, one held: %t\n%s", code, s.seats, s.held, stderr)
+	}
+	if strings.Contains(stderr, "NO SEAT") || strings.Contains(stderr, "the-password") || strings.Contains(stderr, "canarys-token") {
+		t.Errorf("it prints\n%s", stderr)
+	}
+	for _, f := range []string{"acquire", "heartbeat", "release"} {
+		if !strings.Contains(stderr, "licenses-"+f+"-2: 0 of 120 answers were 5xx") {
+			t.Errorf("nothing is said of %s:\n%s", f, stderr)
+		}
+	}
+	s = newReleaseStage(t)
+	if code, _, stderr := s.run("deploy.sh", newImage); code != 0 || s.seats != 0 || !strings.Contains(stderr, "NO SEAT IS TAKEN") {
+		t.Errorf("without an account: exit code %d, %d seats\n%s", code, s.seats, stderr)
+	}
+}
+
+// TestReleaseThatTheCanaryStops: customers would have had it.
+func TestReleaseThatTheCanaryStops(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name    string
+		account string
+		answer  func(*releaseStage, http.ResponseWriter) bool
+		metrics map[string]string
+		stderr  string
+	}{
+		{name: "no account", stderr: "fill the secret licenses-canary"},
+		{name: "half an account", account: `{"api_key":"the-key","email":"canary@acme.example"}`, stderr: "must hold api_key, email and password"},
+		{name: "a wrong password", account: `{"api_key":"the-key","email":"canary@acme.example","password":"x"}`, stderr: "cannot sign in"},
+		{
+			name: "no seat", account: "good", stderr: "acquire: got 409 no_seats_available",
+			answer: func(s *releaseStage, w http.ResponseWriter) bool {
+				if s.asked.Load() <= 7*2 { // what smoke.sh asks before
+					return false
+				}
+				w.WriteHeader(http.StatusConflict)
+				_, _ = w.Write([]byte(`{"code":"no_seats_available"}`))
+				return true
+			},
+		},
+		{name: "5xx of others' requests", account: "good", metrics: map[string]string{"licenses-heartbeat-2 5xx": "3"}, stderr: "licenses-heartbeat-2: 3 of 120 answers were 5xx"},
+		{name: "5xx below the limit, and above it", account: "good", metrics: map[string]string{"licenses-acquire-2 5xx": "1", "licenses-release-2 5xx": "1.3"}, stderr: "licenses-release-2: 1 of 120"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newReleaseStage(t, "CANARY_SECRET=licenses-canary")
+			s.failBy(tt.answer)
+			s.metrics = tt.metrics
+			switch tt.account {
+			case "":
+			case "good":
+				s.fillCanary()
+			default:
+				s.write("canary", tt.account)
+			}
+			code, _, stderr := s.run("deploy.sh", newImage)
+			if code == 0 || !strings.Contains(stderr, tt.stderr) || !strings.Contains(stderr, "rolled back") {
+				t.Errorf("exit code %d, want a roll-back that says %q\n%s", code, tt.stderr, stderr)
+			}
+			for _, f := range deploytest.Functions() {
+				if got := s.traffic(f); got != "licenses-"+f+"-1=100" {
+					t.Errorf("%s: %s", f, got)
+				}
+			}
+		})
+	}
+}
+
+// TestMetricsThatAreLate are waited for, and are no failure if they do not come.
+func TestMetricsThatAreLate(t *testing.T) {
+	t.Parallel()
+	s := newReleaseStage(t)
+	s.metrics = map[string]string{"licenses-acquire-2": ""}
+	if code, _, stderr := s.run("failures.sh", "licenses-acquire-2", "licenses-release-2"); code != 0 || !strings.Contains(stderr, "licenses-acquire-2: no answers to show") {
+		t.Errorf("exit code %d\n%s", code, stderr)
+	}
+	s.env = append(s.env, "MONITORING_API=http://127.0.0.1:1")
+	if code, _, stderr := s.run("failures.sh", "licenses-acquire-2"); code == 0 || !strings.Contains(stderr, "does not answer") {
+		t.Errorf("nobody answers: exit code %d\n%s", code, stderr)
+	}
+}
+
 // TestRollbackThatFails says loudly what is left to do, and does the rest.
 func TestRollbackThatFails(t *testing.T) {
 	t.Parallel()

@@ -19,29 +19,22 @@ func TestPublish(t *testing.T) {
 	const name = "us-central1-docker.pkg.dev/acme/licenses/licenses"
 	for _, tt := range []struct {
 		name, digests, fail string
-		noSBOM, works       bool
+		works               bool
 	}{
 		{name: "good", digests: newImage, works: true},
 		{name: "pulled from elsewhere too", digests: "example.com/other@sha256:" + newDigest + `\n` + newImage, works: true},
-		{name: "no bill of materials", digests: newImage, noSBOM: true},
 		{name: "the push fails", digests: newImage, fail: "push"},
-		{name: "the attachment fails", digests: newImage, fail: "artifacts"},
 		{name: "no digest", digests: ""},
 		{name: "two digests", digests: newImage + `\n` + oldImage},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			for _, program := range []string{"docker", "gcloud"} {
-				deploytest.Program(t, filepath.Join(dir, program), fmt.Sprintf("#!/usr/bin/env bash\necho \"%s $*\" >>%s/calls\n"+
-					"[ \"$1\" != %q ] || exit 1\n[ \"$1\" != inspect ] || printf '%s\\n'\n", program, dir, tt.fail, tt.digests))
-			}
-			sbom, digest := filepath.Join(dir, "sbom.json"), filepath.Join(dir, "image.digest")
-			if !tt.noSBOM {
-				deploytest.Program(t, sbom, "{}")
-			}
-			cmd := exec.CommandContext(t.Context(), deploytest.Path(t, "scripts/release/publish.sh"), name+":b-1", sbom, digest)
-			cmd.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"), "PROJECT=acme", "REGION=us-central1", "REPOSITORY=licenses")
+			deploytest.Program(t, filepath.Join(dir, "docker"), fmt.Sprintf("#!/usr/bin/env bash\necho \"docker $*\" >>%s/calls\n"+
+				"[ \"$1\" != %q ] || exit 1\n[ \"$1\" != inspect ] || printf '%s\\n'\n", dir, tt.fail, tt.digests))
+			digest := filepath.Join(dir, "image.digest")
+			cmd := exec.CommandContext(t.Context(), deploytest.Path(t, "scripts/release/publish.sh"), name+":b-1", digest)
+			cmd.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"))
 			out, err := cmd.CombinedOutput()
 			if (err == nil) != tt.works {
 				t.Fatalf("%v\n%s", err, out)
@@ -60,12 +53,37 @@ func TestPublish(t *testing.T) {
 				"docker tag " + name + ":b-1 " + name + ":b-1-release",
 				"docker push " + name + ":b-1-release",
 				"docker inspect --format {{range .RepoDigests}}{{println .}}{{end}} " + name + ":b-1",
-				"gcloud artifacts attachments create sbom-b-1 --project=acme --location=us-central1 --repository=licenses --target=" +
-					newImage + " --attachment-type=application/spdx+json --files=" + sbom + " --quiet",
 			}
 			if calls := deploytest.Lines(t, filepath.Join(dir, "calls")); !slices.Equal(calls, want) {
 				t.Errorf("calls\n%s\nwant\n%s", strings.Join(calls, "\n"), strings.Join(want, "\n"))
 			}
 		})
+	}
+}
+
+// TestAttachSBOM: the bill of materials is attached to the digest, by a script that
+// no release waits for.
+func TestAttachSBOM(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	deploytest.Program(t, filepath.Join(dir, "gcloud"), "#!/bin/sh\necho \"$*\" >>"+dir+"/calls\n")
+	sbom, empty := filepath.Join(dir, "sbom.json"), filepath.Join(dir, "empty.json")
+	deploytest.Program(t, sbom, "{}")
+	deploytest.Program(t, empty, "")
+	attach := func(image, file string) error {
+		cmd := exec.CommandContext(t.Context(), deploytest.Path(t, "scripts/release/attach-sbom.sh"), image, file)
+		cmd.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"), "PROJECT=acme", "REGION=us-central1", "REPOSITORY=licenses")
+		return cmd.Run()
+	}
+	if err := attach(newImage, sbom); err != nil {
+		t.Error(err)
+	}
+	want := []string{"artifacts attachments create sbom-0123456789ab --project=acme --location=us-central1 --repository=licenses --target=" +
+		newImage + " --attachment-type=application/spdx+json --files=" + sbom + " --quiet"}
+	if calls := deploytest.Lines(t, filepath.Join(dir, "calls")); !slices.Equal(calls, want) {
+		t.Errorf("calls %q, want %q", calls, want)
+	}
+	if attach(newImage, empty) == nil || attach("licenses:latest", sbom) == nil {
+		t.Error("an empty list, or a tag, is attached")
 	}
 }

@@ -1,6 +1,7 @@
 package release
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -32,6 +34,14 @@ option() { # option NAME ARGUMENT...: the value of --NAME=
 	local a
 	for a in "${@:2}"; do [[ $a != "--$1="* ]] || printf '%s' "${a#*=}"; done
 }
+case "$1 $2 ${3:-}" in
+"auth print-access-token "*) echo operators-token; exit ;;
+"secrets versions access")
+	[ "$(option secret "$@")" = licenses-canary ] && cat "$STATE/canary" 2>/dev/null && exit
+	echo "ERROR: (gcloud) NOT_FOUND: no version" >&2
+	exit 1
+	;;
+esac
 if [ "$1 $2 $3" = "run revisions list" ]; then
 	service=$(option service "$@") image=$(option filter "$@")
 	image=${image#*\"}
@@ -85,6 +95,14 @@ type releaseStage struct {
 	// answer may fail a request of the public address; true: it did.
 	answer func(s *releaseStage, w http.ResponseWriter) bool
 	script *os.Process
+	// metrics are what revisions have answered, as REVISION or REVISION 5xx; a
+	// revision that is not there has 120 answers, none of them 5xx.
+	metrics map[string]string
+	// held says whether the canary has its seat now, seats how often it took one.
+	held  bool
+	seats int
+	// asks are the queries of Cloud Monitoring.
+	asks []string
 }
 
 func newReleaseStage(t *testing.T, env ...string) *releaseStage {
@@ -102,15 +120,65 @@ func newReleaseStage(t *testing.T, env ...string) *releaseStage {
 		s.asked.Add(1)
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if s.answer == nil || !s.answer(s, w) {
+		switch {
+		case s.answer != nil && s.answer(s, w):
+		case r.Header.Get("Authorization") == "Bearer canarys-token":
+			s.answerTheCanary(w, r)
+		default:
 			answerAsTheService(w, r)
 		}
 	}))
 	t.Cleanup(public.Close)
-	s.env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "STATE="+s.state, "PROJECT=acme", "REGION=us-central1",
+	monitoring := httptest.NewServer(http.HandlerFunc(s.monitoring))
+	t.Cleanup(monitoring.Close)
+	identity := httptest.NewServer(http.HandlerFunc(signIn))
+	t.Cleanup(identity.Close)
+	s.env = append(os.Environ(), "MONITORING_API="+monitoring.URL, "METRIC_WAIT=0", "IDENTITY_API="+identity.URL, "PATH="+bin+":"+os.Getenv("PATH"), "STATE="+s.state, "PROJECT=acme", "REGION=us-central1",
 		"SERVICES=licenses", "URL="+public.URL, "CANARY_PERCENT=10", "DEPLOY=true", "SMOKE_ROUNDS=2")
 	s.env = append(s.env, env...)
 	return s
+}
+
+// monitoring answers as Cloud Monitoring does to a query in PromQL
+// (https://cloud.google.com/monitoring/api/ref_v3/rest/v1/projects.location.prometheus.api.v1/query).
+func (s *releaseStage) monitoring(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	query := r.URL.Query().Get("query")
+	s.asks = append(s.asks, query)
+	m := regexp.MustCompile(`revision_name="([^"]+)"(,response_code_class="5xx")?`).FindStringSubmatch(query)
+	if m == nil || r.URL.Path != "/v1/projects/acme/location/global/prometheus/api/v1/query" || r.Header.Get("Authorization") != "Bearer operators-token" {
+		w.WriteHeader(http.StatusForbidden)
+		return
+	}
+	key, value := m[1], "120"
+	if m[2] != "" {
+		key, value = m[1]+" 5xx", ""
+	}
+	if set, ok := s.metrics[key]; ok {
+		value = set
+	}
+	if value == "" {
+		_, _ = io.WriteString(w, `{"status":"success","data":{"resultType":"vector","result":[]}}`)
+		return
+	}
+	_, _ = fmt.Fprintf(w, `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1764508800.5,%q]}]}}`, value)
+}
+
+// signIn is Identity Platform's, for the one account.
+func signIn(w http.ResponseWriter, r *http.Request) {
+	var body struct{ Email, Password string }
+	err := json.NewDecoder(r.Body).Decode(&body)
+	if err != nil || r.URL.Path != "/v1/accounts:signInWithPassword" || r.URL.Query().Get("key") != "the-key" || body.Email != "canary@acme.example" || body.Password != "the-password" {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	_, _ = io.WriteString(w, "{\n  \"kind\": \"identitytoolkit#VerifyPasswordResponse\",\n  \"idToken\": \"canarys-token\"\n}\n")
+}
+
+// fillCanary puts the account into the secret.
+func (s *releaseStage) fillCanary() {
+	s.write("canary", `{"api_key": "the-key", "email": "canary@acme.example", "password": "the-password"}`)
 }
 
 // answerAsTheService says what smoke.sh wants to hear; [TestSmoke] holds that
@@ -134,6 +202,24 @@ func answerAsTheService(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/problem+json")
 		w.WriteHeader(http.StatusUnauthorized)
 		_, _ = io.WriteString(w, `{"code": "unauthenticated"}`)
+	}
+}
+
+// answerTheCanary says what seat.sh wants to hear; [TestSeat] holds that against the
+// real service.
+func (s *releaseStage) answerTheCanary(w http.ResponseWriter, r *http.Request) {
+	switch r.Method {
+	case http.MethodPost:
+		s.held, s.seats = true, s.seats+1
+		w.WriteHeader(http.StatusCreated)
+		_, _ = io.WriteString(w, `{"session_id":"0199aaaa-0000-7000-8000-000000000000","license_token":"a.b.c"}`)
+	case http.MethodDelete:
+		s.held = false
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		if !s.held {
+			w.WriteHeader(http.StatusGone)
+		}
 	}
 }
 
@@ -175,7 +261,7 @@ func (s *releaseStage) traffic(function string) string {
 // calls are those of gcloud that change something.
 func (s *releaseStage) calls() []string {
 	return slices.DeleteFunc(deploytest.Lines(s.t, filepath.Join(s.state, "calls")), func(call string) bool {
-		return strings.HasPrefix(call, "run services describe ")
+		return strings.HasPrefix(call, "run services describe ") || !strings.HasPrefix(call, "run ")
 	})
 }
 

@@ -160,6 +160,7 @@ func (w *Worker) close() error {
 
 // Line is a warning that a worker logged, or another line that is of use.
 type Line struct {
+	Time                     time.Time
 	Severity, Message, Error string
 	Session                  string `json:"session_id"`
 	Organization             string `json:"organization_id"`

@@ -2,6 +2,7 @@ package ledgertest
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/coditect-ai/coditect-licenses/shared/ledger"
@@ -37,14 +38,14 @@ func two(w want, maxPro, maxPlus int) want {
 
 func firstWithRoom(b *bench) {
 	for i, license := range []string{"pro", "plus", "plus"} {
-		h := b.take(two(want{user: fmt.Sprint(i)}, 1, 2))
+		h := b.take(two(want{user: strconv.Itoa(i)}, 1, 2))
 		b.same("license", []any{h.LicenseID, h.Candidate, h.Existing}, []any{license, map[string]int{"pro": 0, "plus": 1}[license], false})
 		beaten, err := b.beat(h)
 		b.ok(err)
 		b.same("as the heartbeat tells it", []any{beaten.LicenseID, beaten.Used}, []any{license, max(1, i)})
 		b.same("used", append([]int{h.Used}, h.PoolsUsed...), []int{max(1, i), max(1, i), i + 1})
 	}
-	b.fullOf(two(want{user: "late"}, 1, 2))
+	b.same("refusals", len(b.fullOf(two(want{user: "late"}, 1, 2)).Refusals), 2)
 	b.same("the license's own pool counts it", b.full(want{user: "late", license: "plus", max: 2}).Used, 2)
 }
 

@@ -29,10 +29,12 @@ module "licenses" {
   image      = "europe-west1-docker.pkg.dev/acme-licenses/licenses/licenses@sha256:0000000000000000000000000000000000000000000000000000000000000000"
   labels     = { environment = "production", cost-center = "licensing" }
 
+  size = "production"
+
+  # Over the size, one by one. Heartbeats come evenly, day and night: instances that
+  # are billed as such cost less than a fee for each.
   functions = {
-    acquire   = { min_instances = 2, max_instances = 40 }
-    heartbeat = { min_instances = 3, max_instances = 40, cpu = "2", memory = "1Gi" }
-    release   = { min_instances = 1, max_instances = 20 }
+    heartbeat = { cpu = "2", memory = "1Gi", billing = "instances" }
   }
   # Tokens that end with the seats that expire; the module's default lets a program
   # work offline for an hour.
@@ -41,21 +43,18 @@ module "licenses" {
     LOG_LEVEL = "info"
   }
 
-  network = { functions_cidr = "10.40.0.0/22", ledger_cidr = "10.40.4.0/28" }
+  network = { functions_cidr = "10.40.0.0/22", ledger_cidr = "10.40.128.0/28" }
   ledger = {
-    mode      = "CLUSTER"
-    node_type = "HIGHMEM_MEDIUM"
-    shards    = 3
-    replicas  = 2
+    mode   = "CLUSTER"
+    shards = 3
     maintenance = {
       day      = "TUESDAY"
       hour_utc = 2
     }
   }
   record = {
-    database          = "licenses"
-    location          = "eur3" # survives the loss of a region
-    daily_backup_days = 30
+    database = "licenses"
+    location = "eur3" # survives the loss of a region
   }
 
   identity = {
@@ -74,22 +73,24 @@ module "licenses" {
   }
 
   edge = {
-    dns_zone            = { name = "licenses-acme-example", create = true }
-    requests_per_minute = 30000
-    acquires_per_minute = 6000
+    dns_zone = { name = "licenses-acme-example", create = true }
+    armor    = ["acquire"] # heartbeats and releases are limited by user
   }
 
   observability = {
     emails                = ["oncall@acme.example"]
     channels              = ["projects/acme-licenses/notificationChannels/1234567890"] # a pager, made by hand
     watched_organizations = ["globex", "initech"]
+    playbooks_url         = "https://wiki.acme.example/licenses/playbooks"
     slo                   = { availability = 0.9995 }
   }
 
   build = {
     repository = "projects/acme-licenses/locations/europe-west1/connections/github/repositories/coditect-licenses"
-    approval   = true
   }
+
+  # Once their first revisions are ready.
+  protect = { services = true }
 }
 
 output "substitutions" {

@@ -1,5 +1,5 @@
-# The least that works: a project, a domain, an image. Everything else is the
-# module's default, which suits some hundred seats.
+# The least that works: a project, a domain, an image, and somebody to tell.
+# Everything else is the module's default, which suits up to 2,000 seats.
 terraform {
   required_version = ">= 1.10"
   required_providers {
@@ -23,6 +23,8 @@ module "licenses" {
   region     = var.region
   domain     = var.domain
   image      = var.image
+
+  observability = { emails = [var.alert_email] }
 }
 
 variable "project_id" {
@@ -38,6 +40,11 @@ variable "region" {
 
 variable "domain" {
   description = "Host name of the service."
+  type        = string
+}
+
+variable "alert_email" {
+  description = "Who is told when something is wrong."
   type        = string
 }
 

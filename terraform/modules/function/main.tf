@@ -12,7 +12,8 @@ resource "google_cloud_run_v2_service" "this" {
   invoker_iam_disabled = var.public
   default_uri_disabled = var.public
   custom_audiences     = var.audiences
-  deletion_protection  = var.protect
+  # Never before the first revision is ready (var.protect).
+  deletion_protection = var.protect
 
   template {
     labels                           = var.labels
@@ -40,8 +41,10 @@ resource "google_cloud_run_v2_service" "this" {
         container_port = 8080
       }
       resources {
-        limits            = { cpu = var.size.cpu, memory = var.size.memory }
-        cpu_idle          = true # no work is left after an answer
+        limits = { cpu = var.size.cpu, memory = var.size.memory }
+        # No work is left after an answer. Billed by instances, CPU is there
+        # between answers too, and no request has a fee.
+        cpu_idle          = var.size.billing == "requests"
         startup_cpu_boost = true
       }
 
@@ -115,15 +118,4 @@ resource "google_cloud_run_v2_service" "this" {
       traffic,
     ]
   }
-}
-
-# Authoritative: any other account that is made an invoker loses it at the next apply. No
-# binding at all for public functions, whose callers IAM does not know.
-resource "google_cloud_run_v2_service_iam_binding" "invokers" {
-  count    = var.image == null || var.public ? 0 : 1
-  project  = var.project_id
-  location = var.region
-  name     = google_cloud_run_v2_service.this[0].name
-  role     = "roles/run.invoker"
-  members  = var.invokers
 }

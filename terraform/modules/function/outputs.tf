@@ -1,7 +1,7 @@
 output "name" {
   description = "Name of the Cloud Run service. It is known before the service is there, but what uses it waits for it."
   value       = var.name
-  depends_on  = [google_cloud_run_v2_service.this, google_cloud_run_v2_service_iam_binding.invokers]
+  depends_on  = [google_cloud_run_v2_service.this]
 }
 
 output "uri" {
@@ -12,9 +12,4 @@ output "uri" {
 output "service" {
   description = "The service as planned, for tests: null while there is no image."
   value       = one(google_cloud_run_v2_service.this)
-}
-
-output "invokers" {
-  description = "Who may call it according to IAM, by role: empty for a public function."
-  value       = { for b in google_cloud_run_v2_service_iam_binding.invokers : b.role => b.members }
 }

@@ -49,7 +49,7 @@ variable "secrets" {
 }
 
 variable "size" {
-  description = "What the function is given. concurrency: requests of one instance at a time. timeout: of one request, as seconds with an s."
+  description = "What the function is given. concurrency: requests of one instance at a time. timeout: of one request, as seconds with an s. billing: requests or instances."
   type = object({
     min_instances = number
     max_instances = number
@@ -57,26 +57,17 @@ variable "size" {
     cpu           = string
     memory        = string
     timeout       = string
+    billing       = string
   })
+  validation {
+    condition     = var.size.min_instances >= 0 && var.size.max_instances >= 1 && var.size.min_instances <= var.size.max_instances
+    error_message = "max_instances must be at least 1, and min_instances between 0 and max_instances: ${var.name} has ${var.size.min_instances} and ${var.size.max_instances}, with what var.size says where nothing was said."
+  }
 }
 
 variable "public" {
-  description = "Whether callers come through the load balancer, with tokens that the function checks. Otherwise only invokers may call, from within the project."
+  description = "Whether callers come through the load balancer, with tokens that the function checks. Otherwise IAM is asked who may, and only from within the project."
   type        = bool
-}
-
-variable "invokers" {
-  description = "IAM members that may call a function that is not public."
-  type        = list(string)
-  default     = []
-  validation {
-    condition     = alltrue([for m in var.invokers : startswith(m, "serviceAccount:")])
-    error_message = "invokers must be service accounts (serviceAccount:NAME@...): a function that is not public is called by programs we know."
-  }
-  validation {
-    condition     = !var.public || length(var.invokers) == 0
-    error_message = "invokers of a public function mean nothing: IAM is not asked. Set public = false, or leave them out."
-  }
 }
 
 variable "audiences" {
@@ -102,7 +93,7 @@ variable "labels" {
 }
 
 variable "protect" {
-  description = "Whether the service cannot be deleted."
+  description = "Whether the service cannot be deleted. A service whose first revision does not become ready has to be replaced, which this forbids: turn it on afterwards."
   type        = bool
-  default     = true
+  default     = false
 }

@@ -1,5 +1,5 @@
-# Few alerts, each with a page in docs/playbooks. urgency "page" wakes somebody;
-# "ticket" can wait for the morning.
+# Few alerts, each with a page in docs/playbooks, which it carries. urgency "page"
+# wakes somebody; "ticket" can wait for the morning.
 #
 # Conditions are PromQL where they can be: unlike a metric filter it may name a
 # metric that is new (disable_metric_validation), or the first apply would fail for
@@ -30,6 +30,15 @@ locals {
   read_logs = "gcloud logging read --project=${var.project_id} --freshness=1h --limit=50"
 
   cloud_run = "monitored_resource=\"cloud_run_revision\""
+
+  # Quotas that stop the service before anything else does. What is used of them in
+  # a minute, and what is held of them.
+  quota = "monitored_resource=\"consumer_quota\",service=~\"${join("|", [for api in ["cloudkms", "firestore", "memorystore", "run"] : "${api}[.]googleapis[.]com"])}\""
+  quota_used = [
+    "increase(serviceruntime_googleapis_com:quota_rate_net_usage{${local.quota}}[1m])",
+    "serviceruntime_googleapis_com:quota_allocation_usage{${local.quota}}",
+  ]
+  quota_of = "by (service, quota_metric, location)"
 
   alerts = merge(local.burn_alerts, local.abuse_alerts, {
     unreachable = {
@@ -70,12 +79,13 @@ locals {
       again  = "3600s"
     }
     reaper-silent = {
-      title    = "The reaper has not run for ${var.thresholds.reaper_silent_minutes} minutes"
-      summary  = "Nobody loses a seat by it, and expired seats are still handed on by the next acquire; records of ended sessions fall behind."
-      page     = "reaper-silent"
-      look     = "gcloud scheduler jobs describe ${var.scheduler_jobs.reaper} --location=${var.region} --project=${var.project_id}"
-      urgency  = "page"
-      severity = "ERROR"
+      title   = "The reaper has not run for ${var.thresholds.reaper_silent_minutes} minutes"
+      summary = "Nobody loses a seat by it, and expired seats are still handed on by the next acquire; records of ended sessions fall behind."
+      page    = "reaper-silent"
+      look    = "gcloud scheduler jobs describe ${var.scheduler_jobs.reaper} --location=${var.region} --project=${var.project_id}"
+      # It wakes nobody: no seat waits for the reaper.
+      urgency  = "ticket"
+      severity = "WARNING"
       query    = "(sum(increase(${local.series.requests}{${local.cloud_run},operation=\"reap\",outcome=\"reaped\"}[${var.thresholds.reaper_silent_minutes}m])) or vector(0)) < 0.5"
       duration = "60s"
     }
@@ -151,7 +161,94 @@ locals {
       labels = {}
       again  = "3600s"
     }
+    signing-key-use = {
+      title    = "Somebody else used the signing key"
+      summary  = "An account that is neither acquire's nor heartbeat's signed with the key of license tokens, or somebody disabled or destroyed a version of it. There may be license tokens nobody paid for."
+      page     = "signing-key-use"
+      look     = "${local.read_logs} 'protoPayload.serviceName=\"cloudkms.googleapis.com\" AND NOT protoPayload.authenticationInfo.principalEmail=(${local.signers})'"
+      urgency  = "page"
+      severity = "CRITICAL"
+      # Cloud KMS's own audit log; the first is written if signing_key.audit is on.
+      source = [
+        "(log_id(\"cloudaudit.googleapis.com/data_access\") OR log_id(\"cloudaudit.googleapis.com/activity\"))",
+        "protoPayload.serviceName=\"cloudkms.googleapis.com\"",
+        "protoPayload.resourceName:\"${var.kms_key}\"",
+      ]
+      lines = [
+        "protoPayload.methodName=(\"AsymmetricSign\" OR \"UpdateCryptoKeyVersion\" OR \"DestroyCryptoKeyVersion\" OR \"ImportCryptoKeyVersion\")",
+        "NOT protoPayload.authenticationInfo.principalEmail=(${local.signers})",
+      ]
+      labels = { principal = "EXTRACT(protoPayload.authenticationInfo.principalEmail)" }
+      again  = "3600s"
+    }
+    builds = {
+      title    = "A build or a release failed"
+      summary  = "What serves is what served before. Releases, hot fixes too, do not get through until it is mended."
+      page     = "builds"
+      look     = "gcloud builds list --project=${var.project_id} --region=${var.build_region} --limit=5"
+      urgency  = "ticket"
+      severity = "WARNING"
+      # Cloud Build's own line at the end of a build that fails.
+      source = ["resource.type=\"build\"", "log_id(\"cloudbuild\")"]
+      lines  = ["textPayload=~\"^ERROR\""]
+      labels = {}
+      again  = "3600s"
+    }
+    quota = {
+      title    = "A quota is more than ${var.thresholds.quota_percent} % used"
+      summary  = "Of Cloud KMS it stops new seats, of Cloud Run new instances, of Firestore grants and ends. Raising it takes Google up to two days."
+      page     = "quota"
+      look     = "gcloud alpha services quota list --service=cloudkms.googleapis.com --consumer=projects/${var.project_id}"
+      urgency  = "ticket"
+      severity = "ERROR"
+      query = join(" or ", [for used in local.quota_used :
+        "(sum ${local.quota_of} (${used}) / max ${local.quota_of} (serviceruntime_googleapis_com:quota_limit{${local.quota}})) > ${var.thresholds.quota_percent / 100}"
+      ])
+      duration = "300s"
+    }
+    instances = {
+      title    = "A function has nearly all the instances it may have"
+      summary  = "More than ${var.thresholds.instances_percent} % of max_instances for ten minutes. At all of them requests wait, then are answered 429."
+      page     = "instances"
+      look     = "gcloud run services list --project=${var.project_id} --region=${var.region}"
+      urgency  = "ticket"
+      severity = "ERROR"
+      query = join(" or ", [for name, most in var.max_instances :
+        "sum by (service_name) (run_googleapis_com:container_instance_count{${local.cloud_run},service_name=\"${var.services[name]}\"}) > ${most * var.thresholds.instances_percent / 100}"
+      ])
+      duration = "600s"
+    }
+    certificate = {
+      title    = "The certificate of ${var.domain} ends in less than ${var.thresholds.certificate_days} days"
+      summary  = "Google renews it a month before its end. That it has not means that the proof is gone from DNS."
+      page     = "certificate"
+      look     = "gcloud certificate-manager certificates describe ${var.name} --project=${var.project_id}"
+      urgency  = "ticket"
+      severity = "ERROR"
+      query    = "min(monitoring_googleapis_com:uptime_check_time_until_ssl_cert_expires{monitored_resource=\"uptime_url\",check_id=\"${google_monitoring_uptime_check_config.this.uptime_check_id}\"}) < ${var.thresholds.certificate_days}"
+      duration = "3600s"
+    }
+    backups = {
+      title    = "The record has no backup"
+      summary  = "Cloud Monitoring has seen no stored backup of the record's database for two days. Point-in-time recovery reaches back a week."
+      page     = "backups"
+      look     = "gcloud firestore backups list --project=${var.project_id}"
+      urgency  = "ticket"
+      severity = "ERROR"
+      # Firestore tells how much all backups take, now and then, and nothing of a
+      # single one. A new database has its first within a day and a half.
+      query    = "(max(max_over_time(firestore_googleapis_com:storage_backups_storage_bytes{monitored_resource=\"firestore.googleapis.com/Database\",database_id=\"${var.record_database}\"}[1d])) or vector(0)) <= 0"
+      duration = "84600s"
+    }
   })
+
+  # Who may use the key.
+  signers = join(" OR ", [for email in sort(var.key_users) : "\"${email}\""])
+
+  # The page of an alert, if it lies beside the module as it does in the repository;
+  # whoever is woken needs no link, and none can be broken.
+  pages = { for key, alert in local.alerts : key => "docs/playbooks/${alert.page}.md" }
+  paste = "export PROJECT=${var.project_id} REGION=${var.region} NAME=${var.name} DOMAIN=${var.domain} LEDGER=${var.ledger_instance}"
 }
 
 resource "google_monitoring_alert_policy" "this" {
@@ -216,10 +313,18 @@ resource "google_monitoring_alert_policy" "this" {
   documentation {
     subject   = "[${each.value.urgency}] ${var.name}: ${each.value.title}"
     mime_type = "text/markdown"
-    content   = "${each.value.summary}\n\nFirst look: `${each.value.look}`\n\nWhat to do: ${var.playbooks_url}/${each.value.page}.md"
-    links {
-      display_name = "Playbook"
-      url          = "${var.playbooks_url}/${each.value.page}.md"
+    content = join("\n\n", [
+      each.value.summary,
+      "First look: `${each.value.look}`",
+      "What to do: ${local.pages[each.key]}, after `${local.paste}`",
+      try(file("${path.module}/../../../${local.pages[each.key]}"), "(The page is in the repository.)"),
+    ])
+    dynamic "links" {
+      for_each = var.playbooks_url[*]
+      content {
+        display_name = "Playbook"
+        url          = "${links.value}/${each.value.page}.md"
+      }
     }
   }
 }

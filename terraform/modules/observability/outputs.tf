@@ -9,8 +9,8 @@ output "alerts" {
 }
 
 output "playbooks" {
-  description = "Page of each alert."
-  value       = { for key, alert in local.alerts : key => "${var.playbooks_url}/${alert.page}.md" }
+  description = "Page of each alert: in the repository, or where playbooks_url says."
+  value       = { for key, page in local.pages : key => var.playbooks_url == null ? page : "${var.playbooks_url}/${basename(page)}" }
 }
 
 output "slos" {

@@ -50,6 +50,27 @@ variable "kms_key" {
   }
 }
 
+variable "key_users" {
+  description = "E-mail addresses of the accounts that may use the key; anybody else who does is an incident."
+  type        = list(string)
+}
+
+variable "record_database" {
+  description = "Name of the record's Firestore database."
+  type        = string
+  default     = "(default)"
+}
+
+variable "max_instances" {
+  description = "How many instances each public function may have."
+  type        = map(number)
+}
+
+variable "build_region" {
+  description = "Where builds run."
+  type        = string
+}
+
 variable "scheduler_jobs" {
   description = "Names of the Cloud Scheduler jobs that fire the reaper and rotate the key; not their full names."
   type = object({
@@ -59,9 +80,12 @@ variable "scheduler_jobs" {
 }
 
 variable "notification_channels" {
-  description = "Full names of the notification channels that every alert goes to. Empty: incidents are opened and nobody is told."
+  description = "Full names of the notification channels that every alert goes to."
   type        = list(string)
-  default     = []
+  validation {
+    condition     = length(var.notification_channels) > 0
+    error_message = "notification_channels is empty: incidents would be opened and nobody told."
+  }
 }
 
 variable "watched_organizations" {
@@ -79,11 +103,11 @@ variable "watched_organizations" {
 }
 
 variable "playbooks_url" {
-  description = "Where the playbooks are published; an alert's page is below it."
+  description = "Where you publish the playbooks, for a link beside the page that each alert carries; null: no link."
   type        = string
-  default     = "https://github.com/coditect-ai/coditect-licenses/blob/main/docs/playbooks"
+  default     = null
   validation {
-    condition     = can(regex("^https://.*[^/]$", var.playbooks_url))
+    condition     = var.playbooks_url == null ? true : can(regex("^https://.*[^/]$", var.playbooks_url))
     error_message = "playbooks_url must begin with https:// and not end with a slash."
   }
 }
@@ -113,7 +137,7 @@ variable "slo" {
 }
 
 variable "thresholds" {
-  description = "When the other alerts go off. pool_percent: a license or organization fuller than this. ledger_memory_percent: of the fullest node. signing_key_days: age of the version that signs. reaper_silent_minutes: without a finished run. backend_failures: of one backend in 5 minutes, for 5 minutes. rebuild_minutes: how long ledgers keep being rebuilt."
+  description = "When the other alerts go off. pool_percent: a license or organization fuller than this. ledger_memory_percent: of the fullest node. signing_key_days: age of the version that signs. reaper_silent_minutes: without a finished run. backend_failures: of one backend in 5 minutes, for 5 minutes. rebuild_minutes: how long ledgers keep being rebuilt. quota_percent: of a quota used. instances_percent: of max_instances running. certificate_days: left of the certificate."
   type = object({
     pool_percent          = optional(number, 90)
     ledger_memory_percent = optional(number, 80)
@@ -121,11 +145,14 @@ variable "thresholds" {
     reaper_silent_minutes = optional(number, 5)
     backend_failures      = optional(number, 5)
     rebuild_minutes       = optional(number, 15)
+    quota_percent         = optional(number, 80)
+    instances_percent     = optional(number, 80)
+    certificate_days      = optional(number, 21)
   })
   default  = {}
   nullable = false
   validation {
-    condition     = alltrue([for p in [var.thresholds.pool_percent, var.thresholds.ledger_memory_percent] : p > 0 && p < 100])
+    condition     = alltrue([for p in [var.thresholds.pool_percent, var.thresholds.ledger_memory_percent, var.thresholds.quota_percent, var.thresholds.instances_percent] : p > 0 && p < 100])
     error_message = "thresholds: a percentage must be above 0 and below 100; at 100 it is too late."
   }
   validation {
@@ -133,7 +160,7 @@ variable "thresholds" {
     error_message = "thresholds.reaper_silent_minutes must be a whole number of at least 3: metrics of a run that just ended arrive two minutes late."
   }
   validation {
-    condition     = alltrue([for n in [var.thresholds.signing_key_days, var.thresholds.rebuild_minutes] : n >= 1 && floor(n) == n]) && var.thresholds.backend_failures >= 0
+    condition     = alltrue([for n in [var.thresholds.signing_key_days, var.thresholds.rebuild_minutes, var.thresholds.certificate_days] : n >= 1 && floor(n) == n]) && var.thresholds.backend_failures >= 0
     error_message = "thresholds: days and minutes must be whole and positive, backend_failures not negative."
   }
 }

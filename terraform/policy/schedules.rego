@@ -1,0 +1,72 @@
+# What runs by itself, and as whom: the two schedules and the two triggers.
+package main
+
+import rego.v1
+
+deny contains msg if {
+	some r in resources("google_cloud_scheduler_job")
+	not agreed_schedule(r.after)
+	msg := sprintf("%s: may only fire the reaper as the scheduler, or add a version to the key as the rotation", [r.address])
+}
+
+# acts says which account of this service an e-mail address is.
+acts(email) := identity(sprintf("serviceAccount:%s", [email]))
+
+agreed_schedule(job) if {
+	some t in job.http_target
+	some token in t.oidc_token
+	who := acts(token.service_account_email)
+	who.account == "scheduler"
+	count(object.get(t, "oauth_token", [])) == 0
+	to_the_reaper(t, who)
+	regex.match(`^https://[^/]+/internal/v1/reap$`, token.audience)
+	job.project == who.project
+}
+
+# The reaper's address is not known before it is there.
+to_the_reaper(t, _) if not t.uri
+
+to_the_reaper(t, who) if {
+	some r in resources("google_cloud_run_v2_service")
+	r.after.name == sprintf("%s-reaper", [who.service])
+	t.uri == sprintf("%s/internal/v1/reap", [r.after.uri])
+}
+
+to_the_reaper(t, who) if regex.match(sprintf(`^https://%s-reaper-[a-z0-9.-]+\.run\.app/internal/v1/reap$`, [who.service]), t.uri)
+
+agreed_schedule(job) if {
+	some t in job.http_target
+	some token in t.oauth_token
+	who := acts(token.service_account_email)
+	who.account == "rotation"
+	count(object.get(t, "oidc_token", [])) == 0
+	parts := split(t.uri, "/")
+	in_region(parts[7])
+	t.uri == sprintf("https://cloudkms.googleapis.com/v1/projects/%s/locations/%s/keyRings/%s/cryptoKeys/license-tokens/cryptoKeyVersions", [who.project, parts[7], who.service])
+	job.project == who.project
+}
+
+deny contains msg if {
+	some r in resources("google_cloudbuild_trigger")
+	not agreed_trigger(r.after)
+	msg := sprintf("%s: may only run the repository's own pipeline, as the build account, when a branch moves or by hand", [r.address])
+}
+
+agreed_trigger(trigger) if {
+	parts := regex.find_all_string_submatch_n(`^projects/([^/]+)/serviceAccounts/(.+)$`, trigger.service_account, 1)[0]
+	who := acts(parts[2])
+	who.account == "build"
+	who.project == parts[1]
+	who.project == trigger.project
+	own_pipeline(trigger)
+	every how in ["bitbucket_server_trigger_config", "build", "developer_connect_event_config", "github", "pubsub_config", "trigger_template", "webhook_config"] {
+		object.get(trigger, how, []) in {null, []}
+	}
+	every event in object.get(trigger, "repository_event_config", []) {
+		object.get(event, "pull_request", []) in {null, []}
+	}
+}
+
+own_pipeline(trigger) if trigger.filename == "cloudbuild.yaml"
+
+own_pipeline(trigger) if trigger.git_file_source[_].path == "scripts/release/deploy.yaml"
