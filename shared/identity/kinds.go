@@ -16,16 +16,16 @@ type kind string
 // Wrong tokens that are somebody's mistake: each is a real credential, or the text
 // of a variable, sent in place of an ID token. They are told by what the token says
 // of itself, before it is verified: that can only refuse it.
-const ( //nolint:gosec // sentences about credentials
+const (
 	notSet       kind = "The word of a variable that was never set, such as undefined or null, came in place of the ID token"
 	tooLong      kind = "The token is longer than 32 KiB"
-	apiKey       kind = "An API key came in place of the ID token"
-	accessToken  kind = "An OAuth access token came in place of the ID token"
+	apiKey       kind = "An API key came in place of the ID token"            //nolint:gosec // a sentence about a credential
+	accessToken  kind = "An OAuth access token came in place of the ID token" //nolint:gosec // a sentence about a credential
 	refreshToken kind = "A refresh token came in place of the ID token"
-	customToken  kind = "A custom token came in place of the ID token"
+	customToken  kind = "A custom token came in place of the ID token" //nolint:gosec // a sentence about a credential
 	cookie       kind = "A session cookie came in place of the ID token"
 	licenseToken kind = "A license token came in place of the ID token"
-	googleToken  kind = "An ID token of Google itself came in place of one of Identity Platform"
+	googleToken  kind = "An ID token of Google itself came in place of one of Identity Platform" //nolint:gosec // a sentence about a credential
 	encrypted    kind = "An encrypted token (JWE) came in place of the ID token"
 	otherIssuer  kind = "The token was issued by another issuer than Identity Platform"
 	otherProject kind = "The ID token was issued for another project"
