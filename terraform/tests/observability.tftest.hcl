@@ -322,6 +322,7 @@ run "labels_are_bounded" {
     condition = { for key, m in google_logging_metric.this : key => [for l in m.metric_descriptor[0].labels : l.key] if length(m.metric_descriptor[0].labels) > 0 } == {
       requests         = ["code", "operation", "outcome"]
       backend_failures = ["backend", "operation"]
+      access_refused   = ["code", "operation"]
     }
     error_message = "A label without a bound (an organization, a license, a user, a session) makes a time series of each value."
   }
