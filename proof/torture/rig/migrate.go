@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -96,7 +97,21 @@ func (m *migration) moveSome(ctx context.Context) (int, error) {
 	for _, key := range keys {
 		command = append(command, key)
 	}
-	return len(keys), m.source.Do(ctx, command...).Err()
+	return len(keys), m.patiently(ctx, command)
+}
+
+// patiently repeats a command while its target takes the cluster for down: a node that
+// was not given the processor in time is counted out, and comes back by itself.
+func (m *migration) patiently(ctx context.Context, command []any) error {
+	ctx, cancel := context.WithTimeout(ctx, migrateLimit)
+	defer cancel()
+	for {
+		err := m.source.Do(ctx, command...).Err()
+		if err == nil || !strings.Contains(err.Error(), "CLUSTERDOWN") || ctx.Err() != nil {
+			return err
+		}
+		Sleep(ctx, 50*time.Millisecond)
+	}
 }
 
 // end gives the slot to its new owner, which is told first.
