@@ -45,6 +45,10 @@ func decisions() []decision {
 			young: asked{1, 0}, slow: asked{1, patience}, hangs: asked{1, patience}, away: asked{1, 0}, tooOld: asked{0, load},
 		},
 		{
+			name: "whether a release's organization exists", freshness: record.Hurried, file: "release/release.go", uses: "Hurried",
+			young: asked{1, 0}, slow: asked{1, patience}, hangs: asked{1, patience}, away: asked{1, 0}, tooOld: asked{0, load},
+		},
+		{
 			name: "whether an acquire is sent away", freshness: record.Now, file: "acquire/acquire.go", uses: "Now",
 			young: asked{2, 0}, slow: asked{2, 700 * time.Millisecond}, hangs: asked{0, load}, away: asked{0, 0}, tooOld: asked{0, load},
 		},
