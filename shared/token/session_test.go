@@ -35,10 +35,11 @@ func forSessions(t *testing.T) (*token.Issuer, *fakekms.Server) {
 }
 
 func held() (license.Session, license.License) {
-	return license.Session{
+	session := license.Session{
 		ID: "0199aaaa-0000-7000-8000-000000000001", OrganizationID: "acme",
 		Holder: license.Holder{LicenseID: "pro", UserID: "ann", HardwareID: "hw-1", InstanceID: "i-1"},
-	}, license.License{
+	}
+	return session, license.License{
 		ID: "pro", OrganizationID: "acme", Product: "studio", Plan: "gold", MaxSeats: 7,
 		Status: license.StatusActive, Entitlements: []string{"export"},
 	}
