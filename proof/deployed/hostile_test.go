@@ -19,8 +19,9 @@ import (
 
 // TestHostileOrganizations: however many organizations hold requests back in every
 // way there is, one that does not is served.
+//
+//nolint:paralleltest // what it measures is who waits for whom: nobody else may be in the way
 func TestHostileOrganizations(t *testing.T) {
-	t.Parallel()
 	for _, hostile := range []int{2, 3, 10} {
 		t.Run(strconv.Itoa(hostile), func(t *testing.T) { besieged(t, hostile) })
 	}
