@@ -100,7 +100,7 @@ bench: ## measure the service under load (proof/cmd/bench)
 torture: test-tools ## break everything around the service, check every promise (SEED= DURATION=3m TOPOLOGY=both|replica|cluster)
 	$(GO) -C proof run ./cmd/torture --seed $(SEED) --duration $(DURATION) --topology $(TOPOLOGY)
 
-drills: test-tools ## play four outages one by one and print what they cost (about four minutes)
+drills: test-tools ## play five outages one by one and print what they cost (about five minutes)
 	$(GO) -C proof run ./cmd/torture drill
 
 scale: ## measure what large organizations cost (proof/cmd/scale; about three minutes)

@@ -129,11 +129,8 @@ func (f *function) seat(ctx context.Context, caller license.Caller, in api.Acqui
 	if err != nil {
 		return web.Answer{}, err
 	}
-	if err := f.Tokens.Ready(); err != nil {
-		return web.Answer{}, err // before a seat is taken that would have to be given back
-	}
 	var signed token.Token
-	hold, err := f.Seats.Acquire(ctx, caller, request(caller, bought, terms, in), func(ctx context.Context, h ledger.Hold) error {
+	hold, err := f.Seats.Acquire(ctx, caller, f.request(caller, bought, terms, in), func(ctx context.Context, h ledger.Hold) error {
 		signed, err = f.sign(ctx, h, terms.Choices[h.Candidate].License)
 		return err
 	})
@@ -156,9 +153,9 @@ func (f *function) sign(ctx context.Context, h ledger.Hold, lic license.License)
 	return f.Tokens.ForSession(ctx, h.Session, lic, h.Now)
 }
 
-func request(caller license.Caller, bought license.Entitlements, terms license.Terms, in api.AcquireRequest) seats.Request {
+func (f *function) request(caller license.Caller, bought license.Entitlements, terms license.Terms, in api.AcquireRequest) seats.Request {
 	return seats.Request{
-		Terms: terms, RecordEpoch: bought.Epoch.Number,
+		Terms: terms, RecordEpoch: bought.Epoch.Number, Ready: f.Tokens.Ready,
 		Holder: license.Holder{UserID: caller.UserID, HardwareID: in.HardwareID, InstanceID: in.InstanceID},
 		Client: license.Client{Name: in.Client.Name, Version: in.Client.Version, Hostname: in.Client.Hostname},
 	}

@@ -20,6 +20,10 @@ type Request struct {
 	Client license.Client
 	// RecordEpoch is the number of the record's epoch as last read; 0 is any.
 	RecordEpoch int64
+	// Ready says why no token could be signed now. It is asked before every attempt,
+	// also by who has waited for another's grant that came to nothing: no seat is
+	// taken, and nothing recorded, that would have to be given back. Nil is always ready.
+	Ready func() error
 }
 
 // UnusableError says that the holder has a living session of a license that may
@@ -43,7 +47,7 @@ func (e *UnusableError) Unwrap() error { return e.Err }
 // life counts from Hold.Now; if it fails, a seat newly taken is given back
 // before the error is returned. Errors: *license.NoSeatsError, which is answered
 // only if living sessions really filled the cap at some moment of the call, the
-// terms' own refusal, *UnusableError, and *license.UnavailableError.
+// terms' own refusal, *UnusableError, what Ready says, and *license.UnavailableError.
 func (p *Protocol) Acquire(ctx context.Context, caller license.Caller, req Request, sign func(context.Context, ledger.Hold) error) (ledger.Hold, error) {
 	if err := p.schedule(ctx, caller.OrganizationID); err != nil {
 		return ledger.Hold{}, err
@@ -57,6 +61,11 @@ func (p *Protocol) Acquire(ctx context.Context, caller license.Caller, req Reque
 }
 
 func (p *Protocol) grant(ctx context.Context, caller license.Caller, req Request, sign func(context.Context, ledger.Hold) error) (hold ledger.Hold, err error) {
+	if req.Ready != nil {
+		if err := req.Ready(); err != nil {
+			return ledger.Hold{}, err
+		}
+	}
 	work := p.attempts.begin(caller.OrganizationID)
 	lost := false // a seat was taken, and is held by nobody: also when a panic ends it
 	defer func() { work.end(lost) }()

@@ -59,6 +59,42 @@ func (w *world) onceRefused(f func()) {
 	}
 }
 
+// TestWhoHasWaitedAsksAgainWhetherTokensAreSigned: the grant that it waited for could
+// not be signed, and neither could its own.
+func TestWhoHasWaitedAsksAgainWhetherTokensAreSigned(t *testing.T) {
+	w := newWorld(t)
+	w.pool(nil).reap()
+	g := newGate(seats.StepReserved)
+	p := w.pool(g.onStep)
+	finish := stopped(t, g, func() (ledger.Hold, error) {
+		return p.Acquire(t.Context(), user("ann"), request("ann", 1), unsigned)
+	})
+	refused, done := make(chan struct{}), make(chan error, 1)
+	w.onceRefused(func() { close(refused) })
+	asked := 0
+	bobs := request("bob", 1)
+	bobs.Ready = func() error {
+		if asked++; asked > 1 {
+			return errUnsigned
+		}
+		return nil
+	}
+	go func() {
+		_, err := p.Acquire(t.Context(), user("bob"), bobs, func(context.Context, ledger.Hold) error {
+			return errors.New("a seat was taken in vain")
+		})
+		done <- err
+	}()
+	<-refused
+	if o := finish(); !errors.Is(o.err, errUnsigned) {
+		t.Fatal(o.err)
+	}
+	if err := <-done; !errors.Is(err, errUnsigned) {
+		t.Errorf("the one who waited: %v", err)
+	}
+	w.sound(0)
+}
+
 // TestARefusalDoesNotOutwaitItsRequest: with its time over it is told neither.
 func TestARefusalDoesNotOutwaitItsRequest(t *testing.T) {
 	w := newWorld(t)

@@ -147,7 +147,6 @@ func (o Operation) document(r huma.Registry) *huma.Operation {
 	return doc
 }
 
-// description names the roles that may call, where not all may.
 // by is the operation asked for in another way.
 func (o Operation) by(w Way) Operation {
 	o.Description = "The same as " + o.Method + " " + o.Path + ", for programs and networks that cannot send it. " + o.Description
@@ -155,6 +154,7 @@ func (o Operation) by(w Way) Operation {
 	return o
 }
 
+// description names the roles that may call, where not all may.
 func (o Operation) description() string {
 	if len(o.Roles) == 0 {
 		return o.Description

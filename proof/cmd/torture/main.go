@@ -94,7 +94,7 @@ func (c runCommand) Run(ctx context.Context, out io.Writer) (err error) {
 }
 
 type drillCommand struct {
-	Only   string        `arg:"" optional:"" help:"The one drill to play: redis-killed, redis-hangs, firestore-unreachable, firestore-hangs."`
+	Only   string        `arg:"" optional:"" help:"The one drill to play: redis-killed, redis-hangs, firestore-unreachable, firestore-hangs, kms-hangs."`
 	Outage time.Duration `default:"30s" help:"How long a backend hangs."`
 }
 

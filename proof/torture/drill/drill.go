@@ -1,7 +1,7 @@
 // Package drill plays the outages that an operator will meet one day, each alone
 // and at the service's own deadlines, under load, and prints what requests and
 // the process went through: Redis killed and back empty, Redis hanging,
-// Firestore unreachable, Firestore hanging.
+// Firestore unreachable, Firestore hanging, KMS hanging.
 package drill
 
 import (
@@ -50,6 +50,7 @@ func drills() []drill {
 		{"redis-hangs", "SIGSTOP of Redis", 3 * time.Minute, holders, redisHangs},
 		{"firestore-unreachable", "connections to Firestore are refused", 3 * time.Minute, holders + spare, firestoreUnreachable},
 		{"firestore-hangs", "Firestore takes requests and answers none", 3 * time.Minute, holders + spare, firestoreHangs},
+		{"kms-hangs", "KMS takes requests and answers none", 3 * time.Minute, holders + spare, kmsHangs},
 	}
 }
 

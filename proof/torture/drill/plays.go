@@ -67,6 +67,12 @@ func firestoreHangs(ctx context.Context, s *stage) error {
 	return s.granting(ctx, firestore.Swallow, func() error { firestore.Mend(ctx); return nil })
 }
 
+// kmsHangs: as with Firestore; license tokens that holders have stay good.
+func kmsHangs(ctx context.Context, s *stage) error {
+	kms := s.rig.Workers[0].KMS
+	return s.granting(ctx, kms.Swallow, func() error { kms.Mend(ctx); return nil })
+}
+
 // granting plays the outage of what only grants need.
 func (s *stage) granting(ctx context.Context, away, back func() error) error {
 	rig.Sleep(ctx, calm)
