@@ -42,7 +42,7 @@ func compare[A any](w *twins, org string, call func(ledger.Ledger) (A, error)) A
 		same = same && times[i].Sub(wantTimes[i]).Abs() <= w.tolerance
 	}
 	if !same {
-		w.Fatalf("redis and the model differ:\nredis %+v, %v\nmodel %+v, %v\n%s\n%s", got, err, want, wantErr, text, wantText)
+		w.Fatalf("redis and the model differ:\nredis %+v, %v\nmodel %+v, %v\n%s %v\n%s %v", got, err, want, wantErr, text, times, wantText, wantTimes)
 	}
 	return got
 }

@@ -66,7 +66,8 @@ end
 
 local function earliest_of(pool)
   local first = redis.call('ZRANGEBYSCORE', pool.set, living_from(), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
-  return math.max(tonumber(first[2] or now + ttl), all_live_until)
+  if not first[2] then return now + ttl end -- a pool of no seats: nobody knows when it gets one
+  return math.max(tonumber(first[2]), all_live_until)
 end
 
 local taken, earliest
