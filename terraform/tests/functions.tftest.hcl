@@ -101,8 +101,8 @@ run "ready_before_traffic_and_stateless" {
     error_message = "A revision must be ready only when its backends answer."
   }
   assert {
-    condition     = alltrue([for f in module.functions : f.service.template[0].containers[0].startup_probe[0].period_seconds * f.service.template[0].containers[0].startup_probe[0].failure_threshold >= 120])
-    error_message = "The way to the ledger may take a minute to open: two are needed."
+    condition     = alltrue([for f in module.functions : f.service.template[0].containers[0].startup_probe[0].period_seconds * f.service.template[0].containers[0].startup_probe[0].failure_threshold == 240])
+    error_message = "The way to the ledger may take a minute to open, and the first delegation another: four are needed, and Cloud Run has no more."
   }
   assert {
     condition     = alltrue([for f in module.functions : f.service.template[0].containers[0].liveness_probe[0].http_get[0].path == "/live"])

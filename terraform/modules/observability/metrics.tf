@@ -13,7 +13,7 @@ locals {
     "log_id(\"run.googleapis.com/stdout\")",
   ]
 
-  metrics = merge(local.abuse_metrics, {
+  metrics = merge(local.abuse_metrics, local.delegation_metrics, {
     # operation: 8 and none; outcome: 9; code: 22 and none. An operation has one or
     # two outcomes and at most 15 codes: below 100.
     requests = {
@@ -72,7 +72,7 @@ locals {
     }
     # 1.
     key_age_days = {
-      description = "Age of the key version that signs."
+      description = "Age of the version of the key of license tokens that signs or certifies."
       filter      = ["jsonPayload.key_age_days>=0"]
       labels      = {}
       value       = "EXTRACT(jsonPayload.key_age_days)"
