@@ -38,6 +38,15 @@ resource "google_firestore_field" "unindexed" {
   index_config {}
 }
 
+# The signing keys are one document, read by its name. No index holds a copy of them.
+resource "google_firestore_field" "signing_keys" {
+  project    = local.project
+  database   = google_firestore_database.record.name
+  collection = "service"
+  field      = "delegations"
+  index_config {}
+}
+
 # Ended sessions are deleted some time after their purge_at. Housekeeping: no
 # seat waits for it.
 resource "google_firestore_field" "purge" {
