@@ -55,7 +55,7 @@ resource "google_kms_crypto_key_iam_binding" "public_key_viewers" {
   }
 }
 
-# Who signs or checks chooses among the versions, so it must see which there are.
+# A signer chooses among the versions, so it must see which there are.
 # roles/cloudkms.viewer would also show keys and import jobs.
 resource "google_project_iam_custom_role" "key_version_lister" {
   project     = local.project
@@ -68,7 +68,7 @@ resource "google_project_iam_custom_role" "key_version_lister" {
 resource "google_kms_crypto_key_iam_binding" "version_listers" {
   crypto_key_id = local.key_name
   role          = local.role.key_version_lister
-  members       = local.key_readers
+  members       = local.signers
   lifecycle {
     replace_triggered_by = [
       google_service_account.this["acquire"].unique_id,

@@ -19,7 +19,7 @@ grants := {
 	"roles/cloudkms.cryptoKeyDecrypter": {"type": "google_kms_crypto_key_iam_binding", "to": {"acquire", "heartbeat"}, "on": "delegation key"},
 	"roles/cloudkms.cryptoKeyEncrypter": {"type": "google_kms_crypto_key_iam_binding", "to": {"reaper"}, "on": "delegation key"},
 	"roles/cloudkms.publicKeyViewer": {"type": "google_kms_crypto_key_iam_binding", "to": {"acquire", "heartbeat", "reaper"}, "on": "key"},
-	# Who of the three, and when: signing.rego.
+	# Who of the three, and when: signing.rego. The same of keyVersionLister.
 	"roles/cloudkms.signer": {"type": "google_kms_crypto_key_iam_binding", "to": {"acquire", "heartbeat", "reaper"}, "on": "key"},
 	"roles/iam.serviceAccountUser": {"type": "google_service_account_iam_member", "to": {"build"}, "on": "account"},
 	"roles/logging.logWriter": {"type": "google_project_iam_member", "to": {"build"}, "on": "project"},

@@ -9,15 +9,16 @@ import rego.v1
 # With delegations, a function that answers requests cannot sign with the key that
 # certifies: whoever takes it over has what it can decrypt, for half a day.
 deny contains msg if {
-	some [r, who] in key_grants("roles/cloudkms.signer")
+	some role in {"roles/cloudkms.signer", "keyVersionLister"}
+	some [r, who] in key_grants(role)
 	who.account != "reaper"
 	not by_kms(who)
-	msg := sprintf("%s: %s signs by delegations, so it may not have roles/cloudkms.signer", [r, who.account])
+	msg := sprintf("%s: %s signs by delegations, so it may not have %s", [r, who.account, role])
 }
 
 # Without, the reaper has nothing to certify.
 deny contains msg if {
-	some role in {"roles/cloudkms.signer", "roles/cloudkms.cryptoKeyEncrypter"}
+	some role in {"roles/cloudkms.signer", "roles/cloudkms.cryptoKeyEncrypter", "keyVersionLister"}
 	some [r, who] in key_grants(role)
 	who.account == "reaper"
 	told(who, "TOKEN_SIGNING") == {"kms"}
@@ -45,7 +46,7 @@ warn contains msg if {
 # The grants of a role on a key, as pairs of address and account.
 key_grants(role) := {[r.address, who] |
 	some r in resources("google_kms_crypto_key_iam_binding")
-	r.after.role == role
+	bare(r.after.role) == role
 	some m in members(r.after)
 	who := identity(m)
 }

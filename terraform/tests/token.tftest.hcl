@@ -81,16 +81,20 @@ run "the_reaper_certifies_and_cannot_decrypt" {
 run "three_check_certificates" {
   command = plan
   assert {
-    condition = alltrue([for binding in [google_kms_crypto_key_iam_binding.public_key_viewers, google_kms_crypto_key_iam_binding.version_listers] : binding.members == toset([
+    condition = google_kms_crypto_key_iam_binding.public_key_viewers.members == toset([
       "serviceAccount:licenses-acquire@acme-licenses.iam.gserviceaccount.com",
       "serviceAccount:licenses-heartbeat@acme-licenses.iam.gserviceaccount.com",
       "serviceAccount:licenses-reaper@acme-licenses.iam.gserviceaccount.com",
-    ])])
+    ])
     error_message = "Who certifies and who uses what is certified reads the public key; release does not."
   }
   assert {
     condition     = google_kms_crypto_key_iam_binding.public_key_viewers.role == "roles/cloudkms.publicKeyViewer"
     error_message = "Reading public keys, and no wider role."
+  }
+  assert {
+    condition     = google_kms_crypto_key_iam_binding.version_listers.members == google_kms_crypto_key_iam_binding.signers.members
+    error_message = "A signer chooses among the versions; nobody else needs to see them."
   }
   assert {
     condition     = google_kms_crypto_key_iam_binding.version_listers.role == "projects/acme-licenses/roles/licenses.keyVersionLister" && google_project_iam_custom_role.key_version_lister.permissions == toset(["cloudkms.cryptoKeyVersions.list"])
