@@ -245,7 +245,7 @@ run "a_pool_is_nearly_full_above_90_percent" {
   command = plan
   module { source = "./modules/observability" }
   assert {
-    condition     = endswith(google_monitoring_alert_policy.this["pool-nearly-full"].conditions[0].condition_matched_log[0].filter, "AND jsonPayload.operation=\"acquire\"\nAND jsonPayload.seats_percent>90")
+    condition     = endswith(google_monitoring_alert_policy.this["pool-nearly-full"].conditions[0].condition_matched_log[0].filter, "AND jsonPayload.operation=\"acquire\"\nAND NOT jsonPayload.limit=\"handover\"\nAND jsonPayload.seats_percent>90")
     error_message = "The threshold is 90 %."
   }
   assert {

@@ -12,8 +12,8 @@ locals {
         code      = "EXTRACT(jsonPayload.code)"
       }
     }
-    # 1 each. Of acquires, granted or refused, for which a license was looked at:
-    # tokens that are good, of sessions and of those that have ended, and its seats.
+    # 1 each. Of acquires that were granted: tokens of the license that are good, of
+    # sessions and of those that have ended, and its seats.
     tokens_good = {
       description = "Tokens of an acquire's license that are good, also of sessions that have ended."
       filter      = local.tokens_told
@@ -32,8 +32,8 @@ locals {
     }
   }
 
-  # A refusal for the organization's cap tells that cap's seats, not a license's.
-  tokens_told = ["jsonPayload.operation=\"acquire\"", "jsonPayload.tokens_good>=0", "jsonPayload.seats_max>0", "NOT jsonPayload.limit=\"organization\""]
+  # A refusal tells the cap that refused, which need not be a license's seats.
+  tokens_told = ["jsonPayload.operation=\"acquire\"", "jsonPayload.tokens_good>=0", "jsonPayload.seats_max>0", "NOT jsonPayload.limit:*"]
 
   # In ten minutes, for ten minutes. An office that comes in the morning stays below
   # them; raise them for a service of more than some ten thousand seats.

@@ -139,7 +139,7 @@ locals {
       severity = "WARNING"
       # By the line: an incident names organization and license, and no metric has
       # every organization as a label. Only acquires fill a pool, and their lines are kept.
-      lines = ["jsonPayload.operation=\"acquire\"", "jsonPayload.seats_percent>${var.thresholds.pool_percent}"]
+      lines = ["jsonPayload.operation=\"acquire\"", "NOT jsonPayload.limit=\"handover\"", "jsonPayload.seats_percent>${var.thresholds.pool_percent}"]
       labels = {
         organization_id = "EXTRACT(jsonPayload.organization_id)"
         license_id      = "EXTRACT(jsonPayload.license_id)"
