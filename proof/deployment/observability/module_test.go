@@ -99,8 +99,8 @@ func evalContext(locals locals) *hcl.EvalContext {
 					"acquire": text("licenses-acquire"), "heartbeat": text("licenses-heartbeat"), "release": text("licenses-release"), "reaper": text("licenses-reaper"),
 				}),
 				"ledger_instance": text("licenses"), "kms_key": text("projects/p/locations/l/keyRings/r/cryptoKeys/k"),
-				"scheduler_jobs":  cty.ObjectVal(map[string]cty.Value{"reaper": text("licenses-reaper"), "rotation": text("licenses-rotation")}),
-				"key_users":       cty.ListVal([]cty.Value{text("licenses-reaper@acme-licenses.iam.gserviceaccount.com")}),
+				"scheduler_jobs": cty.ObjectVal(map[string]cty.Value{"reaper": text("licenses-reaper"), "rotation": text("licenses-rotation")}),
+				"key_users":      cty.ListVal([]cty.Value{text("licenses-reaper@acme-licenses.iam.gserviceaccount.com")}),
 				"delegations": cty.ObjectVal(map[string]cty.Value{
 					"key":     text("projects/p/locations/l/keyRings/r/cryptoKeys/d"),
 					"makers":  cty.ListVal([]cty.Value{text("licenses-reaper@acme-licenses.iam.gserviceaccount.com")}),

@@ -14,7 +14,7 @@ locals {
   ]
 
   metrics = merge(local.abuse_metrics, local.delegation_metrics, {
-    # operation: 8 and none; outcome: 9; code: 22 and none. An operation has one or
+    # operation: 9 and none; outcome: 10; code: 22 and none. An operation has one or
     # two outcomes and at most 15 codes: below 100.
     requests = {
       description = "Requests by operation, outcome and, if refused or failed, code."
