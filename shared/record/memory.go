@@ -15,6 +15,7 @@ import (
 type Memory struct {
 	mu            sync.Mutex
 	organizations map[string]*memoryTenant
+	signing       signingDoc
 }
 
 // memoryTenant is everything of one organization. As in Firestore, sessions and

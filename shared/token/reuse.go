@@ -7,15 +7,15 @@ import (
 
 // issued is a token this process has made, and of what.
 type issued struct {
-	claims  Claims
-	token   Token
-	version string
+	claims Claims
+	token  Token
+	kid    string
 }
 
 // newIssued keeps a copy that the caller's later changes do not reach.
-func newIssued(claims Claims, token Token, version Version) issued {
+func newIssued(claims Claims, token Token, kid string) issued {
 	claims.Entitlements = slices.Clone(claims.Entitlements)
-	return issued{claims: claims, token: token, version: version.Name}
+	return issued{claims: claims, token: token, kid: kid}
 }
 
 // Reusable returns the token this process most recently issued for the same
@@ -25,7 +25,7 @@ func newIssued(claims Claims, token Token, version Version) issued {
 //   - at least half of its life remains at claims.IssuedAt (the seat ledger's
 //     time; no clock of this process decides),
 //   - it does not outlast claims.ExpiresAt, nor begin after claims.IssuedAt,
-//   - its key version is still published.
+//   - its key is still published.
 //
 // No I/O. False is never wrong: [Issuer.Issue] makes a new one.
 func (i *Issuer) Reusable(claims Claims) (Token, bool) {
@@ -33,7 +33,7 @@ func (i *Issuer) Reusable(claims Claims) (Token, bool) {
 	if !ok || !serves(kept.claims, claims) {
 		return Token{}, false
 	}
-	if i.keys.known().key(kept.version) == nil {
+	if !i.signer.publishes(kept.kid) {
 		return Token{}, false
 	}
 	return kept.token, true
