@@ -8,18 +8,19 @@ import (
 	"strings"
 
 	"github.com/coditect-ai/coditect-licenses/shared/config"
+	"github.com/coditect-ai/coditect-licenses/shared/token"
 )
 
 // needed are the roles that a function needs on the keys that it is told of, by key;
 // custom roles by their last part. terraform/policy says that nobody has more.
-func needed(cfg *config.Config) map[string][]string {
+func needed(cfg config.Config) map[string][]string {
 	const sign, see, look = "roles/cloudkms.signer", "roles/cloudkms.publicKeyViewer", "keyVersionLister"
 	switch {
 	case cfg.Function == config.Reaper && cfg.KMSEncryptionKey != "":
 		return map[string][]string{cfg.KMSKey: {sign, see, look}, cfg.KMSEncryptionKey: {"roles/cloudkms.cryptoKeyEncrypter"}}
 	case !cfg.Signs():
 		return nil
-	case cfg.TokenSigning == "kms":
+	case cfg.TokenSigning == string(token.ByRoot):
 		return map[string][]string{cfg.KMSKey: {sign, see, look}}
 	}
 	return map[string][]string{cfg.KMSKey: {see}, cfg.KMSEncryptionKey: {"roles/cloudkms.cryptoKeyDecrypter"}}
