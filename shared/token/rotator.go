@@ -89,10 +89,11 @@ func checkKey(what, name string) error {
 type Rotated struct {
 	// Made is the kid of the delegation that was made; empty if none was due.
 	Made string
-	// NewestAge is how long ago the newest good delegation was made; zero without one.
-	NewestAge time.Duration
 	// Good is how many delegations are good.
 	Good int
+	// NewestAge is how long ago the newest good delegation was made; [DelegationLife]
+	// where none is good.
+	NewestAge time.Duration
 }
 
 // Rotate makes the next delegation if one is due. Otherwise it costs one read. A
@@ -123,13 +124,12 @@ func (r *Rotator) Rotate(ctx context.Context) (Rotated, error) {
 // found tells what keys are; made is the kid that counts as made if it is among them.
 func (r *Rotator) found(keys record.SigningKeys, made string) Rotated {
 	now := r.cfg.Now()
-	good := goodDelegations(keys.Delegations, now)
-	done := Rotated{Good: len(good)}
-	if len(good) > 0 {
-		done.NewestAge = max(now.Sub(good[len(good)-1].CreatedAt), 0)
+	done := Rotated{NewestAge: DelegationLife}
+	if good := goodDelegations(keys.Delegations, now); len(good) > 0 {
+		done.Good, done.NewestAge = len(good), max(now.Sub(good[len(good)-1].CreatedAt), 0)
 		r.made.Store(true)
 	}
-	if slices.ContainsFunc(good, func(d record.Delegation) bool { return d.KeyID == made }) {
+	if slices.ContainsFunc(keys.Delegations, func(d record.Delegation) bool { return d.KeyID == made }) {
 		done.Made = made
 	}
 	return done
