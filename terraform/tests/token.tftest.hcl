@@ -11,7 +11,7 @@ run "the_key" {
   command = plan
   assert {
     condition     = google_kms_crypto_key.signing.purpose == "ASYMMETRIC_SIGN" && google_kms_crypto_key.signing.version_template[0].algorithm == "RSA_SIGN_PKCS1_4096_SHA256"
-    error_message = "License tokens are RS256 by RSA-4096: clients verify nothing else."
+    error_message = "What the key signs, certificates or tokens, is RSA-4096 with PKCS #1: verifiers take nothing else."
   }
   assert {
     condition     = google_kms_crypto_key.signing.version_template[0].protection_level == "HSM"
