@@ -113,7 +113,7 @@ func (i installation) monthly() float64 {
 func (i installation) traffic() float64 {
 	heartbeat := 0.24e-6
 	if i.signing == eachByKMS {
-		heartbeat = 0.32e-6
+		heartbeat = 0.31e-6
 	}
 	return i.heartbeats()*heartbeat + i.acquires()*0.50e-6
 }
