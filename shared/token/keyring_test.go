@@ -151,6 +151,18 @@ func (s *service) instance(t *testing.T) *bench {
 	return &bench{Issuer: issuer, kms: s.kms, clock: s.clock}
 }
 
+// delegations are the kids of the published keys that are no root's.
+func (b *bench) delegations(t *testing.T) []string {
+	t.Helper()
+	kids := []string{}
+	for _, k := range b.keySet(t).Keys {
+		if k.Algorithm == "ES256" {
+			kids = append(kids, k.KeyID)
+		}
+	}
+	return kids
+}
+
 // wantPinned verifies as a program does that has the root compiled in and got the key
 // set from anywhere.
 func (s *service) wantPinned(t *testing.T, b *bench, compact string) licensejwt.Claims {
