@@ -114,7 +114,7 @@ func (s *Service) openTokens() error {
 		return nil
 	}
 	issuer, err := token.NewIssuer(token.Config{
-		Key: s.Config.KMSKey, Name: s.Config.TokenIssuer, TTL: s.Config.TokenTTL, ActivationDelay: s.Config.KeyActivationDelay, Deadline: s.Config.BackendDeadline, Log: s.Log, Now: s.Now,
+		Key: s.Config.KMSKey, Name: s.Config.TokenIssuer, ActivationDelay: s.Config.KeyActivationDelay, Deadline: s.Config.BackendDeadline, Log: s.Log, Now: s.Now,
 		Circuit: circuit.New(circuit.Options{Backend: "kms", Cooldown: s.Config.CircuitCooldown, Patience: s.Config.BackendDeadline / 2, Log: s.Log}),
 	}, s.clients.KMS)
 	if err != nil {

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	kms "cloud.google.com/go/kms/apiv1"
-	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/coditect-ai/coditect-licenses/shared/circuit"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
@@ -22,10 +21,6 @@ const (
 	// DefaultDeadline is far below a session's TTL, as the seat protocol needs
 	// of every backend, and far above a healthy signature (about 10 ms).
 	DefaultDeadline = 5 * time.Second
-	// DefaultTTL bridges an outage of an hour.
-	DefaultTTL = time.Hour
-	// DefaultCacheSize is about 8 MB of tokens at most.
-	DefaultCacheSize = 4096
 )
 
 // Config says which key signs and how.
@@ -35,16 +30,11 @@ type Config struct {
 	Key string
 	// Name is the iss claim of license tokens, the service's own URL.
 	Name string
-	// TTL is how long a token lives that its license does not end. Zero: [DefaultTTL].
-	TTL time.Duration
 	// ActivationDelay is how old a key version must be before it signs while an
 	// older one can; see [SigningVersion] and [KeySetLife]. Zero: at once.
 	ActivationDelay time.Duration
 	// Deadline bounds each call of the issuer. Zero: [DefaultDeadline].
 	Deadline time.Duration
-	// CacheSize is how many issued tokens are kept for [Issuer.Reusable].
-	// Zero: [DefaultCacheSize].
-	CacheSize int
 	// Circuit stands before KMS; nil lets every call pass.
 	Circuit *circuit.Breaker
 	// Log is told the age of the key that signs, whenever the key set is read anew;
@@ -67,12 +57,6 @@ func (c Config) Validate() error {
 	if c.Deadline < 0 {
 		faults = append(faults, fmt.Errorf("signing deadline %v is negative", c.Deadline))
 	}
-	if c.TTL < 0 {
-		faults = append(faults, fmt.Errorf("token life %v is negative", c.TTL))
-	}
-	if c.CacheSize < 0 {
-		faults = append(faults, fmt.Errorf("token cache size %d is negative", c.CacheSize))
-	}
 	return errors.Join(faults...)
 }
 
@@ -80,12 +64,6 @@ func (c Config) Validate() error {
 func (c Config) withDefaults() Config {
 	if c.Deadline == 0 {
 		c.Deadline = DefaultDeadline
-	}
-	if c.TTL == 0 {
-		c.TTL = DefaultTTL
-	}
-	if c.CacheSize == 0 {
-		c.CacheSize = DefaultCacheSize
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -110,7 +88,6 @@ type Issuer struct {
 	cfg    Config
 	keys   *keySet
 	signer *Signer
-	issued *lru.Cache[string, issued]
 	// signs: the last signature succeeded.
 	signs atomic.Bool
 }
@@ -134,17 +111,12 @@ func NewIssuer(cfg Config, client *kms.KeyManagementClient) (*Issuer, error) {
 		return nil, errors.New("no KMS client")
 	}
 	cfg = cfg.withDefaults()
-	cache, err := lru.New[string, issued](cfg.CacheSize)
-	if err != nil {
-		return nil, fmt.Errorf("token cache: %w", err)
-	}
 	return &Issuer{
 		cfg: cfg,
 		keys: &keySet{
 			client: client, key: cfg.Key, limit: cfg.Deadline, delay: cfg.ActivationDelay, log: cfg.Log, now: cfg.Now,
 		},
 		signer: NewSigner(client),
-		issued: cache,
 	}, nil
 }
 
@@ -163,25 +135,23 @@ func (i *Issuer) Issue(ctx context.Context, claims Claims) (Token, error) {
 	if err != nil {
 		return Token{}, fmt.Errorf("license token: %w", err)
 	}
-	compact, version, err := i.signed(ctx, payload)
+	compact, err := i.signed(ctx, payload)
 	if err != nil {
 		return Token{}, err
 	}
-	token := Token{Compact: compact, ExpiresAt: time.Unix(claims.ExpiresAt, 0).UTC()}
-	i.issued.Add(claims.SessionID, newIssued(claims, token, version))
-	return token, nil
+	return Token{Compact: compact, ExpiresAt: time.Unix(claims.ExpiresAt, 0).UTC()}, nil
 }
 
 // signed signs within the circuit and the deadline.
-func (i *Issuer) signed(ctx context.Context, payload []byte) (compact string, version Version, err error) {
+func (i *Issuer) signed(ctx context.Context, payload []byte) (compact string, err error) {
 	err = i.cfg.Circuit.Do(ctx, func() (err error) {
 		ctx, cancel := context.WithTimeout(ctx, i.cfg.Deadline)
 		defer cancel()
-		compact, version, err = i.sign(ctx, payload)
+		compact, _, err = i.sign(ctx, payload)
 		return err
 	})
 	i.signs.Store(err == nil)
-	return compact, version, unavailable(err)
+	return compact, unavailable(err)
 }
 
 // sign signs with the version of the day. If KMS refuses that very version
@@ -242,6 +212,6 @@ func (i *Issuer) Ping(ctx context.Context) error {
 	if i.signs.Load() {
 		return nil
 	}
-	_, _, err = i.signed(ctx, []byte("{}"))
+	_, err = i.signed(ctx, []byte("{}"))
 	return err
 }
