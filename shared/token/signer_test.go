@@ -48,7 +48,7 @@ func signerTests() map[string]func(*testing.T, *service, token.Signer) {
 		"without its backends it says so, and recovers": func(t *testing.T, s *service, signer token.Signer) {
 			s.down()
 			wantUnavailable(t, signer.Ping(t.Context()))
-			_, _, err := signer.Sign(t.Context(), body)
+			_, err := signer.Sign(t.Context(), body)
 			wantUnavailable(t, err)
 			s.up()
 			s.clock.advance(time.Minute)
@@ -64,7 +64,7 @@ func body(time.Time) ([]byte, error) { return []byte(`{"a":1}`), nil }
 
 func signedVerifies(t *testing.T, s *service, signer token.Signer) {
 	var end time.Time
-	compact, kid, err := signer.Sign(t.Context(), func(until time.Time) ([]byte, error) {
+	compact, err := signer.Sign(t.Context(), func(until time.Time) ([]byte, error) {
 		end = until
 		return []byte(`{"a":1}`), nil
 	})
@@ -82,9 +82,9 @@ func signedVerifies(t *testing.T, s *service, signer token.Signer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	named := (&jose.JSONWebKeySet{Keys: keys}).Key(kid)
+	named := (&jose.JSONWebKeySet{Keys: keys}).Key(kidOf(t, compact))
 	if len(named) != 1 || named[0].Algorithm != jws.Signatures[0].Protected.Algorithm {
-		t.Fatalf("%d keys are called %s", len(named), kid)
+		t.Fatalf("%d keys are called %s", len(named), kidOf(t, compact))
 	}
 	if payload, err := jws.Verify(named[0].Key); err != nil || string(payload) != `{"a":1}` {
 		t.Errorf("%s, %v", payload, err)
@@ -92,19 +92,19 @@ func signedVerifies(t *testing.T, s *service, signer token.Signer) {
 }
 
 func headerIsShort(t *testing.T, _ *service, signer token.Signer) {
-	compact, kid, err := signer.Sign(t.Context(), body)
+	compact, err := signer.Sign(t.Context(), body)
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := header(t, compact)
-	if got["kid"] != kid || got["typ"] != "license+jwt" || len(got) != 3 {
+	if got["kid"] != kidOf(t, compact) || got["typ"] != "license+jwt" || len(got) != 3 {
 		t.Errorf("%v", got)
 	}
 }
 
 func payloadFails(t *testing.T, _ *service, signer token.Signer) {
 	refusal := errors.New("not this")
-	compact, _, err := signer.Sign(t.Context(), func(time.Time) ([]byte, error) { return nil, refusal })
+	compact, err := signer.Sign(t.Context(), func(time.Time) ([]byte, error) { return nil, refusal })
 	if !errors.Is(err, refusal) || compact != "" || errors.As(err, new(*license.UnavailableError)) {
 		t.Errorf("%q, %v", compact, err)
 	}
@@ -139,7 +139,7 @@ func signsConcurrently(t *testing.T, s *service, signer token.Signer) {
 	for range 8 {
 		all.Go(func() {
 			s.clock.advance(20 * time.Second)
-			_, _, err := signer.Sign(t.Context(), body)
+			_, err := signer.Sign(t.Context(), body)
 			if err = errors.Join(err, signer.Ping(t.Context()), signer.Ready()); err != nil {
 				t.Error(err)
 			}
@@ -151,10 +151,10 @@ func signsConcurrently(t *testing.T, s *service, signer token.Signer) {
 func callerLeft(t *testing.T, _ *service, signer token.Signer) {
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, err := signer.Sign(gone, body); err != nil {
+	if _, err := signer.Sign(gone, body); err != nil {
 		wantUnavailable(t, err)
 	}
-	if _, _, err := signer.Sign(t.Context(), body); err != nil {
+	if _, err := signer.Sign(t.Context(), body); err != nil {
 		t.Error(err)
 	}
 }
