@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
+
 	"github.com/coditect-ai/coditect-licenses/client/licensejwt"
 )
 
@@ -37,22 +39,30 @@ func readVectors(t *testing.T, name string) vectors {
 	return v
 }
 
-// answer is what this package says to a case.
-func (v vectors) answer(t *testing.T, c vector) (licensejwt.Claims, error) {
+// parsed are a case's key set and roots, none of them where it names none.
+func (v vectors) parsed(t *testing.T, c vector) (keys jose.JSONWebKeySet, roots licensejwt.Roots) {
 	t.Helper()
 	keys, err := licensejwt.ParseKeySet(v.KeySets[c.KeySet])
 	if err != nil {
 		t.Fatal(err)
 	}
-	now, leeway := time.Unix(c.Now, 0), time.Duration(c.Leeway)*time.Second
-	if c.Roots == "" {
-		return licensejwt.Verify(c.Token, keys, now, leeway, c.Issuer, c.Audience)
+	if c.Roots != "" {
+		if roots, err = licensejwt.ParseRoots([]byte(v.Roots[c.Roots])); err != nil {
+			t.Fatal(err)
+		}
 	}
-	roots, err := licensejwt.ParseRoots([]byte(v.Roots[c.Roots]))
-	if err != nil {
-		t.Fatal(err)
+	return keys, roots
+}
+
+// answer is what this package says to a case.
+func (v vectors) answer(t *testing.T, c vector) (licensejwt.Claims, error) {
+	t.Helper()
+	keys, roots := v.parsed(t, c)
+	verify := licensejwt.Verify
+	if c.Roots != "" {
+		verify = roots.Verify
 	}
-	return roots.Verify(c.Token, keys, now, leeway, c.Issuer, c.Audience)
+	return verify(c.Token, keys, time.Unix(c.Now, 0), time.Duration(c.Leeway)*time.Second, c.Issuer, c.Audience)
 }
 
 // reasons are the names that the vectors have for errors.
