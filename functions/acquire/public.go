@@ -60,6 +60,7 @@ func annotate(ctx context.Context, h ledger.Hold, choice license.Choice) {
 		fullest = max(fullest, license.Fullness(used, choice.Pools[i].Cap))
 	}
 	web.Seats(ctx, h.Used, choice.License.MaxSeats, fullest)
+	web.Annotate(ctx, slog.Int("tokens_good", h.TokensGood))
 }
 
 // annotateRefusal tells the log line whose seats were all taken: the license's, or

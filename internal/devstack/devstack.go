@@ -169,6 +169,7 @@ func (s *Stack) config() config.Config {
 		c.KMSEncryptionKey = fakekms.DefaultEncryptionKey
 	}
 	c.SessionTTL, c.HeartbeatInterval, c.TokenTTL = s.opts.SessionTTL, s.opts.HeartbeatInterval, s.opts.TokenTTL
+	c.TokenMin = min(c.TokenMin, c.TokenTTL)
 	c.ClockTolerance = cmp.Or(s.opts.ClockTolerance, c.ClockTolerance)
 	c.EntitlementCacheTTL, c.RateLimitPerUser = s.opts.EntitlementCacheTTL, s.opts.RateLimitPerUser
 	c.CORSOrigins, c.ReaperServiceAccount = s.opts.Origins, schedulerAccount

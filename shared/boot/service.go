@@ -75,7 +75,7 @@ func Assemble(cfg config.Config, clients Clients, log *slog.Logger, now func() t
 		ledgerClock = now
 	}
 	counting, err := ledger.NewRedis(clients.Redis, ledger.RedisOptions{
-		Prefix: ledgerPrefix(cfg.FirestoreDatabase), SessionTTL: cfg.SessionTTL, TokenTTL: cfg.TokenTTL, Deadline: cfg.LedgerDeadline(),
+		Prefix: ledgerPrefix(cfg.FirestoreDatabase), SessionTTL: cfg.SessionTTL, TokenMin: cfg.TokenMin, TokenTTL: cfg.TokenTTL, Deadline: cfg.LedgerDeadline(),
 		ClockTolerance: min(cfg.ClockTolerance, cfg.SessionTTL/4), Now: ledgerClock,
 	})
 	if err != nil {
@@ -136,7 +136,7 @@ func (s *Service) openTokens() error {
 func (s *Service) openIssuer(breaker *circuit.Breaker) (err error) {
 	cfg := token.Config{
 		Signing: token.Signing(s.Config.TokenSigning), Key: s.Config.KMSKey, EncryptionKey: s.Config.KMSEncryptionKey,
-		Name: s.Config.TokenIssuer, TTL: s.Config.TokenTTL, ActivationDelay: s.Config.KeyActivationDelay,
+		Name: s.Config.TokenIssuer, ActivationDelay: s.Config.KeyActivationDelay,
 		Deadline: s.Config.BackendDeadline, Circuit: breaker, Log: s.Log, Now: s.Now,
 	}
 	if s.Config.KMSEncryptionKey != "" {

@@ -124,6 +124,15 @@ func partOf(name string) int {
 	return strings.IndexByte(partDigits, name[0])
 }
 
+// partDigit is the digit of a session's part; of an id that names nothing, none.
+func partDigit(id string) string {
+	name, err := sessionName(id)
+	if err != nil {
+		return ""
+	}
+	return name[:1]
+}
+
 func (t tenant) ledger() *firestore.DocumentRef {
 	return t.organization.Collection(ledgerCollection).Doc(ledgerDocument)
 }

@@ -144,6 +144,11 @@ type Record interface {
 	// license.ErrSessionNotFound.
 	ActiveSessions(ctx context.Context, caller license.Caller, part int, after string, visit func(Page) error) error
 
+	// SpentTokens calls visit with the pages of those ended sessions of one part whose
+	// last token ends after that time, in any order, until all were seen or visit fails.
+	// Last is no position. Sessions that had ended at the call are seen.
+	SpentTokens(ctx context.Context, caller license.Caller, part int, after time.Time, visit func(Page) error) error
+
 	// CountActive counts the active sessions without reading them, those of
 	// unreadable documents too.
 	CountActive(ctx context.Context, caller license.Caller) (int, error)

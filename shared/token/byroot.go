@@ -35,39 +35,39 @@ func (r *byRoot) Ready() error {
 
 // Sign implements [Signer]: one KMS call while the key set is cached; a second one if
 // the first answer fails an integrity check.
-func (r *byRoot) Sign(ctx context.Context, payload func(time.Time) ([]byte, error)) (compact, kid string, err error) {
+func (r *byRoot) Sign(ctx context.Context, payload func(time.Time) ([]byte, error)) (compact string, err error) {
 	body, err := payload(time.Time{})
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
 	err = r.cfg.Circuit.Do(ctx, func() (err error) {
 		ctx, cancel := context.WithTimeout(ctx, r.cfg.Deadline)
 		defer cancel()
-		compact, kid, err = r.sign(ctx, body)
+		compact, err = r.sign(ctx, body)
 		return err
 	})
 	r.signs.Store(err == nil)
-	return compact, kid, unavailable(err)
+	return compact, unavailable(err)
 }
 
 // sign signs with the version of the day. If KMS refuses that very version
 // (disabled since the list was read), it asks for the list once and tries the
 // version that is left.
-func (r *byRoot) sign(ctx context.Context, payload []byte) (compact, kid string, err error) {
+func (r *byRoot) sign(ctx context.Context, payload []byte) (compact string, err error) {
 	set, err := r.keys.current(ctx)
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
 	compact, refused, err := r.signWith(ctx, set, payload)
 	if !versionRefused(err) {
-		return compact, refused.KeyID(), err
+		return compact, err
 	}
 	renewed, listErr := r.keys.renewed(ctx, set)
 	if listErr != nil || renewed.key(refused.Name) != nil {
-		return "", "", err
+		return "", err
 	}
-	compact, version, err := r.signWith(ctx, renewed, payload)
-	return compact, version.KeyID(), err
+	compact, _, err = r.signWith(ctx, renewed, payload)
+	return compact, err
 }
 
 // signWith signs once, with the version that set gives for now.
@@ -107,8 +107,6 @@ func (r *byRoot) Published(ctx context.Context) ([]jose.JSONWebKey, error) {
 	return append(set.published(), ring.delegations(r.cfg.Now())...), nil
 }
 
-func (r *byRoot) publishes(kid string) bool { return r.keys.known().publishes(kid) }
-
 // Ping implements [Signer]: the key set is loadable, and the last signature
 // succeeded. Until one has, it makes one itself, which nobody gets to see; after that
 // it costs nothing while the key set is cached.
@@ -126,6 +124,6 @@ func (r *byRoot) Ping(ctx context.Context) error {
 	case r.signs.Load():
 		return nil
 	}
-	_, _, err = r.Sign(ctx, func(time.Time) ([]byte, error) { return []byte("{}"), nil })
+	_, err = r.Sign(ctx, func(time.Time) ([]byte, error) { return []byte("{}"), nil })
 	return err
 }

@@ -17,23 +17,24 @@ import (
 type delegated struct{ ring *keyring }
 
 // Sign implements [Signer]. It calls nobody while what is known of the keys is fresh.
-func (d *delegated) Sign(ctx context.Context, payload func(time.Time) ([]byte, error)) (compact, kid string, err error) {
+func (d *delegated) Sign(ctx context.Context, payload func(time.Time) ([]byte, error)) (string, error) {
 	ring, err := d.ring.current(ctx)
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
 	key, err := d.ring.signing(ring)
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
 	body, err := payload(key.NotAfter)
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
-	if compact, err = compactBy(key.signer, body); err != nil {
-		return "", "", unavailable(fmt.Errorf("sign with %s: %w", key.KeyID, err))
+	compact, err := compactBy(key.signer, body)
+	if err != nil {
+		return "", unavailable(fmt.Errorf("sign with %s: %w", key.KeyID, err))
 	}
-	return compact, key.KeyID, nil
+	return compact, nil
 }
 
 // Published implements [Signer]: the delegations, and the root's versions while tokens
@@ -45,11 +46,6 @@ func (d *delegated) Published(ctx context.Context) ([]jose.JSONWebKey, error) {
 	}
 	now := d.ring.now()
 	return append(ring.delegations(now), ring.rootKeys(now)...), nil
-}
-
-func (d *delegated) publishes(kid string) bool {
-	ring, _ := d.ring.read.Peek(d.ring.now())
-	return ring.key(kid) != nil
 }
 
 // Ready implements [Signer]. Where the last look is old, the next may find a key: the

@@ -22,9 +22,14 @@ const DelegationLife = 12 * time.Hour
 // is left of its own when the next takes over, rounded down.
 const MaxDelegatedLife = 5 * time.Hour
 
-// rootsGrace is how long the root's versions are published after they signed a token
-// themselves: above the longest life that can be configured for a token.
-const rootsGrace = 31 * 24 * time.Hour
+const (
+	// rootsGrace is how long the root's versions are published after they signed a
+	// token themselves: above the longest life that can be configured for a token.
+	rootsGrace = 31 * 24 * time.Hour
+	// guessedGrace is the same where nobody has noted whether they did: a day for a
+	// deployment that goes from the one way to the other at once, and an hour's token.
+	guessedGrace = 25 * time.Hour
+)
 
 // ErrNoDelegation means that no delegation can sign now.
 var ErrNoDelegation = errors.New("there is no signing key: the reaper makes one in its next run")
@@ -82,7 +87,7 @@ func add(keys *record.SigningKeys, made record.Delegation, roots []string, now t
 		return
 	}
 	if len(goodDelegations(keys.Delegations, now)) == 0 {
-		publishRoots(keys, roots, now)
+		publishRoots(keys, roots, now.Add(guessedGrace))
 	}
 	made.CreatedAt, made.AtOnce = now, keys.Urgent
 	keys.Urgent = false
@@ -91,9 +96,12 @@ func add(keys *record.SigningKeys, made record.Delegation, roots []string, now t
 	}), made)
 }
 
-// publishRoots notes that the root's versions sign tokens at now.
-func publishRoots(keys *record.SigningKeys, roots []string, now time.Time) {
-	keys.Roots, keys.RootsUntil = roots, now.Add(rootsGrace)
+// publishRoots notes that tokens which the root's versions have signed may be good
+// until then.
+func publishRoots(keys *record.SigningKeys, roots []string, until time.Time) {
+	if until.After(keys.RootsUntil) {
+		keys.Roots, keys.RootsUntil = roots, until
+	}
 }
 
 // rootsNoted reports whether the roots are published for long enough yet. The day

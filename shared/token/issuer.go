@@ -10,7 +10,6 @@ import (
 
 	kms "cloud.google.com/go/kms/apiv1"
 	"github.com/go-jose/go-jose/v4"
-	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/coditect-ai/coditect-licenses/shared/circuit"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
@@ -22,10 +21,6 @@ const (
 	// DefaultDeadline is far below a session's TTL, as the seat protocol needs
 	// of every backend, and far above a healthy signature (about 10 ms).
 	DefaultDeadline = 5 * time.Second
-	// DefaultTTL bridges an outage of an hour.
-	DefaultTTL = time.Hour
-	// DefaultCacheSize is about 8 MB of tokens at most.
-	DefaultCacheSize = 4096
 )
 
 // Config says which key signs and how.
@@ -42,16 +37,11 @@ type Config struct {
 	Key string
 	// Name is the iss claim of license tokens, the service's own URL.
 	Name string
-	// TTL is how long a token lives that its license does not end. Zero: [DefaultTTL].
-	TTL time.Duration
 	// ActivationDelay is how old a key version must be before it signs while an
 	// older one can; see [SigningVersion] and [KeySetLife]. Zero: at once.
 	ActivationDelay time.Duration
 	// Deadline bounds each call of the issuer. Zero: [DefaultDeadline].
 	Deadline time.Duration
-	// CacheSize is how many issued tokens are kept for [Issuer.Reusable].
-	// Zero: [DefaultCacheSize].
-	CacheSize int
 	// Circuit stands before KMS; nil lets every call pass.
 	Circuit *circuit.Breaker
 	// Log is told the age of the key that signs, whenever the key set is read anew;
@@ -80,12 +70,6 @@ func (c Config) Validate() error {
 	if c.Deadline < 0 {
 		faults = append(faults, fmt.Errorf("signing deadline %v is negative", c.Deadline))
 	}
-	if c.TTL < 0 {
-		faults = append(faults, fmt.Errorf("token life %v is negative", c.TTL))
-	}
-	if c.CacheSize < 0 {
-		faults = append(faults, fmt.Errorf("token cache size %d is negative", c.CacheSize))
-	}
 	return errors.Join(faults...)
 }
 
@@ -93,12 +77,6 @@ func (c Config) Validate() error {
 func (c Config) withDefaults() Config {
 	if c.Deadline == 0 {
 		c.Deadline = DefaultDeadline
-	}
-	if c.TTL == 0 {
-		c.TTL = DefaultTTL
-	}
-	if c.CacheSize == 0 {
-		c.CacheSize = DefaultCacheSize
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -122,7 +100,6 @@ type Token struct {
 type Issuer struct {
 	cfg    Config
 	signer Signer
-	issued *lru.Cache[string, issued]
 }
 
 // Ready is nil, or why no token can be signed now as far as the last calls told:
@@ -137,11 +114,7 @@ func NewIssuer(cfg Config, client *kms.KeyManagementClient) (*Issuer, error) {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
-	cache, err := lru.New[string, issued](cfg.CacheSize)
-	if err != nil {
-		return nil, fmt.Errorf("token cache: %w", err)
-	}
-	return &Issuer{cfg: cfg, signer: signer, issued: cache}, nil
+	return &Issuer{cfg: cfg, signer: signer}, nil
 }
 
 // Issue signs a token with these claims; where its key ends earlier, so does the
@@ -155,7 +128,7 @@ func (i *Issuer) Issue(ctx context.Context, claims Claims) (Token, error) {
 	if err := claims.Validate(); err != nil {
 		return Token{}, fmt.Errorf("license token: %w", err)
 	}
-	compact, kid, err := i.signer.Sign(ctx, func(until time.Time) ([]byte, error) {
+	compact, err := i.signer.Sign(ctx, func(until time.Time) ([]byte, error) {
 		if !until.IsZero() {
 			claims.ExpiresAt = min(claims.ExpiresAt, until.Unix())
 		}
@@ -167,9 +140,7 @@ func (i *Issuer) Issue(ctx context.Context, claims Claims) (Token, error) {
 	if err != nil {
 		return Token{}, err
 	}
-	token := Token{Compact: compact, ExpiresAt: time.Unix(claims.ExpiresAt, 0).UTC()}
-	i.issued.Add(claims.SessionID, newIssued(claims, token, kid))
-	return token, nil
+	return Token{Compact: compact, ExpiresAt: time.Unix(claims.ExpiresAt, 0).UTC()}, nil
 }
 
 // JWKS returns the published key set (RFC 7517): every key that signs or will, so that

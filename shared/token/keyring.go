@@ -223,7 +223,7 @@ func (k *keyring) note(ctx context.Context, keys record.SigningKeys) {
 		return
 	}
 	_, err := k.record.ChangeSigningKeys(ctx, func(keys *record.SigningKeys) error {
-		publishRoots(keys, roots, k.now())
+		publishRoots(keys, roots, k.now().Add(rootsGrace))
 		return nil
 	})
 	if err != nil {

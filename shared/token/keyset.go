@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"slices"
 	"strings"
 	"time"
 
@@ -180,11 +179,6 @@ func (s *snapshot) published() []jose.JSONWebKey {
 		out[i] = rootJWK(v, s.public[v.Name])
 	}
 	return out
-}
-
-// publishes reports whether a version of that kid is among them.
-func (s *snapshot) publishes(kid string) bool {
-	return s != nil && slices.ContainsFunc(s.versions, func(v Version) bool { return v.KeyID() == kid })
 }
 
 // names are the versions' resource names.

@@ -40,9 +40,8 @@ func CheckSigning(name string) error {
 type Signer interface {
 	// Sign makes a compact JWS (kid and typ in its header) of what payload answers,
 	// which is asked with the end of the key that signs: what is signed must not last
-	// longer. The zero time is no end. kid names the key; an error of payload is
-	// answered as it is.
-	Sign(ctx context.Context, payload func(until time.Time) ([]byte, error)) (compact, kid string, err error)
+	// longer. The zero time is no end. An error of payload is answered as it is.
+	Sign(ctx context.Context, payload func(until time.Time) ([]byte, error)) (compact string, err error)
 	// Published are the keys to verify with, also those that do not sign yet. They are
 	// the same for all instances that have looked at the same time.
 	Published(ctx context.Context) ([]jose.JSONWebKey, error)
@@ -51,8 +50,6 @@ type Signer interface {
 	Ready() error
 	// Ping reports whether a token can be signed, and finds out if it is not known.
 	Ping(ctx context.Context) error
-	// publishes reports whether the key is among those last published.
-	publishes(kid string) bool
 }
 
 // NewSigner returns the signer that cfg asks for, over client, which stays the
