@@ -21,7 +21,7 @@ deny contains msg if {
 	some role in {"roles/cloudkms.signer", "roles/cloudkms.cryptoKeyEncrypter", "keyVersionLister"}
 	some [r, who] in key_grants(role)
 	who.account == "reaper"
-	told(who, "TOKEN_SIGNING") == {"kms"}
+	variable_of(who, "TOKEN_SIGNING") == {"kms"}
 	msg := sprintf("%s: the reaper makes no delegations, so it may not have %s", [r, role])
 }
 
@@ -52,21 +52,21 @@ key_grants(role) := {[r.address, who] |
 }
 
 # by_kms: the function signs by KMS, as far as the plan tells.
-by_kms(who) if told(who, "TOKEN_SIGNING") == {"kms"}
+by_kms(who) if variable_of(who, "TOKEN_SIGNING") == {"kms"}
 
 by_kms(who) if {
-	count(told(who, "FUNCTION_TARGET")) == 0
+	count(variable_of(who, "FUNCTION_TARGET")) == 0
 	count(key_grants("roles/cloudkms.cryptoKeyEncrypter")) == 0
 }
 
 # migrates: it does, and knows the key of delegations already.
 migrates(who) if {
-	told(who, "TOKEN_SIGNING") == {"kms"}
-	count(told(who, "KMS_ENCRYPTION_KEY")) == 1
+	variable_of(who, "TOKEN_SIGNING") == {"kms"}
+	count(variable_of(who, "KMS_ENCRYPTION_KEY")) == 1
 }
 
-# told are the values of a variable of the account's service.
-told(who, variable) := {e.value |
+# variable_of are the values of a variable of the account's service.
+variable_of(who, variable) := {e.value |
 	some r in resources("google_cloud_run_v2_service")
 	r.after.name == sprintf("%s-%s", [who.service, who.account])
 	some t in r.after.template
