@@ -217,11 +217,15 @@ func (p *Protocol) tokenTTLs(ctx context.Context, caller license.Caller) (map[st
 	return bought.TokenTTLs(), nil
 }
 
-// spend adds the tokens that outlive their sessions at this time, once all sessions are
-// staged. Before the first epoch nothing was granted.
+// spend adds the tokens that outlive their sessions, once all sessions are staged: those
+// good now by the earlier of two clocks, of which one may be wrong. Before the first
+// epoch nothing was granted.
 func (p *Protocol) spend(ctx context.Context, caller license.Caller, nonce string, epoch license.Epoch, now time.Time) error {
 	if epoch.Number == 1 {
 		return nil
+	}
+	if here := p.opts.Now(); here.Before(now) {
+		now = here
 	}
 	reading := newParallel(p.opts.Parallel)
 	for part := range record.Parts {
