@@ -88,17 +88,10 @@ func (r Roots) checkKey(key jose.JSONWebKey, claims Claims, now time.Time, leewa
 		}
 		return nil
 	}
-	if len(key.Certificates) != 1 {
-		return fmt.Errorf("%w: its key has no certificate, or more than one", ErrInvalid)
+	if err := r.CheckDelegation(key); err != nil {
+		return err
 	}
-	certificate := key.Certificates[0]
-	if !r.signed(certificate) {
-		return fmt.Errorf("%w: its key's certificate is not by a pinned root", ErrInvalid)
-	}
-	if !certifies(certificate, key) || !delegates(certificate) {
-		return fmt.Errorf("%w: its key's certificate is for another key or another use", ErrInvalid)
-	}
-	return checkPeriod(certificate, time.Unix(claims.IssuedAt, 0), now, leeway)
+	return checkPeriod(key.Certificates[0], time.Unix(claims.IssuedAt, 0), now, leeway)
 }
 
 // signed: by one of the roots. A root is a bare key, so there is no chain to build.

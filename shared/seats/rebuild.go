@@ -133,7 +133,10 @@ func (p *Protocol) reload(ctx context.Context, caller license.Caller, nonce, own
 	}
 	// A slow record must not bring the others in before the first page is staged.
 	claim, err := p.ledger.Claim(ctx, caller, nonce, owner)
-	if err != nil && !errors.Is(err, ledger.ErrLost) {
+	if errors.Is(err, ledger.ErrLost) {
+		return nil // another rebuild was quicker, or this Redis is gone again
+	}
+	if err != nil {
 		return err
 	}
 	if err := p.step(ctx, StepOpened); err != nil {
@@ -145,10 +148,16 @@ func (p *Protocol) reload(ctx context.Context, caller license.Caller, nonce, own
 	}
 	err = p.stage(ctx, caller, nonce, epoch, claim.Staged)
 	if err == nil {
+		err = p.spend(ctx, caller, nonce, epoch, claim.Now)
+	}
+	if err == nil {
+		err = p.step(ctx, StepStaged)
+	}
+	if err == nil {
 		err = p.ledger.Load(ctx, caller, nonce, epoch)
 	}
 	if errors.Is(err, ledger.ErrLost) {
-		return nil // another rebuild was quicker, or this Redis is gone again
+		return nil
 	}
 	if err != nil {
 		return err
@@ -164,11 +173,15 @@ func (p *Protocol) reload(ctx context.Context, caller license.Caller, nonce, own
 // organization, which is all of most. Of a larger one the parts are read beside
 // each other, each from where this or another process has staged it to.
 func (p *Protocol) stage(ctx context.Context, caller license.Caller, nonce string, epoch license.Epoch, staged map[int]string) error {
+	own, err := p.tokenTTLs(ctx, caller)
+	if err != nil {
+		return err
+	}
 	read := func(part int, after string, enough error) error {
 		return p.record.ActiveSessions(ctx, caller, part, after, func(page record.Page) error {
 			p.report(ctx, caller, page)
 			progressed(ctx)
-			chunk := ledger.Chunk{Members: members(page.Sessions), Part: part, Last: page.Last}
+			chunk := ledger.Chunk{Members: members(page.Sessions, own), Part: part, Last: page.Last}
 			if part == record.Whole {
 				chunk.Part, chunk.Last, staged = 0, "", everywhere(page.Last)
 			}
@@ -179,7 +192,7 @@ func (p *Protocol) stage(ctx context.Context, caller license.Caller, nonce strin
 			return err
 		})
 	}
-	err := errMore
+	err = errMore
 	if len(staged) == 0 {
 		err = read(record.Whole, "", errMore)
 	}
@@ -190,10 +203,37 @@ func (p *Protocol) stage(ctx context.Context, caller license.Caller, nonce strin
 		}
 		err = reading.wait()
 	}
-	if err != nil {
-		return err
+	return err
+}
+
+// tokenTTLs are those of licenses that have one of their own. Tokens that were made
+// under other terms count by what is known now. A license that is damaged, or an
+// organization that is gone, must not keep anybody from a ledger.
+func (p *Protocol) tokenTTLs(ctx context.Context, caller license.Caller) (map[string]time.Duration, error) {
+	bought, err := p.record.Entitlements(ctx, caller)
+	if away := (*license.UnavailableError)(nil); errors.As(err, &away) {
+		return nil, err
 	}
-	return p.step(ctx, StepStaged)
+	return bought.TokenTTLs(), nil
+}
+
+// spend adds the tokens that outlive their sessions at this time, once all sessions are
+// staged. Before the first epoch nothing was granted.
+func (p *Protocol) spend(ctx context.Context, caller license.Caller, nonce string, epoch license.Epoch, now time.Time) error {
+	if epoch.Number == 1 {
+		return nil
+	}
+	reading := newParallel(p.opts.Parallel)
+	for part := range record.Parts {
+		reading.do(func() error {
+			return p.record.SpentTokens(ctx, caller, part, now, func(page record.Page) error {
+				p.report(ctx, caller, page)
+				progressed(ctx)
+				return p.ledger.Spend(ctx, caller, nonce, epoch, spent(page.Sessions))
+			})
+		})
+	}
+	return reading.wait()
 }
 
 // errMore stops the reading of a whole organization that has more than a page.
@@ -218,10 +258,19 @@ func (p *Protocol) report(ctx context.Context, caller license.Caller, page recor
 }
 
 // members are recorded sessions with the pools that count them.
-func members(sessions []license.Session) []ledger.Member {
+func members(sessions []license.Session, tokenTTLs map[string]time.Duration) []ledger.Member {
 	out := make([]ledger.Member, len(sessions))
 	for i, s := range sessions {
-		out[i] = ledger.Member{Session: s, Pools: license.PoolKeys(s.LicenseID)}
+		out[i] = ledger.Member{Session: s, Pools: license.PoolKeys(s.LicenseID), TokenTTL: tokenTTLs[s.LicenseID]}
+	}
+	return out
+}
+
+// spent are the tokens of recorded sessions that have ended.
+func spent(sessions []license.Session) []ledger.Spent {
+	out := make([]ledger.Spent, len(sessions))
+	for i, s := range sessions {
+		out[i] = ledger.Spent{Holder: s.Holder, Pool: license.PoolKeys(s.LicenseID)[0], Ends: s.TokenEnds}
 	}
 	return out
 }
