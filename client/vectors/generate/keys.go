@@ -65,6 +65,8 @@ func prime(name string, bits int) *big.Int {
 }
 
 // Two roots of the vendor, the second for a change of root, and others' keys.
+//
+//nolint:gochecknoglobals // found once: primes of this size take a second
 var (
 	root     = sync.OnceValue(func() *rsa.PrivateKey { return rsaKey("root", 4096) })
 	nextRoot = sync.OnceValue(func() *rsa.PrivateKey { return rsaKey("next root", 3072) })

@@ -7,16 +7,13 @@ import (
 	"math/big"
 	"slices"
 	"strings"
-	"sync"
 )
 
-// Two delegations that overlap, and a key that is in no set.
-var (
-	current = sync.OnceValue(func() *ecdsa.PrivateKey { return ecKey("current delegation", elliptic.P256()) })
-	next    = sync.OnceValue(func() *ecdsa.PrivateKey { return ecKey("next delegation", elliptic.P256()) })
-	nobodys = sync.OnceValue(func() *ecdsa.PrivateKey { return ecKey("nobody's", elliptic.P256()) })
-	p384    = sync.OnceValue(func() *ecdsa.PrivateKey { return ecKey("another curve", elliptic.P384()) })
-)
+// current and next are delegations that overlap; nobodys is in no set.
+func current() *ecdsa.PrivateKey { return ecKey("current delegation", elliptic.P256()) }
+func next() *ecdsa.PrivateKey    { return ecKey("next delegation", elliptic.P256()) }
+func nobodys() *ecdsa.PrivateKey { return ecKey("nobody's", elliptic.P256()) }
+func p384() *ecdsa.PrivateKey    { return ecKey("another curve", elliptic.P384()) }
 
 const rootKID = "license-token-1"
 
