@@ -92,8 +92,8 @@ func TestWhatTheLicenseTokenSays(t *testing.T) {
 		now = renewed.ServerTime.Unix()
 		want["iat"], want["nbf"], want["exp"] = now, now-60, renewed.LicenseTokenExpiresAt.Unix()
 		wantClaims(t, renewed.LicenseToken, want)
-		if d := renewed.LicenseTokenExpiresAt.Unix() - now; d < 3599 || d > 3600 {
-			t.Errorf("it lives %d s, want an hour", d)
+		if d := renewed.LicenseTokenExpiresAt.Unix() - now; d < 299 || d > 300 {
+			t.Errorf("it lives %d s, want five minutes", d)
 		}
 	})
 }
@@ -152,7 +152,7 @@ func canonical(t *testing.T, v any) string {
 func TestNoTokenOutlivesItsLicense(t *testing.T) {
 	onCommon(t, func(t *testing.T, w *world) {
 		org := w.tenant(t, 9)
-		ends := time.Now().Add(20 * time.Minute).UTC().Truncate(time.Second)
+		ends := time.Now().Add(3 * time.Minute).UTC().Truncate(time.Second)
 		w.putLicense(t, org, "pro", map[string]any{"max_seats": 1, "expires_at": ends})
 		ann := w.user(org, "ann")
 		s := ann.take(t, "hw")
@@ -163,12 +163,9 @@ func TestNoTokenOutlivesItsLicense(t *testing.T) {
 				t.Errorf("exp %v, told %v, want %v", exp, got.LicenseTokenExpiresAt, ends)
 			}
 		}
-		if s := ann.beat(t, s.SessionID).want(t, http.StatusOK).session(t); s.LicenseToken != "" {
-			t.Error("renewed, although a new one would end with the old one")
-		}
 		w.putLicense(t, org, "pro", map[string]any{"max_seats": 1, "expires_at": ends.Add(24 * time.Hour)})
-		if s := ann.beat(t, s.SessionID).want(t, http.StatusOK).session(t); s.LicenseToken == "" || s.LicenseTokenExpiresAt.Sub(s.ServerTime.Time) < 59*time.Minute {
-			t.Errorf("not renewed after the license was: %+v", s)
+		if s := ann.beat(t, s.SessionID).want(t, http.StatusOK).session(t); s.LicenseToken == "" || !s.LicenseTokenExpiresAt.After(ends) {
+			t.Errorf("no longer than before, although the license is: %+v", s)
 		}
 	})
 }

@@ -50,48 +50,37 @@ func TestAcquireWithoutKMS(t *testing.T) {
 	})
 }
 
-// TestAcquireAgainWithoutKMS costs its holder nothing: it has a good token.
+// TestAcquireAgainWithoutKMS costs its holder nothing: the session and the token that
+// it has stay good.
 func TestAcquireAgainWithoutKMS(t *testing.T) {
 	onCommon(t, func(t *testing.T, w *world) {
 		org := w.licensed(t, 1)
 		ann := w.user(org, "ann")
 		first := ann.take(t, "hw")
 		w.kmsDown(codes.Unavailable)
-		if s := ann.acquire(t, "hw").want(t, http.StatusOK).session(t); s.LicenseToken != first.LicenseToken {
-			t.Errorf("another token: %+v", s)
-		}
-		// An instance that did not make that token has to sign, and cannot: the
-		// session stays.
-		other := beside(t, w, w.record)
-		other.kmsDown(codes.Unavailable)
-		other.user(org, "ann").acquire(t, "hw").refused(t, "unavailable")
+		ann.acquire(t, "hw").refused(t, "unavailable")
 		ann.beat(t, first.SessionID).want(t, http.StatusOK)
 	})
 }
 
-// TestHeartbeatWithoutKMS: the seat is kept; only who asked for a token is told
-// that there is none; the renewal missed comes with the next heartbeat.
+// TestHeartbeatWithoutKMS: the seat is kept, and its answer has no token, whoever asks.
 func TestHeartbeatWithoutKMS(t *testing.T) {
-	opts := devstack.Defaults()
-	opts.TokenTTL = 8 * time.Minute
-	w := start(t, embedded(), opts)
-	ann := w.user(w.licensed(t, 1), "ann")
-	session := ann.take(t, "hw").SessionID
-	w.advance(t, 5*time.Minute)
-	w.kmsDown(codes.Unavailable)
-	for range 2 {
-		if s := ann.beat(t, session).want(t, http.StatusOK).session(t); s.LicenseToken != "" || s.ExpiresAt.Sub(s.ServerTime.Time) != opts.SessionTTL {
-			t.Errorf("without KMS: %+v", s)
+	onCommon(t, func(t *testing.T, w *world) {
+		ann := w.user(w.licensed(t, 1), "ann")
+		session := ann.take(t, "hw").SessionID
+		w.kmsDown(codes.Unavailable)
+		for _, s := range []api.Session{
+			ann.beat(t, session).want(t, http.StatusOK).session(t), ann.renew(t, session).want(t, http.StatusOK).session(t),
+		} {
+			if s.LicenseToken != "" || !s.LicenseTokenExpiresAt.IsZero() || !s.ExpiresAt.After(s.ServerTime.Time) {
+				t.Errorf("without KMS: %+v", s)
+			}
 		}
-		ann.renew(t, session).refused(t, "unavailable")
-	}
-	w.kmsUp()
-	if s := ann.beat(t, session).want(t, http.StatusOK).session(t); s.LicenseToken == "" {
-		t.Error("the renewal that was missed is not made up for")
-	}
-	if s := ann.beat(t, session).want(t, http.StatusOK).session(t); s.LicenseToken != "" {
-		t.Error("renewed twice")
-	}
+		w.kmsUp()
+		if s := ann.beat(t, session).want(t, http.StatusOK).session(t); s.LicenseToken == "" {
+			t.Error("no token although KMS is back")
+		}
+	})
 }
 
 // TestAcquireWhileKMSIsKnownToBeAway takes no seat that it would have to give back.
@@ -136,23 +125,6 @@ func TestClocksThatDiffer(t *testing.T) {
 	bob.take(t, "hw")
 }
 
-// TestAskingForATokenWithoutKMS on the real servers as well.
-func TestAskingForATokenWithoutKMS(t *testing.T) {
-	onCommon(t, func(t *testing.T, w *world) {
-		ann := w.user(w.licensed(t, 1), "ann")
-		session := ann.take(t, "hw").SessionID
-		w.kmsDown(codes.Unavailable)
-		ann.renew(t, session).refused(t, "unavailable")
-		if s := ann.beat(t, session).want(t, http.StatusOK).session(t); s.LicenseToken != "" {
-			t.Errorf("a token although KMS is away: %+v", s)
-		}
-		w.kmsUp()
-		if s := ann.renew(t, session).want(t, http.StatusOK).session(t); s.LicenseToken == "" {
-			t.Error("no token although it was asked for")
-		}
-	})
-}
-
 // TestAcquireWithoutFirestore takes no seat where it is certain that nothing
 // was written.
 func TestAcquireWithoutFirestore(t *testing.T) {
@@ -186,10 +158,10 @@ func TestAcquireWithoutFirestore(t *testing.T) {
 
 // TestHeartbeatWithoutEntitlements: an instance that was never told what the
 // organization has bought, and cannot ask, keeps the seat and says to come again.
-// It signs nothing, and the renewal that fell due is not lost.
+// It signs nothing.
 func TestHeartbeatWithoutEntitlements(t *testing.T) {
 	opts := devstack.Defaults()
-	opts.TokenTTL, opts.EntitlementCacheTTL = 8*time.Minute, 0 // nothing is ever kept
+	opts.EntitlementCacheTTL = 0 // nothing is ever kept
 	w := start(t, embedded(), opts)
 	org := w.licensed(t, 1)
 	ann := w.user(org, "ann")
@@ -203,7 +175,7 @@ func TestHeartbeatWithoutEntitlements(t *testing.T) {
 	ann.renew(t, session).refused(t, "unavailable")
 	w.outage.end()
 	if s := ann.beat(t, session).want(t, http.StatusOK).session(t); s.LicenseToken == "" {
-		t.Error("the renewal that fell due in the outage is lost")
+		t.Error("no token after the outage")
 	}
 	w.advance(t, 7*time.Minute)
 	w.outage.begin(recordtest.Outage(record.ErrNotWritten), "Entitlements")
@@ -228,27 +200,6 @@ func TestASuspensionThatCannotBeVerified(t *testing.T) {
 		ann.beat(t, session).refused(t, "license_inactive")
 		w.wantEnded(t, org, session, license.EndLicenseSuspended)
 	})
-}
-
-// TestARenewalIsNotLostToADoubt: the token falls due with a heartbeat that ends
-// in 503, since what the cache refuses could not be looked up.
-func TestARenewalIsNotLostToADoubt(t *testing.T) {
-	opts := devstack.Defaults()
-	opts.TokenTTL = 8 * time.Minute
-	w := start(t, embedded(), opts)
-	org := w.licensed(t, 1)
-	ann := w.user(org, "ann")
-	session := ann.take(t, "hw").SessionID
-	w.putLicense(t, org, "pro", map[string]any{"max_seats": 1, "status": "suspended"})
-	w.user(org, "bob").acquire(t, "hw").refused(t, "license_inactive") // the cache knows
-	w.advance(t, 5*time.Minute)
-	w.firestoreDown()
-	ann.beat(t, session).refused(t, "unavailable")
-	w.outage.end()
-	w.putLicense(t, org, "pro", map[string]any{"max_seats": 1})
-	if s := ann.beat(t, session).want(t, http.StatusOK).session(t); s.LicenseToken == "" {
-		t.Error("the renewal that fell due in the outage is lost")
-	}
 }
 
 // TestAFailingReaperIsAnError: its answer is 200, for the next run goes on, but
