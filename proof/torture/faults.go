@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -160,9 +161,16 @@ func (r *round) playWorker(ctx context.Context, f planned) error {
 		rig.Sleep(ctx, f.length)
 		return errors.Join(err, w.Resume())
 	}
+	return r.replace(ctx, f.target, f.length, f.amount)
+}
+
+// replace kills a function process and starts another in its place after a while,
+// with a clock that is ahead by skew.
+func (r *round) replace(ctx context.Context, worker int, after, skew time.Duration) error {
+	w := r.Workers[worker]
 	err := w.Kill()
-	r.clocks.stopped(f.target, w.Config().Skew)
-	rig.Sleep(ctx, f.length)
-	r.clocks.started(f.target)
-	return errors.Join(err, w.Start(ctx, f.amount))
+	r.clocks.stopped(worker, w.Config().Skew)
+	rig.Sleep(ctx, after)
+	r.clocks.started(worker)
+	return errors.Join(err, w.Start(ctx, skew))
 }

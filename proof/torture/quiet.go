@@ -27,10 +27,24 @@ const (
 func (r *round) mended(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, standstill)
 	defer cancel()
-	if err := errors.Join(r.clocks.repair(), r.Redis.Working(ctx)); err != nil {
+	if err := errors.Join(r.clocks.repair(), r.Redis.Working(ctx), r.onTime(ctx)); err != nil {
 		return err
 	}
 	return r.idle(ctx)
+}
+
+// onTime starts the function processes anew whose clocks are so wrong that they
+// grant and end nothing: with no other there, nobody would reap.
+func (r *round) onTime(ctx context.Context) error {
+	for i, w := range r.Workers {
+		if w.Config().Skew.Abs() <= r.pace.ClockTolerance {
+			continue
+		}
+		if err := r.replace(ctx, i, 0, 0); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // idle waits until no function process has anything in hand: what its client has

@@ -6,9 +6,9 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
 
-// stageChunk keeps one staging script at about a millisecond, so that a rebuild
-// of 100,000 sessions never holds up the others.
-const stageChunk = 100
+// stageChunk keeps one staging script below half a millisecond: it is what a
+// rebuild of any size may hold up the others by.
+const stageChunk = 25
 
 // Chunk is a page of recorded sessions to stage.
 type Chunk struct {

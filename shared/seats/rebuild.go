@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/coditect-ai/coditect-licenses/shared/ledger"
@@ -171,12 +172,15 @@ func (p *Protocol) reload(ctx context.Context, caller license.Caller, nonce, own
 
 // stage stages what is recorded page by page. The first page is that of the whole
 // organization, which is all of most. Of a larger one the parts are read beside
-// each other, each from where this or another process has staged it to.
+// each other, each from where this or another process has staged it to. Their
+// scripts follow one another: whoever else asks this Redis waits for one, not for
+// as many as there are parts.
 func (p *Protocol) stage(ctx context.Context, caller license.Caller, nonce string, epoch license.Epoch, staged map[int]string) error {
 	own, err := p.tokenTTLs(ctx, caller)
 	if err != nil {
 		return err
 	}
+	var turn sync.Mutex
 	read := func(part int, after string, enough error) error {
 		return p.record.ActiveSessions(ctx, caller, part, after, func(page record.Page) error {
 			p.report(ctx, caller, page)
@@ -185,7 +189,9 @@ func (p *Protocol) stage(ctx context.Context, caller license.Caller, nonce strin
 			if part == record.Whole {
 				chunk.Part, chunk.Last, staged = 0, "", everywhere(page.Last)
 			}
+			turn.Lock()
 			err := p.ledger.Stage(ctx, caller, nonce, epoch, chunk)
+			turn.Unlock()
 			if err == nil && page.More {
 				err = enough
 			}
