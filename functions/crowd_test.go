@@ -46,7 +46,7 @@ func TestACrowd(t *testing.T) {
 // go; with all backends well nobody is told that the service is unavailable.
 func TestContentionEndsInASeatOrARefusal(t *testing.T) {
 	onCommon(t, func(t *testing.T, w *world) {
-		const seats, crowd, rounds = 5, 48, 12
+		const seats, crowd, rounds = 5, 48, 4
 		org := w.licensed(t, seats)
 		var mu sync.Mutex
 		got := map[int]int{}
