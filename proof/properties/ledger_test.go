@@ -173,7 +173,7 @@ func (w *twins) reserve() {
 	}
 	r.Candidates = w.candidates(r.Holder)
 	if id := r.Holder.LicenseID; id != "" && !slices.ContainsFunc(r.Candidates, func(c ledger.Candidate) bool { return c.LicenseID == id }) {
-		r.Candidates[0].LicenseID = id // a repeat asks for what it asked for before
+		r.Candidates[0].LicenseID, r.Candidates[0].Pools[0].Key = id, id // a repeat asks for what it asked for before
 	}
 	h := compare(w, c.OrganizationID, func(l ledger.Ledger) (ledger.Hold, error) { return l.Reserve(w.Context(), c, r) })
 	if h.ID == sessionID(len(w.sessions)) {
