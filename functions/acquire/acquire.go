@@ -131,7 +131,7 @@ func (f *function) seat(ctx context.Context, caller license.Caller, in api.Acqui
 	}
 	var signed token.Token
 	hold, err := f.Seats.Acquire(ctx, caller, f.request(caller, bought, terms, in), func(ctx context.Context, h ledger.Hold) error {
-		signed, err = f.sign(ctx, h, terms.Choices[h.Candidate].License)
+		signed, err = f.Tokens.ForSession(ctx, h.Session, terms.Choices[h.Candidate].License, h.Now, h.TokenExpiresAt)
 		return err
 	})
 	if err != nil {
@@ -143,14 +143,6 @@ func (f *function) seat(ctx context.Context, caller license.Caller, in api.Acqui
 	body := seats.Answer(hold, choice.License, f.HeartbeatInterval)
 	body.LicenseToken, body.LicenseTokenExpiresAt = signed.Compact, api.NewTime(signed.ExpiresAt)
 	return answer(hold, body), nil
-}
-
-// sign makes the holder's token, or finds the one it has while that is fresh.
-func (f *function) sign(ctx context.Context, h ledger.Hold, lic license.License) (token.Token, error) {
-	if h.Existing && !h.Renewed {
-		return f.Tokens.ForSessionAgain(ctx, h.Session, lic, h.Now)
-	}
-	return f.Tokens.ForSession(ctx, h.Session, lic, h.Now)
 }
 
 func (f *function) request(caller license.Caller, bought license.Entitlements, terms license.Terms, in api.AcquireRequest) seats.Request {

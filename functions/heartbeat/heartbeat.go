@@ -46,9 +46,9 @@ func (f *function) routes() []web.Route {
 		ID: "heartbeat", Method: http.MethodPatch, Path: api.PathHeartbeat, Params: []web.Param{web.SessionParam()},
 		Also:        []web.Way{{ID: "heartbeatByPost", Method: http.MethodPost, Path: api.PathHeartbeat}},
 		Summary:     "Keep a seat",
-		Description: "Renews a session of the caller. Send the next at next_heartbeat_at, which is about every heartbeat_interval_seconds. The license token is in the answer only when it was renewed, or when the query has token=renew. A license that has ended is told by license_in_grace_until while its holders may go on. A license that is over or suspended: 403, and the session has ended; acquire once more, another license of the product may have a seat. A body is ignored.",
+		Description: "Renews a session of the caller. Send the next at next_heartbeat_at, which is about every heartbeat_interval_seconds. Each answer has a fresh license token, unless none can be made at the moment: keep the one you have then. token=renew in the query, which once asked for it, is accepted. A license that has ended is told by license_in_grace_until while its holders may go on. A license that is over or suspended: 403, and the session has ended; acquire once more, another license of the product may have a seat. A body is ignored.",
 		Query: []web.Param{{
-			Name: api.QueryToken, Description: "renew: answer with a fresh license token.", Enum: []any{api.QueryTokenRenew},
+			Name: api.QueryToken, Description: "renew: accepted, and without effect: each answer has a fresh license token.", Enum: []any{api.QueryTokenRenew},
 		}},
 		Body:    web.BodyIgnored,
 		Answers: []web.Documented{{Status: http.StatusOK, Description: "The session, renewed.", Body: api.ExampleSession()}},
@@ -64,25 +64,21 @@ func (f *function) heartbeat(ctx context.Context, c web.Call, _ struct{}) (web.A
 	if err != nil {
 		return web.Answer{}, f.keep(ctx, c, err)
 	}
-	renew := c.Query.Get(api.QueryToken) == api.QueryTokenRenew
 	hold, err := f.Seats.Heartbeat(ctx, c.Caller, ledger.Heartbeat{
-		SessionID: c.SessionID(), LicenseEnds: f.ends(bought), RecordEpoch: bought.Epoch.Number, Renew: renew,
+		SessionID: c.SessionID(), TokenTTLs: bought.TokenTTLs(), RecordEpoch: bought.Epoch.Number,
 	})
 	if err != nil {
 		return web.Answer{}, err
 	}
-	web.Annotate(ctx, slog.String("license_id", hold.LicenseID), slog.Bool("token_renewed", hold.Renewed))
-	if renew {
+	web.Annotate(ctx, slog.String("license_id", hold.LicenseID))
+	if c.Query.Get(api.QueryToken) == api.QueryTokenRenew {
 		web.Annotate(ctx, slog.String("token_asked", api.QueryTokenRenew))
 	}
 	lic, err := f.allowed(ctx, c.Caller, bought, hold)
 	if err != nil {
 		return web.Answer{}, err
 	}
-	signed, err := f.sign(ctx, c.Caller, hold, lic, renew)
-	if err != nil {
-		return web.Answer{}, err
-	}
+	signed := f.sign(ctx, hold, lic)
 	web.Seats(ctx, hold.Used, lic.MaxSeats, license.Fullness(hold.Used, lic.MaxSeats))
 	body := seats.Answer(hold, lic, f.HeartbeatInterval)
 	body.LicenseToken, body.LicenseTokenExpiresAt = signed.Compact, api.NewTime(signed.ExpiresAt)
@@ -97,47 +93,25 @@ func (f *function) keep(ctx context.Context, c web.Call, outage error) error {
 	if !errors.As(outage, &away) {
 		return outage
 	}
-	hold, err := f.Seats.Heartbeat(ctx, c.Caller, ledger.Heartbeat{SessionID: c.SessionID()})
-	if err != nil {
+	if _, err := f.Seats.Heartbeat(ctx, c.Caller, ledger.Heartbeat{SessionID: c.SessionID(), NoToken: true}); err != nil {
 		return err
 	}
-	f.postpone(ctx, c.Caller, hold)
 	return outage
 }
 
-// postpone leaves a renewal that fell due, and goes out with no answer, to the
-// next heartbeat.
-func (f *function) postpone(ctx context.Context, caller license.Caller, hold ledger.Hold) {
-	if hold.Renewed {
-		f.Seats.Unsigned(ctx, caller, hold)
+// sign makes the holder's next token. If it cannot be made the heartbeat succeeds all
+// the same: the seat is extended, and the token that the holder has is good for as long
+// as it has held its seat. None is made while the clocks of the service differ.
+func (f *function) sign(ctx context.Context, hold ledger.Hold, lic license.License) token.Token {
+	if hold.TokenExpiresAt.IsZero() {
+		return token.Token{}
 	}
-}
-
-// errNoToken answers a holder that asked for a token while the clocks of the
-// service differ: its seat is extended, and no token is made at a doubtful time.
-var errNoToken = &license.UnavailableError{Backend: "redis", Err: errors.New("no token is made while the clock of Redis is wrong")}
-
-// sign makes the renewed token, if there is one due. If a renewal that the
-// holder did not ask for cannot be signed, the heartbeat succeeds all the same:
-// the seat is extended, the token is good for nearly half its life yet, and the
-// next heartbeat tries again.
-func (f *function) sign(ctx context.Context, caller license.Caller, hold ledger.Hold, lic license.License, asked bool) (token.Token, error) {
-	if !hold.Renewed && asked {
-		return token.Token{}, errNoToken
+	signed, err := f.Tokens.ForSession(ctx, hold.Session, lic, hold.Now, hold.TokenExpiresAt)
+	if err != nil {
+		web.Degraded(ctx, "unsigned", err)
+		return token.Token{}
 	}
-	if !hold.Renewed {
-		return token.Token{}, nil
-	}
-	signed, err := f.Tokens.ForSession(ctx, hold.Session, lic, hold.Now)
-	if err == nil {
-		return signed, nil
-	}
-	f.Seats.Unsigned(ctx, caller, hold)
-	if asked {
-		return token.Token{}, err
-	}
-	web.Degraded(ctx, "unsigned", err)
-	return token.Token{}, nil
+	return signed
 }
 
 // allowed is the session's license if it may still be used. What the cache
@@ -149,7 +123,6 @@ func (f *function) allowed(ctx context.Context, caller license.Caller, bought li
 	}
 	bought, err := f.Entitlements.Get(ctx, caller, record.Now)
 	if err != nil {
-		f.postpone(ctx, caller, hold)
 		return license.License{}, err
 	}
 	lic, refusal := f.usable(bought, hold)
@@ -170,10 +143,4 @@ func (f *function) usable(bought license.Entitlements, hold ledger.Hold) (licens
 		return license.License{}, license.ErrLicenseInactive
 	}
 	return lic, license.Keepable(bought.Organization, lic, f.Now())
-}
-
-// ends are the ends of the licenses that may come before a new token's. Twice its
-// life: this process's clock may be behind the ledger's.
-func (f *function) ends(bought license.Entitlements) map[string]time.Time {
-	return bought.EndingBefore(f.Now().Add(2 * f.Tokens.TTL()))
 }

@@ -19,6 +19,8 @@ type Claim struct {
 	// Staged says how far each part of the record is staged, by whomever: the
 	// position to go on from. A part without one is to be read from its beginning.
 	Staged map[int]string
+	// Now is the Redis server's time.
+	Now time.Time
 }
 
 // Claim implements [Rebuilding].
@@ -41,7 +43,7 @@ func (r *Redis) claim(ctx context.Context, caller license.Caller, nonce, owner s
 	if err := lost(a, err); err != nil {
 		return Claim{}, err
 	}
-	c := Claim{Held: a.int(0) == 1, Staged: map[int]string{}}
+	c := Claim{Held: a.int(0) == 1, Staged: map[int]string{}, Now: a.now}
 	for i := 1; i+1 < len(a.values); i += 2 {
 		c.Staged[int(a.int(i))] = a.str(i + 1)
 	}

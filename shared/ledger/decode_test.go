@@ -4,12 +4,11 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
 
-const goodData = "3,1,2,3,0,,4,pro,pro,ann\thw\t"
+const goodData = "4,1,2,3,0,,4,pro,pro,ann\thw\t"
 
 func TestDecodeRefusesWhatIsNoAnswer(t *testing.T) {
 	for _, raw := range [][]any{nil, {}, {"x", int64(1), int64(2)}, {int64(0)}, {int64(0), int64(1)}, {int64(0), nil, int64(2)}, {int64(0), int64(1), int64(2)}, {int64(0), "1", int64(2)}, {[]any{int64(0)}}} {
@@ -40,7 +39,7 @@ func TestMalformedAnswersAreFailures(t *testing.T) {
 			return r.err
 		}(),
 		"beaten data": func() error {
-			r := reply{values: append(numbers(4), "1,2", int64(7))}
+			r := reply{values: append(numbers(3), "1,2")}
 			r.kept(caller, "s")
 			return r.err
 		}(),
@@ -65,8 +64,8 @@ func TestParseSessionRefusesMalformedData(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, raw := range []string{
-		"", "3,1,2,3,0,,4,pro,pro", "3,x,2,3,0,,4,pro,pro,w", "3,1,x,3,0,,4,pro,pro,w", "3,1,2,x,0,,4,pro,pro,w", "3,1,2,3,0,,x,pro,pro,w",
-		"1,1,2,3,0,,4,pro,pro,w", "2,1,2,3,0,,4,pro,pro,w", "4,1,2,3,0,,4,pro,pro,w", "1,2,3,0,,4,pro,w", ",1,2,3,0,,4,pro,pro,w",
+		"", "4,1,2,3,0,,4,pro,pro", "4,x,2,3,0,,4,pro,pro,w", "4,1,x,3,0,,4,pro,pro,w", "4,1,2,x,0,,4,pro,pro,w", "4,1,2,3,0,,x,pro,pro,w",
+		"1,1,2,3,0,,4,pro,pro,w", "2,1,2,3,0,,4,pro,pro,w", "3,1,2,3,0,,4,pro,pro,w", "5,1,2,3,0,,4,pro,pro,w", "1,2,3,0,,4,pro,w", ",1,2,3,0,,4,pro,pro,w",
 	} {
 		if _, err := parseSession(license.Caller{}, "s", raw); err == nil {
 			t.Errorf("%q passes as a session's data", raw)
@@ -83,7 +82,7 @@ func TestScoresAsRedisWritesThem(t *testing.T) {
 }
 
 func TestNoPersonalDataInErrors(t *testing.T) {
-	_, err := parseSession(license.Caller{}, "s", "3,x,2,3,0,,4,pro,pro,ann@example.com\tsecret-hardware\t")
+	_, err := parseSession(license.Caller{}, "s", "4,x,2,3,0,,4,pro,pro,ann@example.com\tsecret-hardware\t")
 	if err == nil || strings.Contains(err.Error(), "ann") || strings.Contains(err.Error(), "secret") {
 		t.Errorf("error = %v", err)
 	}
@@ -120,20 +119,5 @@ func TestEqualHoldersHaveEqualDigestsAndNoOthers(t *testing.T) {
 		if other := digest(h); other == d || len(d) != 22 {
 			t.Errorf("digest of %+v = %q, and %q with a license", h, d, other)
 		}
-	}
-}
-
-func TestRebuiltTokensAreSpread(t *testing.T) {
-	r := &Redis{opts: RedisOptions{TokenTTL: time.Hour}}
-	seen := map[time.Duration]bool{}
-	for _, id := range []string{"a", "b", "c", "d"} {
-		life := r.tokenLife(id)
-		if life < 30*time.Minute || life >= 45*time.Minute {
-			t.Errorf("life = %s", life)
-		}
-		seen[life] = true
-	}
-	if len(seen) != 4 {
-		t.Errorf("%d different lives of 4", len(seen))
 	}
 }

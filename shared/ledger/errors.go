@@ -23,16 +23,20 @@ type FullError struct {
 	// Refusals are why, one for each candidate that was open, in their order.
 	Refusals []Refusal
 	// RetryAfter is how long until the earliest session of the pools that refused
-	// could expire.
+	// could expire, or the earliest of the tokens that did ends.
 	RetryAfter time.Duration
 }
 
-// Refusal says that living sessions fill a pool.
+// Refusal says that living sessions fill a pool, or that a seat is free and another
+// token of the license would be one too many.
 type Refusal struct {
 	// Candidate is its place among the reservation's, Pool that of its first full
 	// pool among its own; from 0.
 	Candidate, Pool int
-	// Used and Cap are the pool's living sessions and its size.
+	// Tokens says that its tokens refuse, and no pool.
+	Tokens bool
+	// Used and Cap are the pool's living sessions and its size, or how many tokens may
+	// be good and the most that may.
 	Used, Cap int
 }
 

@@ -59,7 +59,6 @@ func callsOfAFullServer(t *testing.T, l ledger.Ledger, h ledger.Hold) []namedCal
 	var v ledger.Visit
 	return []namedCall{
 		{"heartbeat", func() error { _, err := l.Heartbeat(ctx, ann, ledger.Heartbeat{SessionID: h.ID}); return err }},
-		{"retoken", func() error { return l.Retoken(ctx, ann, h.ID, h.Now) }},
 		{"known", func() error { _, err := l.Known(ctx, service, []string{h.ID}); return err }},
 		{"due", func() error {
 			d, err := l.Due(ctx, 0, 1)

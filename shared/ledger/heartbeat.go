@@ -10,14 +10,14 @@ import (
 // Heartbeat keeps a session alive.
 type Heartbeat struct {
 	SessionID string
-	// LicenseEnds are the ends of the licenses the session may be of, as far as
-	// they may come before a new token would end; any other counts as never ending.
-	LicenseEnds map[string]time.Time
+	// TokenTTLs are the longest lives of tokens of the licenses that the session may be
+	// of, as far as they are not the ledger's own.
+	TokenTTLs map[string]time.Duration
+	// NoToken says that no token is made of the answer.
+	NoToken bool
 	// RecordEpoch is the number of the record's epoch as last read: a ledger of an
 	// older one is rebuilt. 0 is any.
 	RecordEpoch int64
-	// Renew asks for a new token though the present one is fresh.
-	Renew bool
 }
 
 // Heartbeat implements [Seats].
@@ -27,12 +27,9 @@ func (r *Redis) Heartbeat(ctx context.Context, caller license.Caller, q Heartbea
 		{"session", packID(q.SessionID)},
 		{"user", escapeUser(caller.UserID)},
 		{"ttl", r.opts.SessionTTL.Milliseconds()},
-		{"token_ttl", r.opts.TokenTTL.Milliseconds()},
-		{"force", flag(q.Renew)},
+		{"token_min", r.opts.TokenMin.Milliseconds()},
 	}
-	for id, ends := range q.LicenseEnds {
-		args = append(args, argument{"license", id}, argument{"license_end", unixMilli(ends)})
-	}
+	args = append(args, r.tokenTTLs(q)...)
 	a, err := r.run(ctx, caller, call{script: "heartbeat", args: args})
 	if err != nil {
 		return Hold{}, err
@@ -44,13 +41,25 @@ func (r *Redis) Heartbeat(ctx context.Context, caller license.Caller, q Heartbea
 	return h, a.err
 }
 
+// tokenTTLs are the usual longest life, and those of licenses with another.
+func (r *Redis) tokenTTLs(q Heartbeat) []argument {
+	if q.NoToken {
+		return []argument{{"token_ttl", 0}}
+	}
+	args := []argument{{"token_ttl", r.tokenTTL(0)}}
+	for id, ttl := range q.TokenTTLs {
+		args = append(args, argument{"license", id}, argument{"token_ttl", r.tokenTTL(ttl)})
+	}
+	return args
+}
+
 func (r *reply) kept(caller license.Caller, sessionID string) Hold {
-	h, err := parseSession(caller, sessionID, r.str(4))
+	h, err := parseSession(caller, sessionID, r.str(3))
 	if err != nil && r.err == nil {
 		r.err = unavailable(err)
 	}
-	h.Now, h.ExpiresAt, h.TokenExpiresAt = r.now, r.time(0), r.time(1)
-	h.Renewed, h.Used, h.PreviousTokenExpiry = r.int(2) == 1, int(r.int(3)), r.time(5)
+	h.Now, h.ExpiresAt, h.TokenExpiresAt, h.Used = r.now, r.time(0), r.tokenTime(1), int(r.int(2))
+	h.TokenEnds = time.Time{}
 	h.Epoch, h.Existing = r.epoch, true
 	return h
 }

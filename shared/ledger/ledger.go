@@ -21,17 +21,16 @@ import (
 // Hold is a session as the ledger knows it.
 type Hold struct {
 	// Session has no Client and no Status: the ledger does not know them. Its
-	// EndedAt and EndedReason are set once it has expired or its end was begun.
+	// EndedAt, EndedReason and TokenEnds are set once it has expired or its end was begun.
 	license.Session
 	// Now is the Redis server's time of the answer; zero where one session's end is told.
 	Now time.Time
-	// TokenExpiresAt is when the holder's license token ends, as far as the
-	// ledger can know: what was last decided here.
+	// TokenExpiresAt is when a license token ends that is made for this answer, but for
+	// its license's own end; zero where none is to be made. It counts from Now.
 	TokenExpiresAt time.Time
-	// Renewed says that TokenExpiresAt was just moved: a new token is to be signed.
-	Renewed bool
-	// PreviousTokenExpiry is TokenExpiresAt before it was moved by a heartbeat.
-	PreviousTokenExpiry time.Time
+	// TokensGood is how many tokens of the session's license may be good, this one's
+	// included. Only a reservation tells it.
+	TokensGood int
 	// Used counts the living sessions of the first pool, this one included: that of
 	// the candidate, or of the session where nothing is reserved.
 	Used int
@@ -68,7 +67,7 @@ type Pool struct {
 // was changed, or [*license.UnavailableError] (Backend "redis"), after which
 // the change may or may not have been made: all are safe to repeat. It wraps
 // [*ClockError] where the clocks differ: Reserve and Visit do nothing then, and
-// Heartbeat calls nobody expired and makes no token due. A ledger
+// Heartbeat calls nobody expired and has no token made. A ledger
 // whose data a newer revision of this program wrote is unavailable.
 // ledgertest.Run enforces this contract on every implementation.
 type Ledger interface {
@@ -88,21 +87,19 @@ type Seats interface {
 	// under the first that is open and has room. *StaleError: those must be ended
 	// first; the holder's own that are over are among them, under whichever
 	// candidate. *FullError: none is open and has room. A repeat with the same
-	// session id finds what the first made.
+	// session id finds what the first made. Each answer is one to make a token of.
 	Reserve(ctx context.Context, caller license.Caller, r Reservation) (Hold, error)
 
-	// Heartbeat extends caller.UserID's living session by a session TTL and
-	// decides on its token. *ExpiredError, *UnknownError, ErrForeign.
+	// Heartbeat extends caller.UserID's living session by a session TTL; the answer is
+	// one to make a token of. *ExpiredError, *UnknownError, ErrForeign.
 	Heartbeat(ctx context.Context, caller license.Caller, h Heartbeat) (Hold, error)
-
-	// Retoken puts back when the session's token ends, after a renewal that was not signed.
-	Retoken(ctx context.Context, caller license.Caller, sessionID string, ends time.Time) error
 
 	// Mark begins the end of a living session, with a reason; one whose end has
 	// begun, by itself too, is answered as it is. *UnknownError, ErrForeign, ErrTouched.
 	Mark(ctx context.Context, caller license.Caller, m Mark) (Hold, error)
 
-	// Remove takes sessions out under the given condition and counts those taken.
+	// Remove takes sessions out under the given condition and counts those taken. The
+	// last token of each counts as spent until it ends, but not of a grant that failed.
 	Remove(ctx context.Context, caller license.Caller, how Removal, holds ...Hold) (int, error)
 }
 
@@ -136,6 +133,10 @@ type Rebuilding interface {
 	// that nonce names, notes how far it has come, and renews its lease. A session
 	// whose end had begun is staged as ending. ErrLost if that rebuild was overtaken.
 	Stage(ctx context.Context, caller license.Caller, nonce string, epoch license.Epoch, c Chunk) error
+
+	// Spend adds tokens that outlive their sessions to the generation of epoch, after all
+	// its sessions. ErrLost as Stage.
+	Spend(ctx context.Context, caller license.Caller, nonce string, epoch license.Epoch, spent []Spent) error
 
 	// Load makes exactly the staged sessions the organization's ledger; all of
 	// them live at least for a session TTL from now. ErrLost if overtaken.

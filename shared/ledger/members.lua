@@ -59,11 +59,18 @@ local function tell_end(a, session)
   a[#a + 1], a[#a + 2], a[#a + 3] = session, digits(ends), raw
 end
 
--- When a token made now should end, and whether the present one (ending at
--- token) is due for renewal: less than half of a token's life remains, and a
--- new one would live longer (it never outlives the license: limit, 0 = none).
-local function renewal(token, ttl, limit)
-  local fresh = now + ttl
-  if limit > 0 and limit < fresh then fresh = limit end
-  return fresh, token - now < ttl / 2 and fresh > token
+-- The tokens of a pool's sessions that have ended and may be good all the same: who
+-- held it, and when its last token ends.
+local function spent_key(pool) return kept('spent:' .. pool) end
+
+-- How long a token made now lives; license.TokenLife is the same.
+local function token_life(held, ttl, least) return math.max(math.min(least, ttl), math.min(held, ttl)) end
+
+-- When a token that is made for this session now ends; 0: none is, as its life would
+-- count from a time that may be wrong, or because the caller makes none (ttl 0).
+local function next_token(s, ttl, least)
+  if clocks_differ or ttl == 0 then return 0 end
+  local ends = now + token_life(now - s.acquired, ttl, least)
+  s.token = math.max(s.token, ends)
+  return ends
 end

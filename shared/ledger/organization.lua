@@ -60,6 +60,12 @@ local function wanted(n)
   return redis.call('GET', key('nonce')) == n and string.sub(n, 1, #id + 1) == id .. ':'
 end
 
+-- Renews the lease on this rebuild, whoever has it: somebody works on it.
+local function renew_lease(n, ttl)
+  local by, of = string.match(redis.call('GET', key('lease')) or '', '^%d+;([^;]*);(.*)$')
+  if of == n then redis.call('SET', key('lease'), digits(now + tonumber(ttl)) .. ';' .. by .. ';' .. of) end
+end
+
 -- Makes the next script ask for a rebuild. The generation's name stays readable:
 -- the rebuild looks there for sessions whose end has begun, and clears it.
 local function forget() redis.call('HSET', KEYS[1], 'server', '-') end

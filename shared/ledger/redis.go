@@ -21,8 +21,11 @@ type RedisOptions struct {
 	Prefix string
 	// SessionTTL is how long a session lives after its last heartbeat.
 	SessionTTL time.Duration
-	// TokenTTL is how long a license token lives.
+	// TokenTTL is how long a license token lives at most, where its license does not say.
 	TokenTTL time.Duration
+	// TokenMin is how long a token lives at least; [license.TokenLife] says how the two
+	// meet. 5 minutes when zero.
+	TokenMin time.Duration
 	// Deadline bounds each call; 2 s when zero.
 	Deadline time.Duration
 	// ClockTolerance is by how much the server's clock and Now may differ: far below
@@ -58,6 +61,9 @@ func NewRedis(client redis.UniversalClient, opts RedisOptions) (*Redis, error) {
 	}
 	if opts.Deadline == 0 {
 		opts.Deadline = 2 * time.Second
+	}
+	if opts.TokenMin == 0 {
+		opts.TokenMin = 5 * time.Minute
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now
@@ -95,8 +101,8 @@ func loadScripts(read func(name string) string) map[string]script {
 	load(grows+index, "schedule")
 	load(keeps+index, "due filled reschedule ready")
 	organization := index + read("session") + read("organization") + read("members")
-	load(grows+organization, "reserve stage")
-	load(keeps+organization, "heartbeat retoken mark remove visit known clear forget claim load")
+	load(grows+organization, "reserve stage spend")
+	load(keeps+organization, "heartbeat mark remove visit known clear forget claim load")
 	return all
 }
 

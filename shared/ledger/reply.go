@@ -115,6 +115,14 @@ func (r *reply) list(i int) []any {
 
 func (r *reply) time(i int) time.Time { return time.UnixMilli(r.int(i)).UTC() }
 
+// tokenTime reads when a token ends; zero: none is to be made.
+func (r *reply) tokenTime(i int) time.Time {
+	if r.int(i) == 0 {
+		return time.Time{}
+	}
+	return r.time(i)
+}
+
 // orErr prefers a fault of the answer itself to what it would mean.
 func orErr(r reply, err error) error {
 	if r.err != nil {

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -31,8 +32,12 @@ type Candidate struct {
 	// Closed: no seat is granted here. A session that the holder has is answered,
 	// and ended first where it has expired, as that of any other candidate.
 	Closed bool
-	// Ends bounds the token's life; zero means the license never ends.
-	Ends time.Time
+	// TokenTTL is the longest life of the license's tokens; zero is the ledger's own.
+	TokenTTL time.Duration
+	// TokenCap is how many tokens of the license may be good once another holder has a
+	// seat: those of the sessions of the first pool, which has a key, and those that
+	// outlive their sessions. Who was given such a one itself is not subject to it.
+	TokenCap int
 }
 
 // staleLimit is how many expired sessions one Reserve names for a pool: what one
@@ -73,23 +78,28 @@ func (r *Redis) reservation(q Reservation) ([]argument, error) {
 		{"session", packID(q.SessionID)},
 		{"who", who(q.Holder)},
 		{"ttl", r.opts.SessionTTL.Milliseconds()},
-		{"token_ttl", r.opts.TokenTTL.Milliseconds()},
+		{"token_min", r.opts.TokenMin.Milliseconds()},
 		{"limit", staleLimit},
 	}
 	for _, c := range q.Candidates {
-		if len(c.Pools) == 0 {
-			return nil, fmt.Errorf("ledger: no pool counts the sessions of %q", c.LicenseID)
+		if len(c.Pools) == 0 || c.Pools[0].Key == "" {
+			return nil, fmt.Errorf("ledger: no pool of its own counts the sessions of %q", c.LicenseID)
 		}
 		for _, p := range c.Pools {
 			if strings.ContainsAny(p.Key, " ,=") {
 				return nil, fmt.Errorf("ledger: a pool's key has a blank, a comma or an equals sign: %q", p.Key)
 			}
 			args = append(args, argument{"license", c.LicenseID}, argument{"holder", digest(q.holder(c))},
-				argument{"license_end", unixMilli(c.Ends)}, argument{"open", flag(!c.Closed)},
-				argument{"pool", p.Key}, argument{"cap", p.Cap})
+				argument{"token_ttl", r.tokenTTL(c.TokenTTL)}, argument{"token_cap", c.TokenCap},
+				argument{"open", flag(!c.Closed)}, argument{"pool", p.Key}, argument{"cap", p.Cap})
 		}
 	}
 	return args, nil
+}
+
+// tokenTTL is that of a license in milliseconds, or the usual one.
+func (r *Redis) tokenTTL(own time.Duration) int64 {
+	return cmp.Or(own, r.opts.TokenTTL).Milliseconds()
 }
 
 // holder is who asks, as the candidate's holder.
@@ -101,17 +111,17 @@ func (q Reservation) holder(c Candidate) license.Holder {
 
 func (r *reply) reserved(caller license.Caller, q Reservation) Hold {
 	h := Hold{
-		Now: r.now, TokenExpiresAt: r.time(2), Renewed: r.int(3) == 1, Recorded: r.int(4) == 1, Grant: r.int(5),
-		Existing: r.code == codeHeld, Candidate: int(r.int(7)),
+		Now: r.now, TokenExpiresAt: r.tokenTime(2), Recorded: r.int(3) == 1, Grant: r.int(4),
+		Existing: r.code == codeHeld, Candidate: int(r.int(6)), TokensGood: int(r.int(7)),
 	}
 	if h.Candidate < 0 || h.Candidate >= len(q.Candidates) {
-		r.fail(7, "a candidate's place")
+		r.fail(6, "a candidate's place")
 		return h
 	}
 	c := q.Candidates[h.Candidate]
 	h.Session = license.Session{
 		ID: unpackID(r.str(0)), OrganizationID: caller.OrganizationID, Holder: q.holder(c),
-		AcquiredAt: r.time(6), LastHeartbeatAt: r.now, ExpiresAt: r.time(1), Epoch: r.epoch,
+		AcquiredAt: r.time(5), LastHeartbeatAt: r.now, ExpiresAt: r.time(1), Epoch: r.epoch,
 	}
 	for i := range c.Pools {
 		h.PoolsUsed = append(h.PoolsUsed, int(r.int(8+i)))
@@ -124,7 +134,8 @@ func (r *reply) full() error {
 	e := &FullError{RetryAfter: r.time(0).Sub(r.now)}
 	for i := 1; i < len(r.values); i += 4 {
 		e.Refusals = append(e.Refusals, Refusal{
-			Candidate: int(r.int(i)), Pool: int(r.int(i + 1)), Used: int(r.int(i + 2)), Cap: int(r.int(i + 3)),
+			Candidate: int(r.int(i)), Pool: max(0, int(r.int(i+1))), Tokens: r.int(i+1) < 0,
+			Used: int(r.int(i + 2)), Cap: int(r.int(i + 3)),
 		})
 	}
 	return orErr(*r, e)

@@ -1,14 +1,15 @@
 -- Reserve a seat under the first of several licenses that has room, or find the
 -- one that this holder has under any of them.
 -- KEYS  epoch
--- ARGV  random at tolerance record_epoch session who ttl token_ttl limit | license holder license_end open pool cap …
---       a candidate is as many of these in a row, with the same license, as pools would count the session;
+-- ARGV  random at tolerance record_epoch session who ttl token_min limit | license holder token_ttl token_cap open pool cap …
+--       a candidate is as many of these in a row, with the same license, as pools would count the session, its own first;
+--       token_cap: how many tokens of the license may be good once somebody else has a seat;
 --       open: 1 if a seat is granted there, 0 if only a session that the holder has there is answered
--- Answer  OK or HELD session expiry token renewed recorded grant acquired candidate | used …  (one per pool of the candidate)
+-- Answer  OK or HELD session expiry token recorded grant acquired candidate tokens | used …  (one per pool of the candidate)
 --         STALE | session end data …
---         FULL earliest | candidate pool used cap …  (for each open candidate its first pool that is full)
+--         FULL earliest | candidate pool used cap …  (for each open candidate its first pool that is full, or pool -1: its tokens)
 --         CLOCK
---         (candidate, pool: the place among those given, from 0)
+--         (token: when it ends; tokens: how many of the license may be good; candidate, pool: the place among those given, from 0)
 -- Complexity O(candidates × pools × log n + limit). Idempotent: a repeat with the same session
 -- id finds the session it made and answers OK again, with the count of attempts it
 -- began with: what others were told meanwhile is not this request's to take back.
@@ -17,21 +18,28 @@
 local no = closed(ARGV[4])
 if no then return no end
 if clocks_differ then return answer(CLOCK) end
-local session, who, ttl, token_ttl, limit = unpack(ARGV, 5, 9)
-ttl, token_ttl, limit = tonumber(ttl), tonumber(token_ttl), tonumber(limit)
+local session, who, ttl, token_min, limit = unpack(ARGV, 5, 9)
+ttl, token_min, limit = tonumber(ttl), tonumber(token_min), tonumber(limit)
 local candidates, holders = {}, {}
-for i = 10, #ARGV, 6 do
-  local license, holder, license_end, open, pool, cap = unpack(ARGV, i, i + 5)
+for i = 10, #ARGV, 7 do
+  local license, holder, token_ttl, token_cap, open, pool, cap = unpack(ARGV, i, i + 6)
   local c = candidates[#candidates]
   if not c or c.license ~= license then
-    c = {license = license, license_end = tonumber(license_end), open = open == '1', pools = {}, place = #candidates}
+    c = {license = license, holder = holder, token_ttl = tonumber(token_ttl), token_cap = tonumber(token_cap), open = open == '1',
+      pools = {}, place = #candidates, spent = spent_key(pool)}
     candidates[#candidates + 1], holders[#holders + 1] = c, holder
   end
   c.pools[#c.pools + 1] = {name = pool, set = pool_key(pool), cap = tonumber(cap)}
 end
 
-local function granted(code, id, s, renewed, grant, c)
-  local a = answer(code, id, now + ttl, s.token, renewed and 1 or 0, s.recorded and 1 or 0, grant, s.acquired, c.place)
+-- How many tokens of the candidate's license may be good: one of each session that is
+-- still counted, also of those that are ending, and those of sessions that are gone.
+local function tokens(c)
+  return redis.call('ZCARD', c.pools[1].set) + redis.call('ZCOUNT', c.spent, '(' .. digits(now), '+inf')
+end
+
+local function granted(code, id, s, token, grant, c)
+  local a = answer(code, id, now + ttl, token, s.recorded and 1 or 0, grant, s.acquired, c.place, tokens(c))
   for _, pool in ipairs(c.pools) do a[#a + 1] = living(pool.name) end
   return a
 end
@@ -42,16 +50,15 @@ for i, c in ipairs(candidates) do
   local held = own[i]
   if held and not over(end_of(held)) then
     local s = unpack_session(redis.call('HGET', kept('data'), held))
-    local fresh, renewed = renewal(s.token, token_ttl, c.license_end)
-    if renewed then s.token = fresh end
+    local token = next_token(s, c.token_ttl, token_min)
     s.beat = now
     -- Whoever else is still completing this grant must not give the seat back:
     -- a changed count of attempts tells it that another answer may name it.
     if held ~= session and not s.recorded then s.grant = s.grant + 1 end
     write(held, s)
     score(held, s, now + ttl)
-    if held == session then return granted(OK, held, s, renewed, 1, c) end
-    return granted(HELD, held, s, renewed, s.grant, c)
+    if held == session then return granted(OK, held, s, token, 1, c) end
+    return granted(HELD, held, s, token, s.grant, c)
   end
 end
 
@@ -70,18 +77,41 @@ local function earliest_of(pool)
   return math.max(tonumber(first[2]), all_live_until)
 end
 
+-- Until when a token is good that the holder was given before, under a session that is
+-- gone; nil if there is none.
+local function own_spent(c)
+  local ends = tonumber(redis.call('ZSCORE', c.spent, c.holder) or 0)
+  return ends > now and ends or nil
+end
+
+-- How many sessions of the candidate's first pool are over and not gone.
+local function leaving(c)
+  local set = c.pools[1].set
+  return redis.call('ZCARD', set) - redis.call('ZCOUNT', set, living_from(), '+inf')
+end
+
+-- Whether a token more is too many: the holder's own, which takes the place of the one
+-- it has, never is. Those who are over are ended before anybody is refused for them.
+local function overspent(c) return not own_spent(c) and tokens(c) >= c.token_cap end
+
 local taken, earliest
 local refusals = {}
+local function refuse(c, pool, used, cap, first)
+  earliest = math.min(earliest or first, first)
+  for _, value in ipairs({c.place, pool, used, cap}) do refusals[#refusals + 1] = value end
+end
 for _, c in ipairs(candidates) do
   if c.open then
     local i, used = full(c)
-    if not i then
+    if i then
+      refuse(c, i - 1, used, c.pools[i].cap, earliest_of(c.pools[i]))
+    elseif overspent(c) and leaving(c) == 0 then
+      local first = redis.call('ZRANGEBYSCORE', c.spent, '(' .. digits(now), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+      refuse(c, -1, tokens(c), c.token_cap, tonumber(first[2] or now + ttl))
+    else
       taken = c
       break
     end
-    local first = earliest_of(c.pools[i])
-    earliest = math.min(earliest or first, first)
-    for _, value in ipairs({c.place, i - 1, used, c.pools[i].cap}) do refusals[#refusals + 1] = value end
   end
 end
 if not taken then return answer(FULL, earliest or now + ttl, unpack(refusals)) end
@@ -99,8 +129,10 @@ end
 for i = 1, #holders do
   if own[i] then must_go(own[i]) end
 end
-for _, pool in ipairs(taken.pools) do
+for i, pool in ipairs(taken.pools) do
   local excess = redis.call('ZCARD', pool.set) - pool.cap + 1
+  -- Whose end makes room for a token is not known before it is recorded.
+  if i == 1 and overspent(taken) then excess = math.max(excess, leaving(taken)) end
   for id in pairs(chosen) do
     if redis.call('ZSCORE', pool.set, id) then excess = excess - 1 end
   end
@@ -124,12 +156,17 @@ local names = {}
 for _, pool in ipairs(taken.pools) do
   if pool.name ~= '' then names[#names + 1] = pool.name end
 end
-local fresh = renewal(0, token_ttl, taken.license_end)
-local s = {beat = now, token = fresh, grant = 1, recorded = false, reason = '', acquired = now,
+local s = {beat = now, token = now, grant = 1, recorded = false, reason = '', acquired = now,
   license = taken.license, pools = table.concat(names, ' '), who = who}
+local token = next_token(s, taken.token_ttl, token_min)
+-- The token that the holder had counts with its session, and after it: whichever ends last.
+local before = own_spent(taken)
+if before then redis.call('HSET', kept('resumed'), taken.holder, digits(before)) end
+redis.call('ZREM', taken.spent, taken.holder)
+redis.call('ZREMRANGEBYSCORE', taken.spent, '-inf', digits(now))
 write(session, s)
 score(session, s, now + ttl)
 redis.call('HSET', kept('holders'), holders[taken.place + 1], session)
 if #names > 0 then redis.call('SADD', kept('pools'), unpack(names)) end
 -- Counted anew: what the caller compares with its limits owes nothing to the refusal above.
-return granted(OK, session, s, true, 1, taken)
+return granted(OK, session, s, token, 1, taken)

@@ -207,7 +207,6 @@ func TestGuardTheNextRevisionsLedger(t *testing.T) {
 				return err
 			},
 			"Heartbeat": func() error { _, err := l.Heartbeat(ctx, ann, ledger.Heartbeat{SessionID: "s-1"}); return err },
-			"Retoken":   func() error { return l.Retoken(ctx, ann, "s-1", h.Now) },
 			"Mark":      func() error { _, err := l.Mark(ctx, ann, m); return err },
 			"Remove":    func() error { _, err := l.Remove(ctx, ann, ledger.BySession, h); return err },
 			"Visit":     func() error { _, err := l.Visit(ctx, ann, 1); return err },

@@ -111,7 +111,7 @@ func oneSeat() []ledger.Candidate {
 
 // under is one candidate, counted by these pools.
 func under(licenseID string, pools ...ledger.Pool) []ledger.Candidate {
-	return []ledger.Candidate{{LicenseID: licenseID, Pools: pools}}
+	return []ledger.Candidate{{LicenseID: licenseID, Pools: pools, TokenCap: 1000}}
 }
 
 // lastSeat reserves the one seat there is.

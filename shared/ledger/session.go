@@ -20,13 +20,15 @@ import (
 // dataVersion is the version of a session's data. session.lua has the same
 // number, and describes the fields. A generation's name begins with it: a
 // revision rebuilds an older ledger from the record and leaves a newer one alone.
-const dataVersion = 3
+const dataVersion = 4
 
 // Member is a session that the record has, with the pools that count it.
 type Member struct {
 	license.Session
 	// Pools are their keys, without the organization's own.
 	Pools []string
+	// TokenTTL is as in [Candidate].
+	TokenTTL time.Duration
 }
 
 // data is the member as the ledger keeps it after a rebuild: not known to be
@@ -68,13 +70,16 @@ func parseSession(caller license.Caller, id, raw string) (Hold, error) {
 	if err != nil {
 		return Hold{}, errors.New("a session's count of requests is not a number")
 	}
-	h := Hold{TokenExpiresAt: times[1], Grant: grant, Recorded: f[4] == "1"}
+	h := Hold{Grant: grant, Recorded: f[4] == "1"}
 	h.Session = license.Session{
 		ID: id, OrganizationID: caller.OrganizationID, Holder: parseWho(f[9]),
 		LastHeartbeatAt: times[0], AcquiredAt: times[2],
 		EndedReason: parseReason(f[5]),
 	}
 	h.LicenseID = f[7]
+	if h.EndedReason != license.EndFailed { // nobody was answered with a token
+		h.TokenEnds = times[1]
+	}
 	return h, nil
 }
 

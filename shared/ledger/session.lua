@@ -3,7 +3,7 @@
 --
 --   version   of this format; another version's data is an error, never misread
 --   beat      last heartbeat
---   token     when the holder's license token ends
+--   token     when the last of the license tokens that it was answered with ends
 --   grant     count of the requests that may answer with this grant
 --   recorded  1 once it is known to be in the record, else 0
 --   reason    why it is ending, in letters alone; empty while nobody has begun its end
@@ -13,7 +13,7 @@
 --             "=" stands for the license's id, which is most often the first; the
 --             organization's own pool, which counts all, is not named
 --   who       the holder; its first tab-separated piece is the (escaped) user
-local VERSION = 3
+local VERSION = 4
 
 local function unpack_session(raw)
   local version, beat, token, grant, recorded, reason, acquired, license, pools, who =

@@ -48,7 +48,7 @@ return {pack_session(s), tostring(VERSION), string.format('%.0f %.0f %.0f', s.be
 				t.Fatal(name, err)
 			}
 			want := []string{
-				data, "3", fmt.Sprintf("%d 0 %d", m.LastHeartbeatAt.UnixMilli(), m.AcquiredAt.UnixMilli()), "7000", "false", "", m.LicenseID,
+				data, "4", fmt.Sprintf("%d 0 %d", m.LastHeartbeatAt.UnixMilli(), m.AcquiredAt.UnixMilli()), "7000", "false", "", m.LicenseID,
 				strings.Join(m.Pools, " "),
 			}
 			if fmt.Sprint(got) != fmt.Sprint(want) {
@@ -100,7 +100,7 @@ func TestKeysOfOneOrganizationShareASlot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pattern := regexp.MustCompile(`^seats:\{acme\}:(epoch|nonce|progress|dead|lease|v3\.[12]\.[0-9a-f]{8}:(all|data|holders|pools|pool:(pro|lab|ci)))$`)
+	pattern := regexp.MustCompile(`^seats:\{acme\}:(epoch|nonce|progress|dead|lease|v4\.[12]\.[0-9a-f]{8}:(all|data|holders|pools|resumed|pool:(pro|lab|ci)|spent:(pro|lab)))$`)
 	for _, key := range all {
 		if !pattern.MatchString(key) {
 			t.Errorf("key %q", key)

@@ -1,6 +1,6 @@
 -- Put a chunk of recorded sessions into a generation that is being rebuilt.
 -- KEYS  epoch
--- ARGV  random at tolerance opened nonce lease_ttl part last | session holder data token_life …
+-- ARGV  random at tolerance opened nonce lease_ttl part last token_min | session holder data token_ttl …
 --       part and last: how far this part of the record is staged with this chunk ('': no farther than before)
 -- Answer  OK staged | LOST
 -- Complexity O(sessions × pools × log n). Idempotent.
@@ -10,26 +10,31 @@
 -- clears what it left. Whoever stages is alive: the lease is renewed.
 -- A session whose end had begun in the generation before goes on ending: its
 -- release may have been acknowledged.
-local opened, n, lease_ttl, part, last = unpack(ARGV, 4, 8)
+-- Which token a session was answered with last is in no record: the one that it could
+-- have been answered with now ends after all of them. Before version 4 each lived for
+-- as long as any may.
+local opened, n, lease_ttl, part, last, token_min = unpack(ARGV, 4, 9)
 if not wanted(n) then return answer(LOST) end
 local _, before = loaded()
 local ending = {}
 if before and string.match(before, '^v' .. VERSION .. '%.') then
   use(before)
   if redis.call('ZCOUNT', kept('all'), '-inf', ending_to) > 0 then
-    for i = 9, #ARGV, 4 do
+    for i = 10, #ARGV, 4 do
       local ends, begun = end_of(ARGV[i])
       if begun then ending[ARGV[i]] = {at = ends, reason = unpack_session(redis.call('HGET', kept('data'), ARGV[i])).reason} end
     end
   end
 end
+local earned = not before or tonumber(string.match(before, '^v(%d+)%.') or 0) >= 4
 use(name_of(opened))
 redis.call('SADD', key('dead'), generation)
-local by, of = string.match(redis.call('GET', key('lease')) or '', '^%d+;([^;]*);(.*)$')
-if of == n then redis.call('SET', key('lease'), digits(now + tonumber(lease_ttl)) .. ';' .. by .. ';' .. of) end
-for i = 9, #ARGV, 4 do
+renew_lease(n, lease_ttl)
+for i = 10, #ARGV, 4 do
   local session, s = ARGV[i], unpack_session(ARGV[i + 2])
-  s.token = now + tonumber(ARGV[i + 3])
+  local token_ttl = tonumber(ARGV[i + 3])
+  local from = clocks_differ and math.max(now, math.min(called_at, now + token_ttl)) or now
+  s.token = from + token_life(earned and from - s.acquired or math.huge, token_ttl, tonumber(token_min))
   write(session, s)
   score(session, s, now)
   if ending[session] then begin_end(session, s, ending[session].at, ending[session].reason) end
@@ -37,4 +42,4 @@ for i = 9, #ARGV, 4 do
   for pool in string.gmatch(s.pools, '%S+') do redis.call('SADD', kept('pools'), pool) end
 end
 if last ~= '' then redis.call('HSET', key('progress'), part, n .. ';' .. last) end
-return answer(OK, (#ARGV - 8) / 4)
+return answer(OK, (#ARGV - 9) / 4)

@@ -5,7 +5,7 @@
 --           the first list: expired, and named to nobody before
 --           the second, if the first is empty: somebody was to complete their end
 --         CLOCK
--- Complexity O(limit × log n).
+-- Complexity O((limit + pools) × log n).
 local no = closed()
 if no then return no end
 if clocks_differ then return answer(CLOCK) end
@@ -21,5 +21,8 @@ local earliest = now
 if #expired + #ending == 0 then
   local first = redis.call('ZRANGE', kept('all'), 0, 0, 'WITHSCORES')
   earliest = first[2] and math.max(tonumber(first[2]), all_live_until) or 0
+  for _, pool in ipairs(redis.call('SMEMBERS', kept('pools'))) do
+    redis.call('ZREMRANGEBYSCORE', spent_key(pool), '-inf', digits(now)) -- tokens that have ended
+  end
 end
 return answer(OK, earliest, expired, ending, redis.call('SMEMBERS', key('dead')))

@@ -26,20 +26,24 @@ var (
 // Limit names the cap that refused a seat.
 type Limit string
 
-// The two caps on seats.
+// The two caps on seats, and the one on tokens: a seat is free, and too many tokens of
+// those who held it before are still good.
 const (
 	LimitLicense      Limit = "license"
 	LimitOrganization Limit = "organization"
+	LimitHandover     Limit = "handover"
 )
 
-// NoSeatsError says that every seat was held by a living session.
+// NoSeatsError says that every seat was held by a living session, or that a free one
+// could not pass on yet.
 type NoSeatsError struct {
 	// Limit is the cap that was reached.
 	Limit Limit
 	// Used and Max are that cap's living sessions and size; of [LimitLicense] those
-	// of all licenses that could have given a seat.
+	// of all licenses that could have given a seat, of [LimitHandover] tokens.
 	Used, Max int
-	// RetryAfter is how long until the earliest of those sessions could expire.
+	// RetryAfter is how long until the earliest of those sessions could expire, or
+	// the earliest of those tokens ends.
 	RetryAfter time.Duration
 }
 

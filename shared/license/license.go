@@ -58,8 +58,35 @@ type License struct {
 	// Grace is for how long after ExpiresAt those who hold a seat keep it, so that
 	// a late renewal ends nobody's work; see [MaxGrace].
 	Grace time.Duration
+	// OfflineMax is the longest life of the license's tokens; zero leaves it to the
+	// service (TOKEN_TTL). See [MaxOffline].
+	OfflineMax time.Duration
+	// Handover is how many tokens of earlier holders may be good for each seat, beside
+	// that of its present holder; nil means [DefaultHandover]. With none a seat passes
+	// to another holder only once the last token made for it has ended.
+	Handover *int
 	// Entitlements are the features sold, passed on in license tokens.
 	Entitlements []string
+}
+
+// DefaultHandover lets jobs of half a minute follow each other on one seat while the
+// tokens of earlier ones, which live five minutes, are still good.
+const DefaultHandover = 10
+
+// MaxHandover is more than seats pass on in a token's life.
+const MaxHandover = 10_000
+
+// MaxOffline is the longest life that a license can give its tokens.
+const MaxOffline = 30 * 24 * time.Hour
+
+// TokenCap is how many tokens of the license may be good at any instant, whoever
+// holds its seats: MaxSeats × (1 + handover).
+func (l License) TokenCap() int {
+	handover := DefaultHandover
+	if l.Handover != nil {
+		handover = min(max(*l.Handover, 0), MaxHandover)
+	}
+	return max(l.MaxSeats, 0) * (1 + handover)
 }
 
 // MaxGrace is the longest grace of a license: whatever a renewal waits for, it
@@ -174,6 +201,9 @@ type Session struct {
 	Status      SessionStatus
 	EndedAt     time.Time
 	EndedReason EndReason
+	// TokenEnds is when the last license token of an ended session ends; zero if none
+	// was made, or none that outlives it is known of.
+	TokenEnds time.Time
 	// Epoch is the seat ledger's epoch the session was granted under
 	// (docs/architecture.md). The record keeps its number alone.
 	Epoch Epoch

@@ -33,6 +33,9 @@ type Choice struct {
 	// Open says that a seat of it is granted where there is room. Of any other
 	// license only a session that the holder has already is answered.
 	Open bool
+	// TokenCap is how many tokens of the license may be good once another holder has
+	// a seat of it.
+	TokenCap int
 	// Refusal is why a session of the license may not go on; nil if it may.
 	Refusal error
 }
@@ -89,7 +92,7 @@ func Decide(bought Entitlements, _ Caller, request Request, now time.Time) (Term
 
 // NewTerms are the terms of one of the organization's licenses, whatever its state.
 func NewTerms(org Organization, l License) Terms {
-	return Terms{Choices: []Choice{{License: l, Pools: pools(org, l), Open: true}}}
+	return Terms{Choices: []Choice{{License: l, Pools: pools(org, l), Open: true, TokenCap: l.TokenCap()}}}
 }
 
 // meant are the licenses that a request may mean: those of which seats are
@@ -154,7 +157,7 @@ func (e Entitlements) terms(open, kept, over []License, refusal error, now time.
 			break
 		}
 		t.Choices = append(t.Choices, Choice{
-			License: l, Pools: pools(e.Organization, l), Open: i < len(open),
+			License: l, Pools: pools(e.Organization, l), Open: i < len(open), TokenCap: l.TokenCap(),
 			Refusal: Keepable(e.Organization, l, now),
 		})
 	}
@@ -178,12 +181,16 @@ func PoolKeys(licenseID string) []string { return []string{ownPool(licenseID)} }
 // ownPool is the key of the pool that counts all sessions of a license.
 func ownPool(licenseID string) string { return licenseID }
 
-// EndingBefore are the ends, grace included, of the licenses that are over before t.
-func (e Entitlements) EndingBefore(t time.Time) map[string]time.Time {
-	out := map[string]time.Time{}
+// TokenTTLs are the longest lives of the tokens of those licenses that have one of
+// their own.
+func (e Entitlements) TokenTTLs() map[string]time.Duration {
+	var out map[string]time.Duration
 	for _, l := range e.Licenses {
-		if over := l.Over(); !over.IsZero() && over.Before(t) {
-			out[l.ID] = over
+		if l.OfflineMax > 0 {
+			if out == nil {
+				out = map[string]time.Duration{}
+			}
+			out[l.ID] = l.TokenTTL(0)
 		}
 	}
 	return out

@@ -66,16 +66,11 @@ func TestARebuiltSessionIsCountedAsBefore(t *testing.T) {
 	}
 }
 
-func TestEndingBefore(t *testing.T) {
+func TestTokenTTLs(t *testing.T) {
 	bought := license.Entitlements{Licenses: []license.License{
-		{ID: "never"},
-		{ID: "soon", ExpiresAt: now().Add(time.Minute)},
-		{ID: "later", ExpiresAt: now().Add(time.Hour)},
-		{ID: "gone", ExpiresAt: now().Add(-time.Hour)},
-		{ID: "kept", ExpiresAt: now().Add(-time.Hour), Grace: 2 * time.Hour},
-		{ID: "grace", ExpiresAt: now().Add(-time.Hour), Grace: time.Hour},
+		{ID: "usual"}, {ID: "short", OfflineMax: time.Minute}, {ID: "long", OfflineMax: 72 * time.Hour}, {ID: "absurd", OfflineMax: -1},
 	}}
-	if got := bought.EndingBefore(now().Add(time.Hour)); len(got) != 3 || !got["soon"].Equal(now().Add(time.Minute)) || got["gone"].IsZero() || !got["grace"].Equal(now()) {
-		t.Errorf("ending before: %v", got)
+	if got := bought.TokenTTLs(); len(got) != 2 || got["short"] != time.Minute || got["long"] != 72*time.Hour {
+		t.Errorf("of their own: %v", got)
 	}
 }

@@ -48,12 +48,27 @@ func Fullness(used, limit int) float64 {
 	return math.Round(1000*float64(used)/float64(limit)) / 10
 }
 
-// TokenExpiry is when a license token granted at now ends: after ttl, and not
-// past the license itself with its grace.
-func TokenExpiry(lic License, now time.Time, ttl time.Duration) time.Time {
-	exp := now.Add(ttl)
-	if over := lic.Over(); !over.IsZero() && over.Before(exp) {
+// TokenLife is how long a token lives that is made for a session which has been held
+// for so long: as long as that, but at least the minimum and at most ttl. So whoever
+// has worked for an hour rides out an outage of an hour, and whoever takes a seat to
+// give it back at once gets a short token. A ttl below the minimum is both.
+func TokenLife(held, ttl, minimum time.Duration) time.Duration {
+	return max(min(minimum, ttl), min(held, ttl))
+}
+
+// TokenTTL is the longest life of the license's tokens, where the service's is usual.
+func (l License) TokenTTL(usual time.Duration) time.Duration {
+	if l.OfflineMax > 0 {
+		return min(l.OfflineMax, MaxOffline)
+	}
+	return usual
+}
+
+// TokenExpiry is when a license token that is to live until a time ends: then, and
+// not past the license itself with its grace.
+func TokenExpiry(lic License, until time.Time) time.Time {
+	if over := lic.Over(); !over.IsZero() && over.Before(until) {
 		return over
 	}
-	return exp
+	return until
 }

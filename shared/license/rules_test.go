@@ -323,8 +323,72 @@ func TestTokenExpiry(t *testing.T) {
 		{"a license that ends soon, with grace", now().Add(time.Minute), time.Minute, now().Add(2 * time.Minute)},
 		{"a license that has ended", now().Add(-ttl), 0, now().Add(-ttl)},
 	} {
-		if got := license.TokenExpiry(license.License{ExpiresAt: tt.ends, Grace: tt.grace}, now(), ttl); !got.Equal(tt.want) {
+		if got := license.TokenExpiry(license.License{ExpiresAt: tt.ends, Grace: tt.grace}, now().Add(ttl)); !got.Equal(tt.want) {
 			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestTokenLife: tolerance is earned by holding the seat.
+func TestTokenLife(t *testing.T) {
+	const least, most = 5 * time.Minute, time.Hour
+	for _, tt := range []struct {
+		name           string
+		held, ttl, min time.Duration
+		want           time.Duration
+	}{
+		{"a new grant", 0, most, least, least},
+		{"held for less than the minimum", least - 1, most, least, least},
+		{"held for the minimum", least, most, least, least},
+		{"held for a little longer", least + 1, most, least, least + 1},
+		{"held for half an hour", 30 * time.Minute, most, least, 30 * time.Minute},
+		{"held for just less than the longest life", most - 1, most, least, most - 1},
+		{"held for the longest life", most, most, least, most},
+		{"held for days", 100 * time.Hour, most, least, most},
+		{"the clock was set back", -time.Hour, most, least, least},
+		{"the strict setting, new", 0, least, least, least},
+		{"the strict setting, held for long", most, least, least, least},
+		{"a license with less than the minimum, new", 0, time.Minute, least, time.Minute},
+		{"a license with less than the minimum, held for long", most, time.Minute, least, time.Minute},
+		{"a license with days, held for an hour", most, 72 * time.Hour, least, most},
+		{"a license with days, held for as long", 80 * time.Hour, 72 * time.Hour, least, 72 * time.Hour},
+	} {
+		if got := license.TokenLife(tt.held, tt.ttl, tt.min); got != tt.want {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestTokenTTL(t *testing.T) {
+	for offline, want := range map[time.Duration]time.Duration{
+		0: time.Hour, -time.Minute: time.Hour, time.Minute: time.Minute, 72 * time.Hour: 72 * time.Hour,
+		license.MaxOffline + 1: license.MaxOffline,
+	} {
+		if got := (license.License{OfflineMax: offline}).TokenTTL(time.Hour); got != want {
+			t.Errorf("offline for %v: %v, want %v", offline, got, want)
+		}
+	}
+}
+
+func TestTokenCap(t *testing.T) {
+	for _, tt := range []struct {
+		seats    int
+		handover *int
+		want     int
+	}{
+		{1, nil, 11},
+		{7, nil, 77},
+		{1, new(0), 1},
+		{3, new(0), 3},
+		{1, new(1), 2},
+		{5, new(2), 15},
+		{1, new(-3), 1},
+		{-1, nil, 0},
+		{0, nil, 0},
+		{1, new(1 << 60), 1 + license.MaxHandover},
+	} {
+		if got := (license.License{MaxSeats: tt.seats, Handover: tt.handover}).TokenCap(); got != tt.want {
+			t.Errorf("%d seats: %d, want %d", tt.seats, got, tt.want)
 		}
 	}
 }

@@ -28,7 +28,7 @@ type cost struct {
 // TestBudget runs the methods one after the other and counts.
 func TestBudget(t *testing.T) {
 	r, w := wired(t)
-	for _, step := range slices.Concat(ledgerCosts(r), sessionCosts(r), listCosts(r)) {
+	for _, step := range slices.Concat(ledgerCosts(r), sessionCosts(r), listCosts(r), signingCosts(r)) {
 		must(t, step.call(t.Context()))
 		wantCost(t, w, step)
 	}
@@ -94,6 +94,9 @@ func listCosts(r record.Record) []cost {
 	entitlements := func(ctx context.Context) error { return errorOf(r.Entitlements(ctx, acme())) }
 	count := func(ctx context.Context) error { return errorOf(r.CountActive(ctx, acme())) }
 	list := func(ctx context.Context) error { return r.ActiveSessions(ctx, acme(), 0, "", nil) }
+	spent := func(ctx context.Context) error {
+		return r.SpentTokens(ctx, acme(), 0, time.Now().Add(time.Hour), nil)
+	}
 	organizations := func(ctx context.Context) error { return errorOf(r.OrganizationIDs(ctx, "a", 9)) }
 	return []cost{
 		{"put an organization", put, map[string]int{"Commit": 1}, 0, 1},
@@ -101,9 +104,26 @@ func listCosts(r record.Record) []cost {
 		{"entitlements", entitlements, map[string]int{"BatchGetDocuments": 1, "RunQuery": 1}, 2, 0},
 		{"count", count, map[string]int{"RunAggregationQuery": 1}, 0, 0},
 		{"list", list, query, 0, 0},
+		{"tokens that outlive their sessions", spent, query, 0, 0},
 		{"organizations", organizations, query, 0, 0},
 		// Of its two writes one cannot be: neither is.
 		{"ping", r.Ping, map[string]int{"RunQuery": 1, "BeginTransaction": 1, "Commit": 1, "Rollback": 1}, 0, 2},
+	}
+}
+
+func signingCosts(r record.Record) []cost {
+	read := func(ctx context.Context) error { return errorOf(r.SigningKeys(ctx)) }
+	change := func(ctx context.Context) error {
+		return errorOf(r.ChangeSigningKeys(ctx, func(keys *record.SigningKeys) error {
+			keys.Urgent = true
+			return nil
+		}))
+	}
+	return []cost{
+		{"signing keys, none", read, map[string]int{"BatchGetDocuments": 1}, 1, 0},
+		{"change them", change, transaction(), 1, 1},
+		{"change nothing", change, transaction(), 1, 0},
+		{"signing keys", read, map[string]int{"BatchGetDocuments": 1}, 1, 0},
 	}
 }
 
@@ -137,6 +157,7 @@ func TestNoCompositeIndexIsNeeded(t *testing.T) {
 	must(t, errorOf(r.OrganizationIDs(t.Context(), "a", 1)))
 	for part := range record.Parts {
 		must(t, r.ActiveSessions(t.Context(), acme(), part, "5", func(record.Page) error { return nil }))
+		must(t, r.SpentTokens(t.Context(), acme(), part, time.Now(), func(record.Page) error { return nil }))
 	}
 	if needed := compositeIndexes(t, addr, project); len(needed) != 0 {
 		t.Errorf("composite indexes needed: %s", needed)

@@ -40,28 +40,41 @@ type licenseDoc struct {
 	Status       string    `firestore:"status"`
 	ExpiresAt    time.Time `firestore:"expires_at,omitempty"` // absent: never
 	GraceSeconds int64     `firestore:"grace_seconds,omitempty"`
-	Entitlements []string  `firestore:"entitlements"`
+	// OfflineMaxSeconds is absent where the service's longest life of a token is meant,
+	// Handover where license.DefaultHandover is: zero is none.
+	OfflineMaxSeconds int64    `firestore:"offline_max_seconds,omitempty"`
+	Handover          *int     `firestore:"handover,omitempty"`
+	Entitlements      []string `firestore:"entitlements"`
 }
 
 func licenseToDoc(l license.License) licenseDoc {
 	return licenseDoc{
 		Product: l.Product, Plan: l.Plan, MaxSeats: l.MaxSeats, Status: string(l.Status),
 		ExpiresAt: recordTime(l.ExpiresAt), GraceSeconds: int64(l.Grace / time.Second), Entitlements: slices.Clone(l.Entitlements),
+		OfflineMaxSeconds: int64(l.OfflineMax / time.Second), Handover: cloned(l.Handover),
 	}
 }
 
 func (d licenseDoc) license(organizationID, id string) license.License {
 	return license.License{
 		ID: id, OrganizationID: organizationID, Product: d.Product, Plan: d.Plan, MaxSeats: d.MaxSeats,
-		Status: license.Status(d.Status), ExpiresAt: recordTime(d.ExpiresAt), Grace: d.grace(), Entitlements: slices.Clone(d.Entitlements),
+		Status: license.Status(d.Status), ExpiresAt: recordTime(d.ExpiresAt), Entitlements: slices.Clone(d.Entitlements),
+		Grace:      seconds(d.GraceSeconds, license.MaxGrace),
+		OfflineMax: seconds(d.OfflineMaxSeconds, license.MaxOffline), Handover: cloned(d.Handover),
 	}
 }
 
-// grace keeps within what a license may have: whatever somebody wrote, it must
-// neither end a license early nor overflow.
-func (d licenseDoc) grace() time.Duration {
-	most := int64(license.MaxGrace / time.Second)
-	return time.Duration(min(max(d.GraceSeconds, 0), most)) * time.Second
+// seconds keeps within what a license may have: whatever somebody wrote, it must
+// neither end anything early nor overflow.
+func seconds(n int64, most time.Duration) time.Duration {
+	return time.Duration(min(max(n, 0), int64(most/time.Second))) * time.Second
+}
+
+func cloned[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	return new(*p)
 }
 
 // ledgerDoc is orgs/{organization}/ledger/state.
@@ -104,7 +117,10 @@ type sessionDoc struct {
 	EndedAt         time.Time `firestore:"ended_at"`
 	// PurgeAt is for Firestore's TTL policy alone: see [RetainEnded].
 	PurgeAt time.Time `firestore:"purge_at"`
-	Epoch   int64     `firestore:"epoch"`
+	// TokenEnds is when the session's last token ends, if that is after its own end:
+	// see [tokenEnds].
+	TokenEnds string `firestore:"token_ends"`
+	Epoch     int64  `firestore:"epoch"`
 }
 
 type clientDoc struct {
@@ -126,8 +142,28 @@ func sessionToDoc(s license.Session) sessionDoc {
 	if s.Status == license.SessionEnded {
 		d.EndedReason, d.EndedAt = string(s.EndedReason), recordTime(s.EndedAt)
 		d.PurgeAt = d.EndedAt.Add(RetainEnded)
+		if s.TokenEnds.After(s.EndedAt) {
+			d.TokenEnds = tokenEnds(partDigit(s.ID), s.TokenEnds)
+		}
 	}
 	return d
+}
+
+// tokenTime is a time in a text that sorts as the times do.
+const tokenTime = "2006-01-02T15:04:05.000Z"
+
+// tokenEnds is what a session of a part says of its token: the part's digit before the
+// time, so that sessions which end together are spread over sixteen ranges of the
+// index. A time alone would only grow, which caps a collection at 500 writes a second.
+func tokenEnds(part string, ends time.Time) string { return part + ends.UTC().Format(tokenTime) }
+
+// tokenEndsAt is the time in it; zero where a person wrote something else.
+func (d sessionDoc) tokenEndsAt() time.Time {
+	if d.TokenEnds == "" {
+		return time.Time{}
+	}
+	ends, _ := time.Parse(tokenTime, d.TokenEnds[1:])
+	return ends
 }
 
 // valid replaces what is not UTF-8: some of it is a stranger's free text, and the
@@ -144,6 +180,7 @@ func (d sessionDoc) session(organizationID, id string) license.Session {
 		AcquiredAt: d.AcquiredAt, LastHeartbeatAt: d.LastHeartbeatAt, ExpiresAt: d.ExpiresAt,
 		Status: license.SessionStatus(d.Status), EndedAt: d.EndedAt,
 		EndedReason: license.EndReason(d.EndedReason), Epoch: license.Epoch{Number: d.Epoch},
+		TokenEnds: d.tokenEndsAt(),
 	}
 }
 
@@ -175,6 +212,7 @@ func (d sessionDoc) fields() map[string]any {
 	put(all, "expires_at", d.ExpiresAt)
 	put(all, "ended_at", d.EndedAt)
 	put(all, "purge_at", d.PurgeAt)
+	put(all, "token_ends", d.TokenEnds)
 	put(all, "epoch", d.Epoch)
 	return all
 }
@@ -201,7 +239,7 @@ func (d sessionDoc) over(old sessionDoc) sessionDoc {
 		LastHeartbeatAt: cmp.Or(d.LastHeartbeatAt, old.LastHeartbeatAt),
 		ExpiresAt:       cmp.Or(d.ExpiresAt, old.ExpiresAt),
 		EndedAt:         cmp.Or(d.EndedAt, old.EndedAt), PurgeAt: cmp.Or(d.PurgeAt, old.PurgeAt),
-		Epoch: cmp.Or(d.Epoch, old.Epoch),
+		TokenEnds: cmp.Or(d.TokenEnds, old.TokenEnds), Epoch: cmp.Or(d.Epoch, old.Epoch),
 	}
 }
 

@@ -25,7 +25,7 @@ func anyDoc(r *rand.Rand) sessionDoc {
 	return sessionDoc{
 		Status: text(), EndedReason: text(), LicenseID: text(), UserID: text(), HardwareID: text(), InstanceID: text(),
 		Client:     clientDoc{Name: text(), Version: text(), Hostname: text()},
-		AcquiredAt: at(), LastHeartbeatAt: at(), ExpiresAt: at(), EndedAt: at(), PurgeAt: at(), Epoch: r.Int64N(3),
+		AcquiredAt: at(), LastHeartbeatAt: at(), ExpiresAt: at(), EndedAt: at(), PurgeAt: at(), TokenEnds: text(), Epoch: r.Int64N(3),
 	}
 }
 
@@ -57,6 +57,7 @@ func TestMergesAgree(t *testing.T) {
 func TestFieldsNameEveryField(t *testing.T) {
 	at := time.Unix(1, 0)
 	full := sessionToDoc(license.Session{
+		ID: "s-1", TokenEnds: at.Add(time.Minute),
 		Holder:     license.Holder{LicenseID: "l", UserID: "u", HardwareID: "h", InstanceID: "i"},
 		Client:     license.Client{Name: "n", Version: "v", Hostname: "h"},
 		AcquiredAt: at, LastHeartbeatAt: at, ExpiresAt: at,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"cloud.google.com/go/firestore"
 	"cloud.google.com/go/firestore/apiv1/firestorepb"
@@ -60,6 +61,34 @@ func (t tenant) activeBetween(from, after, until string) firestore.Query {
 		query = query.EndBefore(until)
 	}
 	return query
+}
+
+// SpentTokens implements [Record]. Its range on one field, which is the order as well,
+// is served by the built-in index.
+func (f *Firestore) SpentTokens(
+	ctx context.Context, caller license.Caller, part int, after time.Time, visit func(Page) error,
+) error {
+	t, err := f.tenant(caller)
+	if err != nil {
+		return err
+	}
+	if part < 0 || part >= Parts {
+		return fmt.Errorf("part %d of %d", part, Parts)
+	}
+	digit := partDigits[part : part+1]
+	query := t.sessions().Where("token_ends", ">", tokenEnds(digit, after)).Where("token_ends", "<", digit+"~").
+		OrderBy("token_ends", firestore.Asc).Limit(pageSize)
+	for {
+		snapshots, err := f.query(ctx, query)
+		if err != nil || len(snapshots) == 0 {
+			return err
+		}
+		page := pageOf(t, snapshots)
+		if err := visit(page); err != nil || !page.More {
+			return err
+		}
+		query = query.StartAfter(snapshots[len(snapshots)-1])
+	}
 }
 
 func pageOf(t tenant, snapshots []*firestore.DocumentSnapshot) Page {

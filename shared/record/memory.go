@@ -1,10 +1,13 @@
 package record
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
@@ -15,6 +18,7 @@ import (
 type Memory struct {
 	mu            sync.Mutex
 	organizations map[string]*memoryTenant
+	signing       signingDoc
 }
 
 // memoryTenant is everything of one organization. As in Firestore, sessions and
@@ -278,6 +282,34 @@ func (p *memoryPart) sorted() []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// SpentTokens implements [Record].
+func (m *Memory) SpentTokens(
+	ctx context.Context, caller license.Caller, part int, after time.Time, visit func(Page) error,
+) error {
+	if part < 0 || part >= Parts {
+		return fmt.Errorf("part %d of %d", part, Parts)
+	}
+	var page Page
+	err := m.within(ctx, caller, func(t *memoryTenant) error {
+		for name, doc := range t.sessions[part].docs {
+			if !doc.tokenEndsAt().After(after) {
+				continue
+			}
+			if id, ok := sessionOf(name); ok && doc.complete() {
+				page.Sessions = append(page.Sessions, doc.session(caller.OrganizationID, id))
+			} else {
+				page.Unreadable = append(page.Unreadable, name)
+			}
+		}
+		return nil
+	})
+	if err != nil || len(page.Sessions)+len(page.Unreadable) == 0 {
+		return err
+	}
+	slices.SortFunc(page.Sessions, func(a, b license.Session) int { return cmp.Compare(a.ID, b.ID) })
+	return visit(page)
 }
 
 // CountActive implements [Record].

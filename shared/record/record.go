@@ -89,6 +89,8 @@ type Page struct {
 // and answers are copied: no caller shares a slice with the record.
 // recordtest.Run enforces this contract on every implementation.
 type Record interface {
+	Signing
+
 	// Entitlements reads the organization, the ledger's epoch and all licenses,
 	// ascending by id. license.ErrOrganizationNotFound if there is no organization.
 	Entitlements(ctx context.Context, caller license.Caller) (license.Entitlements, error)
@@ -141,6 +143,11 @@ type Record interface {
 	// see [Page]. An `after` that can be no document's name is
 	// license.ErrSessionNotFound.
 	ActiveSessions(ctx context.Context, caller license.Caller, part int, after string, visit func(Page) error) error
+
+	// SpentTokens calls visit with the pages of those ended sessions of one part whose
+	// last token ends after that time, in any order, until all were seen or visit fails.
+	// Last is no position. Sessions that had ended at the call are seen.
+	SpentTokens(ctx context.Context, caller license.Caller, part int, after time.Time, visit func(Page) error) error
 
 	// CountActive counts the active sessions without reading them, those of
 	// unreadable documents too.

@@ -45,6 +45,8 @@ func TestDocuments(t *testing.T) {
 	wantDocument(t, client, "orgs/acme/sessions/"+sessionName, session)
 
 	end := endOf(s)
+	end.Session.TokenEnds = end.Session.EndedAt.Add(5 * time.Minute)
+	session["token_ends"] = sessionName[:1] + end.Session.TokenEnds.UTC().Format("2006-01-02T15:04:05.000Z")
 	session["status"], session["ended_reason"] = "ended", "expired"
 	session["ended_at"], session["purge_at"] = end.Session.EndedAt, end.Session.EndedAt.Add(400*24*time.Hour)
 	must(t, r.End(t.Context(), acme(), first(), []record.End{end}))
@@ -66,11 +68,11 @@ func TestDocuments(t *testing.T) {
 	wantDocument(t, client, "orgs/acme/licenses/l", map[string]any{
 		"product": "studio", "plan": "pro", "max_seats": int64(3), "status": "active", "entitlements": []any{"export"},
 	})
-	lic.ExpiresAt, lic.Grace = end.Session.EndedAt, 36*time.Hour
+	lic.ExpiresAt, lic.Grace, lic.OfflineMax, lic.Handover = end.Session.EndedAt, 36*time.Hour, 2*time.Hour, new(0)
 	must(t, r.PutLicense(t.Context(), acme(), lic))
 	wantDocument(t, client, "orgs/acme/licenses/l", map[string]any{
 		"product": "studio", "plan": "pro", "max_seats": int64(3), "status": "active", "entitlements": []any{"export"},
-		"expires_at": lic.ExpiresAt, "grace_seconds": int64(129600),
+		"expires_at": lic.ExpiresAt, "grace_seconds": int64(129600), "offline_max_seconds": int64(7200), "handover": int64(0),
 	})
 }
 

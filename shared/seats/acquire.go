@@ -90,12 +90,15 @@ func (p *Protocol) grant(ctx context.Context, caller license.Caller, req Request
 }
 
 // noSeats tells which of the bought limits refuses. Licenses add up: if each has
-// no seat left of its own, so many seats of all of them are taken. If one has, the
-// limit it meets is what is in the way.
+// no seat left of its own, so many seats of all of them are taken. If one has, what it
+// meets is in the way: the organization's limit, or the tokens of its earlier holders.
 func noSeats(full *ledger.FullError, choices []license.Choice) error {
 	all := &license.NoSeatsError{Limit: license.LimitLicense, RetryAfter: full.RetryAfter}
 	for _, r := range full.Refusals {
 		limit := choices[r.Candidate].Pools[r.Pool].Limit
+		if r.Tokens {
+			limit = license.LimitHandover
+		}
 		if limit != license.LimitLicense {
 			return &license.NoSeatsError{Limit: limit, Used: r.Used, Max: r.Cap, RetryAfter: full.RetryAfter}
 		}
@@ -153,7 +156,7 @@ func (p *Protocol) propose(ctx context.Context, caller license.Caller, req Reque
 }
 
 func candidate(c license.Choice) ledger.Candidate {
-	out := ledger.Candidate{LicenseID: c.License.ID, Closed: !c.Open, Ends: c.License.Over()}
+	out := ledger.Candidate{LicenseID: c.License.ID, Closed: !c.Open, TokenTTL: c.License.TokenTTL(0), TokenCap: c.TokenCap}
 	for _, pool := range c.Pools {
 		out.Pools = append(out.Pools, ledger.Pool{Key: pool.Key, Cap: pool.Cap})
 	}

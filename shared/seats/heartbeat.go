@@ -68,11 +68,3 @@ func (p *Protocol) displaced(ctx context.Context, caller license.Caller, session
 	hold.Epoch = unknown.Epoch
 	return p.expired(ctx, caller, hold)
 }
-
-// Unsigned tells the ledger that a renewal it decided could not be signed, so
-// that the next heartbeat tries again. If that fails, the client may ask with token=renew.
-func (p *Protocol) Unsigned(ctx context.Context, caller license.Caller, hold ledger.Hold) {
-	ctx, cancel := p.detached(ctx)
-	defer cancel()
-	_ = p.ledger.Retoken(ctx, caller, hold.ID, hold.PreviousTokenExpiry)
-}

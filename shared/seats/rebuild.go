@@ -134,7 +134,10 @@ func (p *Protocol) reload(ctx context.Context, caller license.Caller, nonce, own
 	}
 	// A slow record must not bring the others in before the first page is staged.
 	claim, err := p.ledger.Claim(ctx, caller, nonce, owner)
-	if err != nil && !errors.Is(err, ledger.ErrLost) {
+	if errors.Is(err, ledger.ErrLost) {
+		return nil // another rebuild was quicker, or this Redis is gone again
+	}
+	if err != nil {
 		return err
 	}
 	if err := p.step(ctx, StepOpened); err != nil {
@@ -146,10 +149,16 @@ func (p *Protocol) reload(ctx context.Context, caller license.Caller, nonce, own
 	}
 	err = p.stage(ctx, caller, nonce, epoch, claim.Staged)
 	if err == nil {
+		err = p.spend(ctx, caller, nonce, epoch, claim.Now)
+	}
+	if err == nil {
+		err = p.step(ctx, StepStaged)
+	}
+	if err == nil {
 		err = p.ledger.Load(ctx, caller, nonce, epoch)
 	}
 	if errors.Is(err, ledger.ErrLost) {
-		return nil // another rebuild was quicker, or this Redis is gone again
+		return nil
 	}
 	if err != nil {
 		return err
@@ -167,12 +176,16 @@ func (p *Protocol) reload(ctx context.Context, caller license.Caller, nonce, own
 // scripts follow one another: whoever else asks this Redis waits for one, not for
 // as many as there are parts.
 func (p *Protocol) stage(ctx context.Context, caller license.Caller, nonce string, epoch license.Epoch, staged map[int]string) error {
+	own, err := p.tokenTTLs(ctx, caller)
+	if err != nil {
+		return err
+	}
 	var turn sync.Mutex
 	read := func(part int, after string, enough error) error {
 		return p.record.ActiveSessions(ctx, caller, part, after, func(page record.Page) error {
 			p.report(ctx, caller, page)
 			progressed(ctx)
-			chunk := ledger.Chunk{Members: members(page.Sessions), Part: part, Last: page.Last}
+			chunk := ledger.Chunk{Members: members(page.Sessions, own), Part: part, Last: page.Last}
 			if part == record.Whole {
 				chunk.Part, chunk.Last, staged = 0, "", everywhere(page.Last)
 			}
@@ -185,7 +198,7 @@ func (p *Protocol) stage(ctx context.Context, caller license.Caller, nonce strin
 			return err
 		})
 	}
-	err := errMore
+	err = errMore
 	if len(staged) == 0 {
 		err = read(record.Whole, "", errMore)
 	}
@@ -196,10 +209,7 @@ func (p *Protocol) stage(ctx context.Context, caller license.Caller, nonce strin
 		}
 		err = reading.wait()
 	}
-	if err != nil {
-		return err
-	}
-	return p.step(ctx, StepStaged)
+	return err
 }
 
 // errMore stops the reading of a whole organization that has more than a page.
@@ -224,10 +234,10 @@ func (p *Protocol) report(ctx context.Context, caller license.Caller, page recor
 }
 
 // members are recorded sessions with the pools that count them.
-func members(sessions []license.Session) []ledger.Member {
+func members(sessions []license.Session, tokenTTLs map[string]time.Duration) []ledger.Member {
 	out := make([]ledger.Member, len(sessions))
 	for i, s := range sessions {
-		out[i] = ledger.Member{Session: s, Pools: license.PoolKeys(s.LicenseID)}
+		out[i] = ledger.Member{Session: s, Pools: license.PoolKeys(s.LicenseID), TokenTTL: tokenTTLs[s.LicenseID]}
 	}
 	return out
 }

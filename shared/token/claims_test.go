@@ -42,7 +42,7 @@ func TestNewClaimsCopiesEntitlements(t *testing.T) {
 
 func TestATokenNeverOutlivesItsLicense(t *testing.T) {
 	lic := license.License{ExpiresAt: start.Add(10*time.Minute + 900*time.Millisecond)}
-	claims := token.NewClaims(issuerName, license.Session{}, lic, start, license.TokenExpiry(lic, start, tokenTTL))
+	claims := token.NewClaims(issuerName, license.Session{}, lic, start, license.TokenExpiry(lic, start.Add(tokenTTL)))
 	if end := time.Unix(claims.ExpiresAt, 0); end.After(lic.ExpiresAt) || lic.ExpiresAt.Sub(end) >= time.Second {
 		t.Errorf("token ends %v, license %v", end, lic.ExpiresAt)
 	}

@@ -62,7 +62,7 @@ func TestTheTokensLifeCountsFromTheGrant(t *testing.T) {
 	} {
 		s, lic := held()
 		lic.ExpiresAt = tt.ends
-		signed, err := issuer.ForSession(t.Context(), s, lic, start)
+		signed, err := issuer.ForSession(t.Context(), s, lic, start, start.Add(time.Hour))
 		if err != nil || !signed.ExpiresAt.Equal(tt.want) {
 			t.Errorf("%s: it ends %v, %v; want %v", name, signed.ExpiresAt, err, tt.want)
 		}
@@ -76,45 +76,7 @@ func TestTheTokensLifeCountsFromTheGrant(t *testing.T) {
 	}
 	s, lic := held()
 	lic.ExpiresAt = start.Add(-time.Minute)
-	if _, err := issuer.ForSession(t.Context(), s, lic, start); !errors.Is(err, license.ErrLicenseExpired) {
+	if _, err := issuer.ForSession(t.Context(), s, lic, start, start.Add(time.Hour)); !errors.Is(err, license.ErrLicenseExpired) {
 		t.Errorf("a license that ended before the grant: %v", err)
-	}
-}
-
-// TestWhenATokenIsUsedAgain: within half its life, as long as all it says is
-// still true; and never by ForSession, which somebody asked for.
-func TestWhenATokenIsUsedAgain(t *testing.T) {
-	for name, tt := range map[string]struct {
-		after  time.Duration
-		change func(*license.License)
-		same   bool
-	}{
-		"at once":              {0, func(*license.License) {}, true},
-		"within half its life": {29 * time.Minute, func(*license.License) {}, true},
-		"later":                {31 * time.Minute, func(*license.License) {}, false},
-		"another plan":         {0, func(l *license.License) { l.Plan = "silver" }, false},
-		"fewer entitlements":   {0, func(l *license.License) { l.Entitlements = nil }, false},
-		"another product":      {0, func(l *license.License) { l.Product = "lab" }, false},
-		"a license's end":      {0, func(l *license.License) { l.ExpiresAt = start.Add(time.Minute) }, false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			issuer, server := forSessions(t)
-			s, lic := held()
-			first, err := issuer.ForSessionAgain(t.Context(), s, lic, start)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := issuer.ForSession(t.Context(), s, lic, start); err != nil || server.Calls(fakekms.MethodSign) != 2 {
-				t.Errorf("%d signatures after two, %v", server.Calls(fakekms.MethodSign), err)
-			}
-			tt.change(&lic)
-			again, err := issuer.ForSessionAgain(t.Context(), s, lic, start.Add(tt.after))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if signed := server.Calls(fakekms.MethodSign) - 2; tt.same != (signed == 0) || !tt.same && again.Compact == first.Compact {
-				t.Errorf("%d signatures, the same token: %t", signed, again.Compact == first.Compact)
-			}
-		})
 	}
 }

@@ -3,7 +3,6 @@ package ledgertest
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
@@ -61,11 +60,6 @@ func (f *Faulty) Heartbeat(ctx context.Context, caller license.Caller, q ledger.
 	})
 }
 
-// Retoken implements [ledger.Ledger].
-func (f *Faulty) Retoken(ctx context.Context, caller license.Caller, sessionID string, ends time.Time) error {
-	return f.do(ctx, "Retoken", func() error { return f.Ledger.Retoken(ctx, caller, sessionID, ends) })
-}
-
 // Mark implements [ledger.Ledger].
 func (f *Faulty) Mark(ctx context.Context, caller license.Caller, m ledger.Mark) (ledger.Hold, error) {
 	return around(ctx, f, "Mark", func() (ledger.Hold, error) { return f.Ledger.Mark(ctx, caller, m) })
@@ -99,6 +93,11 @@ func (f *Faulty) Disclaim(ctx context.Context, caller license.Caller, nonce, own
 // Stage implements [ledger.Ledger].
 func (f *Faulty) Stage(ctx context.Context, caller license.Caller, nonce string, epoch license.Epoch, c ledger.Chunk) error {
 	return f.do(ctx, "Stage", func() error { return f.Ledger.Stage(ctx, caller, nonce, epoch, c) })
+}
+
+// Spend implements [ledger.Ledger].
+func (f *Faulty) Spend(ctx context.Context, caller license.Caller, nonce string, epoch license.Epoch, spent []ledger.Spent) error {
+	return f.do(ctx, "Spend", func() error { return f.Ledger.Spend(ctx, caller, nonce, epoch, spent) })
 }
 
 // Load implements [ledger.Ledger].

@@ -21,9 +21,6 @@ import (
 // promoted and replaced by an older copy. It is safe for concurrent use.
 type Model struct {
 	sessionTTL, tokenTTL time.Duration
-	// TokenLife is what is taken for the rest of a rebuilt session's token; half
-	// a token's life when nil. Set it before the first use.
-	TokenLife func(sessionID string) time.Duration
 
 	mu      sync.Mutex
 	now     time.Time
@@ -65,6 +62,23 @@ type contents struct {
 	holders  map[license.Holder]string
 	// liveUntil is before which no session of it expires.
 	liveUntil time.Time
+	// spent are the tokens that outlive their sessions, resumed when those end that
+	// holders of sessions have from earlier ones.
+	spent   map[license.Holder]spent
+	resumed map[license.Holder]time.Time
+}
+
+// spent is a token of a session that a pool counted.
+type spent struct {
+	pool string
+	ends time.Time
+}
+
+func newContents() *contents {
+	return &contents{
+		sessions: map[string]entry{}, holders: map[license.Holder]string{},
+		spent: map[license.Holder]spent{}, resumed: map[license.Holder]time.Time{},
+	}
 }
 
 // entry is one session; its ExpiresAt is the time by which it is living or not.
@@ -270,7 +284,10 @@ func (s *server) clone() *server {
 		copied := *t
 		copied.ledgers = map[string]*contents{}
 		for g, l := range t.ledgers {
-			copied.ledgers[g] = &contents{sessions: maps.Clone(l.sessions), holders: maps.Clone(l.holders), liveUntil: l.liveUntil}
+			copied.ledgers[g] = &contents{
+				sessions: maps.Clone(l.sessions), holders: maps.Clone(l.holders), liveUntil: l.liveUntil,
+				spent: maps.Clone(l.spent), resumed: maps.Clone(l.resumed),
+			}
 		}
 		copied.dead, copied.staged = maps.Clone(t.dead), maps.Clone(t.staged)
 		c.tenants[org] = &copied

@@ -78,11 +78,11 @@ func (m *Model) Claim(ctx context.Context, caller license.Caller, nonce, owner s
 	}
 	defer m.mu.Unlock()
 	if t.leaseOf == nonce && t.leaseBy != owner && t.lease.After(m.now) {
-		return ledger.Claim{}, nil
+		return ledger.Claim{Now: m.now}, nil
 	}
 	t.leaseOf, t.leaseBy = nonce, owner
 	m.renewLease(t)
-	return ledger.Claim{Held: true, Staged: maps.Clone(t.staged)}, nil
+	return ledger.Claim{Held: true, Staged: maps.Clone(t.staged), Now: m.now}, nil
 }
 
 // Disclaim implements [ledger.Ledger].
@@ -106,7 +106,7 @@ func generation(epoch license.Epoch, nonce string) string { return epoch.String(
 func (t *tenant) filling(name string) *contents {
 	l, ok := t.ledgers[name]
 	if !ok {
-		l = &contents{sessions: map[string]entry{}, holders: map[license.Holder]string{}}
+		l = newContents()
 		t.ledgers[name] = l
 	}
 	return l
@@ -143,17 +143,42 @@ func (m *Model) Stage(ctx context.Context, caller license.Caller, nonce string, 
 
 // rebuilt is a recorded session as a rebuild makes it.
 func (m *Model) rebuilt(caller license.Caller, epoch license.Epoch, s ledger.Member) entry {
-	life := m.tokenTTL / 2
-	if m.TokenLife != nil {
-		life = m.TokenLife(s.ID)
+	ttl, from := cmp.Or(s.TokenTTL, m.tokenTTL), m.now
+	if m.clocksDiffer() && m.ahead < 0 {
+		from = from.Add(min(-m.ahead, ttl))
 	}
+	token := from.Add(license.TokenLife(from.Sub(milli(s.AcquiredAt)), ttl, TokenMin(m.tokenTTL)))
 	return entry{
-		grant: epoch.Number * ledger.GrantsPerEpoch, token: milli(m.now.Add(life)), pools: s.Pools,
+		grant: epoch.Number * ledger.GrantsPerEpoch, token: token, pools: s.Pools,
 		Session: license.Session{
 			ID: s.ID, OrganizationID: caller.OrganizationID, Holder: s.Holder,
 			AcquiredAt: milli(s.AcquiredAt), LastHeartbeatAt: milli(s.LastHeartbeatAt), ExpiresAt: m.now,
 		},
 	}
+}
+
+// Spend implements [ledger.Ledger].
+func (m *Model) Spend(ctx context.Context, caller license.Caller, nonce string, epoch license.Epoch, tokens []ledger.Spent) error {
+	t, err := m.rebuilding(ctx, caller, nonce)
+	if err != nil {
+		return err
+	}
+	defer m.mu.Unlock()
+	if t.leaseOf == nonce {
+		m.renewLease(t)
+	}
+	l := t.filling(generation(epoch, nonce))
+	for _, s := range tokens {
+		ends := milli(s.Ends)
+		if _, has := l.holders[s.Holder]; !has {
+			if ends.After(l.spent[s.Holder].ends) {
+				l.spent[s.Holder] = spent{pool: s.Pool, ends: ends}
+			}
+		} else if ends.After(l.resumed[s.Holder]) {
+			l.resumed[s.Holder] = ends
+		}
+	}
+	return nil
 }
 
 // Load implements [ledger.Ledger].

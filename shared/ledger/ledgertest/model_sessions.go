@@ -39,14 +39,26 @@ func (m *Model) Reserve(ctx context.Context, caller license.Caller, r ledger.Res
 		}
 		return ledger.Hold{}, &ledger.StaleError{Holds: holds}
 	}
-	e := entry{grant: 1, token: m.freshToken(c.Ends), pools: named(c.Pools), Session: license.Session{
+	e := entry{grant: 1, pools: named(c.Pools), Session: license.Session{
 		ID: r.SessionID, OrganizationID: caller.OrganizationID, Holder: holder(r, c),
 		AcquiredAt: m.now, LastHeartbeatAt: m.now, ExpiresAt: m.now.Add(m.sessionTTL),
 	}}
+	token := m.nextToken(&e, c.TokenTTL)
 	l.sessions[e.ID], l.holders[e.Holder] = e, e.ID
-	h := m.reserved(t, l, e, c.Pools)
-	h.Renewed, h.Candidate = true, place
-	return h, nil
+	if before := l.spent[e.Holder]; before.ends.After(m.now) {
+		l.resumed[e.Holder] = before.ends
+	}
+	delete(l.spent, e.Holder)
+	return m.reserved(t, l, e, c, place, token), nil
+}
+
+// nextToken is when a token that is made for the session now ends.
+func (m *Model) nextToken(e *entry, ttl time.Duration) time.Time {
+	ends := m.now.Add(license.TokenLife(m.now.Sub(e.AcquiredAt), cmp.Or(ttl, m.tokenTTL), TokenMin(m.tokenTTL)))
+	if ends.After(e.token) {
+		e.token = ends
+	}
+	return ends
 }
 
 // holder is who asks, as the candidate's holder.
@@ -78,15 +90,14 @@ func named(pools []ledger.Pool) []string {
 // at this place.
 func (m *Model) renew(t *tenant, l *contents, e entry, r ledger.Reservation, place int) ledger.Hold {
 	c := r.Candidates[place]
-	var renewed bool
-	e.token, renewed = m.renewToken(e.token, c.Ends)
+	token := m.nextToken(&e, c.TokenTTL)
 	e.LastHeartbeatAt, e.ExpiresAt = m.now, m.now.Add(m.sessionTTL)
 	if e.ID != r.SessionID && !e.recorded {
 		e.grant++
 	}
 	l.sessions[e.ID] = e
-	h := m.reserved(t, l, e, c.Pools)
-	h.Renewed, h.Existing, h.Candidate = renewed, e.ID != r.SessionID, place
+	h := m.reserved(t, l, e, c, place, token)
+	h.Existing = e.ID != r.SessionID
 	if !h.Existing {
 		h.Grant = 1 // as the first run answered
 	}
@@ -102,6 +113,9 @@ func (m *Model) room(l *contents, r ledger.Reservation) (int, error) {
 			continue
 		}
 		refusal, after := m.refusal(l, c)
+		if refusal == nil {
+			refusal, after = m.overspent(l, r, c)
+		}
 		if refusal == nil {
 			return place, nil
 		}
@@ -135,6 +149,51 @@ func (m *Model) refusal(l *contents, c ledger.Candidate) (*ledger.Refusal, time.
 	return nil, 0
 }
 
+// overspent refuses a candidate of which another token would be one too many, once all
+// who are over are gone: their tokens may have ended.
+func (m *Model) overspent(l *contents, r ledger.Reservation, c ledger.Candidate) (*ledger.Refusal, time.Duration) {
+	good := m.good(l, c)
+	if !m.tooMany(l, r, c) || m.leaving(l, c) > 0 {
+		return nil, 0
+	}
+	after := m.sessionTTL
+	for i, t := range m.spentOf(l, c) {
+		if left := t.ends.Sub(m.now); i == 0 || left < after {
+			after = left
+		}
+	}
+	return &ledger.Refusal{Tokens: true, Used: good, Cap: c.TokenCap}, after
+}
+
+// tooMany says that whoever asks has no token of an earlier session and may not have
+// one beside all others'.
+func (m *Model) tooMany(l *contents, r ledger.Reservation, c ledger.Candidate) bool {
+	own := l.spent[holder(r, c)]
+	return !own.ends.After(m.now) && m.good(l, c) >= c.TokenCap
+}
+
+// good is how many tokens of the candidate's license may be good: those of the
+// sessions of its own pool, over or not, and those that outlive theirs.
+func (m *Model) good(l *contents, c ledger.Candidate) int {
+	return len(l.pick(in(c.Pools[0].Key))) + len(m.spentOf(l, c))
+}
+
+func (m *Model) spentOf(l *contents, c ledger.Candidate) []spent {
+	var out []spent
+	for _, s := range l.spent {
+		if s.pool == c.Pools[0].Key && s.ends.After(m.now) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// leaving is how many sessions of the candidate's own pool are over and not gone.
+func (m *Model) leaving(l *contents, c ledger.Candidate) int {
+	counted, living := in(c.Pools[0].Key), m.living(l)
+	return len(l.pick(func(e entry) bool { return counted(e) && !living(e) }))
+}
+
 // stale is what the holder has under any candidate and is over, then as many of
 // each pool of the chosen one as make room for one more: first the expired, whose
 // end begins with this, then those whose end somebody else has begun.
@@ -151,9 +210,14 @@ func (m *Model) stale(l *contents, r ledger.Reservation, taken ledger.Candidate)
 			take([]entry{own})
 		}
 	}
-	for _, p := range taken.Pools {
+	tooMany, leaving := m.tooMany(l, r, taken), m.leaving(l, taken)
+	for i, p := range taken.Pools {
 		counted := in(p.Key)
-		excess := 1 - p.Cap + len(l.pick(func(e entry) bool { return counted(e) && !chosen[e.ID] }))
+		excess := 1 - p.Cap + len(l.pick(counted))
+		if i == 0 && tooMany {
+			excess = max(excess, leaving)
+		}
+		excess -= len(l.pick(func(e entry) bool { return counted(e) && chosen[e.ID] }))
 		expired := l.pick(func(e entry) bool { return counted(e) && !e.ending && m.over(l, e) })
 		some := expired[:max(0, min(excess, len(expired)))]
 		take(some)
@@ -225,19 +289,14 @@ func (m *Model) Heartbeat(ctx context.Context, caller license.Caller, q ledger.H
 	case m.over(l, e):
 		return ledger.Hold{}, &ledger.ExpiredError{Hold: m.ended(t.epoch, m.beginEnd(l, e), time.Time{})}
 	}
-	ends := q.LicenseEnds[e.LicenseID]
-	previous := e.token
-	var renewed bool
-	if !m.clocksDiffer() {
-		if e.token, renewed = m.renewToken(previous, ends); q.Renew {
-			e.token, renewed = m.freshToken(ends), true
-		}
+	var token time.Time
+	if !m.clocksDiffer() && !q.NoToken {
+		token = m.nextToken(&e, q.TokenTTLs[e.LicenseID])
 	}
 	e.LastHeartbeatAt, e.ExpiresAt, e.recorded = m.now, m.endAfter(m.sessionTTL), true
 	l.sessions[e.ID] = e
 	h := m.hold(t, l, e)
-	h.ExpiresAt = m.now.Add(m.sessionTTL)
-	h.Renewed, h.PreviousTokenExpiry, h.Existing = renewed, previous, true
+	h.ExpiresAt, h.TokenExpiresAt, h.Existing = m.now.Add(m.sessionTTL), token, true
 	return h, nil
 }
 
@@ -257,20 +316,6 @@ func (m *Model) find(t *tenant, l *contents, sessionID string) (entry, error) {
 		return e, nil
 	}
 	return entry{}, &ledger.UnknownError{Epoch: t.epoch, Now: m.now}
-}
-
-// Retoken implements [ledger.Ledger].
-func (m *Model) Retoken(ctx context.Context, caller license.Caller, sessionID string, ends time.Time) error {
-	_, l, unlock, err := m.open(ctx, caller, 0)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	if e, ok := l.sessions[sessionID]; ok {
-		e.token = milli(ends)
-		l.sessions[sessionID] = e
-	}
-	return nil
 }
 
 // Mark implements [ledger.Ledger].
@@ -314,11 +359,25 @@ func (m *Model) Remove(ctx context.Context, caller license.Caller, how ledger.Re
 		}
 		removed++
 		delete(l.sessions, e.ID)
+		var before time.Time
 		if l.holders[e.Holder] == e.ID {
+			before = l.resumed[e.Holder]
 			delete(l.holders, e.Holder)
+			delete(l.resumed, e.Holder)
 		}
+		if how != ledger.IfUntouched && e.EndedReason != license.EndFailed && e.token.After(before) {
+			before = e.token
+		}
+		m.spend(l, e.Holder, spent{pool: e.pools[0], ends: before})
 	}
 	return removed, nil
+}
+
+// spend notes a token that outlives its session; of one holder's the last that ends.
+func (m *Model) spend(l *contents, h license.Holder, s spent) {
+	if s.ends.After(l.spent[h].ends) && (s.ends.After(m.now) || m.clocksDiffer()) {
+		l.spent[h] = s
+	}
 }
 
 func mayGo(how ledger.Removal, e entry, grant int64) bool {
@@ -332,27 +391,9 @@ func mayGo(how ledger.Removal, e entry, grant int64) bool {
 	}
 }
 
-// freshToken is when a token signed for now ends: never after its license.
-func (m *Model) freshToken(licenseEnds time.Time) time.Time {
-	ends := m.now.Add(m.tokenTTL)
-	if limit := milli(licenseEnds); !limit.IsZero() && limit.Before(ends) {
-		return limit
-	}
-	return ends
-}
-
-// renewToken decides at half life, and only for a token that lives longer.
-func (m *Model) renewToken(token, licenseEnds time.Time) (time.Time, bool) {
-	fresh := m.freshToken(licenseEnds)
-	if token.Sub(m.now) < m.tokenTTL/2 && fresh.After(token) {
-		return fresh, true
-	}
-	return token, false
-}
-
 // hold is a living session as an answer tells it.
 func (m *Model) hold(t *tenant, l *contents, e entry) ledger.Hold {
-	h := ledger.Hold{Session: e.Session, Now: m.now, TokenExpiresAt: e.token, Grant: e.grant, Recorded: e.recorded}
+	h := ledger.Hold{Session: e.Session, Now: m.now, Grant: e.grant, Recorded: e.recorded}
 	first := ""
 	if len(e.pools) > 0 {
 		first = e.pools[0]
@@ -367,20 +408,23 @@ func (m *Model) used(l *contents, pool string) int {
 	return len(slices.DeleteFunc(m.livingOf(l), func(e entry) bool { return !counted(e) }))
 }
 
-// reserved is a living session as the answer to a reservation tells it.
-func (m *Model) reserved(t *tenant, l *contents, e entry, pools []ledger.Pool) ledger.Hold {
+// reserved is a living session of a candidate as the answer to a reservation tells it.
+func (m *Model) reserved(t *tenant, l *contents, e entry, c ledger.Candidate, place int, token time.Time) ledger.Hold {
 	h := m.hold(t, l, e)
-	for _, p := range pools {
+	for _, p := range c.Pools {
 		h.PoolsUsed = append(h.PoolsUsed, m.used(l, p.Key))
 	}
-	h.Used = h.PoolsUsed[0]
+	h.Used, h.Candidate, h.TokenExpiresAt, h.TokensGood = h.PoolsUsed[0], place, token, m.good(l, c)
 	return h
 }
 
 // ended is a session as an answer tells its end.
 func (m *Model) ended(epoch license.Epoch, e entry, now time.Time) ledger.Hold {
-	h := ledger.Hold{Session: e.Session, Now: now, TokenExpiresAt: e.token, Grant: e.grant, Recorded: e.recorded}
+	h := ledger.Hold{Session: e.Session, Now: now, Grant: e.grant, Recorded: e.recorded}
 	h.Epoch, h.EndedAt = epoch, e.ExpiresAt
 	h.EndedReason = cmp.Or(e.EndedReason, license.EndExpired)
+	if h.EndedReason != license.EndFailed {
+		h.TokenEnds = e.token
+	}
 	return h
 }

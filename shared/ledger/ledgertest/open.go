@@ -26,6 +26,9 @@ func Client(t testing.TB, addresses ...string) redis.UniversalClient {
 // ClockTolerance is the suite's, by which two clocks may differ.
 const ClockTolerance = 30 * time.Second
 
+// TokenMin is the suite's shortest life of a token, where this is the longest.
+func TokenMin(tokenTTL time.Duration) time.Duration { return min(5*time.Minute, tokenTTL/4) }
+
 // NewRedis makes a ledger whose keys begin with prefix, with a deadline that a
 // slow machine keeps. It does not look at the caller's clock.
 func NewRedis(t testing.TB, c redis.UniversalClient, prefix string, sessionTTL, tokenTTL time.Duration) *ledger.Redis {
@@ -43,7 +46,7 @@ func NewRedisAt(t testing.TB, c redis.UniversalClient, prefix string, sessionTTL
 
 func newRedis(t testing.TB, c redis.UniversalClient, opts ledger.RedisOptions) *ledger.Redis {
 	t.Helper()
-	opts.Deadline = 20 * time.Second
+	opts.Deadline, opts.TokenMin = 20*time.Second, TokenMin(opts.TokenTTL)
 	r, err := ledger.NewRedis(c, opts)
 	if err != nil {
 		t.Fatal(err)

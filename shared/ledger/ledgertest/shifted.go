@@ -3,7 +3,6 @@ package ledgertest
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -36,8 +35,8 @@ const shiftScript = `
 local prefix, what, d = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local function digits(n) return string.format('%.0f', n) end
 local function back(raw)
-  local beat, token, between, acquired, rest = string.match(raw, '^3,(%x+),(%x+),(%d+,%d,%l*),(%x+)(,.*)$')
-  return string.format('3,%x,%x,%s,%x%s', tonumber(beat, 16) - d, tonumber(token, 16) - d, between, tonumber(acquired, 16) - d, rest)
+  local beat, token, between, acquired, rest = string.match(raw, '^4,(%x+),(%x+),(%d+,%d,%l*),(%x+)(,.*)$')
+  return string.format('4,%x,%x,%s,%x%s', tonumber(beat, 16) - d, tonumber(token, 16) - d, between, tonumber(acquired, 16) - d, rest)
 end
 local function shift_hash(key, change)
   local all = redis.call('HGETALL', key)
@@ -62,6 +61,8 @@ local function shift(key)
     shift_lease(key)
   elseif string.match(key, ':data$') then
     shift_hash(key, back)
+  elseif string.match(key, ':resumed$') then
+    shift_hash(key, function(ends) return digits(ends - d) end)
   end
 end
 local function promote(key)
@@ -171,7 +172,7 @@ func (s *Shifted) out(times ...*time.Time) {
 }
 
 func (s *Shifted) outHold(h *ledger.Hold) {
-	s.out(&h.Now, &h.AcquiredAt, &h.LastHeartbeatAt, &h.ExpiresAt, &h.EndedAt, &h.TokenExpiresAt, &h.PreviousTokenExpiry)
+	s.out(&h.Now, &h.AcquiredAt, &h.LastHeartbeatAt, &h.ExpiresAt, &h.EndedAt, &h.TokenExpiresAt, &h.TokenEnds)
 }
 
 // outErr shows the times an error carries.
@@ -203,25 +204,12 @@ func (s *Shifted) shownHold(h ledger.Hold, err error) (ledger.Hold, error) {
 
 // Reserve implements [ledger.Ledger].
 func (s *Shifted) Reserve(ctx context.Context, c license.Caller, r ledger.Reservation) (ledger.Hold, error) {
-	r.Candidates = slices.Clone(r.Candidates)
-	for i := range r.Candidates {
-		r.Candidates[i].Ends = s.in(r.Candidates[i].Ends)
-	}
 	return s.shownHold(s.Ledger.Reserve(ctx, c, r))
 }
 
 // Heartbeat implements [ledger.Ledger].
 func (s *Shifted) Heartbeat(ctx context.Context, c license.Caller, q ledger.Heartbeat) (ledger.Hold, error) {
-	q.LicenseEnds = maps.Clone(q.LicenseEnds)
-	for id, ends := range q.LicenseEnds {
-		q.LicenseEnds[id] = s.in(ends)
-	}
 	return s.shownHold(s.Ledger.Heartbeat(ctx, c, q))
-}
-
-// Retoken implements [ledger.Ledger].
-func (s *Shifted) Retoken(ctx context.Context, c license.Caller, id string, ends time.Time) error {
-	return s.Ledger.Retoken(ctx, c, id, s.in(ends))
 }
 
 // Mark implements [ledger.Ledger].
@@ -257,6 +245,22 @@ func (s *Shifted) Stage(ctx context.Context, c license.Caller, nonce string, epo
 	}
 	chunk.Members = translated
 	return s.Ledger.Stage(ctx, c, nonce, epoch, chunk)
+}
+
+// Claim implements [ledger.Ledger].
+func (s *Shifted) Claim(ctx context.Context, c license.Caller, nonce, owner string) (ledger.Claim, error) {
+	claim, err := s.Ledger.Claim(ctx, c, nonce, owner)
+	s.out(&claim.Now)
+	return claim, err
+}
+
+// Spend implements [ledger.Ledger].
+func (s *Shifted) Spend(ctx context.Context, c license.Caller, nonce string, epoch license.Epoch, spent []ledger.Spent) error {
+	spent = slices.Clone(spent)
+	for i := range spent {
+		spent[i].Ends = s.in(spent[i].Ends)
+	}
+	return s.Ledger.Spend(ctx, c, nonce, epoch, spent)
 }
 
 // Reschedule implements [ledger.Ledger].

@@ -28,6 +28,7 @@ type Subject struct {
 const (
 	sessionTTL = 6 * time.Minute
 	tokenTTL   = time.Hour
+	tokenMin   = 5 * time.Minute
 	// slack is how far times may be off on a server whose clock runs on.
 	slack = 20 * time.Second
 )
@@ -38,7 +39,7 @@ const acme, globex = "acme", "globex"
 // empty and with nobody else's data.
 func Run(t *testing.T, open func(t *testing.T, sessionTTL, tokenTTL time.Duration) Subject) {
 	groups := map[string]map[string]func(*bench){
-		"Reserve": reserveTests(), "Candidates": candidateTests(), "Stale": staleTests(), "Heartbeat": beatTests(), "Token": tokenTests(),
+		"Reserve": reserveTests(), "Candidates": candidateTests(), "Stale": staleTests(), "Heartbeat": beatTests(), "Token": tokenTests(), "Handover": handoverTests(),
 		"Mark": markTests(), "Remove": removeTests(), "Rebuild": rebuildTests(), "Index": indexTests(),
 		"Tenancy": tenancyTests(), "Clock": clockTests(),
 	}
@@ -103,8 +104,8 @@ func (b *bench) ok(err error) {
 // want is one wish for a seat; zero caps stand for plenty.
 type want struct {
 	org, license, user, hardware, instance, session string
-	max, maxOrg                                     int
-	ends                                            time.Time
+	max, maxOrg, tokens                             int
+	tokenTTL                                        time.Duration
 	closed                                          bool
 	// others are the candidates after the first.
 	others []other
@@ -112,10 +113,10 @@ type want struct {
 
 // other is one more license that a wish may be granted under.
 type other struct {
-	license string
-	max     int
-	ends    time.Time
-	closed  bool
+	license     string
+	max, tokens int
+	tokenTTL    time.Duration
+	closed      bool
 }
 
 func (b *bench) fill(w want) (string, ledger.Reservation) {
@@ -134,9 +135,10 @@ func (b *bench) fill(w want) (string, ledger.Reservation) {
 		SessionID: w.session,
 		Holder:    license.Holder{UserID: w.user, HardwareID: w.hardware, InstanceID: w.instance},
 	}
-	for _, o := range append([]other{{w.license, w.max, w.ends, w.closed}}, w.others...) {
+	for _, o := range append([]other{{w.license, w.max, w.tokens, w.tokenTTL, w.closed}}, w.others...) {
 		r.Candidates = append(r.Candidates, ledger.Candidate{
-			LicenseID: o.license, Pools: pools(o.license, plenty(o.max), plenty(w.maxOrg)), Ends: o.ends, Closed: o.closed,
+			LicenseID: o.license, Pools: pools(o.license, plenty(o.max), plenty(w.maxOrg)), Closed: o.closed,
+			TokenTTL: o.tokenTTL, TokenCap: plenty(o.tokens),
 		})
 	}
 	return w.org, r
@@ -145,7 +147,7 @@ func (b *bench) fill(w want) (string, ledger.Reservation) {
 // plenty is what no limit stands for.
 func plenty(limit int) int {
 	if limit == 0 {
-		return 1000
+		return 10_000
 	}
 	return limit
 }
@@ -209,16 +211,7 @@ func ids(holds []ledger.Hold) []string {
 }
 
 func (b *bench) beat(h ledger.Hold) (ledger.Hold, error) {
-	return b.beatUntil(h, time.Time{}, false)
-}
-
-// beatUntil is a heartbeat of a session whose license ends then (zero: never).
-func (b *bench) beatUntil(h ledger.Hold, ends time.Time, renew bool) (ledger.Hold, error) {
-	q := ledger.Heartbeat{SessionID: h.ID, Renew: renew}
-	if !ends.IsZero() {
-		q.LicenseEnds = map[string]time.Time{h.LicenseID: ends}
-	}
-	return b.Ledger.Heartbeat(b.Context(), caller(h.OrganizationID, h.UserID), q)
+	return b.Ledger.Heartbeat(b.Context(), caller(h.OrganizationID, h.UserID), ledger.Heartbeat{SessionID: h.ID})
 }
 
 // pools are the suite's two: the license's, and the organization's own.

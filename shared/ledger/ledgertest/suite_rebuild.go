@@ -30,7 +30,10 @@ func rebuildTests() map[string]func(*bench) {
 		"forgotten by epoch":                  forgottenByEpoch,
 		"a dead generation is cleared":        deadCleared,
 		"an unfinished rebuild is cleared":    unfinishedCleared,
-		"tokens are not all due at once":      rebuiltTokens,
+		"a token may end as late as any":      rebuiltTokens,
+		"tokens that outlive their sessions":  rebuiltSpent,
+		"a token that is brought along":       rebuiltResumed,
+		"tokens of a rebuild overtaken":       rebuiltSpentLate,
 		"no count of requests from before":    grantsFromBefore,
 		"odd ids":                             rebuiltOddIDs,
 		"no time of a heartbeat":              rebuiltWithoutBeat,
@@ -55,7 +58,6 @@ func everyCallAsks(b *bench) {
 	calls := map[string]func() error{
 		"Reserve":   func() error { _, err := b.Ledger.Reserve(ctx, ann, r); return err },
 		"Heartbeat": func() error { _, err := b.Ledger.Heartbeat(ctx, ann, ledger.Heartbeat{SessionID: h.ID}); return err },
-		"Retoken":   func() error { return b.Ledger.Retoken(ctx, ann, h.ID, h.Now) },
 		"Mark": func() error {
 			_, err := b.Ledger.Mark(ctx, ann, ledger.Mark{SessionID: h.ID, UserID: "ann", Own: license.EndReleased})
 			return err

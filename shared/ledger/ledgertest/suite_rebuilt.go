@@ -3,7 +3,6 @@ package ledgertest
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/coditect-ai/coditect-licenses/shared/ledger"
@@ -11,23 +10,6 @@ import (
 )
 
 // What a ledger holds after a rebuild.
-
-func rebuiltTokens(b *bench) {
-	b.Lose()
-	sessions := make([]license.Session, 50)
-	for i := range sessions {
-		sessions[i] = recorded(fmt.Sprintf("r-%03d", i), strconv.Itoa(i), time.UnixMilli(1_800_000_000_000))
-	}
-	b.rebuild(acme, 2, sessions...)
-	for _, s := range sessions {
-		got, err := b.Ledger.Heartbeat(b.Context(), caller(acme, s.UserID), ledger.Heartbeat{SessionID: s.ID, Renew: true})
-		b.ok(err)
-		left := got.PreviousTokenExpiry.Sub(got.Now)
-		if left < tokenTTL/2-slack || left > tokenTTL*3/4 {
-			b.Errorf("%s: %s are taken for the rest of its token", s.ID, left)
-		}
-	}
-}
 
 // grantsFromBefore: the record holds a session two requests were given; the
 // rebuilt ledger must not let the first, failing late, take it back.

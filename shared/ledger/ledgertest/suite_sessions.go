@@ -87,26 +87,25 @@ func beatUnknown(b *bench) {
 
 func beatFindsLicense(b *bench) {
 	h := b.take(want{license: "lab"})
-	ends := h.Now.Add(20 * time.Minute)
-	many := map[string]time.Time{"lab": ends}
+	many := map[string]time.Duration{"lab": time.Minute}
 	for i := range 40 {
-		many[fmt.Sprint("l", i)] = h.Now
+		many[fmt.Sprint("l", i)] = 2 * time.Minute
 	}
 	for _, c := range []struct {
 		name  string
-		ends  map[string]time.Time
+		own   map[string]time.Duration
 		token time.Duration
 	}{
-		{"none", nil, tokenTTL},
-		{"others", map[string]time.Time{"pro": ends}, tokenTTL},
-		{"one", map[string]time.Time{"lab": ends}, 20 * time.Minute},
-		{"among some", map[string]time.Time{"pro": h.Now, "lab": ends}, 20 * time.Minute},
-		{"among many", many, 20 * time.Minute},
+		{"none", nil, tokenMin},
+		{"others", map[string]time.Duration{"pro": time.Minute}, tokenMin},
+		{"one", map[string]time.Duration{"lab": time.Minute}, time.Minute},
+		{"among some", map[string]time.Duration{"pro": time.Second, "lab": time.Minute}, time.Minute},
+		{"among many", many, time.Minute},
 	} {
-		got, err := b.Ledger.Heartbeat(b.Context(), caller(acme, "ann"), ledger.Heartbeat{SessionID: h.ID, LicenseEnds: c.ends, Renew: true})
+		got, err := b.Ledger.Heartbeat(b.Context(), caller(acme, "ann"), ledger.Heartbeat{SessionID: h.ID, TokenTTLs: c.own})
 		b.ok(err)
 		b.same(c.name, got.LicenseID, "lab")
-		b.near(c.name, got.TokenExpiresAt, h.Now.Add(c.token))
+		b.same(c.name, got.TokenExpiresAt, got.Now.Add(c.token))
 	}
 }
 
@@ -135,133 +134,6 @@ func beatAlone(b *bench) {
 	b.Advance(sessionTTL/2 + slack)
 	_, err = b.beat(second)
 	wants[*ledger.ExpiredError](b, err)
-}
-
-func tokenTests() map[string]func(*bench) {
-	return map[string]func(*bench){
-		"kept while half remains":              tokenKept,
-		"renewed below half":                   tokenRenewed,
-		"renewed when forced":                  tokenForced,
-		"never outlives its license":           tokenBounded,
-		"no storm when the license ends soon":  tokenNoStorm,
-		"renewed when its license is extended": tokenExtended,
-		"put back after a failed signature":    tokenPutBack,
-	}
-}
-
-// beatFor keeps a session alive for d and answers the last heartbeat.
-func (b *bench) beatFor(h ledger.Hold, d time.Duration, ends time.Time) ledger.Hold {
-	b.Helper()
-	var got ledger.Hold
-	for step := sessionTTL / 2; d > 0; d -= step {
-		b.Advance(min(step, d))
-		var err error
-		got, err = b.beatUntil(h, ends, false)
-		b.ok(err)
-	}
-	return got
-}
-
-// beatPastHalf keeps a session alive until just after half its token's life, and
-// answers the heartbeat that must renew it.
-func (b *bench) beatPastHalf(h ledger.Hold) ledger.Hold {
-	b.Helper()
-	b.beatFor(h, tokenTTL/2-time.Minute, time.Time{})
-	return b.beatFor(h, 2*time.Minute, time.Time{})
-}
-
-func tokenKept(b *bench) {
-	h := b.take(want{})
-	got := b.beatFor(h, tokenTTL/2-time.Minute, time.Time{})
-	if got.Renewed || !got.TokenExpiresAt.Equal(h.TokenExpiresAt) {
-		b.Errorf("renewed early: %+v", got)
-	}
-	if again := b.take(want{}); again.Renewed || !again.TokenExpiresAt.Equal(h.TokenExpiresAt) {
-		b.Errorf("an acquire renewed early: %+v", again)
-	}
-}
-
-func tokenRenewed(b *bench) {
-	h := b.take(want{})
-	got := b.beatPastHalf(h)
-	if !got.Renewed || !got.TokenExpiresAt.Equal(got.Now.Add(tokenTTL)) || !got.PreviousTokenExpiry.Equal(h.TokenExpiresAt) {
-		b.Errorf("not renewed: %+v", got)
-	}
-	got, err := b.beat(h)
-	b.ok(err)
-	if got.Renewed {
-		b.Error("renewed twice")
-	}
-	b.beatFor(h, tokenTTL/2-time.Minute, time.Time{})
-	b.Advance(2 * time.Minute)
-	if again := b.take(want{}); !again.Renewed || !again.TokenExpiresAt.Equal(again.Now.Add(tokenTTL)) {
-		b.Errorf("an acquire did not renew: %+v", again)
-	}
-}
-
-func tokenForced(b *bench) {
-	h := b.take(want{})
-	b.Advance(time.Minute)
-	got, err := b.beatUntil(h, time.Time{}, true)
-	b.ok(err)
-	if !got.Renewed || !got.TokenExpiresAt.Equal(got.Now.Add(tokenTTL)) || !got.PreviousTokenExpiry.Equal(h.TokenExpiresAt) {
-		b.Errorf("forced: %+v", got)
-	}
-}
-
-func tokenBounded(b *bench) {
-	now := b.take(want{user: "clock"}).Now
-	ends := now.Add(tokenTTL * 3 / 4)
-	h := b.take(want{ends: ends})
-	b.near("granted", h.TokenExpiresAt, ends)
-	got, err := b.beatUntil(h, ends, true)
-	b.ok(err)
-	b.near("forced", got.TokenExpiresAt, ends)
-	got = b.beatFor(h, tokenTTL/2, ends)
-	b.near("below half", got.TokenExpiresAt, ends)
-	again := b.take(want{ends: ends})
-	b.near("acquired again", again.TokenExpiresAt, ends)
-	if got.TokenExpiresAt.After(ends) || again.TokenExpiresAt.After(ends) {
-		b.Error("outlives its license")
-	}
-}
-
-func tokenNoStorm(b *bench) {
-	now := b.take(want{user: "clock"}).Now
-	ends := now.Add(tokenTTL / 4)
-	h := b.take(want{ends: ends})
-	for range 3 {
-		b.Advance(time.Minute)
-		if got := b.beatFor(h, time.Minute, ends); got.Renewed {
-			b.Fatal("a token that cannot live longer was renewed")
-		}
-		if again := b.take(want{ends: ends}); again.Renewed {
-			b.Fatal("an acquire renewed a token that cannot live longer")
-		}
-	}
-}
-
-func tokenExtended(b *bench) {
-	now := b.take(want{user: "clock"}).Now
-	h := b.take(want{ends: now.Add(tokenTTL / 4)})
-	got, err := b.beatUntil(h, now.Add(30*24*time.Hour), false)
-	b.ok(err)
-	if !got.Renewed || !got.TokenExpiresAt.Equal(got.Now.Add(tokenTTL)) {
-		b.Errorf("extended: %+v", got)
-	}
-}
-
-func tokenPutBack(b *bench) {
-	h := b.take(want{})
-	renewed := b.beatPastHalf(h)
-	b.ok(b.Ledger.Retoken(b.Context(), caller(acme, "ann"), h.ID, renewed.PreviousTokenExpiry))
-	got, err := b.beat(h)
-	b.ok(err)
-	if !got.Renewed || !got.PreviousTokenExpiry.Equal(h.TokenExpiresAt) {
-		b.Errorf("the next heartbeat does not try again: %+v", got)
-	}
-	b.ok(b.Ledger.Retoken(b.Context(), caller(acme, "ann"), "s-unknown", h.Now))
-	b.same("sessions", b.held(acme), 1)
 }
 
 func markTests() map[string]func(*bench) {

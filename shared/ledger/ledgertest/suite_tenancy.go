@@ -1,8 +1,6 @@
 package ledgertest
 
 import (
-	"time"
-
 	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
@@ -38,7 +36,6 @@ func equalIDs(b *bench) {
 	wants[*ledger.UnknownError](b, err)
 	_, err = b.Ledger.Mark(ctx, caller(acme, "bob"), ledger.Mark{SessionID: "s-2", UserID: "bob", Own: license.EndReleased, Other: license.EndRevoked})
 	wants[*ledger.UnknownError](b, err)
-	b.ok(b.Ledger.Retoken(ctx, caller(acme, "bob"), "s-2", time.UnixMilli(1)))
 	check("guesses")
 	marked := b.mark(mine, license.EndReleased)
 	check("mark")

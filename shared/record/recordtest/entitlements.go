@@ -18,7 +18,7 @@ func acme() license.Organization {
 func pro() license.License {
 	return license.License{
 		ID: "acme-pro", OrganizationID: "acme", Product: "studio", Plan: "pro", MaxSeats: 3,
-		Status: license.StatusSuspended, ExpiresAt: noon(), Grace: 36 * time.Hour, Entitlements: []string{"export", "render"},
+		Status: license.StatusSuspended, ExpiresAt: noon(), Grace: 36 * time.Hour, OfflineMax: 72 * time.Hour, Handover: new(0), Entitlements: []string{"export", "render"},
 	}
 }
 

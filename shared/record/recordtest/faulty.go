@@ -2,6 +2,7 @@ package recordtest
 
 import (
 	"context"
+	"time"
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
@@ -109,6 +110,13 @@ func (f *Faulty) ActiveSessions(
 	ctx context.Context, caller license.Caller, part int, after string, visit func(record.Page) error,
 ) error {
 	return f.do(ctx, "ActiveSessions", func() error { return f.Record.ActiveSessions(ctx, caller, part, after, visit) })
+}
+
+// SpentTokens implements [record.Record]; the hooks run around all pages.
+func (f *Faulty) SpentTokens(
+	ctx context.Context, caller license.Caller, part int, after time.Time, visit func(record.Page) error,
+) error {
+	return f.do(ctx, "SpentTokens", func() error { return f.Record.SpentTokens(ctx, caller, part, after, visit) })
 }
 
 // CountActive implements [record.Record].

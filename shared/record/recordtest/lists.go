@@ -65,8 +65,10 @@ func listTests() map[string]func(*testing.T, record.Record) {
 				wantError(t, err, license.ErrSessionNotFound)
 			}
 		},
-		"organizations in pages": organizationPages,
-		"ping":                   func(t *testing.T, r record.Record) { wantNil(t, r.Ping(t.Context())) },
+		"tokens that outlive their sessions": spentTokens,
+		"many of them, in pages":             manySpentTokens,
+		"organizations in pages":             organizationPages,
+		"ping":                               func(t *testing.T, r record.Record) { wantNil(t, r.Ping(t.Context())) },
 	}
 }
 
@@ -311,4 +313,69 @@ func organizationPages(t *testing.T, r record.Record) {
 		_, err := r.OrganizationIDs(t.Context(), after, 1)
 		wantError(t, err, license.ErrOrganizationNotFound)
 	}
+}
+
+// spent are the ids of the sessions whose tokens end after that time.
+func spent(t *testing.T, r record.Record, after time.Time) (ids []string) {
+	t.Helper()
+	for part := range record.Parts {
+		wantNil(t, r.SpentTokens(t.Context(), caller(), part, after, func(page record.Page) error {
+			for _, s := range page.Sessions {
+				sum := sha256.Sum256([]byte(s.ID))
+				if got := int(sum[0] >> 4); got != part {
+					t.Errorf("%s of part %d is listed in %d", s.ID, got, part)
+				}
+				ids = append(ids, s.ID)
+			}
+			return nil
+		}))
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+func spentTokens(t *testing.T, r record.Record) {
+	created(t, r)
+	wantNil(t, r.Create(t.Context(), caller(), session(2)))
+	long, none, early := endOf(3, license.EndReleased), endOf(4, license.EndFailed), endOf(5, license.EndExpired)
+	long.Session.TokenEnds = noon().Add(24 * time.Hour)
+	none.Session.TokenEnds, early.Session.TokenEnds = time.Time{}, early.Session.EndedAt
+	wantNil(t, r.End(t.Context(), caller(), first(), []record.End{endOf(1, license.EndReleased), long, none, early}))
+	ends := ended(1, "").TokenEnds
+	wantEqual(t, "before", spent(t, r, ends.Add(-time.Millisecond)), []string{sessionID(1), sessionID(3)})
+	wantEqual(t, "at its end", spent(t, r, ends), []string{sessionID(3)})
+	wantEqual(t, "after all", spent(t, r, noon().Add(24*time.Hour)), []string(nil))
+	wantEqual(t, "a stranger's", r.SpentTokens(t.Context(), other(), 0, noon(), func(record.Page) error { return errors.New("one") }), nil)
+	got, err := r.Session(t.Context(), caller(), sessionID(5))
+	wantNil(t, err)
+	wantEqual(t, "a token that ended with its session", got.TokenEnds, time.Time{})
+	late := endOf(3, license.EndReleased)
+	wantNil(t, r.End(t.Context(), caller(), first(), []record.End{late}))
+	wantEqual(t, "of two ends the first stands", spent(t, r, ends), []string{sessionID(3)})
+	for _, part := range []int{record.Whole, record.Parts} {
+		if err := r.SpentTokens(t.Context(), caller(), part, noon(), nil); err == nil {
+			t.Errorf("part %d: no error", part)
+		}
+	}
+}
+
+// manySpentTokens end at one time, all of one part.
+func manySpentTokens(t *testing.T, r record.Record) {
+	opened(t, r, caller())
+	var ends []record.End
+	for n := 0; len(ends) < morePagesThanOne; n++ {
+		if sum := sha256.Sum256([]byte(sessionID(n))); sum[0]>>4 == 3 {
+			ends = append(ends, endOf(n, license.EndReleased))
+		}
+	}
+	for len(ends) > 0 {
+		n := min(record.MaxEnds, len(ends))
+		wantNil(t, r.End(t.Context(), caller(), first(), ends[:n]))
+		ends = ends[n:]
+	}
+	if got := slices.Compact(spent(t, r, noon())); len(got) != morePagesThanOne {
+		t.Errorf("%d of %d are listed", len(got), morePagesThanOne)
+	}
+	enough := errors.New("enough")
+	wantError(t, r.SpentTokens(t.Context(), caller(), 3, noon(), func(record.Page) error { return enough }), enough)
 }

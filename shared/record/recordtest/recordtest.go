@@ -27,6 +27,7 @@ func Run(t *testing.T, newRecord func(t *testing.T) record.Record) {
 		"End":          endTests(),
 		"Lists":        listTests(),
 		"Tenancy":      tenancyTests(),
+		"Signing":      signingTests(),
 		"Context":      contextTests(),
 	}
 	for group, tests := range groups {
@@ -72,6 +73,7 @@ func ended(n int, reason license.EndReason) license.Session {
 	s := session(n)
 	s.LastHeartbeatAt, s.ExpiresAt = noon().Add(time.Hour), noon().Add(time.Hour+6*time.Minute)
 	s.Status, s.EndedReason, s.EndedAt = license.SessionEnded, reason, noon().Add(2*time.Hour)
+	s.TokenEnds = noon().Add(2*time.Hour + 5*time.Minute)
 	return s
 }
 

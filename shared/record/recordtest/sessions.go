@@ -50,7 +50,7 @@ func createIsActive(t *testing.T, r record.Record) {
 	s.OrganizationID = "globex"
 	wantNil(t, r.Create(t.Context(), caller(), s))
 	s.OrganizationID, s.Status = "acme", license.SessionActive
-	s.EndedReason, s.EndedAt = "", session(1).EndedAt
+	s.EndedReason, s.EndedAt, s.TokenEnds = "", session(1).EndedAt, session(1).TokenEnds
 	wantSession(t, r, caller(), s)
 }
 

@@ -115,6 +115,9 @@ func withOrganization(r record.Record, id string) map[string]func(context.Contex
 	calls["ActiveSessions"] = func(ctx context.Context) error {
 		return r.ActiveSessions(ctx, c, 0, "", func(record.Page) error { return nil })
 	}
+	calls["SpentTokens"] = func(ctx context.Context) error {
+		return r.SpentTokens(ctx, c, 0, noon(), func(record.Page) error { return nil })
+	}
 	return calls
 }
 
@@ -166,6 +169,9 @@ func reads(r record.Record) map[string]func(context.Context) error {
 		"CountActive":  func(ctx context.Context) error { return errorOf(r.CountActive(ctx, caller())) },
 		"ActiveSessions": func(ctx context.Context) error {
 			return r.ActiveSessions(ctx, caller(), 0, "", func(record.Page) error { return nil })
+		},
+		"SpentTokens": func(ctx context.Context) error {
+			return r.SpentTokens(ctx, caller(), 0, noon(), func(record.Page) error { return nil })
 		},
 		"OrganizationIDs": func(ctx context.Context) error { return errorOf(r.OrganizationIDs(ctx, "", 1)) },
 		"Ping":            r.Ping,
