@@ -15,7 +15,6 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
-	"github.com/coditect-ai/coditect-licenses/internal/devstack"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
 
@@ -47,7 +46,7 @@ func TestACrowd(t *testing.T) {
 // go; with all backends well nobody is told that the service is unavailable.
 func TestContentionEndsInASeatOrARefusal(t *testing.T) {
 	onCommon(t, func(t *testing.T, w *world) {
-		const seats, crowd, rounds = 5, 48, 12
+		const seats, crowd, rounds = 5, 48, 4
 		org := w.licensed(t, seats)
 		var mu sync.Mutex
 		got := map[int]int{}
@@ -136,11 +135,12 @@ func TestReleaseAndHeartbeatAtOnce(t *testing.T) {
 	})
 }
 
-// TestTheClientLeaves while its token is being signed: its seat is given back
-// all the same.
+// TestTheClientLeaves while KMS signs its token: its seat is given back all the same.
 func TestTheClientLeaves(t *testing.T) {
-	onCommon(t, func(t *testing.T, w *world) {
+	onEach(t, byRoot(), func(t *testing.T, w *world) {
 		org := w.licensed(t, 1)
+		cem := w.user(org, "cem")
+		cem.release(t, cem.take(t, "hw").SessionID).want(t, http.StatusNoContent) // the keys are known
 		ctx, leave := context.WithCancel(t.Context())
 		defer leave()
 		w.stack.KMS.SetBefore(func(ctx context.Context, _ string) error {
@@ -168,7 +168,7 @@ func TestTheClientLeaves(t *testing.T) {
 func TestManyLicenses(t *testing.T) {
 	onAll(t, func(t *testing.T, w *world) {
 		org := w.tenant(t, 3)
-		ends := time.Now().Add(10 * time.Minute).UTC().Truncate(time.Second)
+		ends := time.Now().Add(3 * time.Minute).UTC().Truncate(time.Second)
 		for i := range 40 {
 			lic := license.License{ID: fmt.Sprintf("l-%d", i), Product: "studio", MaxSeats: 1, Status: license.StatusActive, ExpiresAt: ends}
 			if err := w.record.PutLicense(t.Context(), license.ServiceCaller(org), lic); err != nil {
@@ -183,7 +183,7 @@ func TestManyLicenses(t *testing.T) {
 		}
 		w.user(org, "bob").acquire(t, "hw", map[string]any{"license_id": "l-1"}).refused(t, "no_seats_available").wantMember(t, "limit", "organization")
 		for _, id := range ids {
-			if s := ann.beat(t, id).want(t, http.StatusOK).session(t); s.LicenseToken != "" || s.SeatsUsed != 1 {
+			if s := ann.beat(t, id).want(t, http.StatusOK).session(t); s.LicenseToken == "" || s.SeatsUsed != 1 {
 				t.Errorf("heartbeat: %+v", s)
 			}
 			if s := ann.renew(t, id).want(t, http.StatusOK).session(t); !s.LicenseTokenExpiresAt.Equal(ends) {
@@ -199,7 +199,7 @@ func TestManyLicenses(t *testing.T) {
 // machine's fingerprint or anything of a person but what the log is for.
 func TestTheLogKeepsSecrets(t *testing.T) {
 	var log logBuffer
-	opts := devstack.Defaults()
+	opts := byRoot()
 	opts.Log = slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	w := start(t, embedded(), opts)
 	org := w.licensed(t, 1)
@@ -211,7 +211,7 @@ func TestTheLogKeepsSecrets(t *testing.T) {
 	w.do(t, http.MethodPatch, api.HeartbeatPath("secret-session"), ann.token, nil).refused(t, "session_not_found")
 	user{w: w, token: ann.token + "x"}.beat(t, s.SessionID).refused(t, "unauthenticated")
 	w.kmsDown(codes.Unavailable)
-	ann.renew(t, s.SessionID).refused(t, "unavailable")
+	ann.renew(t, s.SessionID).want(t, http.StatusOK) // without a token
 	ann.release(t, s.SessionID).want(t, http.StatusNoContent)
 	w.reap(t)
 	w.killRedis()

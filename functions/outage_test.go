@@ -20,6 +20,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/record/recordtest"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
+	"github.com/coditect-ai/coditect-licenses/shared/token"
 )
 
 // kmsDown makes KMS refuse every call, in one of two ways.
@@ -32,10 +33,56 @@ func (w *world) kmsUp() { w.stack.KMS.SetBefore(nil) }
 // firestoreDown makes the whole record unreachable.
 func (w *world) firestoreDown() { w.outage.begin(recordtest.Outage(record.ErrNotWritten)) }
 
-// TestAcquireWithoutKMS: the seat that cannot be signed for is given back
-// before the answer, and its record is ended.
-func TestAcquireWithoutKMS(t *testing.T) {
+// byRoot are options of a service whose every license token is a signature of KMS.
+func byRoot() devstack.Options {
+	opts := devstack.Defaults()
+	opts.TokenSigning = string(token.ByRoot)
+	return opts
+}
+
+// TestNobodyNoticesThatKMSIsAway: an instance that holds a signing key needs it no more.
+func TestNobodyNoticesThatKMSIsAway(t *testing.T) {
 	onCommon(t, func(t *testing.T, w *world) {
+		org := w.licensed(t, 2)
+		w.user(org, "ann").take(t, "hw")
+		w.kmsDown(codes.Unavailable)
+		bob := w.user(org, "bob")
+		session := bob.take(t, "hw")
+		for _, a := range []answer{bob.acquire(t, "hw"), bob.beat(t, session.SessionID)} {
+			if s := a.want(t, http.StatusOK).session(t); s.LicenseToken == "" {
+				t.Errorf("no token: %+v", s)
+			}
+		}
+		w.do(t, http.MethodGet, api.PathJWKS, "", nil).want(t, http.StatusOK)
+		bob.release(t, session.SessionID).want(t, http.StatusNoContent)
+	})
+}
+
+// TestAcquireWithoutASigningKey: an instance that starts while KMS is away decrypts no
+// key. It gives the seat back before it answers, and then takes none.
+func TestAcquireWithoutASigningKey(t *testing.T) {
+	opts, later := looks()
+	w := start(t, embedded(), opts)
+	org := w.licensed(t, 1)
+	ann := w.user(org, "ann")
+	w.kmsDown(codes.Unavailable)
+	for range 3 {
+		ann.acquire(t, "hw").refused(t, "unavailable")
+		if got := w.state(t, org); got.held != 0 || len(got.active) != 0 {
+			t.Errorf("left behind %+v", got)
+		}
+	}
+	w.kmsUp()
+	for range 5 {
+		later()
+	}
+	ann.take(t, "hw")
+}
+
+// TestAcquireWithoutKMS, where it signs: the seat that cannot be signed for is given
+// back before the answer, and its record is ended.
+func TestAcquireWithoutKMS(t *testing.T) {
+	onEach(t, byRoot(), func(t *testing.T, w *world) {
 		org := w.licensed(t, 1)
 		for _, code := range []codes.Code{codes.Unavailable, codes.PermissionDenied, codes.ResourceExhausted} {
 			w.kmsDown(code)
@@ -50,54 +97,30 @@ func TestAcquireWithoutKMS(t *testing.T) {
 	})
 }
 
-// TestAcquireAgainWithoutKMS costs its holder nothing: it has a good token.
-func TestAcquireAgainWithoutKMS(t *testing.T) {
-	onCommon(t, func(t *testing.T, w *world) {
-		org := w.licensed(t, 1)
-		ann := w.user(org, "ann")
-		first := ann.take(t, "hw")
+// TestHoldersWithoutKMS, where it signs: they keep their seats, and get no token.
+func TestHoldersWithoutKMS(t *testing.T) {
+	onEach(t, byRoot(), func(t *testing.T, w *world) {
+		ann := w.user(w.licensed(t, 1), "ann")
+		session := ann.take(t, "hw").SessionID
 		w.kmsDown(codes.Unavailable)
-		if s := ann.acquire(t, "hw").want(t, http.StatusOK).session(t); s.LicenseToken != first.LicenseToken {
-			t.Errorf("another token: %+v", s)
+		ann.acquire(t, "hw").refused(t, "unavailable")
+		for _, a := range []answer{ann.beat(t, session), ann.renew(t, session)} {
+			if s := a.want(t, http.StatusOK).session(t); s.LicenseToken != "" || s.ExpiresAt.Sub(s.ServerTime.Time) != w.opts.SessionTTL {
+				t.Errorf("without KMS: %+v", s)
+			}
 		}
-		// An instance that did not make that token has to sign, and cannot: the
-		// session stays.
-		other := beside(t, w, w.record)
-		other.kmsDown(codes.Unavailable)
-		other.user(org, "ann").acquire(t, "hw").refused(t, "unavailable")
-		ann.beat(t, first.SessionID).want(t, http.StatusOK)
+		w.kmsUp()
+		if s := ann.beat(t, session).want(t, http.StatusOK).session(t); s.LicenseToken == "" {
+			t.Error("no token although KMS is back")
+		}
 	})
 }
 
-// TestHeartbeatWithoutKMS: the seat is kept; only who asked for a token is told
-// that there is none; the renewal missed comes with the next heartbeat.
-func TestHeartbeatWithoutKMS(t *testing.T) {
-	opts := devstack.Defaults()
-	opts.TokenTTL = 8 * time.Minute
-	w := start(t, embedded(), opts)
-	ann := w.user(w.licensed(t, 1), "ann")
-	session := ann.take(t, "hw").SessionID
-	w.advance(t, 5*time.Minute)
-	w.kmsDown(codes.Unavailable)
-	for range 2 {
-		if s := ann.beat(t, session).want(t, http.StatusOK).session(t); s.LicenseToken != "" || s.ExpiresAt.Sub(s.ServerTime.Time) != opts.SessionTTL {
-			t.Errorf("without KMS: %+v", s)
-		}
-		ann.renew(t, session).refused(t, "unavailable")
-	}
-	w.kmsUp()
-	if s := ann.beat(t, session).want(t, http.StatusOK).session(t); s.LicenseToken == "" {
-		t.Error("the renewal that was missed is not made up for")
-	}
-	if s := ann.beat(t, session).want(t, http.StatusOK).session(t); s.LicenseToken != "" {
-		t.Error("renewed twice")
-	}
-}
-
-// TestAcquireWhileKMSIsKnownToBeAway takes no seat that it would have to give back.
+// TestAcquireWhileKMSIsKnownToBeAway, where it signs, takes no seat that it would have
+// to give back.
 func TestAcquireWhileKMSIsKnownToBeAway(t *testing.T) {
 	var reserved atomic.Int64
-	opts := devstack.Defaults()
+	opts := byRoot()
 	opts.CircuitCooldown = 500 * time.Millisecond
 	opts.OnStep = func(_ context.Context, s seats.Step) error {
 		if s == seats.StepReserved {
@@ -136,23 +159,6 @@ func TestClocksThatDiffer(t *testing.T) {
 	bob.take(t, "hw")
 }
 
-// TestAskingForATokenWithoutKMS on the real servers as well.
-func TestAskingForATokenWithoutKMS(t *testing.T) {
-	onCommon(t, func(t *testing.T, w *world) {
-		ann := w.user(w.licensed(t, 1), "ann")
-		session := ann.take(t, "hw").SessionID
-		w.kmsDown(codes.Unavailable)
-		ann.renew(t, session).refused(t, "unavailable")
-		if s := ann.beat(t, session).want(t, http.StatusOK).session(t); s.LicenseToken != "" {
-			t.Errorf("a token although KMS is away: %+v", s)
-		}
-		w.kmsUp()
-		if s := ann.renew(t, session).want(t, http.StatusOK).session(t); s.LicenseToken == "" {
-			t.Error("no token although it was asked for")
-		}
-	})
-}
-
 // TestAcquireWithoutFirestore takes no seat where it is certain that nothing
 // was written.
 func TestAcquireWithoutFirestore(t *testing.T) {
@@ -186,10 +192,10 @@ func TestAcquireWithoutFirestore(t *testing.T) {
 
 // TestHeartbeatWithoutEntitlements: an instance that was never told what the
 // organization has bought, and cannot ask, keeps the seat and says to come again.
-// It signs nothing, and the renewal that fell due is not lost.
+// It signs nothing.
 func TestHeartbeatWithoutEntitlements(t *testing.T) {
 	opts := devstack.Defaults()
-	opts.TokenTTL, opts.EntitlementCacheTTL = 8*time.Minute, 0 // nothing is ever kept
+	opts.EntitlementCacheTTL = 0 // nothing is ever kept
 	w := start(t, embedded(), opts)
 	org := w.licensed(t, 1)
 	ann := w.user(org, "ann")
@@ -203,7 +209,7 @@ func TestHeartbeatWithoutEntitlements(t *testing.T) {
 	ann.renew(t, session).refused(t, "unavailable")
 	w.outage.end()
 	if s := ann.beat(t, session).want(t, http.StatusOK).session(t); s.LicenseToken == "" {
-		t.Error("the renewal that fell due in the outage is lost")
+		t.Error("no token after the outage")
 	}
 	w.advance(t, 7*time.Minute)
 	w.outage.begin(recordtest.Outage(record.ErrNotWritten), "Entitlements")
@@ -228,27 +234,6 @@ func TestASuspensionThatCannotBeVerified(t *testing.T) {
 		ann.beat(t, session).refused(t, "license_inactive")
 		w.wantEnded(t, org, session, license.EndLicenseSuspended)
 	})
-}
-
-// TestARenewalIsNotLostToADoubt: the token falls due with a heartbeat that ends
-// in 503, since what the cache refuses could not be looked up.
-func TestARenewalIsNotLostToADoubt(t *testing.T) {
-	opts := devstack.Defaults()
-	opts.TokenTTL = 8 * time.Minute
-	w := start(t, embedded(), opts)
-	org := w.licensed(t, 1)
-	ann := w.user(org, "ann")
-	session := ann.take(t, "hw").SessionID
-	w.putLicense(t, org, "pro", map[string]any{"max_seats": 1, "status": "suspended"})
-	w.user(org, "bob").acquire(t, "hw").refused(t, "license_inactive") // the cache knows
-	w.advance(t, 5*time.Minute)
-	w.firestoreDown()
-	ann.beat(t, session).refused(t, "unavailable")
-	w.outage.end()
-	w.putLicense(t, org, "pro", map[string]any{"max_seats": 1})
-	if s := ann.beat(t, session).want(t, http.StatusOK).session(t); s.LicenseToken == "" {
-		t.Error("the renewal that fell due in the outage is lost")
-	}
 }
 
 // TestAFailingReaperIsAnError: its answer is 200, for the next run goes on, but

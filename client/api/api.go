@@ -35,8 +35,8 @@ const ParamKeyID = "{kid}"
 // ParamOrganization stands for the organization's id in [PathRebuild] and [PathCheck].
 const ParamOrganization = "{organization}"
 
-// QueryToken and QueryTokenRenew ask a heartbeat for a fresh license token:
-// ?token=renew.
+// QueryToken and QueryTokenRenew once asked a heartbeat for a fresh license token:
+// ?token=renew. Each answer has one; the query is accepted, and without effect.
 const (
 	QueryToken      = "token"
 	QueryTokenRenew = "renew"

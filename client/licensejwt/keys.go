@@ -60,27 +60,24 @@ func pick(keys jose.JSONWebKeySet, kid, alg string) (jose.JSONWebKey, error) {
 	default:
 		return jose.JSONWebKey{}, fmt.Errorf("%w: the key set has its kid more than once", ErrInvalid)
 	}
-	key := found[0]
-	if !signs(key) {
-		return jose.JSONWebKey{}, fmt.Errorf("%w: its key is not a signing key for ES256 or RS256", ErrInvalid)
+	if !signs(found[0], alg) {
+		return jose.JSONWebKey{}, fmt.Errorf("%w: its key is not a signing key for its alg", ErrInvalid)
 	}
-	if key.Algorithm != alg {
-		return jose.JSONWebKey{}, fmt.Errorf("%w: its key is for another algorithm", ErrInvalid)
-	}
-	return key, nil
+	return found[0], nil
 }
 
-// signs: a public key for signatures, of the type and size that its alg asks for.
-func signs(key jose.JSONWebKey) bool {
-	if key.Use != "sig" {
+// signs: a public key for signatures of algorithm alg, of the type and size that
+// these need.
+func signs(key jose.JSONWebKey, alg string) bool {
+	if key.Use != "sig" || key.Algorithm != alg {
 		return false
 	}
 	switch public := key.Key.(type) {
 	case *ecdsa.PublicKey:
-		return key.Algorithm == string(jose.ES256) && public.Curve == elliptic.P256()
+		return alg == string(jose.ES256) && public.Curve == elliptic.P256()
 	case *rsa.PublicKey:
 		bits := public.N.BitLen()
-		return key.Algorithm == string(jose.RS256) && bits >= minModulusBits && bits <= maxModulusBits
+		return alg == string(jose.RS256) && bits >= minModulusBits && bits <= maxModulusBits
 	default:
 		return false
 	}

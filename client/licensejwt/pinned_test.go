@@ -4,10 +4,13 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"math/big"
 	"net"
 	"os/exec"
 	"slices"
@@ -77,6 +80,35 @@ func TestEveryChangedByteOfACertificateIsNoticed(t *testing.T) {
 	}
 }
 
+// TestACertificateOfAnotherKeyIsNoticed also in a set that was not read from JSON,
+// in which go-jose notices it first.
+func TestACertificateOfAnotherKeyIsNoticed(t *testing.T) {
+	v, c := pinnedCase(t, "a certificate of another key")
+	var set struct {
+		Keys []map[string]any `json:"keys"`
+	}
+	if err := json.Unmarshal(v.KeySets[c.KeySet], &set); err != nil {
+		t.Fatal(err)
+	}
+	chain := set.Keys[0]["x5c"].([]any)
+	delete(set.Keys[0], "x5c")
+	der, err := base64.StdEncoding.DecodeString(chain[0].(string))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.KeySets[c.KeySet], _ = json.Marshal(set)
+	keys, roots := v.parsed(t, c)
+	keys.Keys[0].Certificates = []*x509.Certificate{other}
+	_, err = roots.Verify(c.Token, keys, time.Unix(c.Now, 0), 0, c.Issuer, c.Audience)
+	if !errors.Is(err, licensejwt.ErrInvalid) {
+		t.Errorf("got %v", err)
+	}
+}
+
 // TestNoRootAcceptsNoToken: the zero value is not a verifier that trusts everybody.
 func TestNoRootAcceptsNoToken(t *testing.T) {
 	for _, name := range []string{"a delegation of the root", "the root itself, which the set lists"} {
@@ -111,6 +143,7 @@ func TestParseRoots(t *testing.T) {
 		"a damaged second": one + two[:len(two)-10],
 		"an EC key":        publicPEM(t, &ec.PublicKey),
 		"a short key":      publicPEM(t, &generate(1024)().PublicKey),
+		"a long key":       publicPEM(t, &rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(3), 9000), E: 65537}),
 		"a private key":    string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})),
 		"another type":     strings.ReplaceAll(one, "PUBLIC KEY", "CERTIFICATE"),
 		"no key inside":    string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: []byte("x")})),

@@ -1,6 +1,7 @@
 package licensejwt_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"os"
@@ -104,7 +105,7 @@ func (v vectors) check(t *testing.T, c vector) {
 	}
 	gotJSON, _ := json.Marshal(got)
 	wantJSON, _ := json.Marshal(claims)
-	if string(gotJSON) != string(wantJSON) {
+	if !bytes.Equal(gotJSON, wantJSON) {
 		t.Errorf("got %s, want %s", gotJSON, wantJSON)
 	}
 }

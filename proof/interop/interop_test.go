@@ -21,6 +21,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/client/licensejwt"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakeidp"
+	"github.com/coditect-ai/coditect-licenses/shared/token"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -105,28 +106,33 @@ func TestOtherLibrariesAnswerTheVectors(t *testing.T) {
 	}
 }
 
+// ways are those in which tokens are signed.
+func ways() []token.Signing { return []token.Signing{token.ByDelegation, token.ByRoot} }
+
 // TestOtherLibrariesVerify a token of the service while it is valid, for its
 // product, and with no byte changed.
 func TestOtherLibrariesVerify(t *testing.T) {
-	service := start(t)
-	s := service.take(t, "ann")
-	asked := questions(s, service.published(t))
-	for name, read := range libraries() {
-		t.Run(name, func(t *testing.T) {
-			got := check(t, read, asked)["genuine"]
-			if got.Subject != "ann" || got.Session != s.SessionID {
-				t.Errorf("claims of %+v", got)
-			}
-		})
+	for _, way := range ways() {
+		service := start(t, way)
+		s := service.take(t, "ann")
+		asked := questions(s, service.published(t))
+		for name, read := range libraries() {
+			t.Run(string(way)+"/"+name, func(t *testing.T) {
+				got := check(t, read, asked)["genuine"]
+				if got.Subject != "ann" || got.Session != s.SessionID {
+					t.Errorf("claims of %+v", got)
+				}
+			})
+		}
 	}
 }
 
 // questions about one token of the service.
 func questions(s api.Session, keys []byte) document {
 	d := document{KeySets: map[string]json.RawMessage{"published": keys}}
-	ask := func(name, token, audience string, now time.Time, verdict, reason string) {
+	ask := func(name, compact, audience string, now time.Time, verdict, reason string) {
 		d.Cases = append(d.Cases, question{
-			Name: name, KeySet: "published", Token: token, Issuer: issuer, Audience: audience, Now: now.Unix(),
+			Name: name, KeySet: "published", Token: compact, Issuer: issuer, Audience: audience, Now: now.Unix(),
 			Verdict: verdict, Reason: reason,
 		})
 	}
@@ -154,31 +160,34 @@ func flipped(compact string, at int) string {
 // TestAProgramThatPinnedTheRootVerifies a token of the service by the root's public
 // key as KMS gives it out, and the key set from wherever.
 func TestAProgramThatPinnedTheRootVerifies(t *testing.T) {
-	service := start(t)
-	s := service.take(t, "ann")
-	keys, err := licensejwt.ParseKeySet(service.published(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots, err := licensejwt.ParseRoots([]byte(service.root(t)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	claims, err := roots.Verify(s.LicenseToken, keys, s.ServerTime.Time, 0, issuer, product)
-	if err != nil || claims.SessionID != s.SessionID {
-		t.Errorf("%+v, %v", claims, err)
-	}
-	if _, err := (licensejwt.Roots{}).Verify(s.LicenseToken, keys, s.ServerTime.Time, 0, issuer, product); err == nil {
-		t.Error("it verifies without a root")
+	for _, way := range ways() {
+		t.Run(string(way), func(t *testing.T) {
+			service := start(t, way)
+			s := service.take(t, "ann")
+			keys, err := licensejwt.ParseKeySet(service.published(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			roots, err := licensejwt.ParseRoots([]byte(service.root(t)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			claims, err := roots.Verify(s.LicenseToken, keys, s.ServerTime.Time, 0, issuer, product)
+			if err != nil || claims.SessionID != s.SessionID {
+				t.Errorf("%+v, %v", claims, err)
+			}
+		})
 	}
 }
 
 // service is the whole service over the embedded stand-ins.
 type service struct{ *devstack.Stack }
 
-func start(t *testing.T) service {
+func start(t *testing.T, way token.Signing) service {
 	t.Helper()
-	stack, err := devstack.Start(t.Context(), devstack.Defaults())
+	opts := devstack.Defaults()
+	opts.TokenSigning = string(way)
+	stack, err := devstack.Start(t.Context(), opts)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,6 +56,10 @@ intact=(
 	"two-seats         FAULTS=0 SEATS=2"
 	"three-holders     FAULTS=0 LOSSES=0 HOLDERS=3 SESSIONS=3"
 	"sweep             FAULTS=0 SWEEP=1"
+	"handover          FAULTS=0 HANDOVER=0"
+	"handover-replica  FAULTS=0 EMPTY_LOSS=0 STALE_LOSS=1 HANDOVER=0"
+	"handover-fault    LOSSES=0 HANDOVER=0"
+	"handover-three    FAULTS=0 LOSSES=0 HOLDERS=3 SESSIONS=3 HANDOVER=1"
 )
 
 # Each guard, and the bounds within which its absence shows soonest.
@@ -93,6 +97,9 @@ guards=(
 	"NO_CLOCK_VISIT          FAULTS=0 LOSSES=0 CLOCKS=1"
 	"NO_CLOCK_BEAT           FAULTS=0 LOSSES=0 CLOCKS=1"
 	"NO_FENCE_RELEASE        BEAT_AFTER_RELEASE=1"
+	"NO_SPENT                FAULTS=0 LOSSES=0 HANDOVER=0"
+	"NO_SPENT_REBUILT        FAULTS=0 HANDOVER=0"
+	"NO_OWN_SPENT            FAULTS=0 LOSSES=0 HANDOVER=0"
 )
 
 # Events that must be found, by their numbers in the model.
@@ -118,6 +125,7 @@ events=(
 	"20  FAULTS=0,LOSSES=0,CLOCKS=1  an acquire refused for the clock"
 	"21  FAULTS=0,LOSSES=0,CLOCKS=1  a heartbeat that succeeds under a wrong clock"
 	"22  FAULTS=0,LOSSES=0,RESTORES=1  a record put back"
+	"23  FAULTS=0,LOSSES=0,HANDOVER=0  an acquire refused for another's token"
 )
 
 # The long searches are worth a slow compiler, the short ones are not.

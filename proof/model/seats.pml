@@ -46,6 +46,9 @@
 #ifndef RESTORES
 #define RESTORES 0		/* times the record is put back to an earlier state */
 #endif
+#ifdef HANDOVER			/* tokens that outlive their sessions count: SEATS * (1 + HANDOVER) of them */
+#define TOKEN_CAP	(SEATS * (1 + HANDOVER))
+#endif
 #ifndef REACH
 #define REACH 0
 #endif
@@ -65,13 +68,15 @@ bit doubled;		/* two living sessions of one holder */
 bit fenced_for_ever;	/* an operation fenced more often than epochs can pass */
 bit rebuild_storm;	/* two epochs, and Redis was never lost */
 bit seat_lost;		/* an error was answered and its seat is still taken */
+bit oversigned;		/* more holders have a good token than the seats and the handover allow */
+bit locked_out;		/* a holder was refused a seat for its own token */
 bit rewritten;		/* a document that had ended was written again, with another reason */
 
 #define PROMISE(broken, kept)	broken = !(kept); assert(!broken)
 
 /* What spin -t prints of a counterexample, step by step. */
 mtype = {
-	reserve_NEW, reserve_HELD, reserve_STALE, reserve_FULL, create_ACTIVE, create_EXISTS, create_BURIED,
+	reserve_NEW, reserve_HELD, reserve_STALE, reserve_FULL, reserve_OVERSPENT, create_ACTIVE, create_EXISTS, create_BURIED,
 	create_FENCED, create_UNKNOWN, create_REFUSED, answer_GRANTED, sign_FAILED, give_BACK, forget_EPOCH,
 	end_RECORDED, end_FENCED, end_UNKNOWN, remove_EXPIRED, answer_ENDED, answer_UNKNOWN,
 	beat_OK, beat_EXPIRED, beat_UNKNOWN, release_MARKED, release_UNKNOWN, end_NOT_WRITTEN, answer_RELEASED, answer_CLOCK,
@@ -114,6 +119,9 @@ typedef Redis {
 	byte held[HOLDERS + 1];		/* holder -> session */
 	byte staged[EPOCHS + 1];	/* sessions of a generation that is being filled, for nonce N */
 	byte ending[EPOCHS + 1];	/* ... staged as marked */
+#ifdef HANDOVER
+	byte spent;			/* sessions that are gone and whose token counts */
+#endif
 	byte parts			/* parts of the record that are staged for N: 1, 2 or both */
 };
 
@@ -168,6 +176,10 @@ byte forgotten;			/* sessions of which the record knows nothing any more */
 #define SAME_DOCUMENT(x)	BIT(x)
 #endif
 
+#ifdef HANDOVER
+byte noted;			/* sessions whose document says when the last token ends */
+#endif
+
 /* Writes whose caller has given up on them and that may still land. */
 byte late_create; byte late_epoch; byte late_nonce;
 byte late_end; byte late_end_epoch; byte late_end_nonce;
@@ -186,12 +198,30 @@ byte over;			/* ... of which it was told 410, or 204 to a release */
 byte told[4];			/* holder -> the session it works with */
 byte believed;			/* only for a token whose life counts from its signing */
 
+#ifdef HANDOVER
+byte tok;			/* sessions of which a token would be good that any script so far let make */
+#define GOOD(h)		((named & tok & OF(h)) != 0)
+/* What counts of a holder: its session, over or not, or a token of one that is gone. */
+#define COUNTED(h)	(((R.in | (R.spent & tok)) & OF(h)) != 0)
+#define OWN_SPENT(h)	((R.spent & tok & OF(h)) != 0)
+#define MAKE_TOKEN(s)	PUT(tok, s)
+#define NOTE_TOKENS(set)	noted = noted | ((set) & ~ended)
+#define NO_TOKEN(s)	DROP(tok, s)	/* none was made, and none will be */
+#else
+#define MAKE_TOKEN(s)	skip
+#define NOTE_TOKENS(set)	skip
+#define NO_TOKEN(s)	skip
+#endif
+
 #define CERTAIN(h)	(told[h] != 0 && (HAS(lease, told[h]) || HAS(believed, told[h])))
 
 /* No more certain holders than seats, and the record of each is active: else
  * the next loss would sell its seat again. */
 inline look() {
 	PROMISE(oversold, CERTAIN(1) + CERTAIN(2) + CERTAIN(3) <= SEATS);
+#ifdef HANDOVER
+	PROMISE(oversigned, GOOD(1) + GOOD(2) + GOOD(3) <= TOKEN_CAP);
+#endif
 #ifndef ONLY_OVERSOLD
 	PROMISE(unrecorded, (!CERTAIN(1) || HAS(actives, told[1])) && (!CERTAIN(2) || HAS(actives, told[2])) && (!CERTAIN(3) || HAS(actives, told[3])))
 #endif
@@ -240,6 +270,9 @@ inline find_stale() {
 }
 
 inline take(s) {
+#if defined(HANDOVER) && !defined(NO_SPENT)
+	R.spent = R.spent | (R.in & BIT(s) & tok);	/* remove.lua: in the same step */
+#endif
 	DROP(R.in, s); DROP(R.live, s); DROP(R.marked, s); DROP(R.recorded, s); DROP(R.touched, s);
 	if
 	:: R.held[owner[s]] == s -> R.held[owner[s]] = 0
@@ -268,12 +301,18 @@ inline remove_ended() {
  * a rebuild on the same server finds them in the generation it replaces. */
 inline close() {
 	R.eepoch = 0; R.enonce = 0; R.in = 0; R.live = 0; R.recorded = 0; R.touched = 0;
+#ifdef HANDOVER
+	R.spent = 0;
+#endif
 	for (i : 1 .. HOLDERS) { R.held[i] = 0 }
 	i = 0
 }
 
 /* load.lua: exactly the staged sessions, each with a full TTL. */
 inline switch_generation() {
+#if defined(HANDOVER) && !defined(NO_SPENT_REBUILT)
+	R.spent = ended & noted & tok;	/* record.SpentTokens, spend.lua: the record stands still */
+#endif
 	R.in = R.staged[n]; R.marked = R.ending[n]; R.live = R.in; R.touched = R.in & young; R.recorded = 0;
 	for (i : 1 .. HOLDERS) { R.held[i] = 0 }
 	for (i : 1 .. SESSIONS) {
@@ -471,7 +510,7 @@ inline insert() {
 	:: sessions == SESSIONS -> at = Idle		/* the model's bound */
 	:: else ->
 		sessions++; x = sessions; owner[x] = h; first = 1;
-		PUT(R.in, x); PUT(R.live, x); R.held[h] = x; PUT(lease, x); PUT(young, x);
+		PUT(R.in, x); PUT(R.live, x); R.held[h] = x; PUT(lease, x); PUT(young, x); MAKE_TOKEN(x);
 		LOG(reserve_NEW)
 	fi
 }
@@ -511,6 +550,15 @@ inline rebuilt() {
 	:: else -> at = Idle
 	fi
 }
+
+/* reserve.lua: one token more is too many, but the holder's own is not one more. */
+#ifdef HANDOVER
+#ifdef NO_OWN_SPENT
+#define OVERSPENT	(COUNTED(1) + COUNTED(2) + COUNTED(3) >= TOKEN_CAP)
+#else
+#define OVERSPENT	(!OWN_SPENT(h) && COUNTED(1) + COUNTED(2) + COUNTED(3) >= TOKEN_CAP)
+#endif
+#endif
 
 proctype Instance() {
 	mtype at = Idle;
@@ -574,7 +622,7 @@ proctype Instance() {
 #endif
 			:: MAY_RESERVE && R.held[h] != 0 && HAS(LIVE, R.held[h]) ->
 				x = R.held[h]; known = HAS(R.recorded, x); LOG(reserve_HELD);
-				PUT(lease, x);
+				PUT(lease, x); MAKE_TOKEN(x);
 				if
 				:: HAS(given & ~releasing, x) -> anew[_pid] = x
 				:: else
@@ -587,6 +635,14 @@ proctype Instance() {
 			:: MAY_RESERVE && !(R.held[h] != 0 && HAS(LIVE, R.held[h])) ->
 				if
 				:: COUNT(LIVE) >= SEATS -> LOG(reserve_FULL); at = Idle
+#ifdef HANDOVER
+				:: COUNT(LIVE) < SEATS && OVERSPENT && (R.in & ~LIVE) == 0 ->
+					LOG(reserve_OVERSPENT); EVENT(23); at = Idle;
+					PROMISE(locked_out, !OWN_SPENT(h))
+				:: COUNT(LIVE) < SEATS && OVERSPENT && (R.in & ~LIVE) != 0 ->	/* they are ended first */
+					gone = R.in & ~LIVE; R.marked = R.marked | gone;
+					LOG(reserve_STALE); end_only()
+#endif
 				:: else -> find_stale();
 					if
 #ifdef NO_END_FIRST
@@ -630,6 +686,10 @@ proctype Instance() {
 #endif
 				LOG(beat_OK);
 				PUT(lease, x); PUT(R.live, x); PUT(R.recorded, x);
+				if
+				:: CLOCK_RIGHT -> MAKE_TOKEN(x)
+				:: else
+				fi;
 				PROMISE(resurrected, !HAS(over, x));
 				if
 				:: losses < LOSSES -> EVENT(13)
@@ -739,7 +799,7 @@ proctype Instance() {
 #ifdef NO_ATTEMPTS
 		:: LOADED && HAS(R.in, x) -> take(x)
 #else
-		:: LOADED && HAS(R.in & ~R.touched & ~R.recorded & ~R.marked, x) -> LOG(give_BACK); EVENT(15); take(x)
+		:: LOADED && HAS(R.in & ~R.touched & ~R.recorded & ~R.marked, x) -> LOG(give_BACK); EVENT(15); NO_TOKEN(x); take(x)
 #endif
 		:: else
 		fi;
@@ -755,7 +815,7 @@ proctype Instance() {
 #else
 		:: LOADED && HAS(R.in & ~R.touched, x) ->
 #endif
-			LOG(give_BACK);
+			LOG(give_BACK); NO_TOKEN(x);
 			PUT(R.marked, x); gone = BIT(x); end_only()
 		:: else
 		fi;
@@ -769,7 +829,12 @@ proctype Instance() {
 		:: DIES
 		:: faults > 0 && late_end == 0 && !away -> faults--; LOG(end_UNKNOWN); GIVE_UP_END(gone); at = Idle
 		:: END_FENCED(n, m) -> LOG(end_FENCED); EVENT(6); at = Forget
-		:: !END_FENCED(n, m) -> LOG(end_RECORDED); put_ended(gone, away); at = Remove
+		:: !END_FENCED(n, m) -> LOG(end_RECORDED);
+			if
+			:: !away -> NOTE_TOKENS(gone)
+			:: else
+			fi;
+			put_ended(gone, away); at = Remove
 		fi
 
 	:: at == Remove ->	/* remove.lua, rule ended */
@@ -840,7 +905,7 @@ proctype Instance() {
 		:: faults > 0 -> faults--; LOG(end_NOT_WRITTEN); EVENT(8); at = Idle; answer_missed()
 		:: faults > 0 && late_end == 0 -> faults--; LOG(end_UNKNOWN); GIVE_UP_END(BIT(x)); at = Idle; answer_missed()
 		:: RELEASE_FENCED -> at = Forget
-		:: !RELEASE_FENCED -> LOG(end_RECORDED); put_ended(BIT(x), false); known = 1; at = Free
+		:: !RELEASE_FENCED -> LOG(end_RECORDED); NOTE_TOKENS(BIT(x)); put_ended(BIT(x), false); known = 1; at = Free
 		fi
 
 	:: at == Free ->	/* remove.lua, rule session */
@@ -981,6 +1046,9 @@ inline copy(to, src) {
 	for (i : 1 .. HOLDERS) { to.held[i] = src.held[i] }
 	for (i : 0 .. EPOCHS) { to.staged[i] = src.staged[i]; to.ending[i] = src.ending[i] }
 	to.parts = src.parts;
+#ifdef HANDOVER
+	to.spent = src.spent;
+#endif
 	i = 0
 }
 #endif
@@ -991,6 +1059,9 @@ inline wipe(it) {
 	for (i : 1 .. HOLDERS) { it.held[i] = 0 }
 	for (i : 0 .. EPOCHS) { it.staged[i] = 0; it.ending[i] = 0 }
 	it.parts = 0;
+#ifdef HANDOVER
+	it.spent = 0;
+#endif
 	i = 0
 }
 
@@ -1005,6 +1076,11 @@ proctype World() {
 	:: atomic { R.live != 0 -> pick(s, R.live); DROP(R.live, s); printf("time: session %d expires\n", s); s = 0 }
 #else
 	:: atomic { (R.live & ~lease) != 0 -> pick(s, R.live & ~lease); DROP(R.live, s); printf("time: session %d expires\n", s); s = 0 }
+#endif
+
+#ifdef HANDOVER
+	/* The last token of a session ends, and Redis knows. */
+	:: atomic { tok != 0 -> pick(s, tok); DROP(tok, s); DROP(R.spent, s); printf("time: the tokens of session %d are over\n", s); s = 0 }
 #endif
 
 #if CLOCKS
@@ -1067,7 +1143,7 @@ proctype World() {
 	}
 	:: atomic { late_end != 0 ->
 		if
-		:: !END_FENCED(late_end_epoch, late_end_nonce) -> put_ended(late_end, false); look(); printf("late end lands\n")
+		:: !END_FENCED(late_end_epoch, late_end_nonce) -> NOTE_TOKENS(late_end); put_ended(late_end, false); look(); printf("late end lands\n")
 		:: else
 		fi;
 		late_end = 0; late_end_epoch = 0; late_end_nonce = 0

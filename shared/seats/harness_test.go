@@ -28,7 +28,7 @@ func TestFaultHarness(t *testing.T) {
 	for i := range *seedCount {
 		seed := *firstSeed + uint64(i)
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
-			m := ledgertest.NewModel(time.UnixMilli(1_800_000_000_000), sessionTTL, tokenTTL)
+			m := ledgertest.NewModel(time.UnixMilli(1_800_000_000_000), sessionTTL, longTokens)
 			harness(t, seed, 4000, backend{
 				ledger: m, now: m.CallersNow, advance: m.Advance, step: m.Step, living: m.Living, holder: m.Holder,
 				faults:      map[string]func(){"lose": m.Lose, "promote": m.Promote, "replicate": m.Replicate, "failover": m.Failover},
@@ -47,7 +47,7 @@ func TestFaultHarnessOnScripts(t *testing.T) {
 			now := f.Now()
 			callers := func() time.Time { return now }
 			harness(t, seed, 2000, backend{
-				ledger: ledgertest.NewRedisAt(t, ledgertest.Client(t, f.Addr()), "", sessionTTL, tokenTTL, callers),
+				ledger: ledgertest.NewRedisAt(t, ledgertest.Client(t, f.Addr()), "", sessionTTL, longTokens, callers),
 				now:    callers, step: f.Advance,
 				advance: func(d time.Duration) {
 					f.Advance(d)
@@ -66,6 +66,8 @@ const (
 	capOrganization = 3
 	usersPerLicense = 2
 	usersOfEither   = 2
+	// longTokens outlive their sessions once these were held for some time.
+	longTokens = time.Hour
 )
 
 // customers is what the clients know, and what they were promised.
@@ -82,6 +84,10 @@ type customers struct {
 	givenUp map[string]bool
 	told    map[string]string // every session ever told, with its organization
 	over    map[string]bool   // organizations whose license pro has run out
+	// tokens are the ends of all tokens ever made, by license and machine: everybody
+	// keeps what it was given. handover is that of each license.
+	tokens   map[string]map[string]time.Time
+	handover int
 }
 
 // holder is one holder: a program on a machine.
@@ -93,10 +99,14 @@ type holder struct {
 	// license; empty: nothing.
 	session, of string
 	until       time.Time
+	// thief comes with another machine whenever it holds nothing: this is its number. It
+	// does one thing at a time, or it would not know which machine has its seat.
+	thief, busy bool
+	machine     int
 }
 
 func newCustomers() *customers {
-	c := &customers{missed: map[string]bool{}, finished: map[string]bool{}, undone: map[string]bool{}, givenUp: map[string]bool{}, told: map[string]string{}, over: map[string]bool{}}
+	c := &customers{missed: map[string]bool{}, finished: map[string]bool{}, undone: map[string]bool{}, givenUp: map[string]bool{}, told: map[string]string{}, over: map[string]bool{}, tokens: map[string]map[string]time.Time{}}
 	for _, org := range customerIDs() {
 		for _, lic := range []string{"pro", "lab"} {
 			for u := range usersPerLicense {
@@ -106,6 +116,7 @@ func newCustomers() *customers {
 		for u := range usersOfEither {
 			c.clients = append(c.clients, &holder{org: org, user: fmt.Sprint("either", u)})
 		}
+		c.clients = append(c.clients, &holder{org: org, license: "pro", user: "thief", thief: true})
 	}
 	return c
 }
@@ -120,9 +131,9 @@ func (s *sim) request(c *holder) seats.Request {
 	now := s.backend.now()
 	org := license.Organization{ID: c.org, MaxConcurrentSeats: capOrganization, Status: license.StatusActive}
 	lic := func(id string, ends time.Time) license.License {
-		return license.License{ID: id, Product: "studio", MaxSeats: capLicense, Status: license.StatusActive, ExpiresAt: ends}
+		return license.License{ID: id, Product: "studio", MaxSeats: capLicense, Status: license.StatusActive, ExpiresAt: ends, Handover: &s.handover}
 	}
-	r := seats.Request{Terms: license.NewTerms(org, lic(c.license, time.Time{})), Holder: license.Holder{UserID: c.user, HardwareID: "hw"}}
+	r := seats.Request{Terms: license.NewTerms(org, lic(c.license, time.Time{})), Holder: license.Holder{UserID: c.user, HardwareID: fmt.Sprint("hw-", c.machine)}}
 	if c.license == "" {
 		ends := now.Add(time.Hour)
 		if s.over[c.org] {
@@ -147,6 +158,7 @@ func (s *sim) certain(c *holder, session string) bool {
 
 func harness(t *testing.T, seed uint64, moves int, b backend) {
 	s := newSim(t, seed, b)
+	s.handover = s.IntN(3)
 	for range moves {
 		s.move()
 		s.check()
@@ -257,8 +269,15 @@ func (s *sim) expected(err error) error {
 
 func (s *sim) acquire(c *holder) {
 	before, asked := c.session, s.backend.now()
+	if c.busy {
+		return
+	}
+	if c.thief && before == "" {
+		c.machine++
+	}
 	finished := maps.Clone(s.finished)
-	s.operate("acquire "+c.String(), func(ctx context.Context, p *simPool) error {
+	started := s.operate("acquire "+c.String(), func(ctx context.Context, p *simPool) error {
+		defer func() { c.busy = false }()
 		h, err := p.Acquire(ctx, c.caller(), s.request(c), s.sign(c))
 		// Again, if a request on older terms was quicker, or a loss took the end back.
 		for other, ok := errors.AsType[*seats.UnusableError](err); ok; other, ok = errors.AsType[*seats.UnusableError](err) {
@@ -285,6 +304,7 @@ func (s *sim) acquire(c *holder) {
 		s.hold(c, h, asked)
 		return nil
 	})
+	c.busy = c.thief && started
 }
 
 // sign stands in the place of the token: nothing may come here unrecorded.
@@ -297,8 +317,34 @@ func (s *sim) sign(c *holder) func(context.Context, ledger.Hold) error {
 		if s.chance(5, 100) {
 			return errUnsigned
 		}
+		s.tokenMade(c.org, h)
 		return nil
 	}
+}
+
+// tokenMade notes a token, which its machine keeps whatever becomes of the answer.
+func (s *sim) tokenMade(org string, h ledger.Hold) {
+	of, machine := org+"/"+h.LicenseID, h.UserID+" on "+h.HardwareID
+	if s.tokens[of] == nil {
+		s.tokens[of] = map[string]time.Time{}
+	}
+	if h.TokenExpiresAt.After(s.tokens[of][machine]) {
+		s.tokens[of][machine] = h.TokenExpiresAt
+	}
+	if life := h.TokenExpiresAt.Sub(h.Now); life > license.TokenLife(h.Now.Sub(h.AcquiredAt), longTokens, 5*time.Minute) {
+		s.broken("a token of %s for a session held for %s", life, h.Now.Sub(h.AcquiredAt))
+	}
+}
+
+// goodOffline is how many machines have a token of the license that is good, by any
+// clock that nobody can tell is wrong.
+func (s *sim) goodOffline(of string) (good int) {
+	for _, ends := range s.tokens[of] {
+		if ends.After(s.backend.now().Add(ledgertest.ClockTolerance)) {
+			good++
+		}
+	}
+	return good
 }
 
 // look reads the record past all faults.
@@ -338,6 +384,9 @@ func (s *sim) beat(c *holder) {
 			return s.expected(err)
 		case finished[id] && !s.undone[id]:
 			s.broken("%s of %s lives after its end was announced", id, c)
+		}
+		if !h.TokenExpiresAt.IsZero() {
+			s.tokenMade(c.org, h)
 		}
 		if c.session == id {
 			s.hold(c, h, asked)
@@ -409,6 +458,9 @@ func (s *sim) check() {
 		s.within(capOrganization, len(held[org]), org, "")
 		for _, lic := range []string{"pro", "lab"} {
 			s.within(capLicense, len(held[org+"/"+lic]), org, lic)
+			if good := s.goodOffline(org + "/" + lic); good > capLicense*(1+s.handover) {
+				s.broken("%d tokens of %s/%s are good, with %d seats and a handover of %d", good, org, lic, capLicense, s.handover)
+			}
 		}
 		s.alone(org)
 	}
@@ -469,6 +521,7 @@ func (s *sim) settle() {
 			s.broken("%s of %s is recorded as %q %q: %v", id, org, r.Status, r.EndedReason, err)
 		}
 	}
+	s.backend.advance(longTokens) // who was not there before has a seat once all tokens have ended
 	s.fillUp(ctx, p)
 }
 

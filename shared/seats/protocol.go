@@ -69,7 +69,8 @@ type Options struct {
 	// Log tells what no answer tells: rebuilt ledgers, ends the record does not
 	// have yet. Nil logs nothing.
 	Log *slog.Logger
-	// Now times this instance's own caches, nothing else; time.Now when nil.
+	// Now times this instance's own caches, and says from when on a rebuild looks for
+	// tokens that are good, if Redis's clock is ahead; time.Now when nil.
 	Now func() time.Time
 }
 

@@ -447,20 +447,6 @@ func TestALossPutsTheOrganizationBackIntoTheIndex(t *testing.T) {
 	}
 }
 
-func TestUnsignedRenewalIsTriedAgain(t *testing.T) {
-	w := newWorld(t)
-	p := w.pool(nil)
-	h := p.take("ann", 1)
-	w.model.Advance(tokenTTL/2 + time.Second)
-	for range 2 {
-		got, err := p.Heartbeat(t.Context(), user("ann"), ledger.Heartbeat{SessionID: h.ID})
-		if err != nil || !got.Renewed {
-			t.Fatalf("heartbeat: %+v, %v", got, err)
-		}
-		p.Unsigned(t.Context(), user("ann"), got)
-	}
-}
-
 func TestBackendsThatAreDown(t *testing.T) {
 	w := newWorld(t)
 	p := w.pool(nil)

@@ -208,8 +208,8 @@ func (s *sim) start(ctx context.Context, t *task, do func(context.Context)) {
 	}()
 }
 
-// operate starts an operation on an idle instance, if there is one.
-func (s *sim) operate(name string, do func(ctx context.Context, p *simPool) error) {
+// operate starts an operation on an idle instance, and reports whether there is one.
+func (s *sim) operate(name string, do func(ctx context.Context, p *simPool) error) bool {
 	for _, i := range s.Perm(len(s.pools)) {
 		p := s.pools[i]
 		if p.busy {
@@ -225,8 +225,9 @@ func (s *sim) operate(name string, do func(ctx context.Context, p *simPool) erro
 			}
 			p.busy = false
 		})
-		return
+		return true
 	}
+	return false
 }
 
 // resume lets one task go on to its next stop.

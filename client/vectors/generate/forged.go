@@ -25,7 +25,7 @@ func otherAlgorithms() []vector {
 		{Name: "alg in lower case", Token: as("es256", es256(current())), Reason: invalid, AnyLibrary: true},
 		{Name: "HS256 with the public key's PEM", Token: as("HS256", hs256([]byte(publicPEM(public)))), Reason: invalid, AnyLibrary: true},
 		{Name: "HS256 with the public key's DER", Token: as("HS256", hs256(publicDER(public))), Reason: invalid, AnyLibrary: true},
-		{Name: "HS256 with the public key's x", Token: as("HS256", hs256(public.X.FillBytes(make([]byte, 32)))), Reason: invalid, AnyLibrary: true},
+		{Name: "HS256 with the public key's x", Token: as("HS256", hs256(xOf(public))), Reason: invalid, AnyLibrary: true},
 		{Name: "HS256 with the root's PEM", Token: asRoot("HS256", hs256([]byte(publicPEM(&root().PublicKey)))), Reason: invalid, AnyLibrary: true},
 		{Name: "HS256 with an empty secret", Token: as("HS256", hs256(nil)), Reason: invalid, AnyLibrary: true},
 		{Name: "RS256 that names a delegation", Token: as("RS256", rs(root(), crypto.SHA256)), Reason: invalid, AnyLibrary: true},
@@ -33,7 +33,7 @@ func otherAlgorithms() []vector {
 		{Name: "RS512 by the root", Token: asRoot("RS512", rs(root(), crypto.SHA512)), Reason: invalid, AnyLibrary: true},
 		{Name: "ES384 with the delegation's key", Token: as("ES384", es(current(), crypto.SHA384)), Reason: invalid, AnyLibrary: true},
 		{Name: "ES384 with a key of P-384", Token: as("ES384", es(p384(), crypto.SHA384)), KeySet: "P-384 for ES384", Reason: invalid},
-		{Name: "EdDSA", Token: as("EdDSA", func(in []byte) []byte { return edSign(in) }), KeySet: "Ed25519", Reason: invalid},
+		{Name: "EdDSA", Token: as("EdDSA", edSign), KeySet: "Ed25519", Reason: invalid},
 		{Name: "ES256K", Token: as("ES256K", es256(current())), Reason: invalid},
 	})
 }
@@ -74,6 +74,7 @@ func otherHeaders() []vector {
 		{Name: "crit with exp", Token: headed(plain.with("crit", []string{"exp"}).with("exp", granted+life)), Reason: invalid},
 		{Name: "crit empty", Token: headed(plain.with("crit", []string{})), Reason: invalid},
 		{Name: "payload not encoded (b64)", Token: headed(plain.with("b64", false).with("crit", []string{"b64"})), Reason: invalid},
+		{Name: "payload not encoded, and crit does not say so (b64)", Token: headed(plain.with("b64", false)), Reason: invalid},
 		{Name: "alg twice, the last one good", Token: token([]byte(twice), claims().json(), es256(current())), Reason: invalid},
 		{Name: "header not JSON", Token: token([]byte("{"), claims().json(), es256(current())), Reason: invalid, AnyLibrary: true},
 		{Name: "header no object", Token: token([]byte(`"ES256"`), claims().json(), es256(current())), Reason: invalid, AnyLibrary: true},

@@ -31,6 +31,23 @@ func ecKey(name string, curve elliptic.Curve) *ecdsa.PrivateKey {
 	return key
 }
 
+// xOf is the x coordinate of a public key of P-256.
+func xOf(key *ecdsa.PublicKey) []byte {
+	point, err := key.Bytes()
+	if err != nil {
+		panic(err)
+	}
+	return point[1:33] // after the mark of an uncompressed point
+}
+
+func scalar(key *ecdsa.PrivateKey) []byte {
+	raw, err := key.Bytes()
+	if err != nil {
+		panic(err)
+	}
+	return raw
+}
+
 func edKey(name string) ed25519.PrivateKey {
 	return ed25519.NewKeyFromSeed(derived(name, ed25519.SeedSize))
 }
@@ -65,6 +82,8 @@ func prime(name string, bits int) *big.Int {
 }
 
 // Two roots of the vendor, the second for a change of root, and others' keys.
+//
+//nolint:gochecknoglobals // found once: primes of this size take a second
 var (
 	root     = sync.OnceValue(func() *rsa.PrivateKey { return rsaKey("root", 4096) })
 	nextRoot = sync.OnceValue(func() *rsa.PrivateKey { return rsaKey("next root", 3072) })

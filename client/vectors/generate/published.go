@@ -4,19 +4,15 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
-	"math/big"
 	"slices"
 	"strings"
-	"sync"
 )
 
-// Two delegations that overlap, and a key that is in no set.
-var (
-	current = sync.OnceValue(func() *ecdsa.PrivateKey { return ecKey("current delegation", elliptic.P256()) })
-	next    = sync.OnceValue(func() *ecdsa.PrivateKey { return ecKey("next delegation", elliptic.P256()) })
-	nobodys = sync.OnceValue(func() *ecdsa.PrivateKey { return ecKey("nobody's", elliptic.P256()) })
-	p384    = sync.OnceValue(func() *ecdsa.PrivateKey { return ecKey("another curve", elliptic.P384()) })
-)
+// current and next are delegations that overlap; nobodys is in no set.
+func current() *ecdsa.PrivateKey { return ecKey("current delegation", elliptic.P256()) }
+func next() *ecdsa.PrivateKey    { return ecKey("next delegation", elliptic.P256()) }
+func nobodys() *ecdsa.PrivateKey { return ecKey("nobody's", elliptic.P256()) }
+func p384() *ecdsa.PrivateKey    { return ecKey("another curve", elliptic.P384()) }
 
 const rootKID = "license-token-1"
 
@@ -56,7 +52,8 @@ func published() document {
 func publishedSets() map[string]object {
 	plain := jwk(&current().PublicKey, kid(), "ES256")
 	named := func(public any, alg string) object { return jwk(public, kid(), alg) }
-	off := new(big.Int).Add(current().X, big.NewInt(1)).FillBytes(make([]byte, 32))
+	off := xOf(&current().PublicKey)
+	off[31]++
 	return map[string]object{
 		"published":             keySet(delegated(current()), delegated(next()), rootKey()),
 		"without certificates":  keySet(plain),
@@ -74,7 +71,7 @@ func publishedSets() map[string]object {
 		"off the curve":         keySet(plain.with("x", encode(off))),
 		"Ed25519":               keySet(named(edKey("Ed25519").Public(), "EdDSA")),
 		"symmetric":             keySet(object{"kty": "oct", "kid": kid(), "use": "sig", "alg": "HS256", "k": encode(derived("secret", 32))}),
-		"private":               keySet(plain.with("d", encode(current().D.FillBytes(make([]byte, 32))))),
+		"private":               keySet(plain.with("d", encode(scalar(current())))),
 		"RSA for PS256":         keySet(rootKey().with("alg", "PS256")),
 		"RSA of 1024 bits":      keySet(jwk(&weak().PublicKey, rootKID, "RS256")),
 		"stranger's RSA":        keySet(jwk(&stranger().PublicKey, rootKID, "RS256")),
