@@ -168,7 +168,7 @@ func TestTheClientLeaves(t *testing.T) {
 func TestManyLicenses(t *testing.T) {
 	onAll(t, func(t *testing.T, w *world) {
 		org := w.tenant(t, 3)
-		ends := time.Now().Add(10 * time.Minute).UTC().Truncate(time.Second)
+		ends := time.Now().Add(3 * time.Minute).UTC().Truncate(time.Second)
 		for i := range 40 {
 			lic := license.License{ID: fmt.Sprintf("l-%d", i), Product: "studio", MaxSeats: 1, Status: license.StatusActive, ExpiresAt: ends}
 			if err := w.record.PutLicense(t.Context(), license.ServiceCaller(org), lic); err != nil {
@@ -211,7 +211,7 @@ func TestTheLogKeepsSecrets(t *testing.T) {
 	w.do(t, http.MethodPatch, api.HeartbeatPath("secret-session"), ann.token, nil).refused(t, "session_not_found")
 	user{w: w, token: ann.token + "x"}.beat(t, s.SessionID).refused(t, "unauthenticated")
 	w.kmsDown(codes.Unavailable)
-	ann.renew(t, s.SessionID).refused(t, "unavailable")
+	ann.renew(t, s.SessionID).want(t, http.StatusOK) // without a token
 	ann.release(t, s.SessionID).want(t, http.StatusNoContent)
 	w.reap(t)
 	w.killRedis()

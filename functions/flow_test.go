@@ -66,7 +66,7 @@ func wantFirstSession(t *testing.T, s api.Session, org string, before time.Time)
 		Product: "studio", Plan: "pro", Entitlements: api.List{"export"},
 		AcquiredAt: s.ServerTime, LastHeartbeatAt: s.ServerTime, ExpiresAt: api.NewTime(now.Add(6 * time.Minute)),
 		HeartbeatIntervalSeconds: 120, NextHeartbeatAt: s.NextHeartbeatAt, // of which TestHeartbeatsHaveSlots is
-		LicenseToken: s.LicenseToken, LicenseTokenExpiresAt: api.NewTime(now.Add(time.Hour).Truncate(time.Second)),
+		LicenseToken: s.LicenseToken, LicenseTokenExpiresAt: api.NewTime(now.Add(5 * time.Minute).Truncate(time.Second)),
 		SeatsUsed: 1, SeatsMax: 3, ServerTime: s.ServerTime,
 	}
 	if got, want := fmt.Sprintf("%+v", s), fmt.Sprintf("%+v", want); got != want {
