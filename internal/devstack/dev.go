@@ -185,7 +185,25 @@ type licenseRequest struct {
 	Status       license.Status `json:"status"`
 	ExpiresAt    *time.Time     `json:"expires_at"`
 	GraceSeconds int64          `json:"grace_seconds"`
+	OfflineMax   int64          `json:"offline_max_seconds"`
+	Handover     *int           `json:"handover"`
 	Entitlements []string       `json:"entitlements"`
+}
+
+// limits are of numbers that a license's document may have.
+func (in licenseRequest) limits() error {
+	for name, n := range map[string]struct{ value, most int64 }{
+		"grace_seconds":       {in.GraceSeconds, int64(license.MaxGrace / time.Second)},
+		"offline_max_seconds": {in.OfflineMax, int64(license.MaxOffline / time.Second)},
+	} {
+		if n.value < 0 || n.value > n.most {
+			return fmt.Errorf("%s is not within 0 and %d", name, n.most)
+		}
+	}
+	if in.Handover != nil && (*in.Handover < 0 || *in.Handover > license.MaxHandover) {
+		return fmt.Errorf("handover is not within 0 and %d", license.MaxHandover)
+	}
+	return nil
 }
 
 func (s *Stack) devLicense(r *http.Request, in licenseRequest) (any, error) {
@@ -203,10 +221,11 @@ func (s *Stack) devLicense(r *http.Request, in licenseRequest) (any, error) {
 	if lic.MaxSeats < 0 {
 		return nil, errors.New("max_seats is below zero")
 	}
-	if most := int64(license.MaxGrace / time.Second); in.GraceSeconds < 0 || in.GraceSeconds > most {
-		return nil, fmt.Errorf("grace_seconds is not within 0 and %d", most)
+	if err := in.limits(); err != nil {
+		return nil, err
 	}
-	lic.Grace = time.Duration(in.GraceSeconds) * time.Second
+	lic.Grace, lic.OfflineMax = time.Duration(in.GraceSeconds)*time.Second, time.Duration(in.OfflineMax)*time.Second
+	lic.Handover = in.Handover
 	if in.ExpiresAt != nil {
 		lic.ExpiresAt = in.ExpiresAt.UTC()
 	}

@@ -33,9 +33,6 @@ type twins struct {
 	epochs   map[string]license.Epoch
 }
 
-// rebuiltTokenLife is none: the tokens of these tests are too short to be spread.
-func rebuiltTokenLife(string) time.Duration { return 0 }
-
 // nonces are the two ledgers' names for one rebuild.
 type nonces struct{ model, redis string }
 
@@ -51,7 +48,6 @@ func TestEmbeddedRedisEqualsTheModel(t *testing.T) {
 			rt.Fatal(err)
 		}
 		m := ledgertest.NewModel(now, sessionTTL, tokenTTL)
-		m.TokenLife = rebuiltTokenLife
 		r := ledgertest.NewRedisAt(t, c, "", sessionTTL, tokenTTL, m.CallersNow)
 		newTwins(rt, m, r, twins{
 			move:    func(d time.Duration) { m.Advance(d); f.Advance(d) },
@@ -75,7 +71,6 @@ func TestRedisServerEqualsTheModel(t *testing.T) {
 		defer s.Lose()
 		now := s.Now()
 		m := ledgertest.NewModel(now, sessionTTL, tokenTTL)
-		m.TokenLife = rebuiltTokenLife
 		newTwins(rt, m, s, twins{
 			tolerance: late,
 			move: func(d time.Duration) {
@@ -107,7 +102,6 @@ func (w *twins) run(moves []time.Duration) {
 		{4, w.remove},
 		{3, w.visit},
 		{1, w.known},
-		{1, w.retoken},
 		{3, w.rebuild},
 		{1, w.stage},
 		{2, w.claim},
@@ -153,13 +147,9 @@ func (w *twins) id() string {
 	return pick(w, "session", w.sessions...).ID
 }
 
-// ends is a license's end, half way between two seconds.
-func (w *twins) ends() time.Time {
-	after := pick(w, "ends", 0, 0, 5, 70, 100, 1000)
-	if after == 0 {
-		return time.Time{}
-	}
-	return w.model.Now().Add(time.Duration(after)*time.Second + 500*time.Millisecond)
+// tokenTTL is a license's own, or none: below, around and above the usual one.
+func (w *twins) tokenTTL() time.Duration {
+	return time.Duration(pick(w, "token ttl", 0, 0, 5, 70, 100, 1000)) * time.Second
 }
 
 // sessionID is like the service's own, or, every fifth, like none.
@@ -183,7 +173,7 @@ func (w *twins) reserve() {
 	}
 	r.Candidates = w.candidates(r.Holder)
 	if id := r.Holder.LicenseID; id != "" && !slices.ContainsFunc(r.Candidates, func(c ledger.Candidate) bool { return c.LicenseID == id }) {
-		r.Candidates[0].LicenseID = id // a repeat asks for what it asked for before
+		r.Candidates[0].LicenseID, r.Candidates[0].Pools[0].Key = id, id // a repeat asks for what it asked for before
 	}
 	h := compare(w, c.OrganizationID, func(l ledger.Ledger) (ledger.Hold, error) { return l.Reserve(w.Context(), c, r) })
 	if h.ID == sessionID(len(w.sessions)) {
@@ -198,18 +188,19 @@ func (w *twins) candidates(h license.Holder) []ledger.Candidate {
 	out := make([]ledger.Candidate, len(ids))
 	for i, id := range ids {
 		out[i] = ledger.Candidate{
-			LicenseID: id, Pools: w.pools(id, h, limit), Ends: w.ends(), Closed: rapid.IntRange(0, 4).Draw(w.T, "closed") == 0,
+			LicenseID: id, Pools: w.pools(id, h, limit), Closed: rapid.IntRange(0, 4).Draw(w.T, "closed") == 0,
+			TokenTTL: w.tokenTTL(), TokenCap: rapid.IntRange(0, 6).Draw(w.T, "tokens"),
 		}
 	}
 	return out
 }
 
 // pools are the license's and the organization's, and sometimes one more: the
-// user's, at any place.
+// user's, at any place but the first.
 func (w *twins) pools(licenseID string, h license.Holder, limit int) []ledger.Pool {
 	out := []ledger.Pool{{Key: licenseID, Cap: rapid.IntRange(0, 3).Draw(w.T, "max")}, {Cap: limit}}
 	if rapid.Bool().Draw(w.T, "a pool per user") {
-		at := rapid.IntRange(0, 2).Draw(w.T, "place")
+		at := rapid.IntRange(1, 2).Draw(w.T, "place")
 		own := ledger.Pool{Key: "of-" + url.PathEscape(h.UserID), Cap: rapid.IntRange(1, 2).Draw(w.T, "max of the user")}
 		out = slices.Insert(out, at, own)
 	}
@@ -218,11 +209,13 @@ func (w *twins) pools(licenseID string, h license.Holder, limit int) []ledger.Po
 
 func (w *twins) beat() {
 	c := w.caller()
-	q := ledger.Heartbeat{SessionID: w.id(), RecordEpoch: pick[int64](w, "record's epoch", 0, 1, 2), Renew: rapid.Bool().Draw(w.T, "renew"), LicenseEnds: map[string]time.Time{}}
-	ends := w.ends()
-	for _, id := range []string{"pro", "lab"}[:rapid.IntRange(0, 2).Draw(w.T, "licenses that end")] {
-		if !ends.IsZero() {
-			q.LicenseEnds[id] = ends
+	q := ledger.Heartbeat{
+		SessionID: w.id(), RecordEpoch: pick[int64](w, "record's epoch", 0, 1, 2),
+		NoToken: rapid.IntRange(0, 4).Draw(w.T, "no token") == 0, TokenTTLs: map[string]time.Duration{},
+	}
+	for _, id := range []string{"pro", "lab"}[:rapid.IntRange(0, 2).Draw(w.T, "licenses with their own")] {
+		if ttl := w.tokenTTL(); ttl > 0 {
+			q.TokenTTLs[id] = ttl
 		}
 	}
 	compare(w, c.OrganizationID, func(l ledger.Ledger) (ledger.Hold, error) { return l.Heartbeat(w.Context(), c, q) })
@@ -276,12 +269,6 @@ func (w *twins) known() {
 	})
 }
 
-func (w *twins) retoken() {
-	c, id := w.caller(), w.id()
-	ends := w.model.Now().Add(time.Duration(rapid.IntRange(1, 300).Draw(w.T, "ends"))*time.Second + 250*time.Millisecond)
-	compareErr(w, c.OrganizationID, func(l ledger.Ledger) error { return l.Retoken(w.Context(), c, id, ends) })
-}
-
 func (w *twins) rebuild() { w.rebuildOf(pick(w, "org", orgs...)) }
 
 // rebuildOf loads some of the sessions there were, if a rebuild is called for.
@@ -308,11 +295,29 @@ func (w *twins) stageOf(org string) {
 	c := ledger.Chunk{Part: rapid.IntRange(0, 15).Draw(w.T, "part"), Last: pick(w, "last", "", "3f-x")}
 	for _, s := range w.sessions {
 		if s.OrganizationID == org && rapid.Bool().Draw(w.T, "staged") {
-			c.Members = append(c.Members, ledger.Member{Session: s, Pools: []string{s.LicenseID}})
+			c.Members = append(c.Members, ledger.Member{Session: s, Pools: []string{s.LicenseID}, TokenTTL: w.tokenTTL()})
 		}
 	}
 	compareErr(w, org, func(l ledger.Ledger) error {
 		return l.Stage(w.Context(), license.ServiceCaller(org), w.nonce(l, org), w.next(org), c)
+	})
+	w.spendOf(org)
+}
+
+// spendOf adds tokens of some sessions there were, half way between two seconds.
+func (w *twins) spendOf(org string) {
+	var spent []ledger.Spent
+	for _, s := range w.sessions {
+		if s.OrganizationID == org && rapid.IntRange(0, 3).Draw(w.T, "spent") == 0 {
+			ends := w.model.Now().Add(time.Duration(pick(w, "ends", 5, 70, 100))*time.Second + 500*time.Millisecond)
+			spent = append(spent, ledger.Spent{Holder: s.Holder, Pool: s.LicenseID, Ends: ends})
+		}
+	}
+	if len(spent) == 0 {
+		return // asks no server
+	}
+	compareErr(w, org, func(l ledger.Ledger) error {
+		return l.Spend(w.Context(), license.ServiceCaller(org), w.nonce(l, org), w.next(org), spent)
 	})
 }
 

@@ -28,6 +28,7 @@ func newBought(id string, org history.Org) *bought {
 	for name, seats := range org.Licenses {
 		b.licenses[name] = license.License{
 			ID: name, OrganizationID: id, Product: name, Plan: "team", Status: license.StatusActive, MaxSeats: seats,
+			Handover: org.Handover,
 		}
 	}
 	return b

@@ -194,6 +194,9 @@ func (c *client) note(op history.Op, a answer, want map[int]history.Result) hist
 	switch op.Result {
 	case history.Granted, history.Found, history.Extended:
 		op.Server, op.Expires = history.At(a.session.ServerTime.Time), history.At(a.session.ExpiresAt.Time)
+		if a.session.LicenseToken != "" {
+			op.Token = history.At(a.session.LicenseTokenExpiresAt.Time)
+		}
 		if op.Session != "" && op.Session != a.session.SessionID || !names(a.session, op.Holder) {
 			op.Result, op.Detail = history.Unexpected, "an answer about somebody else: "+short(string(a.body))
 		}

@@ -2,6 +2,7 @@ package torture
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -39,6 +40,20 @@ func (p *program) work(active context.Context) {
 			continue
 		}
 		p.live(active, ctx)
+	}
+}
+
+// steal takes a seat, keeps the token, gives the seat back and comes again as another
+// machine, for as many good tokens as there are to be had.
+func (p *program) steal(active context.Context) {
+	ctx := context.WithoutCancel(active)
+	for n := 0; active.Err() == nil; n++ {
+		p.holder.Hardware = fmt.Sprint("stolen-", n)
+		if op := p.client.acquire(ctx, p.worker(), p.holder); op.Result == history.Granted {
+			p.seen.add(op.Holder, op.Session)
+			p.client.release(ctx, p.worker(), p.holder, op.Session)
+		}
+		p.pause(active, p.pace.SessionTTL/5)
 	}
 }
 

@@ -87,7 +87,7 @@ func planOrgs(r *rand.Rand, name func(string) string) map[string]history.Org {
 	a, b := 2+r.IntN(3), 1+r.IntN(4)
 	return map[string]history.Org{
 		name("acme"):    {Cap: max(1, a+b-1), Licenses: map[string]int{"pro": a, "lab": b}},
-		name("globex"):  {Cap: 20, Licenses: map[string]int{"pro": 1, "lab": 2 + r.IntN(4)}},
+		name("globex"):  {Cap: 20, Licenses: map[string]int{"pro": 1, "lab": 2 + r.IntN(4)}, Handover: new(1)},
 		name("initech"): {Cap: 2 + r.IntN(3), Licenses: map[string]int{"pro": 4}},
 	}
 }

@@ -91,6 +91,10 @@ func (r *round) work(ctx context.Context, length time.Duration) error {
 		p := &program{round: r, holder: h, rand: r.random(uint64(i)), number: i}
 		everybody.Go(func() { p.work(active) })
 	}
+	for i, h := range r.thieves() {
+		p := &program{round: r, holder: h, rand: r.random(uint64(2000 + i))}
+		everybody.Go(func() { p.steal(active) })
+	}
 	everybody.Go(func() { r.load.watch(active) })
 	meddler, scheduler := &other{r, r.random(1001)}, &other{r, r.random(1002)}
 	everybody.Go(func() { meddler.meddle(active) })
@@ -106,6 +110,17 @@ func (r *round) work(ctx context.Context, length time.Duration) error {
 // random is somebody's own source of chance.
 func (r *round) random(who uint64) *rand.Rand {
 	return rand.New(rand.NewPCG(r.plan.seed, who)) //nolint:gosec // what a seed repeats
+}
+
+// thieves are one of each organization whose seats pass on seldom.
+func (r *round) thieves() []history.Holder {
+	var out []history.Holder
+	for _, org := range slices.Sorted(maps.Keys(r.plan.orgs)) {
+		if r.plan.orgs[org].Handover != nil {
+			out = append(out, history.Holder{Org: org, License: "pro", User: "thief"})
+		}
+	}
+	return out
 }
 
 // holders are two more per license than there are seats.

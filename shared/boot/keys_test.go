@@ -30,6 +30,16 @@ func allowed() map[string][]string {
 	}
 }
 
+// app is the process of one function.
+func (p *parts) app(t *testing.T, name string, wire boot.Wire) *web.App {
+	t.Helper()
+	app, err := wire(p.signedBy(t, name).assemble(t, delegating(name)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return app
+}
+
 // TestEachFunctionWithItsOwnPermissions: before the first key acquire is not ready, and
 // says what is missing; the reaper's start makes the key; then all work with what
 // they may do.
@@ -49,16 +59,9 @@ func TestEachFunctionWithItsOwnPermissions(t *testing.T) {
 	for name, wire := range map[string]boot.Wire{
 		config.Acquire: functions.Acquire, config.Heartbeat: functions.Heartbeat, config.Reaper: functions.Reaper,
 	} {
-		app, err := wire(p.signedBy(t, name).assemble(t, delegating(name)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		apps[name] = app
+		apps[name] = p.app(t, name, wire)
 	}
-	early, err := functions.Acquire(p.signedBy(t, config.Acquire).assemble(t, delegating(config.Acquire)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	early := p.app(t, config.Acquire, functions.Acquire)
 	if w := ask(early, http.MethodGet, api.PathStartup, "", ""); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), `"kms":"failed"`) {
 		t.Errorf("acquire before the first key: %d %s", w.Code, w.Body)
 	}

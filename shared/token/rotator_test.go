@@ -110,58 +110,71 @@ func TestOverlappingRotationsMakeOne(t *testing.T) {
 	}
 }
 
-// TestARotationThatStops at any step leaves nothing that the next run has to know of,
-// and the next run makes the key.
-func TestARotationThatStops(t *testing.T) {
-	for _, step := range []string{
-		fakekms.MethodList, fakekms.MethodPublicKey, fakekms.MethodSign, fakekms.MethodEncrypt, "SigningKeys", "ChangeSigningKeys",
-	} {
-		for _, urgent := range []bool{false, true} {
-			s := newService(t)
-			var before []string
-			if urgent { // the key to make is one in place of a revoked one
-				before = []string{s.rotate(t, s.rotator(t)).Made}
-			}
-			r := s.rotator(t) // a process that knows nothing yet
-			stops := func(_ context.Context, method string) error {
-				if method == step {
-					return recordtest.Outage(record.ErrNotWritten)
-				}
-				return nil
-			}
-			s.kms.SetBefore(stops)
-			if urgent {
-				s.onRecord(func(ctx context.Context, method string) error { // the revocation itself is recorded
-					if s.recordedUrgent(t) {
-						return stops(ctx, method)
-					}
-					return nil
-				})
-				if _, err := r.Revoke(t.Context(), before[0]); !errors.As(err, new(*token.PendingError)) {
-					t.Errorf("%s: %v", step, err)
-				}
-			} else {
-				s.onRecord(stops)
-				if _, err := r.Rotate(t.Context()); err == nil {
-					t.Errorf("%s: no error", step)
-				}
-			}
-			if got := s.kids(t); !slices.Equal(got, before) {
-				t.Errorf("%s: %v is recorded", step, got)
-			}
-			s.onRecord(nil)
-			s.kms.SetBefore(s.permit)
-			s.clock.advance(token.KeySetLife)
-			done := s.rotate(t, s.rotator(t))
-			if done.Made == "" || done.Good != 1 {
-				t.Errorf("%s: the next run did %+v", step, done)
-			}
-			s.instance(t).issue(t)
+// steps are what a rotation does, in KMS and the record.
+func steps() []string {
+	return []string{fakekms.MethodList, fakekms.MethodPublicKey, fakekms.MethodSign, fakekms.MethodEncrypt, "SigningKeys", "ChangeSigningKeys"}
+}
+
+// stopping ends a process at a step.
+func stopping(step string) func(context.Context, string) error {
+	return func(_ context.Context, method string) error {
+		if method == step {
+			return recordtest.Outage(record.ErrNotWritten)
 		}
+		return nil
 	}
 }
 
-func (s *service) recordedUrgent(t *testing.T) bool { return s.recorded(t).Urgent }
+// TestARotationThatStops at any step leaves nothing that the next run has to know of,
+// and the next run makes the key.
+func TestARotationThatStops(t *testing.T) {
+	for _, step := range steps() {
+		s := newService(t)
+		s.kms.SetBefore(stopping(step))
+		s.onRecord(stopping(step))
+		if _, err := s.rotator(t).Rotate(t.Context()); err == nil {
+			t.Errorf("%s: no error", step)
+		}
+		s.wantResumed(t, step, nil)
+	}
+}
+
+// TestARevocationThatStops at any step after the key was taken out: the next run makes
+// the one in its place.
+func TestARevocationThatStops(t *testing.T) {
+	for _, step := range steps() {
+		s := newService(t)
+		before := s.rotate(t, s.rotator(t)).Made
+		r := s.rotator(t) // a process that knows nothing yet
+		s.kms.SetBefore(stopping(step))
+		s.onRecord(func(ctx context.Context, method string) error {
+			if !s.recorded(t).Urgent { // the revocation itself is recorded
+				return nil
+			}
+			return stopping(step)(ctx, method)
+		})
+		if _, err := r.Revoke(t.Context(), before); !errors.As(err, new(*token.PendingError)) {
+			t.Errorf("%s: %v", step, err)
+		}
+		s.wantResumed(t, step, []string{before})
+	}
+}
+
+// wantResumed wants nothing but before to be recorded, and the next run of a new process
+// to make a key that signs.
+func (s *service) wantResumed(t *testing.T, step string, before []string) {
+	t.Helper()
+	if got := s.kids(t); !slices.Equal(got, before) {
+		t.Errorf("%s: %v is recorded", step, got)
+	}
+	s.onRecord(nil)
+	s.kms.SetBefore(s.permit)
+	s.clock.advance(token.KeySetLife)
+	if done := s.rotate(t, s.rotator(t)); done.Made == "" || done.Good != 1 {
+		t.Errorf("%s: the next run did %+v", step, done)
+	}
+	s.instance(t).issue(t)
+}
 
 // TestARotationWhoseAnswerIsLost is done all the same, and not done again.
 func TestARotationWhoseAnswerIsLost(t *testing.T) {

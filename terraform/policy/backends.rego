@@ -96,11 +96,11 @@ deny contains msg if {
 deny contains msg if {
 	some r in resources("google_kms_crypto_key")
 	r.after.purpose == "ENCRYPT_DECRYPT"
-	not rotates(r.after)
+	not replaced_in_time(r.after)
 	msg := sprintf("%s: must rotate by itself every 100 days at least", [r.address])
 }
 
-rotates(key) if {
+replaced_in_time(key) if {
 	seconds := to_number(trim_suffix(key.rotation_period, "s"))
 	seconds <= 100 * 86400
 }

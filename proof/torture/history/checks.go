@@ -10,7 +10,7 @@ import (
 func (h *History) Check() (found []Violation, exempted int) {
 	resurrected, exempted := h.resurrected()
 	return slices.Concat(
-		h.oversold(), resurrected, h.revived(), h.unexplained(), h.forgotten(), h.displaced(), h.foreign(), h.unexpected(), h.inUse(), h.unsold(),
+		h.oversold(), resurrected, h.revived(), h.unexplained(), h.forgotten(), h.displaced(), h.foreign(), h.unexpected(), h.inUse(), h.unsold(), h.oversigned(),
 	), exempted
 }
 

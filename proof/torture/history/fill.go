@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
 
 // unsold finds seats that could not be had although everyone had gone. A refusal
@@ -24,7 +26,7 @@ func (h *History) unsold() []Violation {
 			switch {
 			case ours && (op.Result == Granted || op.Result == Found):
 				served[op.Holder.User] = true
-			case ours && op.Result == Full && op.Call > deadline && op.Return < crowded && h.roomFor(f, op):
+			case ours && op.Result == Full && op.Limit != string(license.LimitHandover) && op.Call > deadline && op.Return < crowded && h.roomFor(f, op):
 				out = append(out, op.violation("lost seat", "%s was refused (%s) at %s, though only %d holders were left for all seats at %s",
 					op.Holder.User, op.Limit, op.Call, len(f.Users), f.From))
 			case op.Holder.User == f.Turned && (op.Result == Full || op.Result == Granted || op.Result == Found):

@@ -96,6 +96,8 @@ type Op struct {
 	Answered Instant
 	// Server and Expires are the times of an answer that told of a living session.
 	Server, Expires Instant
+	// Token is when the license token of that answer ends, a stamp as well; 0: it had none.
+	Token Instant
 	// Limit is which cap refused, Reason why a session ended, Want the refusal
 	// an intruder is due.
 	Limit, Reason string
@@ -125,6 +127,8 @@ type Fault struct {
 type Org struct {
 	Cap      int
 	Licenses map[string]int
+	// Handover is that of its licenses; nil is the usual one.
+	Handover *int
 }
 
 // Opening is the request of a function process to the record for the epoch by which

@@ -1,0 +1,40 @@
+-- Put a chunk of recorded sessions into a generation that is being rebuilt.
+-- KEYS  epoch
+-- ARGV  random at tolerance opened nonce lease_ttl part last | session holder data token_life …
+--       part and last: how far this part of the record is staged with this chunk ('': no farther than before)
+-- Answer  OK staged | LOST
+-- Complexity O(sessions × pools × log n). Idempotent.
+-- The keys carry the new generation's name and are not looked at by anyone
+-- until load.lua names it, which also says how long all its sessions live. Until it
+-- is loaded the generation counts as dead: should this rebuild never end, the reaper
+-- clears what it left. Whoever stages is alive: the lease is renewed.
+-- A session whose end had begun in the generation before goes on ending: its
+-- release may have been acknowledged.
+local opened, n, lease_ttl, part, last = unpack(ARGV, 4, 8)
+if not wanted(n) then return answer(LOST) end
+local _, before = loaded()
+local ending = {}
+if before and string.match(before, '^v' .. VERSION .. '%.') then
+  use(before)
+  if redis.call('ZCOUNT', kept('all'), '-inf', ending_to) > 0 then
+    for i = 9, #ARGV, 4 do
+      local ends, begun = end_of(ARGV[i])
+      if begun then ending[ARGV[i]] = {at = ends, reason = unpack_session(redis.call('HGET', kept('data'), ARGV[i])).reason} end
+    end
+  end
+end
+use(name_of(opened))
+redis.call('SADD', key('dead'), generation)
+local by, of = string.match(redis.call('GET', key('lease')) or '', '^%d+;([^;]*);(.*)$')
+if of == n then redis.call('SET', key('lease'), digits(now + tonumber(lease_ttl)) .. ';' .. by .. ';' .. of) end
+for i = 9, #ARGV, 4 do
+  local session, s = ARGV[i], unpack_session(ARGV[i + 2])
+  s.token = now + tonumber(ARGV[i + 3])
+  write(session, s)
+  score(session, s, now)
+  if ending[session] then begin_end(session, s, ending[session].at, ending[session].reason) end
+  redis.call('HSET', kept('holders'), ARGV[i + 1], session)
+  for pool in string.gmatch(s.pools, '%S+') do redis.call('SADD', kept('pools'), pool) end
+end
+if last ~= '' then redis.call('HSET', key('progress'), part, n .. ';' .. last) end
+return answer(OK, (#ARGV - 8) / 4)
