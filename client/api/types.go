@@ -43,7 +43,7 @@ type Session struct {
 	HeartbeatIntervalSeconds int  `json:"heartbeat_interval_seconds" minimum:"1" example:"120" doc:"How often to send a heartbeat, in seconds."`
 	NextHeartbeatAt          Time `json:"next_heartbeat_at" format:"date-time" doc:"When to send the next heartbeat: wait next_heartbeat_at - server_time. These are the session's own slots, one interval apart, so that programs that came together do not come together again."`
 
-	LicenseToken          string `json:"license_token,omitempty" example:"eyJ…" doc:"The license token, a JWS (RS256) that can be verified offline. Each answer carries a new one, unless none can be made at the moment: keep the one you have then."`
+	LicenseToken          string `json:"license_token,omitempty" example:"eyJ…" doc:"The license token, a JWS (ES256 or RS256) that can be verified offline. Each answer carries a new one, unless none can be made at the moment: keep the one you have then."`
 	LicenseTokenExpiresAt Time   `json:"license_token_expires_at,omitzero" format:"date-time" doc:"When the license token ends; present with license_token."`
 
 	LicenseInGraceUntil Time `json:"license_in_grace_until,omitzero" format:"date-time" doc:"Present when the license has ended and those who hold a seat of it keep it until then. Tell the user that it is to be renewed."`
