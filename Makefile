@@ -38,7 +38,7 @@ help: ## list the targets
 run: ## all four functions on http://127.0.0.1:8080, with nothing to set up
 	$(GO) run ./cmd/local
 
-test-tools: ## install the servers the tests need: redis-server, the Firestore emulator, a C compiler, a browser
+test-tools: ## install the servers the tests need: redis-server, the Firestore emulator, a C compiler, a browser, Python and Node
 	./scripts/install-test-tools.sh
 
 test: test-tools ## every test but test-programs, under the race detector, and the coverage bound

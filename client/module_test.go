@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/coditect-ai/coditect-licenses/client/licensejwt"
 )
 
 const module = "github.com/coditect-ai/coditect-licenses/client"
@@ -55,27 +57,42 @@ func TestUsersResolveGoJoseAlone(t *testing.T) {
 	}
 }
 
-// TestDocumentsShowWhatRuns: each Go snippet stands in the example, which the
+// TestDocumentsShowWhatRuns: each Go snippet stands in an example, which the
 // tests compile and run, to the letter.
 func TestDocumentsShowWhatRuns(t *testing.T) {
-	example, err := os.ReadFile("example_test.go")
-	if err != nil {
-		t.Fatal(err)
+	var examples strings.Builder
+	for _, file := range []string{"example_test.go", "example_offline_test.go"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		examples.Write(text)
 	}
-	for _, document := range []string{"README.md", "../docs/clients.md"} {
+	for document, want := range map[string]int{"README.md": 1, "../docs/clients.md": 2} {
 		text, err := os.ReadFile(document)
 		if err != nil {
 			t.Fatal(err)
 		}
 		snippets := strings.Split(string(text), "```go\n")[1:]
-		if len(snippets) != 1 {
-			t.Errorf("%s has %d snippets of Go, want one", document, len(snippets))
+		if len(snippets) != want {
+			t.Errorf("%s has %d snippets of Go, want %d", document, len(snippets), want)
 		}
 		for _, snippet := range snippets {
 			snippet, _, _ = strings.Cut(snippet, "```")
-			if !strings.Contains(string(example), snippet) {
-				t.Errorf("%s shows what the example does not have:\n%s", document, snippet)
+			if !strings.Contains(examples.String(), snippet) {
+				t.Errorf("%s shows what no example has:\n%s", document, snippet)
 			}
 		}
+	}
+}
+
+// TestTheDocumentNamesTheDelegationsUsage as programs in other languages must have it.
+func TestTheDocumentNamesTheDelegationsUsage(t *testing.T) {
+	text, err := os.ReadFile("../docs/clients.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "`" + licensejwt.DelegationUsage.String() + "`"; !strings.Contains(string(text), want) {
+		t.Errorf("docs/clients.md does not name %s", want)
 	}
 }

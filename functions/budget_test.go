@@ -26,6 +26,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/ledger/ledgertest"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
+	"github.com/coditect-ai/coditect-licenses/shared/token"
 )
 
 // spent is what an operation cost.
@@ -53,10 +54,10 @@ func TestBudget(t *testing.T) {
 	ann.release(t, warm).want(t, http.StatusNoContent)
 
 	var held, lost api.Session
-	m.wantSpent(t, "acquire, new", spent{redis: 1, transactions: 1, reads: 1, writes: 1, signatures: 1, kms: 1}, func() { held = ann.take(t, "hw") })
-	m.wantSpent(t, "acquire, same holder again", spent{redis: 1, signatures: 1, kms: 1}, func() { ann.acquire(t, "hw").want(t, http.StatusOK) })
-	m.wantSpent(t, "heartbeat", spent{redis: 1, signatures: 1, kms: 1}, func() { ann.beat(t, held.SessionID).want(t, http.StatusOK) })
-	m.wantSpent(t, "heartbeat with renewal", spent{redis: 1, signatures: 1, kms: 1}, func() { ann.renew(t, held.SessionID).want(t, http.StatusOK) })
+	m.wantSpent(t, "acquire, new", spent{redis: 1, transactions: 1, reads: 1, writes: 1}, func() { held = ann.take(t, "hw") })
+	m.wantSpent(t, "acquire, same holder again", spent{redis: 1}, func() { ann.acquire(t, "hw").want(t, http.StatusOK) })
+	m.wantSpent(t, "heartbeat", spent{redis: 1}, func() { ann.beat(t, held.SessionID).want(t, http.StatusOK) })
+	m.wantSpent(t, "heartbeat that asks for a token", spent{redis: 1}, func() { ann.renew(t, held.SessionID).want(t, http.StatusOK) })
 	m.wantSpent(t, "a refused acquire", spent{}, func() { ann.acquire(t, "hw", map[string]any{"license_id": "no"}).refused(t, "license_not_found") })
 	m.wantSpent(t, "a forged token", spent{}, func() { user{w: m.world, token: ann.token + "x"}.beat(t, held.SessionID).refused(t, "unauthenticated") })
 	m.wantSpent(t, "another user's heartbeat", spent{redis: 1}, func() { m.user(org, "bob").beat(t, held.SessionID).refused(t, "session_not_found") })
@@ -71,27 +72,46 @@ func TestBudget(t *testing.T) {
 	m.putLicense(t, org, "more", map[string]any{"product": "studio", "max_seats": 1, "expires_at": time.Now().Add(time.Hour)})
 	m.putLicense(t, org, "old", map[string]any{"product": "studio", "max_seats": 1, "expires_at": time.Now().Add(-time.Hour)})
 	m.user(org, "bob").take(t, "hw") // reads what was bought
-	m.wantSpent(t, "acquire, new, of the second license", spent{redis: 1, transactions: 1, reads: 1, writes: 1, signatures: 1, kms: 1}, func() { held = ann.take(t, "hw") })
-	m.wantSpent(t, "acquire, same holder again, of the second license", spent{redis: 1, signatures: 1, kms: 1}, func() { ann.acquire(t, "hw").want(t, http.StatusOK) })
+	m.wantSpent(t, "acquire, new, of the second license", spent{redis: 1, transactions: 1, reads: 1, writes: 1}, func() { held = ann.take(t, "hw") })
+	m.wantSpent(t, "acquire, same holder again, of the second license", spent{redis: 1}, func() { ann.acquire(t, "hw").want(t, http.StatusOK) })
 	ann.release(t, held.SessionID).want(t, http.StatusNoContent)
 	m.fill(t, org)
 	m.wantSpent(t, "acquire, no seat left", spent{redis: 1}, func() { ann.acquire(t, "hw").refused(t, "no_seats_available") })
 }
 
-// TestBudgetOfARenewalInTime: the same as of one asked for, without asking.
-func TestBudgetOfARenewalInTime(t *testing.T) {
-	opts := devstack.Defaults()
-	opts.TokenTTL = 8 * time.Minute
-	redis := moving(t)
-	opts.LedgerClock = redis.Now
-	m := meter(t, redis.Addr(), opts)
-	ann := m.user(m.licensed(t, 1), "ann")
+// TestBudgetOfTokensByTheRoot: a call of KMS for each token.
+func TestBudgetOfTokensByTheRoot(t *testing.T) {
+	m := meter(t, servers.Redis(t).Addr(), byRoot())
+	ann := m.user(m.licensed(t, 2), "ann")
 	session := ann.take(t, "hw").SessionID
 	ann.beat(t, session).want(t, http.StatusOK)
-	redis.Advance(5 * time.Minute)
-	m.wantSpent(t, "heartbeat, token due", spent{redis: 1, signatures: 1, kms: 1}, func() { ann.beat(t, session).want(t, http.StatusOK) })
-	redis.Advance(5 * time.Minute)
-	m.wantSpent(t, "acquire again, token due", spent{redis: 1, signatures: 1, kms: 1}, func() { ann.acquire(t, "hw").want(t, http.StatusOK) })
+	m.wantSpent(t, "acquire, new", spent{redis: 1, transactions: 1, reads: 1, writes: 1, signatures: 1, kms: 1}, func() { ann.take(t, "hw-2") })
+	m.wantSpent(t, "acquire, same holder again", spent{redis: 1, signatures: 1, kms: 1}, func() { ann.acquire(t, "hw").want(t, http.StatusOK) })
+	m.wantSpent(t, "heartbeat", spent{redis: 1, signatures: 1, kms: 1}, func() { ann.beat(t, session).want(t, http.StatusOK) })
+}
+
+// TestBudgetOfSigningKeys: what a rotation costs, and what an instance asks for the key.
+func TestBudgetOfSigningKeys(t *testing.T) {
+	opts := devstack.Defaults()
+	var ahead atomic.Int64
+	opts.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	m := meter(t, servers.Redis(t).Addr(), opts)
+	for range 2 { // the index is made
+		m.reap(t)
+	}
+	nothing := m.spent(func() { m.reap(t) })
+	ahead.Store(int64(token.DelegationLife/2 + time.Minute))
+	rotation := m.spent(func() { m.reap(t) })
+	if rotation.transactions != 1 || rotation.reads != nothing.reads+1 || rotation.writes != 1 || rotation.signatures != 1 || rotation.kms != 3 {
+		t.Errorf("a rotation cost %+v, a run without %+v", rotation, nothing) // signature, encryption, list of the root's versions
+	}
+	if nothing.reads != 1 || nothing.kms != 0 {
+		t.Errorf("a run without a rotation cost %+v", nothing)
+	}
+	key := m.spent(func() { m.do(t, http.MethodGet, api.PathJWKS, "", nil).want(t, http.StatusOK) })
+	if n := m.stack.KMS.Calls(fakekms.MethodDecrypt); n != 2 || key.reads != 1 || key.signatures != 0 {
+		t.Errorf("%d decryptions, %+v", n, key) // the key that signs, and the next
+	}
 }
 
 // TestBudgetOfARebuild: what a heartbeat costs that finds its organization's ledger
@@ -110,7 +130,7 @@ func TestBudgetOfARebuild(t *testing.T) {
 		ann.beat(t, held).want(t, http.StatusOK)
 	}
 	rebuilt() // every script is sent in full once
-	m.wantSpent(t, "heartbeat with a rebuild", spent{redis: 1 + 6, transactions: 1, reads: 3, writes: 1, others: 18, signatures: 1, kms: 1}, rebuilt)
+	m.wantSpent(t, "heartbeat with a rebuild", spent{redis: 1 + 6, transactions: 1, reads: 3, writes: 1, others: 1 + 1 + 16}, rebuilt)
 }
 
 // TestBudgetOfAnOperator: a rebuild on request is a rebuild, with a look before and
@@ -120,11 +140,11 @@ func TestBudgetOfAnOperator(t *testing.T) {
 	org := m.licensed(t, 9)
 	m.user(org, "ann").take(t, "hw")
 	operate[api.RebuildReport](t, m.world, api.RebuildPath(org)) // every script is sent in full once
-	m.wantSpent(t, "rebuild on request", spent{redis: 3 + 6, transactions: 1, reads: 5, writes: 1, others: 19}, func() { operate[api.RebuildReport](t, m.world, api.RebuildPath(org)) })
+	m.wantSpent(t, "rebuild on request", spent{redis: 3 + 6, transactions: 1, reads: 5, writes: 1, others: 2 + 1 + 16}, func() { operate[api.RebuildReport](t, m.world, api.RebuildPath(org)) })
 	m.wantSpent(t, "check", spent{redis: 2, reads: 2, others: 2}, func() { operate[api.CheckReport](t, m.world, api.CheckPath(org)) })
 }
 
-// TestBudgetOfTheReaper: one read for all that ended together, one read and one write each,
+// TestBudgetOfTheReaper: a read of the signing keys, one read for all that ended together, one read and one write each,
 // and nothing for the living.
 func TestBudgetOfTheReaper(t *testing.T) {
 	const expired = 3
@@ -162,7 +182,7 @@ func TestBudgetOfTheReaper(t *testing.T) {
 				t.Errorf("the report: %+v", r)
 			}
 		})
-		if c := costs[i]; c.transactions != 1 || c.reads != 1+expired || c.writes != expired || c.kms != 0 || c.others > 1 {
+		if c := costs[i]; c.transactions != 1 || c.reads != 1+1+expired || c.writes != expired || c.kms != 0 || c.others > 1 {
 			t.Errorf("%d expired beside %d living cost %+v", expired, alive, c)
 		}
 	}
@@ -170,7 +190,7 @@ func TestBudgetOfTheReaper(t *testing.T) {
 		t.Errorf("%d round trips beside 4 living, %d beside 24", costs[1].redis, costs[2].redis)
 	}
 	idle := m.spent(func() { m.reap(t) })
-	if idle.redis != 2*m.stack.Service.Ledger.DueShards() || idle.transactions+idle.reads+idle.writes+idle.others != 0 {
+	if idle.redis != 2*m.stack.Service.Ledger.DueShards() || idle.reads != 1 || idle.transactions+idle.writes+idle.others != 0 {
 		t.Errorf("a run with nothing due cost %+v", idle)
 	}
 }

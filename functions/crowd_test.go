@@ -15,7 +15,6 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
-	"github.com/coditect-ai/coditect-licenses/internal/devstack"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
 
@@ -136,11 +135,12 @@ func TestReleaseAndHeartbeatAtOnce(t *testing.T) {
 	})
 }
 
-// TestTheClientLeaves while its token is being signed: its seat is given back
-// all the same.
+// TestTheClientLeaves while KMS signs its token: its seat is given back all the same.
 func TestTheClientLeaves(t *testing.T) {
-	onCommon(t, func(t *testing.T, w *world) {
+	onEach(t, byRoot(), func(t *testing.T, w *world) {
 		org := w.licensed(t, 1)
+		cem := w.user(org, "cem")
+		cem.release(t, cem.take(t, "hw").SessionID).want(t, http.StatusNoContent) // the keys are known
 		ctx, leave := context.WithCancel(t.Context())
 		defer leave()
 		w.stack.KMS.SetBefore(func(ctx context.Context, _ string) error {
@@ -199,7 +199,7 @@ func TestManyLicenses(t *testing.T) {
 // machine's fingerprint or anything of a person but what the log is for.
 func TestTheLogKeepsSecrets(t *testing.T) {
 	var log logBuffer
-	opts := devstack.Defaults()
+	opts := byRoot()
 	opts.Log = slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	w := start(t, embedded(), opts)
 	org := w.licensed(t, 1)

@@ -59,7 +59,7 @@ func Release(s *boot.Service) (*web.App, error) {
 // Reaper clears what was abandoned.
 func Reaper(s *boot.Service) (*web.App, error) {
 	return reaper.New(s.Web("reaper"), reaper.Deps{
-		Authenticate: s.AuthenticateScheduler, Index: s.Ledger, Record: s.Record, Seats: s.Seats,
+		Authenticate: s.AuthenticateScheduler, Index: s.Ledger, Record: s.Record, Seats: s.Seats, Keys: s.Keys,
 		Budget: s.Config.ReapBudget, Now: s.Now,
 	}), nil
 }

@@ -50,10 +50,11 @@ func TestReadiness(t *testing.T) {
 	})
 }
 
-// TestReadinessOfKMS: keys that were read are enough; without any, nothing can
-// be signed.
+// TestReadinessOfKMS, where it signs: keys that were read are enough; without any,
+// nothing can be signed.
 func TestReadinessOfKMS(t *testing.T) {
 	opts, later := looks()
+	opts.TokenSigning = byRoot().TokenSigning
 	w := start(t, embedded(), opts)
 	w.kmsDown(codes.Unavailable)
 	w.wantReady(t, later, map[string]string{"redis": "ok", "firestore": "ok", "kms": "failed"})
@@ -61,6 +62,30 @@ func TestReadinessOfKMS(t *testing.T) {
 	w.wantReady(t, later, map[string]string{"redis": "ok", "firestore": "ok", "kms": "ok"})
 	w.kmsDown(codes.Unavailable)
 	w.wantReady(t, later, map[string]string{"redis": "ok", "firestore": "ok", "kms": "ok"})
+}
+
+// TestReadinessOfSigningKeys: whoever holds one is ready without KMS, and so is the
+// reaper while there is one; before it has decrypted one, acquire is not.
+func TestReadinessOfSigningKeys(t *testing.T) {
+	opts, later := looks()
+	w := start(t, embedded(), opts)
+	want := func(acquire, reaper int) {
+		t.Helper()
+		for range 5 {
+			later()
+		}
+		for app, want := range map[*web.App]int{w.stack.Acquire: acquire, w.stack.Reaper: reaper} {
+			if got, health := probe(t, app, api.PathReady); got != want {
+				t.Errorf("%d %+v, want %d", got, health, want)
+			}
+		}
+	}
+	w.kmsDown(codes.Unavailable)
+	want(http.StatusServiceUnavailable, http.StatusOK)
+	w.kmsUp()
+	want(http.StatusOK, http.StatusOK)
+	w.kmsDown(codes.Unavailable)
+	want(http.StatusOK, http.StatusOK)
 }
 
 // looks are options with a clock that later moves past what readiness has found.

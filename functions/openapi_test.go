@@ -175,6 +175,7 @@ func TestDocumentFollowsTheContract(t *testing.T) {
 		{"startup", "200", true, ""},
 		{"rebuild", "200", false, ""},
 		{"check", "200", false, ""},
+		{"revokeKey", "200", false, ""},
 	} {
 		op := ops[tt.id]
 		var successes []string
@@ -201,7 +202,7 @@ func TestDocumentFollowsTheContract(t *testing.T) {
 			t.Errorf("%s lacks problems any operation may have", tt.id)
 		}
 	}
-	if len(ops) != 13 {
+	if len(ops) != 14 {
 		t.Errorf("%d operations", len(ops))
 	}
 }

@@ -2,14 +2,19 @@ package functions_test
 
 import (
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"google.golang.org/grpc/codes"
+
 	"github.com/coditect-ai/coditect-licenses/client/api"
+	"github.com/coditect-ai/coditect-licenses/client/licensejwt"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
@@ -128,4 +133,63 @@ func TestWhoMayOperate(t *testing.T) {
 			t.Errorf("%s is not in %s", want, line)
 		}
 	}
+}
+
+// TestAnOperatorRevokesAKey: tokens it signed are refused from the next look at the key
+// set, the next key signs at once, and nobody loses a seat. Asked again, nothing is new.
+func TestAnOperatorRevokesAKey(t *testing.T) {
+	opts := devstack.Defaults()
+	var ahead atomic.Int64
+	opts.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	opts.LedgerClock = time.Now
+	onEach(t, opts, func(t *testing.T, w *world) {
+		ann := w.user(w.licensed(t, 1), "ann")
+		before := ann.take(t, "hw")
+		kid := segment(t, before.LicenseToken, 0)["kid"].(string)
+		report := operate[api.RevokeReport](t, w, api.RevokeKeyPath(kid))
+		if report.KeyID != kid || report.NextKeyID == "" || report.Pending || report.GoodKeys != 1 {
+			t.Errorf("%+v", report)
+		}
+		ahead.Add(int64(time.Minute)) // instances look at the keys once a minute
+		after := ann.beat(t, before.SessionID).want(t, http.StatusOK).session(t)
+		if got := segment(t, after.LicenseToken, 0)["kid"]; got != report.NextKeyID {
+			t.Errorf("%v signs, not %s", got, report.NextKeyID)
+		}
+		for compact, refused := range map[string]bool{before.LicenseToken: true, after.LicenseToken: false} {
+			_, err := licensejwt.Verify(compact, w.published(t), after.ServerTime.Time, 0, tokenIssuer, "studio")
+			if errors.Is(err, licensejwt.ErrUnknownKey) != refused || !refused && err != nil {
+				t.Errorf("refused: %v, want %t", err, refused)
+			}
+		}
+		if again := operate[api.RevokeReport](t, w, api.RevokeKeyPath(kid)); again.NextKeyID != "" || again.Pending || again.GoodKeys != 1 {
+			t.Errorf("again: %+v", again)
+		}
+		for _, unknown := range []string{strings.Repeat("A", 43), "short", "license-token-1"} {
+			w.do(t, http.MethodPost, api.RevokeKeyPath(unknown), w.stack.SchedulerToken(), nil).refused(t, "not_found")
+		}
+		w.do(t, http.MethodPost, api.RevokeKeyPath(kid), ann.token, nil).refused(t, "unauthenticated")
+	})
+}
+
+// TestAnOperatorRevokesAKeyWithoutKMS: it is revoked all the same, and it is said that
+// the next one is to come. The reaper's next run makes it.
+func TestAnOperatorRevokesAKeyWithoutKMS(t *testing.T) {
+	w := start(t, embedded(), devstack.Defaults())
+	ann := w.user(w.licensed(t, 1), "ann")
+	kid := segment(t, ann.take(t, "hw").LicenseToken, 0)["kid"].(string)
+	w.kmsDown(codes.Internal)
+	if report := operate[api.RevokeReport](t, w, api.RevokeKeyPath(kid)); !report.Pending || report.NextKeyID != "" || report.GoodKeys != 0 {
+		t.Errorf("%+v", report)
+	}
+	w.kmsUp()
+	w.reap(t)
+	if report := operate[api.RevokeReport](t, w, api.RevokeKeyPath(kid)); report.Pending || report.GoodKeys != 1 {
+		t.Errorf("%+v", report)
+	}
+}
+
+// TestWhereNoKeysAreMade there is none to revoke.
+func TestWhereNoKeysAreMade(t *testing.T) {
+	w := start(t, embedded(), byRoot())
+	w.do(t, http.MethodPost, api.RevokeKeyPath(strings.Repeat("A", 43)), w.stack.SchedulerToken(), nil).refused(t, "not_found")
 }

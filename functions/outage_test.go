@@ -20,6 +20,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/record/recordtest"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
+	"github.com/coditect-ai/coditect-licenses/shared/token"
 )
 
 // kmsDown makes KMS refuse every call, in one of two ways.
@@ -32,10 +33,56 @@ func (w *world) kmsUp() { w.stack.KMS.SetBefore(nil) }
 // firestoreDown makes the whole record unreachable.
 func (w *world) firestoreDown() { w.outage.begin(recordtest.Outage(record.ErrNotWritten)) }
 
-// TestAcquireWithoutKMS: the seat that cannot be signed for is given back
-// before the answer, and its record is ended.
-func TestAcquireWithoutKMS(t *testing.T) {
+// byRoot are options of a service whose every license token is a signature of KMS.
+func byRoot() devstack.Options {
+	opts := devstack.Defaults()
+	opts.TokenSigning = string(token.ByRoot)
+	return opts
+}
+
+// TestNobodyNoticesThatKMSIsAway: an instance that holds a signing key needs it no more.
+func TestNobodyNoticesThatKMSIsAway(t *testing.T) {
 	onCommon(t, func(t *testing.T, w *world) {
+		org := w.licensed(t, 2)
+		w.user(org, "ann").take(t, "hw")
+		w.kmsDown(codes.Unavailable)
+		bob := w.user(org, "bob")
+		session := bob.take(t, "hw")
+		for _, a := range []answer{bob.acquire(t, "hw"), bob.beat(t, session.SessionID)} {
+			if s := a.want(t, http.StatusOK).session(t); s.LicenseToken == "" {
+				t.Errorf("no token: %+v", s)
+			}
+		}
+		w.do(t, http.MethodGet, api.PathJWKS, "", nil).want(t, http.StatusOK)
+		bob.release(t, session.SessionID).want(t, http.StatusNoContent)
+	})
+}
+
+// TestAcquireWithoutASigningKey: an instance that starts while KMS is away decrypts no
+// key. It gives the seat back before it answers, and then takes none.
+func TestAcquireWithoutASigningKey(t *testing.T) {
+	opts, later := looks()
+	w := start(t, embedded(), opts)
+	org := w.licensed(t, 1)
+	ann := w.user(org, "ann")
+	w.kmsDown(codes.Unavailable)
+	for range 3 {
+		ann.acquire(t, "hw").refused(t, "unavailable")
+		if got := w.state(t, org); got.held != 0 || len(got.active) != 0 {
+			t.Errorf("left behind %+v", got)
+		}
+	}
+	w.kmsUp()
+	for range 5 {
+		later()
+	}
+	ann.take(t, "hw")
+}
+
+// TestAcquireWithoutKMS, where it signs: the seat that cannot be signed for is given
+// back before the answer, and its record is ended.
+func TestAcquireWithoutKMS(t *testing.T) {
+	onEach(t, byRoot(), func(t *testing.T, w *world) {
 		org := w.licensed(t, 1)
 		for _, code := range []codes.Code{codes.Unavailable, codes.PermissionDenied, codes.ResourceExhausted} {
 			w.kmsDown(code)
@@ -50,29 +97,15 @@ func TestAcquireWithoutKMS(t *testing.T) {
 	})
 }
 
-// TestAcquireAgainWithoutKMS costs its holder nothing: the session and the token that
-// it has stay good.
-func TestAcquireAgainWithoutKMS(t *testing.T) {
-	onCommon(t, func(t *testing.T, w *world) {
-		org := w.licensed(t, 1)
-		ann := w.user(org, "ann")
-		first := ann.take(t, "hw")
-		w.kmsDown(codes.Unavailable)
-		ann.acquire(t, "hw").refused(t, "unavailable")
-		ann.beat(t, first.SessionID).want(t, http.StatusOK)
-	})
-}
-
-// TestHeartbeatWithoutKMS: the seat is kept, and its answer has no token, whoever asks.
-func TestHeartbeatWithoutKMS(t *testing.T) {
-	onCommon(t, func(t *testing.T, w *world) {
+// TestHoldersWithoutKMS, where it signs: they keep their seats, and get no token.
+func TestHoldersWithoutKMS(t *testing.T) {
+	onEach(t, byRoot(), func(t *testing.T, w *world) {
 		ann := w.user(w.licensed(t, 1), "ann")
 		session := ann.take(t, "hw").SessionID
 		w.kmsDown(codes.Unavailable)
-		for _, s := range []api.Session{
-			ann.beat(t, session).want(t, http.StatusOK).session(t), ann.renew(t, session).want(t, http.StatusOK).session(t),
-		} {
-			if s.LicenseToken != "" || !s.LicenseTokenExpiresAt.IsZero() || !s.ExpiresAt.After(s.ServerTime.Time) {
+		ann.acquire(t, "hw").refused(t, "unavailable")
+		for _, a := range []answer{ann.beat(t, session), ann.renew(t, session)} {
+			if s := a.want(t, http.StatusOK).session(t); s.LicenseToken != "" || s.ExpiresAt.Sub(s.ServerTime.Time) != w.opts.SessionTTL {
 				t.Errorf("without KMS: %+v", s)
 			}
 		}
@@ -83,10 +116,11 @@ func TestHeartbeatWithoutKMS(t *testing.T) {
 	})
 }
 
-// TestAcquireWhileKMSIsKnownToBeAway takes no seat that it would have to give back.
+// TestAcquireWhileKMSIsKnownToBeAway, where it signs, takes no seat that it would have
+// to give back.
 func TestAcquireWhileKMSIsKnownToBeAway(t *testing.T) {
 	var reserved atomic.Int64
-	opts := devstack.Defaults()
+	opts := byRoot()
 	opts.CircuitCooldown = 500 * time.Millisecond
 	opts.OnStep = func(_ context.Context, s seats.Step) error {
 		if s == seats.StepReserved {

@@ -118,6 +118,9 @@ examples() {
   for size in small production; do
     plan . "$work/$size.json" "${values[@]}" -var="image=$image" -var="size=$size"
   done
+  for signing in kms migrating; do
+    plan . "$work/$signing.json" "${values[@]}" -var="image=$image" -var="token_signing=$signing"
+  done
 }
 
 # settled DIR [ARG...]: applied, a plan has nothing to do.
@@ -139,6 +142,9 @@ after_an_apply() {
   settled examples/complete -exclude=module.licenses.google_dns_record_set.this
   settled . "${values[@]}"
   settled . "${values[@]}" -var="image=$image" -var=size=small
+  for signing in migrating kms migrating delegated; do
+    settled . "${values[@]}" -var="image=$image" -var=size=small -var="token_signing=$signing"
+  done
   plan . "$work/growth.json" "${values[@]}" -var="image=$image" -var=size=production
   "$work/plancheck" --growth "$work/growth.json"
   settled . "${values[@]}" -var="image=$image" -var=size=production
@@ -172,10 +178,10 @@ check() {
   conftest fmt --check terraform/policy
   conftest verify --policy terraform/policy
   examples
-  conftest test --policy terraform/policy "$work"/{minimal,complete,small,production}.json
+  conftest test --policy terraform/policy "$work"/{minimal,complete,small,production,kms,migrating}.json
   go -C proof build -o "$work/plancheck" ./deployment/plancheck
   "$work/plancheck" --doc docs/operations.md "$work/minimal.json"
-  "$work/plancheck" "$work"/{complete,small,production}.json
+  "$work/plancheck" "$work"/{complete,small,production,kms,migrating}.json
   if [ "$provider" = checker ]; then after_an_apply; fi
 }
 
@@ -238,6 +244,10 @@ plant() {
   fault tests "release signs" token functions.tf 'release   = { target = "Release", signs = false' 'release   = { target = "Release", signs = true'
   fault tests "acquire adds key versions" token token.tf 'members       = [local.member["rotation"]]' 'members       = [local.member["rotation"], local.member["acquire"]]'
   fault tests "a custom role that grew" token token.tf '["cloudkms.cryptoKeyVersions.create"]' '["cloudkms.cryptoKeyVersions.create", "cloudkms.cryptoKeyVersions.destroy"]'
+  fault tests "heartbeat may certify" token accounts.tf 'local.delegated ? [] : local.issuers' 'local.issuers'
+  fault tests "the reaper decrypts" token delegations.tf 'members       = local.issuers' 'members       = concat(local.issuers, local.signers)'
+  fault tests "a key of delegations that stays the same" token delegations.tf 'rotation_period            = "7776000s" # 90 days' ''
+  fault tests "signing keys in an index" record record.tf 'field      = "delegations"' 'field      = "urgent"'
   fault tests "another algorithm" token token.tf 'RSA_SIGN_PKCS1_4096_SHA256' 'RSA_SIGN_PSS_4096_SHA256'
   fault tests "a record without a past" record record.tf 'var.record.point_in_time_recovery ?' 'false ?'
   fault tests "an index on a time" record record.tf '"acquired_at", ' ''
@@ -253,6 +263,9 @@ plant() {
   fault tests "a ledger that is always of one name" ledger ledger.tf 'var.ledger.generation > 1 ?' 'false ?'
   fault tests "approval before the tests" build build.tf 'approval_required = local.size.build.approval' 'approval_required = false'
   fault policies "a signer on another key" build token.tf 'crypto_key_id = local.key_name' 'crypto_key_id = replace(local.key_name, "license-tokens", "other")'
+  fault policies "acquire certifies and decrypts" build accounts.tf 'local.delegated ? [] : local.issuers' 'local.issuers'
+  fault policies "delegations by another key" build delegations.tf 'crypto_key_id = local.delegation_key_name' 'crypto_key_id = local.key_name'
+  fault policies "functions told of different keys" build functions.tf '{ reaper = local.delegates ? merge(local.keys, {' '{ reaper = local.delegates ? merge(local.keys, { KMS_ENCRYPTION_KEY = "${local.delegation_key_name}-2",'
   fault policies "builds read the state" edge build.tf 'bucket = google_storage_bucket.source.name' 'bucket = "${var.project_id}-terraform"'
   fault policies "a record by a part of its name" edge record.tf 'resource.name == \"projects/${var.project_id}/databases/${google_firestore_database.record.name}\"' 'resource.name.startsWith(\"projects/${var.project_id}/d\")'
   fault tests "a grant nobody has agreed to" grants build.tf '# What cloudbuild.yaml is told' '}

@@ -2,7 +2,8 @@
 # Installs the servers that the tests start: redis-server, and Google's
 # Firestore emulator with the Java it needs; a C compiler, for the clocks of
 # servers that are stepped; a browser without a window, for pages that take seats;
-# and shellcheck, for the scripts. Run again it does nothing.
+# Python and Node with a JWT library each, which read license tokens as programs in
+# those languages do; and shellcheck, for the scripts. Run again it does nothing.
 #
 # Without one of them its tests are skipped, with a warning here; in CI
 # (environment variable CI not empty) that is an error instead.
@@ -10,6 +11,9 @@ set -euo pipefail
 
 readonly emulator_jar=platform/cloud-firestore-emulator/cloud-firestore-emulator.jar
 readonly oldest_java=17
+readonly oldest_node=20
+node_folder=$(dirname "${BASH_SOURCE[0]}")/../proof/interop/node
+readonly node_folder
 
 have() { command -v "$1" >/dev/null 2>&1; }
 say() { printf 'test tools: %s\n' "$*" >&2; }
@@ -102,6 +106,43 @@ install_shellcheck() {
 	fi
 }
 
+# python_is_good looks for what proof/interop runs: Debian's Python need not be the
+# first on the path.
+python_is_good() {
+	local python
+	for python in python3 /usr/bin/python3; do
+		if "$python" -c 'import jwt, cryptography' 2>/dev/null; then return; fi
+	done
+	return 1
+}
+
+install_python() {
+	have apt-get && apt_install python3 python3-jwt python3-cryptography
+}
+
+node_is_good() {
+	have node && have npm && [ "$(node -p 'process.versions.node.split(".")[0]')" -ge "$oldest_node" ]
+}
+
+install_node() {
+	if have apt-get; then
+		apt_install nodejs npm
+	elif have brew; then
+		brew install node
+	else
+		return 1
+	fi
+}
+
+node_packages_are_there() {
+	node_is_good && (cd "$node_folder" && npm ls >/dev/null 2>&1)
+}
+
+# install_node_packages takes what the lock file names, by digest.
+install_node_packages() {
+	node_is_good && (cd "$node_folder" && npm ci)
+}
+
 java_is_good() {
 	local version
 	have java || return 1
@@ -179,6 +220,17 @@ browser_is_there || give_up Chromium \
 
 have shellcheck || install_shellcheck || true
 have shellcheck || give_up shellcheck "Install it so that shellcheck is on the PATH."
+
+python_is_good || install_python || true
+python_is_good || give_up "Python with PyJWT and cryptography" \
+	"Install python3-jwt and python3-cryptography, or the packages PyJWT and cryptography."
+
+node_is_good || install_node || true
+node_is_good || give_up "Node $oldest_node with npm" \
+	"Install Node of version $oldest_node or later so that node and npm are on the PATH."
+
+node_packages_are_there || install_node_packages || true
+node_packages_are_there || give_up "the Node package jose" "Run 'npm ci' in proof/interop/node."
 
 java_is_good || install_java || true
 java_is_good || give_up "Java $oldest_java" \

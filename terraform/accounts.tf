@@ -22,7 +22,11 @@ locals {
 
   # Of the functions alone.
   function_members = { for name in keys(local.functions) : name => local.member[name] }
-  signers          = [for name, f in local.functions : local.member[name] if f.signs]
+  # Those that give out license tokens, those that may sign with the key of license
+  # tokens, and those that read its public half.
+  issuers     = [for name, f in local.functions : local.member[name] if f.signs]
+  signers     = concat(local.delegated ? [] : local.issuers, local.delegates ? [local.member["reaper"]] : [])
+  key_readers = concat(local.issuers, local.delegates ? [local.member["reaper"]] : [])
 
   # Custom roles; their ids allow no hyphens.
   role_prefix = replace(var.name, "-", "_")

@@ -32,6 +32,7 @@ locals {
     "/internal/v1/reap"                                                        = "acquire"
     "/internal/v1/organizations/0199aaaa-0000-7000-8000-000000000000/rebuild"  = "acquire"
     "/internal/v1/organizations/0199aaaa-0000-7000-8000-000000000000/check"    = "acquire"
+    "/internal/v1/keys/0199aaaa-0000-7000-8000-000000000000/revoke"            = "acquire"
   }
 }
 

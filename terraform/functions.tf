@@ -27,6 +27,13 @@ locals {
     MEMORYSTORE_INSTANCE = local.ledger_name
     TOKEN_ISSUER         = "https://${var.domain}"
   }
+
+  # How those that give out license tokens sign them, and what the reaper makes for it.
+  keys = merge({ KMS_KEY = local.key_name }, local.delegates ? { KMS_ENCRYPTION_KEY = local.delegation_key_name } : {})
+  signing = merge(
+    { for name, f in local.functions : name => merge(local.keys, { TOKEN_SIGNING = local.delegated ? "delegated" : "kms" }) if f.signs },
+    { reaper = local.delegates ? merge(local.keys, { TOKEN_SIGNING = "delegated" }) : { TOKEN_SIGNING = "kms" } },
+  )
 }
 
 module "functions" {
@@ -44,7 +51,7 @@ module "functions" {
 
   environment = merge(
     local.environment,
-    each.value.signs ? { KMS_KEY = local.key_name } : {},
+    lookup(local.signing, each.key, {}),
     each.value.public ? {} : {
       REAPER_AUDIENCE        = local.reaper_audience
       REAPER_SERVICE_ACCOUNT = local.email["scheduler"]
@@ -71,6 +78,8 @@ module "functions" {
   # A revision becomes ready when /startup answers 200: by then its account must be
   # let in everywhere.
   depends_on = [
+    google_kms_crypto_key_iam_binding.decrypters,
+    google_kms_crypto_key_iam_binding.encrypters,
     google_kms_crypto_key_iam_binding.public_key_viewers,
     google_kms_crypto_key_iam_binding.signers,
     google_kms_crypto_key_iam_binding.version_listers,

@@ -19,7 +19,12 @@ module "observability" {
   services        = { for name, f in module.functions : name => f.name }
   ledger_instance = google_memorystore_instance.ledger.instance_id
   kms_key         = local.key_name
-  key_users       = [for name, f in local.functions : local.email[name] if f.signs]
+  key_users       = [for member in local.signers : trimprefix(member, "serviceAccount:")]
+  delegations = local.delegates ? {
+    key     = local.delegation_key_name
+    makers  = [local.email["reaper"]]
+    readers = [for member in local.issuers : trimprefix(member, "serviceAccount:")]
+  } : null
   record_database = google_firestore_database.record.name
   max_instances   = { for name, f in local.functions : name => local.function_size[name].max_instances if f.public }
   build_region    = local.build_region

@@ -50,8 +50,13 @@ output "service_accounts" {
 }
 
 output "signing_key" {
-  description = "Name of the key that signs license tokens."
+  description = "Name of the key of license tokens: programs that pin a key pin this one's."
   value       = local.key_name
+}
+
+output "delegation_key" {
+  description = "Name of the key that encrypts delegations."
+  value       = local.delegation_key_name
 }
 
 output "ledger" {

@@ -22,10 +22,11 @@ resource "google_firestore_database" "record" {
 
 # No query of the functions needs a composite index; a test asks the emulator.
 # Single-field indexes are kept for what an operator looks sessions up by (status,
-# license_id, user_id, ended_reason). The rest is exempt: an indexed time that only
-# grows caps the collection at 500 writes a second
-# (https://cloud.google.com/firestore/docs/best-practices), and an index nobody
-# reads costs latency on every grant.
+# license_id, user_id, ended_reason), and for what a rebuild asks for: token_ends, a
+# text that begins with one of sixteen digits so that it grows in sixteen places. The
+# rest is exempt: an indexed time that only grows caps the collection at 500 writes a
+# second (https://cloud.google.com/firestore/docs/best-practices), and an index that
+# nobody reads costs latency on every grant.
 resource "google_firestore_field" "unindexed" {
   for_each = toset([
     "acquired_at", "last_heartbeat_at", "expires_at", "ended_at",
@@ -35,6 +36,15 @@ resource "google_firestore_field" "unindexed" {
   database   = google_firestore_database.record.name
   collection = "sessions"
   field      = each.value
+  index_config {}
+}
+
+# The signing keys are one document, read by its name. No index holds a copy of them.
+resource "google_firestore_field" "signing_keys" {
+  project    = local.project
+  database   = google_firestore_database.record.name
+  collection = "service"
+  field      = "delegations"
   index_config {}
 }
 

@@ -1,4 +1,5 @@
-# The key that signs license tokens. Its private half never leaves Cloud KMS.
+# The key of license tokens. It certifies the keys that sign them (delegations.tf), or
+# signs each of them itself (var.token_signing). Its private half never leaves Cloud KMS.
 resource "google_kms_key_ring" "this" {
   project  = local.project
   name     = var.name
@@ -21,9 +22,11 @@ resource "google_kms_crypto_key" "signing" {
   deletion_policy = var.protect.signing_key ? "PREVENT" : "DELETE"
 }
 
-# Acquire and heartbeat sign. The bindings are authoritative: any other account that
-# is given the role on this key loses it at the next apply. They name the key by a
-# name that is known before it is there, so that a plan shows what is granted on what.
+# Who signs with it: the reaper, which certifies, or acquire and heartbeat, and all
+# three only on the way from one to the other. The bindings are authoritative: any
+# other account that is given the role on this key loses it at the next apply. They
+# name the key by a name that is known before it is there, so that a plan shows what
+# is granted on what.
 resource "google_kms_crypto_key_iam_binding" "signers" {
   crypto_key_id = local.key_name
   role          = "roles/cloudkms.signer"
@@ -32,18 +35,22 @@ resource "google_kms_crypto_key_iam_binding" "signers" {
     replace_triggered_by = [
       google_service_account.this["acquire"].unique_id,
       google_service_account.this["heartbeat"].unique_id,
+      google_service_account.this["reaper"].unique_id,
     ]
   }
 }
 
+# Acquire and heartbeat check the certificate of a delegation before they use or
+# publish it; the reaper checks the certificate that it has made.
 resource "google_kms_crypto_key_iam_binding" "public_key_viewers" {
   crypto_key_id = local.key_name
   role          = "roles/cloudkms.publicKeyViewer"
-  members       = local.signers
+  members       = local.key_readers
   lifecycle {
     replace_triggered_by = [
       google_service_account.this["acquire"].unique_id,
       google_service_account.this["heartbeat"].unique_id,
+      google_service_account.this["reaper"].unique_id,
     ]
   }
 }
@@ -66,12 +73,13 @@ resource "google_kms_crypto_key_iam_binding" "version_listers" {
     replace_triggered_by = [
       google_service_account.this["acquire"].unique_id,
       google_service_account.this["heartbeat"].unique_id,
+      google_service_account.this["reaper"].unique_id,
     ]
   }
 }
 
-# Who signed, and when: Google keeps no such log unless asked. A line per signature;
-# docs/operations.md has what that costs.
+# Who signed, encrypted and decrypted, and when, of both keys: Google keeps no such log
+# unless asked. A line for each; docs/operations.md has what that costs.
 resource "google_project_iam_audit_config" "signatures" {
   count   = var.signing_key.audit ? 1 : 0
   project = local.project
@@ -82,8 +90,8 @@ resource "google_project_iam_audit_config" "signatures" {
 }
 
 # Rotation. Keys that sign do not rotate by themselves: a schedule asks the KMS
-# API for a new version. It starts to sign KEY_ACTIVATION_DELAY later, when every
-# cached key set has it.
+# API for a new version. It certifies from the next delegation on; where it signs
+# tokens itself, KEY_ACTIVATION_DELAY later, when every cached key set has it.
 resource "google_project_iam_custom_role" "key_rotator" {
   project     = local.project
   role_id     = "${local.role_prefix}.keyRotator"

@@ -133,7 +133,7 @@ variable "settings" {
     condition = alltrue([for name in keys(var.settings) : contains([
       "BACKEND_DEADLINE", "CIRCUIT_COOLDOWN", "CLOCK_TOLERANCE", "ENTITLEMENT_CACHE_TTL", "HEARTBEAT_INTERVAL", "IDENTITY_PROJECT",
       "KEY_ACTIVATION_DELAY", "LOG_LEVEL", "MAX_IN_FLIGHT", "RATE_LIMIT_PER_USER", "REAP_BUDGET", "REDIS_DEADLINE",
-      "REQUEST_DEADLINE", "SESSION_TTL", "TOKEN_TTL",
+      "REQUEST_DEADLINE", "SESSION_TTL", "TOKEN_MIN", "TOKEN_TTL",
       "OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG",
     ], name)])
     error_message = "settings has a name that is no setting, or one that other variables decide: see shared/config/config.go."
@@ -245,8 +245,19 @@ variable "record" {
   }
 }
 
+variable "token_signing" {
+  description = "How license tokens are signed. delegated: by keys of half a day that the reaper makes and the key of license tokens certifies. kms: each by the key of license tokens itself, at a price and a quota for each. migrating: as kms, while everything that delegated needs is made ready: the step between the two, in either direction (docs/operations.md)."
+  type        = string
+  default     = "delegated"
+  nullable    = false
+  validation {
+    condition     = contains(["delegated", "kms", "migrating"], var.token_signing)
+    error_message = "token_signing must be delegated or kms, or migrating on the way from one to the other."
+  }
+}
+
 variable "signing_key" {
-  description = "The key of license tokens. protection_level HSM or SOFTWARE: docs/operations.md has the price. rotation_schedule: when a version is added, in cron's form, UTC; at most every 100 days, or an alert goes off. audit: keep a log of every signature."
+  description = "The key of license tokens, and the one that encrypts delegations. protection_level HSM or SOFTWARE, of both: docs/operations.md has the price. rotation_schedule: when a version is added, in cron's form, UTC; at most every 100 days, or an alert goes off. audit: keep a log of every use of either."
   type = object({
     protection_level  = optional(string, "HSM")
     rotation_schedule = optional(string, "0 3 1 1,4,7,10 *")
@@ -353,6 +364,9 @@ variable "observability" {
       pool_percent          = optional(number, 90)
       ledger_memory_percent = optional(number, 80)
       signing_key_days      = optional(number, 100)
+      delegation_hours      = optional(number, 9)
+      tokens_per_seat       = optional(number, 11)
+      kms_failures          = optional(number, 5)
       reaper_silent_minutes = optional(number, 5)
       backend_failures      = optional(number, 5)
       rebuild_minutes       = optional(number, 15)

@@ -20,6 +20,7 @@ const (
 	PathReap      = "/internal/v1/reap"
 	PathRebuild   = "/internal/v1/organizations/{organization}/rebuild"
 	PathCheck     = "/internal/v1/organizations/{organization}/check"
+	PathRevokeKey = "/internal/v1/keys/{kid}/revoke"
 	PathLive      = "/live"
 	PathReady     = "/ready"
 	PathStartup   = "/startup"
@@ -27,6 +28,9 @@ const (
 
 // ParamSessionID stands for the session's id in [PathSession], [PathHeartbeat] and [PathRelease].
 const ParamSessionID = "{session_id}"
+
+// ParamKeyID stands for the signing key's kid in [PathRevokeKey].
+const ParamKeyID = "{kid}"
 
 // ParamOrganization stands for the organization's id in [PathRebuild] and [PathCheck].
 const ParamOrganization = "{organization}"
@@ -75,4 +79,9 @@ func RebuildPath(organizationID string) string {
 // CheckPath is where an operator has an organization's seat ledger compared.
 func CheckPath(organizationID string) string {
 	return strings.Replace(PathCheck, ParamOrganization, organizationID, 1)
+}
+
+// RevokeKeyPath is where an operator revokes a signing key.
+func RevokeKeyPath(kid string) string {
+	return strings.Replace(PathRevokeKey, ParamKeyID, kid, 1)
 }

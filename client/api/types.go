@@ -72,6 +72,14 @@ type RebuildReport struct {
 	DurationMS     int64  `json:"duration_ms" minimum:"0" example:"41" doc:"How long it took, in milliseconds."`
 }
 
+// RevokeReport is what the revocation of a signing key came to.
+type RevokeReport struct {
+	KeyID     string `json:"kid" example:"9dV6mBq0…" doc:"The key that is revoked."`
+	NextKeyID string `json:"next_kid,omitempty" example:"s0kq3WcX…" doc:"The key that was made in its place and signs at once. Absent when none had to be made, or none could be."`
+	Pending   bool   `json:"pending" example:"false" doc:"The next key could not be made yet: every run of the reaper tries again."`
+	GoodKeys  int    `json:"good_keys" minimum:"0" example:"2" doc:"Keys that are published and can sign. Without one no license token is made."`
+}
+
 // CheckReport is how an organization's seat ledger and record compare. What comes and
 // goes while they are read may be counted on one side only: ask again before you
 // believe a difference.
@@ -115,14 +123,19 @@ type JWKS struct {
 	Keys []JWK `json:"keys" nullable:"false" doc:"The keys that license tokens may be signed with."`
 }
 
-// JWK is one RSA public key (RFC 7517, RFC 7518 section 6.3).
+// JWK is one public key (RFC 7517): of an elliptic curve (RFC 7518, section 6.2) with
+// crv, x and y, or RSA (section 6.3) with n and e.
 type JWK struct {
-	KeyType   string `json:"kty" enum:"RSA" example:"RSA" doc:"The key's type."`
-	Use       string `json:"use" enum:"sig" example:"sig" doc:"Signatures only."`
-	Algorithm string `json:"alg" enum:"RS256" example:"RS256" doc:"The only algorithm to accept with this key."`
-	KeyID     string `json:"kid" example:"1" doc:"The key id in the header of license tokens."`
-	Modulus   string `json:"n" example:"0vx7…" doc:"The modulus, base64url."`
-	Exponent  string `json:"e" example:"AQAB" doc:"The exponent, base64url."`
+	KeyType      string `json:"kty" enum:"EC,RSA" example:"EC" doc:"The key's type."`
+	Use          string `json:"use" enum:"sig" example:"sig" doc:"Signatures only."`
+	Algorithm    string `json:"alg" enum:"ES256,RS256" example:"ES256" doc:"The only algorithm to accept with this key."`
+	KeyID        string `json:"kid" example:"9dV6mBq0…" doc:"The key id in the header of license tokens."`
+	Curve        string `json:"crv,omitempty" enum:"P-256" example:"P-256" doc:"The curve; of EC."`
+	X            string `json:"x,omitempty" example:"f83OJ3D2…" doc:"The point's x coordinate, base64url; of EC."`
+	Y            string `json:"y,omitempty" example:"x_FEzRu9…" doc:"The point's y coordinate, base64url; of EC."`
+	Certificates List   `json:"x5c,omitzero" nullable:"false" doc:"The key's one certificate (X.509, DER in base64), which the root key has signed; of EC. Only programs that pin the root key need it."`
+	Modulus      string `json:"n,omitempty" example:"0vx7…" doc:"The modulus, base64url; of RSA."`
+	Exponent     string `json:"e,omitempty" example:"AQAB" doc:"The exponent, base64url; of RSA."`
 }
 
 // List is a list of strings that is never null on the wire.

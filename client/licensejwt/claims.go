@@ -1,6 +1,8 @@
 // Package licensejwt is the license token as its readers see it: the claims
-// and their offline verification. It knows nothing of how tokens are signed, so
-// that a program which only checks its license does not link a cloud client.
+// and their offline verification: [Verify] for a program that has the key set from
+// the service itself, [Roots] for one that trusts the vendor's root keys alone. It
+// knows nothing of how tokens are made, so that a program which only checks its
+// license does not link a cloud client.
 package licensejwt
 
 import (

@@ -1,7 +1,6 @@
 package licensejwt
 
 import (
-	"crypto/rsa"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -27,37 +26,25 @@ var (
 	ErrInvalid = errors.New("license token is invalid")
 )
 
-const (
-	// maxCompact bounds the work done on an unverified string. Real tokens are
-	// about 1.5 kB; only a very long list of entitlements brings one near it.
-	maxCompact = 16 << 10
-	// minModulusBits is the least RS256 allows (RFC 7518, section 3.3).
-	minModulusBits = 2048
-)
+// maxCompact bounds the work done on an unverified string. Real tokens are
+// about 1.5 kB; only a very long list of entitlements brings one near it.
+const maxCompact = 16 << 10
 
 // Verify checks a license token offline and returns its claims. keys is the
-// service's JWKS; now is the client's clock and leeway how wrong it may be, in
-// both directions. The token must be the one canonical spelling of a compact JWS
-// with typ [Type], signed with RS256 by a key of the set, issued by issuer for
-// audience. The error is one of [ErrExpired], [ErrNotYetValid], [ErrUnknownKey]
-// and [ErrInvalid], never quotes the token, and leaves the claims empty.
+// service's JWKS, from the service itself (a program that may read it from
+// elsewhere pins [Roots]); now is the client's clock and leeway how wrong it may be,
+// in both directions. The token must be a compact JWS in canonical base64url with
+// typ [Type], signed with ES256 or RS256 as its key in the set says, and made by
+// issuer for audience. The error is one of [ErrExpired], [ErrNotYetValid],
+// [ErrUnknownKey] and [ErrInvalid], never quotes the token, and leaves the claims
+// empty.
 //
 // Whether the token is for this machine is the caller's to compare:
 // [Claims.HardwareID].
 func Verify(compact string, keys jose.JSONWebKeySet, now time.Time, leeway time.Duration, issuer, audience string) (Claims, error) {
-	if err := checkSpelling(compact); err != nil {
-		return Claims{}, err
-	}
-	payload, err := authentic(compact, keys)
+	claims, _, err := genuine(compact, keys, issuer, audience)
 	if err != nil {
 		return Claims{}, err
-	}
-	claims, err := decode(payload)
-	if err != nil {
-		return Claims{}, err
-	}
-	if claims.Issuer != issuer || claims.Audience != audience {
-		return Claims{}, fmt.Errorf("%w: made by another issuer or for another product", ErrInvalid)
 	}
 	if err := checkTimes(claims, now, leeway); err != nil {
 		return Claims{}, err
@@ -65,9 +52,30 @@ func Verify(compact string, keys jose.JSONWebKeySet, now time.Time, leeway time.
 	return claims, nil
 }
 
-// checkSpelling accepts exactly one spelling per token: three segments of
-// unpadded base64url without stray bits, line breaks or padding. JOSE libraries
-// accept more, and a token with many spellings defeats any list of tokens.
+// genuine returns the claims, of whatever time, that a key of the set has signed,
+// and that key.
+func genuine(compact string, keys jose.JSONWebKeySet, issuer, audience string) (Claims, jose.JSONWebKey, error) {
+	if err := checkSpelling(compact); err != nil {
+		return Claims{}, jose.JSONWebKey{}, err
+	}
+	payload, key, err := authentic(compact, keys)
+	if err != nil {
+		return Claims{}, jose.JSONWebKey{}, err
+	}
+	claims, err := decode(payload)
+	if err != nil {
+		return Claims{}, jose.JSONWebKey{}, err
+	}
+	if claims.Issuer != issuer || claims.Audience != audience {
+		return Claims{}, jose.JSONWebKey{}, fmt.Errorf("%w: made by another issuer or for another product", ErrInvalid)
+	}
+	return claims, key, nil
+}
+
+// checkSpelling accepts three segments of unpadded base64url without stray bits,
+// line breaks or padding. JOSE libraries accept more, and a token with many
+// spellings defeats any list of tokens. ES256 leaves two spellings: of each (r, s)
+// anybody can make (r, n-s). So lists of tokens go by [Claims.SessionID].
 func checkSpelling(compact string) error {
 	if len(compact) > maxCompact {
 		return fmt.Errorf("%w: too long", ErrInvalid)
@@ -86,47 +94,50 @@ func checkSpelling(compact string) error {
 	return nil
 }
 
-// authentic returns the payload if its signature is by a key of the set.
-func authentic(compact string, keys jose.JSONWebKeySet) ([]byte, error) {
-	jws, err := jose.ParseSignedCompact(compact, []jose.SignatureAlgorithm{jose.RS256})
+// authentic returns the payload if its signature is by a key of the set, and that key.
+func authentic(compact string, keys jose.JSONWebKeySet) ([]byte, jose.JSONWebKey, error) {
+	jws, err := jose.ParseSignedCompact(compact, []jose.SignatureAlgorithm{jose.ES256, jose.RS256})
 	if err != nil {
 		// The library's text may quote the header; it says nothing a client can use.
-		return nil, fmt.Errorf("%w: not a compact JWS signed with RS256", ErrInvalid)
+		return nil, jose.JSONWebKey{}, fmt.Errorf("%w: not a compact JWS signed with ES256 or RS256", ErrInvalid)
+	}
+	if err := checkHeader(compact); err != nil {
+		return nil, jose.JSONWebKey{}, err
 	}
 	header := jws.Signatures[0].Protected
-	if typ, ok := header.ExtraHeaders[jose.HeaderType].(string); !ok || typ != Type {
-		return nil, fmt.Errorf("%w: typ is not %s", ErrInvalid, Type)
-	}
-	key, err := pick(keys, header.KeyID)
+	key, err := pick(keys, header.KeyID, header.Algorithm)
 	if err != nil {
-		return nil, err
+		return nil, jose.JSONWebKey{}, err
 	}
-	payload, err := jws.Verify(key)
+	payload, err := jws.Verify(key.Key)
 	if err != nil {
-		return nil, fmt.Errorf("%w: the signature does not match", ErrInvalid)
+		return nil, jose.JSONWebKey{}, fmt.Errorf("%w: the signature does not match", ErrInvalid)
 	}
-	return payload, nil
+	return payload, key, nil
 }
 
-// pick finds the one signing key named kid. The key's own alg and use bind it
-// to RS256 signatures, whatever the token's header wishes (RFC 8725, section 3.1).
-func pick(keys jose.JSONWebKeySet, kid string) (*rsa.PublicKey, error) {
-	if kid == "" {
-		return nil, fmt.Errorf("%w: kid is missing", ErrInvalid)
+// checkHeader refuses a token of another type, one that brings or names its own
+// key (RFC 8725, section 3.10: such a header is the attacker's word), and one that
+// wants to be read in another way. Other members are ignored (RFC 7515, section 4).
+func checkHeader(compact string) error {
+	encoded, _, _ := strings.Cut(compact, ".")
+	raw, err := base64.RawURLEncoding.DecodeString(encoded)
+	if err != nil {
+		return fmt.Errorf("%w: not canonical base64url", ErrInvalid)
 	}
-	found := keys.Key(kid)
-	switch len(found) {
-	case 0:
-		return nil, ErrUnknownKey
-	case 1:
-	default:
-		return nil, fmt.Errorf("%w: the key set has its kid more than once", ErrInvalid)
+	var header map[string]any
+	if err := josejson.Unmarshal(raw, &header); err != nil {
+		return fmt.Errorf("%w: the header cannot be read", ErrInvalid)
 	}
-	public, ok := found[0].Key.(*rsa.PublicKey)
-	if !ok || found[0].Algorithm != string(jose.RS256) || found[0].Use != "sig" || public.N.BitLen() < minModulusBits {
-		return nil, fmt.Errorf("%w: its key is not an RSA signing key for RS256", ErrInvalid)
+	if header["typ"] != Type {
+		return fmt.Errorf("%w: typ is not %s", ErrInvalid, Type)
 	}
-	return public, nil
+	for _, name := range []string{"jwk", "jku", "x5c", "x5u", "x5t", "x5t#S256", "crit", "b64"} {
+		if _, there := header[name]; there {
+			return fmt.Errorf("%w: the header has %s", ErrInvalid, name)
+		}
+	}
+	return nil
 }
 
 // decode reads the claims with names matched exactly and duplicates refused,

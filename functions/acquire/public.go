@@ -24,7 +24,7 @@ func (f *function) publicRoutes() []web.Route {
 			Description: "The keys to verify license tokens with, offline. May be kept for as long as Cache-Control says.",
 			Answers: []web.Documented{{
 				Status: http.StatusOK, Description: "The key set.", ContentType: api.ContentTypeJWKS,
-				Body:    api.JWKS{Keys: []api.JWK{{KeyType: "RSA", Use: "sig", Algorithm: "RS256", KeyID: "1", Modulus: "0vx7…", Exponent: "AQAB"}}},
+				Body:    api.JWKS{Keys: []api.JWK{{KeyType: "EC", Use: "sig", Algorithm: "ES256", KeyID: "9dV6mBq0…", Curve: "P-256", X: "f83OJ3D2…", Y: "x_FEzRu9…", Certificates: api.List{"MIID…"}}}},
 				Headers: map[string]string{"Cache-Control": jwksCaching},
 			}},
 		}, f.jwks),

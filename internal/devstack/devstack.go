@@ -31,6 +31,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/redisconn"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
+	"github.com/coditect-ai/coditect-licenses/shared/token"
 	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
 
@@ -62,6 +63,8 @@ type Options struct {
 	Bare bool
 	// OnStep is as in [boot.Clients].
 	OnStep func(context.Context, seats.Step) error
+	// TokenSigning is as in [config.Config]; empty is the default there.
+	TokenSigning string
 	// Origins are as CORSOrigins in [config.Config].
 	Origins []string
 	// RateLimitPerUser is as in [config.Config]; 0 is no limit.
@@ -106,7 +109,7 @@ const (
 type Stack struct {
 	// Service is the parts the functions were made of.
 	Service *boot.Service
-	// IDP issues ID tokens, KMS signs license tokens; nil with another process's.
+	// IDP issues ID tokens, KMS certifies signing keys; nil with another process's.
 	IDP *fakeidp.IDP
 	KMS *fakekms.Server
 	// Redis is the embedded server; nil with a real one.
@@ -138,7 +141,7 @@ func Start(ctx context.Context, opts Options) (*Stack, error) {
 	opts.CircuitCooldown = cmp.Or(opts.CircuitCooldown, deployed.CircuitCooldown)
 	s := &Stack{opts: opts, recordDeadline: recordDeadline}
 	s.clients.OnStep, s.clients.LedgerClock = opts.OnStep, opts.LedgerClock
-	for _, part := range []func(context.Context) error{s.issuers, s.signer, s.ledger, s.record, s.watch, s.assemble, s.seed} {
+	for _, part := range []func(context.Context) error{s.issuers, s.signer, s.ledger, s.record, s.watch, s.assemble, s.seed, s.firstKey} {
 		if err := part(ctx); err != nil {
 			return nil, errors.Join(fmt.Errorf("local stack: %w", err), s.Close())
 		}
@@ -162,7 +165,11 @@ func (s *Stack) onClose(f func() error) { s.closers = append(s.closers, f) }
 func (s *Stack) config() config.Config {
 	c := config.Defaults()
 	c.Project, c.IdentityProject, c.KMSKey = Project, Project, fakekms.DefaultKey
+	if c.TokenSigning = cmp.Or(s.opts.TokenSigning, c.TokenSigning); c.TokenSigning == string(token.ByDelegation) {
+		c.KMSEncryptionKey = fakekms.DefaultEncryptionKey
+	}
 	c.SessionTTL, c.HeartbeatInterval, c.TokenTTL = s.opts.SessionTTL, s.opts.HeartbeatInterval, s.opts.TokenTTL
+	c.TokenMin = min(c.TokenMin, c.TokenTTL)
 	c.ClockTolerance = cmp.Or(s.opts.ClockTolerance, c.ClockTolerance)
 	c.EntitlementCacheTTL, c.RateLimitPerUser = s.opts.EntitlementCacheTTL, s.opts.RateLimitPerUser
 	c.CORSOrigins, c.ReaperServiceAccount = s.opts.Origins, schedulerAccount

@@ -25,6 +25,27 @@ func (s *Stack) seed(ctx context.Context) error {
 	return nil
 }
 
+// firstKey makes the first signing key, as the reaper does when it starts. A record
+// that outlived a stack with a KMS of its own has keys that nobody can decrypt any
+// more: they are revoked.
+func (s *Stack) firstKey(ctx context.Context) error {
+	if s.opts.Bare || s.Service.Keys == nil {
+		return nil
+	}
+	if s.opts.Firestore != "" && s.opts.KMS == "" {
+		known, err := s.patient.SigningKeys(ctx)
+		if err != nil {
+			return err
+		}
+		for _, d := range known.Delegations {
+			if _, err := s.Service.Keys.Revoke(ctx, d.KeyID); err != nil {
+				return err
+			}
+		}
+	}
+	return s.Service.Keys.Ping(ctx)
+}
+
 func seeds() []license.Entitlements {
 	return []license.Entitlements{
 		{

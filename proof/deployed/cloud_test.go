@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	kms "cloud.google.com/go/kms/apiv1"
 	"cloud.google.com/go/memorystore/apiv1/memorystorepb"
 	"google.golang.org/grpc"
 
@@ -25,6 +26,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakememorystore"
 	"github.com/coditect-ai/coditect-licenses/internal/servers"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
+	"github.com/coditect-ai/coditect-licenses/shared/token"
 )
 
 // cloud is Google Cloud as one test's processes see it: a proxy that lets them
@@ -44,7 +46,7 @@ type cloud struct {
 	proxy              string // its URL
 	caFile, serviceKey string // paths
 
-	// signatures and firestore hold calls to KMS and Firestore.
+	// signatures and firestore hold signatures by KMS and calls to Firestore.
 	signatures, firestore gate
 
 	mu      sync.Mutex
@@ -70,6 +72,7 @@ func newCloud(t *testing.T) *cloud {
 	c.memorystore = fakememorystore.Start()
 	t.Cleanup(c.memorystore.Close)
 	c.record = c.openRecord()
+	c.makeKey()
 	c.serve()
 	t.Cleanup(func() {
 		c.mu.Lock()
@@ -87,12 +90,26 @@ func (c *cloud) openRecord() *record.Firestore {
 	return record.NewFirestore(client, record.FirestoreOptions{Deadline: time.Minute})
 }
 
+// makeKey makes the first signing key, so that no test depends on which process starts
+// first: the reaper's start makes it otherwise.
+func (c *cloud) makeKey() {
+	client := must(kms.NewKeyManagementClient(c.t.Context(), c.kms.ClientOptions()...))(c.t)
+	c.t.Cleanup(func() { _ = client.Close() })
+	keys := must(token.NewRotator(token.RotatorConfig{Key: kmsKey, EncryptionKey: c.kms.EncryptionKey(), Deadline: time.Minute}, client, c.record))(c.t)
+	if err := keys.Ping(c.t.Context()); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// signingByRoot has each token signed by KMS, where a test can hold it.
+const signingByRoot = "TOKEN_SIGNING=kms"
+
 // environment is what Cloud Run and Terraform would give a function, and the
 // way to this cloud. A change NAME= without a value takes a variable away.
 func (c *cloud) environment(target string, changes ...string) []string {
 	env := []string{
 		"FUNCTION_TARGET=" + target, "K_SERVICE=" + strings.ToLower(target), "K_REVISION=" + strings.ToLower(target) + "-00001",
-		"GOOGLE_CLOUD_PROJECT=" + c.project, "REDIS_ADDR=" + c.redis.Addr(), "KMS_KEY=" + kmsKey,
+		"GOOGLE_CLOUD_PROJECT=" + c.project, "REDIS_ADDR=" + c.redis.Addr(), "KMS_KEY=" + kmsKey, "KMS_ENCRYPTION_KEY=" + fakekms.DefaultEncryptionKey,
 		"REAPER_AUDIENCE=" + audience + "," + olderAudience, "REAPER_SERVICE_ACCOUNT=" + scheduler,
 		"HTTPS_PROXY=" + c.proxy, "SSL_CERT_FILE=" + c.caFile, "GOOGLE_APPLICATION_CREDENTIALS=" + c.serviceKey,
 	}

@@ -38,7 +38,7 @@ func TestSignalWithARequestInside(t *testing.T) {
 		{"Reaper", &c.firestore, http.MethodPost, "/", "", c.schedulerToken(audience, scheduler), http.StatusOK},
 	} {
 		t.Run(tt.target, func(t *testing.T) {
-			p := c.start(tt.target)
+			p := c.start(tt.target, signingByRoot)
 			arrived, release := tt.held.shut()
 			defer release()
 			answers := make(chan reply, 1)
@@ -155,7 +155,7 @@ func TestSignalWithARequestThatHangs(t *testing.T) {
 	c := newCloud(t)
 	c.organization("acme", 1)
 	ann := c.user(t, "ann", "acme")
-	p := c.start("Acquire", "REQUEST_DEADLINE=1m", "BACKEND_DEADLINE=1m")
+	p := c.start("Acquire", "REQUEST_DEADLINE=1m", "BACKEND_DEADLINE=1m", signingByRoot)
 	arrived, release := c.signatures.shut()
 	defer release()
 	answers := make(chan reply, 1)

@@ -3,39 +3,191 @@
 package interop
 
 import (
-	"crypto/rsa"
-	"crypto/x509"
-	"encoding/base64"
+	"context"
 	"encoding/json"
-	"encoding/pem"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
-	"github.com/lestrrat-go/jwx/v3/jwk"
-	jwxjwt "github.com/lestrrat-go/jwx/v3/jwt"
+	kms "cloud.google.com/go/kms/apiv1"
+	"cloud.google.com/go/kms/apiv1/kmspb"
 	"go.uber.org/goleak"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
+	"github.com/coditect-ai/coditect-licenses/client/licensejwt"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakeidp"
-	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakekms"
+	"github.com/coditect-ai/coditect-licenses/shared/token"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const issuer = "https://licenses.coditect.ai"
+const (
+	issuer  = "https://licenses.coditect.ai"
+	product = "studio" // of acme's one license
+)
 
-// service is the whole service over the embedded stand-ins. A KMS signs for it
-// with an RSA-4096 key, as in production.
+// document is a file of client/vectors, or one of its form.
+type document struct {
+	KeySets map[string]json.RawMessage `json:"key_sets"`
+	Cases   []question                 `json:"cases"`
+}
+
+// question is a token to be read with a key set, for a product, at a time.
+type question struct {
+	Name       string `json:"name"`
+	KeySet     string `json:"key_set"`
+	Now        int64  `json:"now"`
+	Leeway     int64  `json:"leeway"`
+	Issuer     string `json:"issuer"`
+	Audience   string `json:"audience"`
+	Token      string `json:"token"`
+	Verdict    string `json:"verdict"`
+	Reason     string `json:"reason"`
+	AnyLibrary bool   `json:"any_library"`
+}
+
+// answer is what a library makes of a token.
+type answer struct {
+	Verdict string `json:"verdict"`
+	Expired bool   `json:"expired"`
+	Why     string `json:"why"`
+	Subject string `json:"subject"`
+	Session string `json:"session"`
+}
+
+// library reads every token of a document, by the names of its cases.
+type library func(t *testing.T, d document) map[string]answer
+
+func libraries() map[string]library {
+	return map[string]library{"golang-jwt": golangJWT, "jwx": jwx, "PyJWT": pyJWT, "jose": nodeJose}
+}
+
+// check asks a library every question of a document. It wants the verdicts, and
+// that what has expired is told from what is not genuine.
+func check(t *testing.T, read library, d document) map[string]answer {
+	t.Helper()
+	answers := read(t, d)
+	for _, q := range d.Cases {
+		got := answers[q.Name]
+		if got.Verdict != q.Verdict || got.Expired != (q.Reason == "expired") {
+			t.Errorf("%s: got %+v, want %s %s", q.Name, got, q.Verdict, q.Reason)
+		}
+	}
+	return answers
+}
+
+// TestOtherLibrariesAnswerTheVectors that any library can answer by a key set,
+// algorithms, issuer, audience and time.
+func TestOtherLibrariesAnswerTheVectors(t *testing.T) {
+	raw, err := os.ReadFile("../../client/vectors/jwks.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all document
+	if err := json.Unmarshal(raw, &all); err != nil {
+		t.Fatal(err)
+	}
+	asked := document{KeySets: all.KeySets}
+	for _, q := range all.Cases {
+		if q.AnyLibrary {
+			asked.Cases = append(asked.Cases, q)
+		}
+	}
+	if len(asked.Cases) < 40 {
+		t.Fatalf("%d cases for any library, want at least 40", len(asked.Cases))
+	}
+	for name, read := range libraries() {
+		t.Run(name, func(t *testing.T) { check(t, read, asked) })
+	}
+}
+
+// ways are those in which tokens are signed.
+func ways() []token.Signing { return []token.Signing{token.ByDelegation, token.ByRoot} }
+
+// TestOtherLibrariesVerify a token of the service while it is valid, for its
+// product, and with no byte changed.
+func TestOtherLibrariesVerify(t *testing.T) {
+	for _, way := range ways() {
+		service := start(t, way)
+		s := service.take(t, "ann")
+		asked := questions(s, service.published(t))
+		for name, read := range libraries() {
+			t.Run(string(way)+"/"+name, func(t *testing.T) {
+				got := check(t, read, asked)["genuine"]
+				if got.Subject != "ann" || got.Session != s.SessionID {
+					t.Errorf("claims of %+v", got)
+				}
+			})
+		}
+	}
+}
+
+// questions about one token of the service.
+func questions(s api.Session, keys []byte) document {
+	d := document{KeySets: map[string]json.RawMessage{"published": keys}}
+	ask := func(name, compact, audience string, now time.Time, verdict, reason string) {
+		d.Cases = append(d.Cases, question{
+			Name: name, KeySet: "published", Token: compact, Issuer: issuer, Audience: audience, Now: now.Unix(),
+			Verdict: verdict, Reason: reason,
+		})
+	}
+	now, end := s.ServerTime.Time, s.LicenseTokenExpiresAt.Time
+	ask("genuine", s.LicenseToken, product, now, "valid", "")
+	ask("after its end", s.LicenseToken, product, end, "refused", "expired")
+	ask("long before its grant", s.LicenseToken, product, now.Add(-time.Hour), "refused", "not_yet_valid")
+	ask("for another product", s.LicenseToken, "lab", now, "refused", "invalid")
+	for at := 0; at < len(s.LicenseToken); at += 7 {
+		ask(fmt.Sprintf("byte %d changed", at), flipped(s.LicenseToken, at), product, now, "refused", "invalid")
+	}
+	return d
+}
+
+// flipped replaces one byte by another of base64url, with other high bits, so
+// that the change is never only in a segment's stray bits.
+func flipped(compact string, at int) string {
+	with := "A"
+	if c := compact[at]; c >= 'A' && c <= 'P' {
+		with = "w"
+	}
+	return compact[:at] + with + compact[at+1:]
+}
+
+// TestAProgramThatPinnedTheRootVerifies a token of the service by the root's public
+// key as KMS gives it out, and the key set from wherever.
+func TestAProgramThatPinnedTheRootVerifies(t *testing.T) {
+	for _, way := range ways() {
+		t.Run(string(way), func(t *testing.T) {
+			service := start(t, way)
+			s := service.take(t, "ann")
+			keys, err := licensejwt.ParseKeySet(service.published(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			roots, err := licensejwt.ParseRoots([]byte(service.root(t)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			claims, err := roots.Verify(s.LicenseToken, keys, s.ServerTime.Time, 0, issuer, product)
+			if err != nil || claims.SessionID != s.SessionID {
+				t.Errorf("%+v, %v", claims, err)
+			}
+		})
+	}
+}
+
+// service is the whole service over the embedded stand-ins.
 type service struct{ *devstack.Stack }
 
-func start(t *testing.T) service {
+func start(t *testing.T, way token.Signing) service {
 	t.Helper()
-	stack, err := devstack.Start(t.Context(), devstack.Defaults())
+	opts := devstack.Defaults()
+	opts.TokenSigning = string(way)
+	stack, err := devstack.Start(t.Context(), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +214,7 @@ func (s service) call(t *testing.T, method, path, bearer, body string) []byte {
 	return w.Body.Bytes()
 }
 
-// take is a session of acme's one license, whose product is studio.
+// take is a session of acme's one license.
 func (s service) take(t *testing.T, user string) api.Session {
 	t.Helper()
 	now := time.Now()
@@ -76,166 +228,24 @@ func (s service) take(t *testing.T, user string) api.Session {
 	return session
 }
 
-func (s service) published(t *testing.T) jwk.Set {
+func (s service) published(t *testing.T) []byte {
 	t.Helper()
-	set, err := jwk.Parse(s.call(t, http.MethodGet, api.PathJWKS, "", ""))
+	return s.call(t, http.MethodGet, api.PathJWKS, "", "")
+}
+
+// root is the public key of the first version of the root, in PEM.
+func (s service) root(t *testing.T) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	client, err := kms.NewKeyManagementClient(ctx, s.KMS.ClientOptions()...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return set
-}
-
-// claims are those that both libraries are asked for.
-type claims struct{ subject, session string }
-
-// readers verify a token at a time, for a product.
-func readers(keys jwk.Set, product string, now time.Time) map[string]func(compact string) (claims, error) {
-	clock := func() time.Time { return now }
-	return map[string]func(string) (claims, error){
-		"golang-jwt": func(compact string) (claims, error) {
-			var got jwt.RegisteredClaims
-			_, err := jwt.ParseWithClaims(compact, &got, func(tok *jwt.Token) (any, error) {
-				kid, _ := tok.Header["kid"].(string)
-				key, ok := keys.LookupKeyID(kid)
-				if !ok {
-					return nil, jwt.ErrTokenUnverifiable
-				}
-				var public rsa.PublicKey
-				return &public, jwk.Export(key, &public)
-			}, jwt.WithValidMethods([]string{"RS256"}), jwt.WithStrictDecoding(), jwt.WithIssuer(issuer),
-				jwt.WithAudience(product), jwt.WithExpirationRequired(), jwt.WithTimeFunc(clock))
-			return claims{got.Subject, got.ID}, err
-		},
-		"jwx": func(compact string) (claims, error) {
-			tok, err := jwxjwt.Parse([]byte(compact), jwxjwt.WithKeySet(keys), jwxjwt.WithIssuer(issuer),
-				jwxjwt.WithAudience(product), jwxjwt.WithClock(jwxjwt.ClockFunc(clock)))
-			if err != nil {
-				return claims{}, err
-			}
-			subject, _ := tok.Subject()
-			session, _ := tok.JwtID()
-			return claims{subject, session}, nil
-		},
-	}
-}
-
-// TestOtherLibrariesVerify a token while it is valid, for its product, and with
-// no byte changed.
-func TestOtherLibrariesVerify(t *testing.T) {
-	service := start(t)
-	s := service.take(t, "ann")
-	keys := service.published(t)
-	for library, read := range readers(keys, "studio", s.ServerTime.Time) {
-		t.Run(library, func(t *testing.T) {
-			if got, err := read(s.LicenseToken); err != nil || got != (claims{"ann", s.SessionID}) {
-				t.Fatalf("got %v, %v", got, err)
-			}
-			for at := 0; at < len(s.LicenseToken); at += 7 {
-				if _, err := read(flipped(s.LicenseToken, at)); err == nil {
-					t.Errorf("byte %d may be changed", at)
-				}
-			}
-		})
-	}
-	for what, refusing := range map[string]map[string]func(string) (claims, error){
-		"after its end":         readers(keys, "studio", s.LicenseTokenExpiresAt.Time),
-		"long before its grant": readers(keys, "studio", s.ServerTime.Add(-time.Hour)),
-		"for another product":   readers(keys, "lab", s.ServerTime.Time),
-	} {
-		for library, read := range refusing {
-			if _, err := read(s.LicenseToken); err == nil {
-				t.Errorf("%s takes it %s", library, what)
-			}
-		}
-	}
-}
-
-// flipped replaces one byte by another of base64url, with other high bits, so
-// that the change is never only in a segment's stray bits.
-func flipped(compact string, at int) string {
-	with := "A"
-	if c := compact[at]; c >= 'A' && c <= 'P' {
-		with = "w"
-	}
-	return compact[:at] + with + compact[at+1:]
-}
-
-// TestOtherLibrariesRefuseWhatNobodySigned: the algorithm is not the token's to choose.
-func TestOtherLibrariesRefuseWhatNobodySigned(t *testing.T) {
-	service := start(t)
-	s := service.take(t, "ann")
-	keys := service.published(t)
-	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(s.LicenseToken, ".")[1])
+	defer func() { _ = client.Close() }()
+	key, err := client.GetPublicKey(ctx, &kmspb.GetPublicKeyRequest{Name: s.KMS.Key() + "/cryptoKeyVersions/1"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var genuine jwt.MapClaims
-	if err := json.Unmarshal(payload, &genuine); err != nil {
-		t.Fatal(err)
-	}
-	for name, how := range map[string]struct {
-		method jwt.SigningMethod
-		key    any
-	}{
-		"none":                      {jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType},
-		"HS256 with the public key": {jwt.SigningMethodHS256, publicPEM(t, keys)},
-	} {
-		tok := jwt.NewWithClaims(how.method, genuine)
-		kid, _ := first(t, keys).KeyID()
-		tok.Header["kid"], tok.Header["typ"] = kid, "license+jwt"
-		forged, err := tok.SignedString(how.key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for library, read := range readers(keys, "studio", s.ServerTime.Time) {
-			if _, err := read(forged); err == nil {
-				t.Errorf("%s verifies in %s", name, library)
-			}
-		}
-	}
-}
-
-func first(t *testing.T, keys jwk.Set) jwk.Key {
-	t.Helper()
-	key, ok := keys.Key(0)
-	if !ok {
-		t.Fatal("no key is published")
-	}
-	return key
-}
-
-// publicPEM is the first published key as a text that anybody has.
-func publicPEM(t *testing.T, keys jwk.Set) []byte {
-	t.Helper()
-	var public rsa.PublicKey
-	if err := jwk.Export(first(t, keys), &public); err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalPKIXPublicKey(&public)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
-}
-
-// TestOtherLibrariesFollowARotation: with the key set of an instance that knows
-// the new key, tokens of both keys verify. (Versions of one number have one key
-// in every stand-in, so the second service's key set has the first one's key.)
-func TestOtherLibrariesFollowARotation(t *testing.T) {
-	old, fresh := start(t), start(t)
-	if _, err := fresh.KMS.AddVersion(fakekms.VersionSpec{CreatedAt: time.Now().Add(-time.Hour)}); err != nil {
-		t.Fatal(err)
-	}
-	before, after := old.take(t, "ann"), fresh.take(t, "bob")
-	keys := fresh.published(t)
-	if keys.Len() != 2 {
-		t.Fatalf("%d keys are published, want 2", keys.Len())
-	}
-	for library, read := range readers(keys, "studio", after.ServerTime.Time) {
-		for _, s := range []api.Session{before, after} {
-			if _, err := read(s.LicenseToken); err != nil {
-				t.Errorf("%s: %v", library, err)
-			}
-		}
-	}
+	return key.GetPem()
 }

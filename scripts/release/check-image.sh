@@ -66,7 +66,7 @@ ask_once() { curl --silent --max-time 20 "http://image-$1:8080$2" | tr -d ' \n' 
 if faults=$(docker run --rm --network "$network" --env FUNCTION_TARGET=Acquire "$image" 2>&1); then
 	fail "it starts without a configuration"
 fi
-for variable in GOOGLE_CLOUD_PROJECT REDIS_ADDR KMS_KEY; do
+for variable in GOOGLE_CLOUD_PROJECT REDIS_ADDR KMS_KEY KMS_ENCRYPTION_KEY; do
 	[[ $faults == *$variable* ]] || fail "without a configuration it does not speak of $variable: $faults"
 done
 
@@ -76,6 +76,7 @@ for target in Acquire Heartbeat Release Reaper; do
 		--env GOOGLE_CLOUD_PROJECT=image-check \
 		--env REDIS_ADDR=redis:6379 \
 		--env KMS_KEY=projects/image-check/locations/global/keyRings/none/cryptoKeys/none \
+		--env KMS_ENCRYPTION_KEY=projects/image-check/locations/global/keyRings/none/cryptoKeys/none \
 		--env REAPER_AUDIENCE=https://image-check.example \
 		--env REAPER_SERVICE_ACCOUNT=nobody@image-check.iam.gserviceaccount.com \
 		"$image" >/dev/null

@@ -40,7 +40,7 @@ expect() {
 for ((round = 1; round <= rounds; round++)); do
 	expect 200 "$json" '"status": ?"ok"' GET /live
 	expect 404 "$problem" '"code": ?"not_found"' GET /nothing-is-here
-	expect 200 "$keys" '"alg": ?"RS256"' GET /.well-known/jwks.json
+	expect 200 "$keys" '"alg": ?"(ES|RS)256"' GET /.well-known/jwks.json
 	expect 200 "$json" '"openapi": ?"3[.]1' GET /openapi.json
 	expect 401 "$problem" '"code": ?"unauthenticated"' POST /api/v1/licenses/acquire
 	expect 401 "$problem" '"code": ?"unauthenticated"' PATCH "$session/heartbeat"

@@ -74,7 +74,7 @@ func (d *dialer) record(ctx context.Context) error {
 }
 
 func (d *dialer) kms(ctx context.Context) error {
-	if !d.cfg.Signs() {
+	if !d.cfg.Signs() && !d.cfg.Delegates() {
 		return nil
 	}
 	client, err := kms.NewKeyManagementClient(ctx)

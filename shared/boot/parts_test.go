@@ -82,6 +82,19 @@ func (p *parts) addKMS(t *testing.T) {
 	t.Cleanup(func() { _ = p.KMS.Close() })
 }
 
+// signedBy is p for the process of one function: it calls KMS in its name.
+func (p *parts) signedBy(t *testing.T, function string) *parts {
+	t.Helper()
+	client, err := kms.NewKeyManagementClient(t.Context(), p.kms.ClientOptionsAs(function)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Close() })
+	own := *p
+	own.KMS = client
+	return &own
+}
+
 func (p *parts) addScheduler(t *testing.T, audience string) {
 	t.Helper()
 	s, err := identity.NewScheduler(identity.SchedulerConfig{Audience: audience, ServiceAccount: scheduler, KeyClient: p.idp.Client()})
@@ -113,6 +126,13 @@ func configuration(function string) config.Config {
 		KeyActivationDelay: 10 * time.Minute, RequestDeadline: 10 * time.Second, BackendDeadline: 5 * time.Second, ReapBudget: 45 * time.Second,
 		RedisDeadline: 5 * time.Second, MaxInFlight: 7,
 	}
+}
+
+// delegating is one that signs by delegations.
+func delegating(function string) config.Config {
+	cfg := configuration(function)
+	cfg.TokenSigning, cfg.KMSEncryptionKey = "delegated", fakekms.DefaultEncryptionKey
+	return cfg
 }
 
 // ask sends a request to a handler, with a bearer token unless that is empty.

@@ -29,7 +29,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
 
-// Clients reach the backends. KMS is nil where nothing is signed, Schedulers
+// Clients reach the backends. KMS is nil where nothing is signed or certified, Schedulers
 // are empty where no reaper runs.
 type Clients struct {
 	Redis  redis.UniversalClient
@@ -55,8 +55,9 @@ type Service struct {
 	Entitlements *record.Cache
 	Ledger       ledger.Ledger
 	Seats        *seats.Protocol
-	// Tokens is nil where nothing is signed.
+	// Tokens is nil where nothing is signed, Keys where no signing keys are made.
 	Tokens *token.Issuer
+	Keys   *token.Rotator
 
 	clients Clients
 	limiter web.Limiter
@@ -74,7 +75,7 @@ func Assemble(cfg config.Config, clients Clients, log *slog.Logger, now func() t
 		ledgerClock = now
 	}
 	counting, err := ledger.NewRedis(clients.Redis, ledger.RedisOptions{
-		Prefix: ledgerPrefix(cfg.FirestoreDatabase), SessionTTL: cfg.SessionTTL, TokenTTL: cfg.TokenTTL, Deadline: cfg.LedgerDeadline(),
+		Prefix: ledgerPrefix(cfg.FirestoreDatabase), SessionTTL: cfg.SessionTTL, TokenMin: cfg.TokenMin, TokenTTL: cfg.TokenTTL, Deadline: cfg.LedgerDeadline(),
 		ClockTolerance: min(cfg.ClockTolerance, cfg.SessionTTL/4), Now: ledgerClock,
 	})
 	if err != nil {
@@ -109,19 +110,40 @@ func ledgerPrefix(database string) string {
 	return "seats@" + database
 }
 
+// openTokens makes what the function does with license tokens. The local stack, which
+// has all functions in one, does both.
 func (s *Service) openTokens() error {
 	if s.clients.KMS == nil {
 		return nil
 	}
-	issuer, err := token.NewIssuer(token.Config{
-		Key: s.Config.KMSKey, Name: s.Config.TokenIssuer, ActivationDelay: s.Config.KeyActivationDelay, Deadline: s.Config.BackendDeadline, Log: s.Log, Now: s.Now,
-		Circuit: circuit.New(circuit.Options{Backend: "kms", Cooldown: s.Config.CircuitCooldown, Patience: s.Config.BackendDeadline / 2, Log: s.Log}),
-	}, s.clients.KMS)
+	breaker := circuit.New(circuit.Options{Backend: "kms", Cooldown: s.Config.CircuitCooldown, Patience: s.Config.BackendDeadline / 2, Log: s.Log})
+	var err error
+	if s.Config.Function != config.Reaper {
+		err = s.openIssuer(breaker)
+	}
+	if err == nil && s.Config.KMSEncryptionKey != "" && !s.Config.Signs() {
+		s.Keys, err = token.NewRotator(token.RotatorConfig{
+			Key: s.Config.KMSKey, EncryptionKey: s.Config.KMSEncryptionKey, Deadline: s.Config.BackendDeadline,
+			Circuit: breaker, Log: s.Log, Now: s.Now,
+		}, s.clients.KMS, s.Record)
+	}
 	if err != nil {
 		return fmt.Errorf("boot: %w", err)
 	}
-	s.Tokens = issuer
 	return nil
+}
+
+func (s *Service) openIssuer(breaker *circuit.Breaker) (err error) {
+	cfg := token.Config{
+		Signing: token.Signing(s.Config.TokenSigning), Key: s.Config.KMSKey, EncryptionKey: s.Config.KMSEncryptionKey,
+		Name: s.Config.TokenIssuer, ActivationDelay: s.Config.KeyActivationDelay,
+		Deadline: s.Config.BackendDeadline, Circuit: breaker, Log: s.Log, Now: s.Now,
+	}
+	if s.Config.KMSEncryptionKey != "" {
+		cfg.Record = s.Record
+	}
+	s.Tokens, err = token.NewIssuer(cfg, s.clients.KMS)
+	return err
 }
 
 // Web is what the funnel of the function with this name needs. Its readiness
@@ -131,7 +153,10 @@ func (s *Service) Web(name string) web.Options {
 		"redis":     s.verifyRedis,
 		"firestore": s.Record.Ping,
 	}
-	if s.Tokens != nil {
+	switch {
+	case s.Keys != nil && name == config.Reaper:
+		checks["kms"] = s.Keys.Ping
+	case s.Tokens != nil:
 		checks["kms"] = s.Tokens.Ping
 	}
 	return web.Options{

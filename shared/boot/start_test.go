@@ -38,7 +38,7 @@ const nowhere = "127.0.0.1:1"
 // environment is a usable one; a change name, "" takes a variable away.
 func environment(changes ...string) map[string]string {
 	env := map[string]string{
-		"GOOGLE_CLOUD_PROJECT": project, "REDIS_ADDR": nowhere, "KMS_KEY": fakekms.DefaultKey,
+		"GOOGLE_CLOUD_PROJECT": project, "REDIS_ADDR": nowhere, "KMS_KEY": fakekms.DefaultKey, "KMS_ENCRYPTION_KEY": fakekms.DefaultEncryptionKey,
 		"REAPER_AUDIENCE": "https://a.example/,https://b.example/", "REAPER_SERVICE_ACCOUNT": scheduler,
 	}
 	for i := 0; i < len(changes); i += 2 {

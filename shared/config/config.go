@@ -55,10 +55,18 @@ type Config struct {
 	// for Valkey; its endpoints, mode and certificates are discovered at start.
 	MemorystoreInstance string `env:"MEMORYSTORE_INSTANCE"`
 
-	// KMSKey is the key that signs license tokens, as
+	// TokenSigning is how license tokens are signed: delegated, by keys of half a day
+	// that the reaper makes and KMSKey certifies; or kms, each by KMSKey itself, at the
+	// price and the quota of a call for each.
+	TokenSigning string `env:"TOKEN_SIGNING" envDefault:"delegated"`
+	// KMSKey is the root key of license tokens, as
 	// projects/P/locations/L/keyRings/R/cryptoKeys/K. Without a version: which
 	// one signs is chosen anew as keys rotate.
 	KMSKey string `env:"KMS_KEY"`
+	// KMSEncryptionKey is the symmetric key that encrypts delegations, written like
+	// KMSKey. Set together with TOKEN_SIGNING=kms, delegations are made and published
+	// though none signs: the step between the two ways.
+	KMSEncryptionKey string `env:"KMS_ENCRYPTION_KEY"`
 
 	// IdentityProject is the project whose Identity Platform issues the ID
 	// tokens; empty means Project.
@@ -77,8 +85,10 @@ type Config struct {
 	// HeartbeatInterval is what clients are told. At most half of SessionTTL, so
 	// that one lost heartbeat costs nobody the seat; a third leaves room for two.
 	HeartbeatInterval time.Duration `env:"HEARTBEAT_INTERVAL" envDefault:"2m"`
-	// TokenTTL is how long a license token is good offline. Longer than SessionTTL
-	// is a choice for offline work: see [Config.Warnings].
+	// TokenMin is how long the license token of a new session is good offline.
+	TokenMin time.Duration `env:"TOKEN_MIN" envDefault:"5m"`
+	// TokenTTL is how long a license token is good offline at most. Longer than
+	// SessionTTL is a choice for offline work: see [Config.Warnings].
 	TokenTTL time.Duration `env:"TOKEN_TTL" envDefault:"1h"`
 
 	// ClockTolerance is by how much the clock of Redis and an instance's may differ
@@ -185,6 +195,9 @@ func (c Config) Origins() []string {
 
 // Signs reports whether this function signs license tokens.
 func (c Config) Signs() bool { return c.Function == Acquire || c.Function == Heartbeat }
+
+// Delegates reports whether this function makes the keys that sign license tokens.
+func (c Config) Delegates() bool { return c.Function == Reaper && c.KMSEncryptionKey != "" }
 
 // Warnings are choices that work and should be known. They belong in the log
 // at start.

@@ -16,12 +16,15 @@ import (
 
 const longKey = "0123456789abcdef0123456789abcdef"
 
-const key = "projects/p/locations/l/keyRings/r/cryptoKeys/k"
+const (
+	key     = "projects/p/locations/l/keyRings/r/cryptoKeys/k"
+	sealing = "projects/p/locations/l/keyRings/r/cryptoKeys/sealing"
+)
 
 // environ is all a function needs, changed as told: "" takes a variable away.
 func environ(changes ...string) map[string]string {
 	m := map[string]string{
-		"GOOGLE_CLOUD_PROJECT": "p", "REDIS_ADDR": "redis:6379", "KMS_KEY": key,
+		"GOOGLE_CLOUD_PROJECT": "p", "REDIS_ADDR": "redis:6379", "KMS_KEY": key, "KMS_ENCRYPTION_KEY": sealing,
 		"REAPER_AUDIENCE": "https://reaper.example", "REAPER_SERVICE_ACCOUNT": "scheduler@p.iam.gserviceaccount.com",
 		"PATH": "/bin", "K_SERVICE": "acquire",
 	}
@@ -34,9 +37,9 @@ func environ(changes ...string) map[string]string {
 func TestDefaults(t *testing.T) {
 	got, err := config.Load("Acquire", environ("REAPER_AUDIENCE", "", "REAPER_SERVICE_ACCOUNT", " "))
 	want := config.Config{
-		Function: config.Acquire, Project: "p", FirestoreDatabase: "(default)", RedisAddr: "redis:6379", KMSKey: key,
+		Function: config.Acquire, Project: "p", FirestoreDatabase: "(default)", RedisAddr: "redis:6379", TokenSigning: "delegated", KMSKey: key, KMSEncryptionKey: sealing,
 		IdentityProject: "p", TokenIssuer: "https://licenses.coditect.ai",
-		SessionTTL: 6 * time.Minute, HeartbeatInterval: 2 * time.Minute, TokenTTL: time.Hour, ClockTolerance: 30 * time.Second,
+		SessionTTL: 6 * time.Minute, HeartbeatInterval: 2 * time.Minute, TokenMin: 5 * time.Minute, TokenTTL: time.Hour, ClockTolerance: 30 * time.Second,
 		EntitlementCacheTTL: 30 * time.Second, KeyActivationDelay: 10 * time.Minute,
 		RequestDeadline: 10 * time.Second, BackendDeadline: 5 * time.Second, ReapBudget: 45 * time.Second,
 		RedisDeadline: 700 * time.Millisecond, CircuitCooldown: time.Second, MaxInFlight: 1000,
@@ -51,15 +54,15 @@ func TestEverythingSet(t *testing.T) {
 	got, err := config.Load("reaper", environ(
 		"FIRESTORE_DATABASE", "records", "REDIS_ADDR", "", "MEMORYSTORE_INSTANCE", "projects/p/locations/l/instances/i",
 		"IDENTITY_PROJECT", "people", "CHECK_REVOKED", "true", "TOKEN_ISSUER", "https://example.com/x",
-		"SESSION_TTL", "8m", "HEARTBEAT_INTERVAL", "4m", "TOKEN_TTL", "5m", "CLOCK_TOLERANCE", "10s", "ENTITLEMENT_CACHE_TTL", "0s", "KEY_ACTIVATION_DELAY", "361s",
+		"SESSION_TTL", "8m", "HEARTBEAT_INTERVAL", "4m", "TOKEN_SIGNING", "kms", "TOKEN_MIN", "1m", "TOKEN_TTL", "5m", "CLOCK_TOLERANCE", "10s", "ENTITLEMENT_CACHE_TTL", "0s", "KEY_ACTIVATION_DELAY", "361s",
 		"REQUEST_DEADLINE", "5s", "BACKEND_DEADLINE", "5s", "REAP_BUDGET", "50s",
 		"REDIS_DEADLINE", "1s", "CIRCUIT_COOLDOWN", "2s", "MAX_IN_FLIGHT", "0",
 		"CORS_ORIGINS", " https://app.example.com ,, http://localhost:3000 ,", "LOG_KEY", " "+longKey+"\n",
 		"REAPER_AUDIENCE", " https://a , https://b ,", "REAPER_IAM_CHECKED", "true", "RATE_LIMIT_PER_USER", "0", "LOG_LEVEL", "DEBUG"))
 	want := config.Config{
-		Function: config.Reaper, Project: "p", FirestoreDatabase: "records", MemorystoreInstance: "projects/p/locations/l/instances/i", KMSKey: key,
+		Function: config.Reaper, Project: "p", FirestoreDatabase: "records", MemorystoreInstance: "projects/p/locations/l/instances/i", TokenSigning: "kms", KMSKey: key, KMSEncryptionKey: sealing,
 		IdentityProject: "people", CheckRevoked: true, TokenIssuer: "https://example.com/x",
-		SessionTTL: 8 * time.Minute, HeartbeatInterval: 4 * time.Minute, TokenTTL: 5 * time.Minute, ClockTolerance: 10 * time.Second, KeyActivationDelay: 361 * time.Second,
+		SessionTTL: 8 * time.Minute, HeartbeatInterval: 4 * time.Minute, TokenMin: time.Minute, TokenTTL: 5 * time.Minute, ClockTolerance: 10 * time.Second, KeyActivationDelay: 361 * time.Second,
 		RequestDeadline: 5 * time.Second, BackendDeadline: 5 * time.Second, ReapBudget: 50 * time.Second,
 		RedisDeadline: time.Second, CircuitCooldown: 2 * time.Second,
 		ReaperAudiences: []string{"https://a", "https://b"}, ReaperServiceAccount: "scheduler@p.iam.gserviceaccount.com",
@@ -74,7 +77,7 @@ func TestEverythingSet(t *testing.T) {
 func TestClusterAddresses(t *testing.T) {
 	env := map[string]string{
 		"GOOGLE_CLOUD_PROJECT": "p", "KMS_KEY": "projects/p/locations/l/keyRings/r/cryptoKeys/k",
-		"REDIS_ADDR": "redis-1:6379, redis-2:6379,redis-3:6379",
+		"REDIS_ADDR": "redis-1:6379, redis-2:6379,redis-3:6379", "KMS_ENCRYPTION_KEY": sealing,
 	}
 	if _, err := config.Load(config.Acquire, env); err != nil {
 		t.Fatal(err)
@@ -86,8 +89,8 @@ func TestNotNeededMayBeMissing(t *testing.T) {
 		function string
 		changes  []string
 	}{
-		{"release", []string{"KMS_KEY", "", "REAPER_AUDIENCE", "", "REAPER_SERVICE_ACCOUNT", ""}},
-		{"reaper", []string{"KMS_KEY", ""}},
+		{"release", []string{"KMS_KEY", "", "KMS_ENCRYPTION_KEY", "", "REAPER_AUDIENCE", "", "REAPER_SERVICE_ACCOUNT", ""}},
+		{"reaper", []string{"TOKEN_SIGNING", "kms", "KMS_KEY", "", "KMS_ENCRYPTION_KEY", ""}},
 		{"heartbeat", []string{"REAPER_AUDIENCE", "", "REAPER_SERVICE_ACCOUNT", ""}},
 		{"acquire", []string{"SESSION_TTL", "", "REDIS_TLS", "", "LOG_LEVEL", ""}},
 	} {

@@ -43,12 +43,20 @@ func instance(more ...string) []string {
 func functions() []row {
 	return []row{
 		starts("acquire"), starts("Heartbeat"), starts("RELEASE"), starts(" reaper\n"),
-		starts("release", "KMS_KEY", "", "REAPER_AUDIENCE", "", "REAPER_SERVICE_ACCOUNT", ""),
+		starts("release", "KMS_KEY", "", "KMS_ENCRYPTION_KEY", "", "REAPER_AUDIENCE", "", "REAPER_SERVICE_ACCOUNT", ""),
 		refused("FUNCTION_TARGET", "nobody"),
 		refused("FUNCTION_TARGET", ""),
 		refused("FUNCTION_TARGET", "acquire,release"),
 		refused("KMS_KEY", "acquire", "KMS_KEY", ""),
 		refused("KMS_KEY", "heartbeat", "KMS_KEY", " \t"),
+		refused("KMS_ENCRYPTION_KEY", "acquire", "KMS_ENCRYPTION_KEY", ""),
+		refused("KMS_ENCRYPTION_KEY", "heartbeat", "KMS_ENCRYPTION_KEY", ""),
+		refused("KMS_KEY KMS_ENCRYPTION_KEY", "reaper", "KMS_KEY", "", "KMS_ENCRYPTION_KEY", ""),
+		refused("KMS_KEY", "reaper", "TOKEN_SIGNING", "kms", "KMS_KEY", ""),
+		starts("acquire", "TOKEN_SIGNING", "kms", "KMS_ENCRYPTION_KEY", ""), starts("acquire", "TOKEN_SIGNING", "kms"),
+		starts("reaper", "TOKEN_SIGNING", "kms", "KMS_KEY", "", "KMS_ENCRYPTION_KEY", ""), starts("reaper", "TOKEN_SIGNING", "kms"),
+		refused("TOKEN_SIGNING", "acquire", "TOKEN_SIGNING", "delegate"),
+		refused("KMS_ENCRYPTION_KEY", "reaper", "KMS_ENCRYPTION_KEY", sealing+"/cryptoKeyVersions/1"),
 		refused("REAPER_AUDIENCE REAPER_SERVICE_ACCOUNT", "reaper", "REAPER_AUDIENCE", "", "REAPER_SERVICE_ACCOUNT", ""),
 	}
 }
@@ -159,8 +167,11 @@ func numbers() []row {
 		refused("HEARTBEAT_INTERVAL", "acquire", "HEARTBEAT_INTERVAL", "3m1s"),
 		refused("HEARTBEAT_INTERVAL", "acquire", "HEARTBEAT_INTERVAL", "-1s"),
 		refused("HEARTBEAT_INTERVAL", "acquire", "HEARTBEAT_INTERVAL", "0"),
-		refused("TOKEN_TTL", "acquire", "TOKEN_TTL", "0s"),
-		refused("TOKEN_TTL", "acquire", "TOKEN_TTL", "10000h"),
+		refused("TOKEN_TTL TOKEN_MIN", "acquire", "TOKEN_TTL", "0s"),
+		refused("TOKEN_TTL", "acquire", "TOKEN_TTL", "10000h", "TOKEN_SIGNING", "kms"),
+		refused("TOKEN_MIN", "acquire", "TOKEN_MIN", "0s"), refused("TOKEN_MIN", "acquire", "TOKEN_MIN", "61m"),
+		starts("acquire", "TOKEN_TTL", "5h"), starts("heartbeat", "TOKEN_TTL", "6h", "TOKEN_SIGNING", "kms"),
+		refused("TOKEN_TTL", "acquire", "TOKEN_TTL", "5h1s"),
 		refused("CLOCK_TOLERANCE", "acquire", "CLOCK_TOLERANCE", "0s"),
 		refused("CLOCK_TOLERANCE", "acquire", "CLOCK_TOLERANCE", "600ms"),
 		refused("ENTITLEMENT_CACHE_TTL", "acquire", "ENTITLEMENT_CACHE_TTL", "-1s"),
@@ -269,7 +280,7 @@ func TestEveryVariableIsDocumented(t *testing.T) {
 }
 
 func TestDefaultsAreALoadedConfigs(t *testing.T) {
-	loaded, err := config.Load("release", environ("REAPER_AUDIENCE", "", "REAPER_SERVICE_ACCOUNT", "", "KMS_KEY", ""))
+	loaded, err := config.Load("release", environ("REAPER_AUDIENCE", "", "REAPER_SERVICE_ACCOUNT", "", "KMS_KEY", "", "KMS_ENCRYPTION_KEY", ""))
 	loaded.Function, loaded.Project, loaded.IdentityProject, loaded.RedisAddr = "", "", "", ""
 	if got := config.Defaults(); err != nil || !reflect.DeepEqual(got, loaded) {
 		t.Errorf("%+v, want %+v (%v)", got, loaded, err)

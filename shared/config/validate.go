@@ -62,13 +62,15 @@ func (v *validator) function(c Config) {
 // needs checks what this function cannot do without.
 func (v *validator) needs(c Config) {
 	reaps := c.Function == Reaper
+	delegated := c.TokenSigning == string(token.ByDelegation) && (c.Signs() || reaps)
 	for _, n := range [...]struct {
 		variable        string
 		needed, missing bool
 		remedy          string
 	}{
 		{"GOOGLE_CLOUD_PROJECT", true, c.Project == "", "set it to the id of the project the service runs in"},
-		{"KMS_KEY", c.Signs(), c.KMSKey == "", "set it to projects/P/locations/L/keyRings/R/cryptoKeys/K, the key that signs license tokens"},
+		{"KMS_KEY", c.Signs() || delegated || c.Delegates(), c.KMSKey == "", "set it to projects/P/locations/L/keyRings/R/cryptoKeys/K, the root key of license tokens"},
+		{"KMS_ENCRYPTION_KEY", delegated, c.KMSEncryptionKey == "", "set it to projects/P/locations/L/keyRings/R/cryptoKeys/K, the key that encrypts delegations, or set TOKEN_SIGNING=kms"},
 		{"REAPER_AUDIENCE", reaps, len(c.ReaperAudiences) == 0, "set it to the address that Cloud Scheduler calls"},
 		{"REAPER_SERVICE_ACCOUNT", reaps, c.ReaperServiceAccount == "", "set it to the e-mail address of the scheduler's service account"},
 	} {
@@ -78,7 +80,7 @@ func (v *validator) needs(c Config) {
 	}
 }
 
-// names lets the packages that use them judge the names that are set. The two
+// names lets the packages that use them judge the names that are set. The three
 // with a default are always judged.
 func (v *validator) names(c Config) {
 	for _, n := range [...]struct {
@@ -90,6 +92,7 @@ func (v *validator) names(c Config) {
 		{"REDIS_CA_PEM", c.RedisCA, redisconn.CheckCA},
 		{"MEMORYSTORE_INSTANCE", c.MemorystoreInstance, redisconn.CheckInstance},
 		{"KMS_KEY", c.KMSKey, token.CheckKeyName},
+		{"KMS_ENCRYPTION_KEY", c.KMSEncryptionKey, token.CheckKeyName},
 		{"IDENTITY_PROJECT", c.IdentityProject, identity.CheckProject},
 		{"REAPER_SERVICE_ACCOUNT", c.ReaperServiceAccount, identity.CheckServiceAccount},
 	} {
@@ -99,6 +102,7 @@ func (v *validator) names(c Config) {
 	}
 	v.judge("FIRESTORE_DATABASE", record.CheckDatabase(c.FirestoreDatabase))
 	v.judge("TOKEN_ISSUER", token.CheckIssuer(c.TokenIssuer))
+	v.judge("TOKEN_SIGNING", token.CheckSigning(c.TokenSigning))
 }
 
 // judge passes on what a package says of a value.
@@ -176,6 +180,7 @@ func (v *validator) durations(c Config) {
 	}{
 		{"SESSION_TTL", c.SessionTTL, time.Second, 24 * time.Hour},
 		{"HEARTBEAT_INTERVAL", c.HeartbeatInterval, time.Second, 12 * time.Hour},
+		{"TOKEN_MIN", c.TokenMin, time.Second, 30 * 24 * time.Hour},
 		{"TOKEN_TTL", c.TokenTTL, time.Second, 30 * 24 * time.Hour},
 		{"CLOCK_TOLERANCE", c.ClockTolerance, minClockTolerance, time.Hour},
 		{"ENTITLEMENT_CACHE_TTL", c.EntitlementCacheTTL, 0, time.Hour},
@@ -197,6 +202,13 @@ func (v *validator) relations(c Config) {
 	if c.HeartbeatInterval > c.SessionTTL/2 {
 		v.add("HEARTBEAT_INTERVAL", "is more than half of SESSION_TTL",
 			"set it to "+(c.SessionTTL/3).String()+" or so: one lost heartbeat must not cost the seat", "SESSION_TTL")
+	}
+	if c.TokenMin > c.TokenTTL {
+		v.add("TOKEN_MIN", "is above TOKEN_TTL", "lower it: the token of a new session is the shortest", "TOKEN_TTL")
+	}
+	if c.Signs() && c.TokenSigning == string(token.ByDelegation) && c.TokenTTL > token.MaxDelegatedLife {
+		v.add("TOKEN_TTL", "is above "+token.MaxDelegatedLife.String()+", and no token outlives the key that signed it",
+			"lower it, or set TOKEN_SIGNING=kms", "TOKEN_SIGNING")
 	}
 	if c.BackendDeadline > c.SessionTTL/4 {
 		v.add("BACKEND_DEADLINE", "is more than a quarter of SESSION_TTL", "lower it: a call must not outlive what it was decided on", "SESSION_TTL")

@@ -28,7 +28,7 @@ type cost struct {
 // TestBudget runs the methods one after the other and counts.
 func TestBudget(t *testing.T) {
 	r, w := wired(t)
-	for _, step := range slices.Concat(ledgerCosts(r), sessionCosts(r), listCosts(r)) {
+	for _, step := range slices.Concat(ledgerCosts(r), sessionCosts(r), listCosts(r), signingCosts(r)) {
 		must(t, step.call(t.Context()))
 		wantCost(t, w, step)
 	}
@@ -108,6 +108,22 @@ func listCosts(r record.Record) []cost {
 		{"organizations", organizations, query, 0, 0},
 		// Of its two writes one cannot be: neither is.
 		{"ping", r.Ping, map[string]int{"RunQuery": 1, "BeginTransaction": 1, "Commit": 1, "Rollback": 1}, 0, 2},
+	}
+}
+
+func signingCosts(r record.Record) []cost {
+	read := func(ctx context.Context) error { return errorOf(r.SigningKeys(ctx)) }
+	change := func(ctx context.Context) error {
+		return errorOf(r.ChangeSigningKeys(ctx, func(keys *record.SigningKeys) error {
+			keys.Urgent = true
+			return nil
+		}))
+	}
+	return []cost{
+		{"signing keys, none", read, map[string]int{"BatchGetDocuments": 1}, 1, 0},
+		{"change them", change, transaction(), 1, 1},
+		{"change nothing", change, transaction(), 1, 0},
+		{"signing keys", read, map[string]int{"BatchGetDocuments": 1}, 1, 0},
 	}
 }
 

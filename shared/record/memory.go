@@ -18,6 +18,7 @@ import (
 type Memory struct {
 	mu            sync.Mutex
 	organizations map[string]*memoryTenant
+	signing       signingDoc
 }
 
 // memoryTenant is everything of one organization. As in Firestore, sessions and

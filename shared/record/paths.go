@@ -12,8 +12,9 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
 
-// Names of the collections, and of the one document with a fixed name:
+// Names of the collections, and of the two documents with a fixed name:
 //
+//	service/signing
 //	orgs/{organization}
 //	orgs/{organization}/licenses/{license}
 //	orgs/{organization}/sessions/{hash}-{session}
@@ -24,10 +25,12 @@ const (
 	sessionsCollection      = "sessions"
 	ledgerCollection        = "ledger"
 	ledgerDocument          = "state"
+	serviceCollection       = "service"
+	signingDocument         = "signing"
 )
 
 // tenant addresses one organization's documents. There is no other way to
-// address any: a document's path begins at a tenant, and tenants come from
+// address any of them: their paths begin at a tenant, and tenants come from
 // [Firestore.tenant] alone.
 type tenant struct {
 	id           string
@@ -132,6 +135,12 @@ func partDigit(id string) string {
 
 func (t tenant) ledger() *firestore.DocumentRef {
 	return t.organization.Collection(ledgerCollection).Doc(ledgerDocument)
+}
+
+// signing is the one document that is no organization's. No name in it comes
+// from a caller.
+func (f *Firestore) signing() *firestore.DocumentRef {
+	return f.client.Collection(serviceCollection).Doc(signingDocument)
 }
 
 // maxDocumentID is Firestore's limit in bytes.

@@ -89,6 +89,8 @@ type Page struct {
 // and answers are copied: no caller shares a slice with the record.
 // recordtest.Run enforces this contract on every implementation.
 type Record interface {
+	Signing
+
 	// Entitlements reads the organization, the ledger's epoch and all licenses,
 	// ascending by id. license.ErrOrganizationNotFound if there is no organization.
 	Entitlements(ctx context.Context, caller license.Caller) (license.Entitlements, error)

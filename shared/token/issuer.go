@@ -1,19 +1,19 @@
 package token
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	kms "cloud.google.com/go/kms/apiv1"
+	"github.com/go-jose/go-jose/v4"
 
 	"github.com/coditect-ai/coditect-licenses/shared/circuit"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
 )
 
 // Defaults of [Config].
@@ -25,6 +25,13 @@ const (
 
 // Config says which key signs and how.
 type Config struct {
+	// Signing is who signs. Empty: [ByRoot].
+	Signing Signing
+	// Record has the delegations: required to sign by them. With [ByRoot] they are
+	// published beside the root's versions if it is set.
+	Record record.Signing
+	// EncryptionKey is the symmetric key that decrypts them. Required with [ByDelegation].
+	EncryptionKey string
 	// Key is the full resource name of an asymmetric signing key,
 	// projects/P/locations/L/keyRings/R/cryptoKeys/K. Required.
 	Key string
@@ -50,6 +57,12 @@ func (c Config) Validate() error {
 	var faults []error
 	if err := CheckKeyName(c.Key); err != nil {
 		faults = append(faults, fmt.Errorf("signing key %q %w", c.Key, err))
+	}
+	if c.Signing == ByDelegation {
+		faults = append(faults, checkKey("encryption", c.EncryptionKey))
+		if c.Record == nil {
+			faults = append(faults, errors.New("no record to read delegations from"))
+		}
 	}
 	if c.ActivationDelay < 0 {
 		faults = append(faults, fmt.Errorf("activation delay %v is negative", c.ActivationDelay))
@@ -86,42 +99,26 @@ type Token struct {
 // safe for concurrent use.
 type Issuer struct {
 	cfg    Config
-	keys   *keySet
-	signer *Signer
-	// signs: the last signature succeeded.
-	signs atomic.Bool
+	signer Signer
 }
 
 // Ready is nil, or why no token can be signed now as far as the last calls told:
 // asked before work is begun that would have to be undone. It calls nobody.
-func (i *Issuer) Ready() error {
-	if i.cfg.Circuit.Open() {
-		return unavailable(circuit.ErrOpen)
-	}
-	return nil
-}
+func (i *Issuer) Ready() error { return i.signer.Ready() }
 
 // NewIssuer returns an issuer over client, which stays the caller's to close. It
 // does no I/O: the first call loads the key set.
 func NewIssuer(cfg Config, client *kms.KeyManagementClient) (*Issuer, error) {
-	if err := cfg.Validate(); err != nil {
+	signer, err := NewSigner(cfg, client)
+	if err != nil {
 		return nil, err
 	}
-	if client == nil {
-		return nil, errors.New("no KMS client")
-	}
 	cfg = cfg.withDefaults()
-	return &Issuer{
-		cfg: cfg,
-		keys: &keySet{
-			client: client, key: cfg.Key, limit: cfg.Deadline, delay: cfg.ActivationDelay, log: cfg.Log, now: cfg.Now,
-		},
-		signer: NewSigner(client),
-	}, nil
+	return &Issuer{cfg: cfg, signer: signer}, nil
 }
 
-// Issue signs a token with these claims: one KMS call while the key set is
-// cached. Failures of KMS are *[license.UnavailableError]. Claims that end before
+// Issue signs a token with these claims; where its key ends earlier, so does the
+// token. Failures of a backend are *[license.UnavailableError]. Claims that end before
 // they begin are [license.ErrLicenseExpired]: only the license's own end can be
 // earlier than a grant. Claims that lack something are refused.
 func (i *Issuer) Issue(ctx context.Context, claims Claims) (Token, error) {
@@ -131,87 +128,37 @@ func (i *Issuer) Issue(ctx context.Context, claims Claims) (Token, error) {
 	if err := claims.Validate(); err != nil {
 		return Token{}, fmt.Errorf("license token: %w", err)
 	}
-	payload, err := json.Marshal(claims)
-	if err != nil {
-		return Token{}, fmt.Errorf("license token: %w", err)
-	}
-	compact, err := i.signed(ctx, payload)
+	compact, err := i.signer.Sign(ctx, func(until time.Time) ([]byte, error) {
+		if !until.IsZero() {
+			claims.ExpiresAt = min(claims.ExpiresAt, until.Unix())
+		}
+		if claims.ExpiresAt < claims.IssuedAt { // the clock of the grant is ahead of this one
+			return nil, unavailable(ErrNoDelegation)
+		}
+		return json.Marshal(claims)
+	})
 	if err != nil {
 		return Token{}, err
 	}
 	return Token{Compact: compact, ExpiresAt: time.Unix(claims.ExpiresAt, 0).UTC()}, nil
 }
 
-// signed signs within the circuit and the deadline.
-func (i *Issuer) signed(ctx context.Context, payload []byte) (compact string, err error) {
-	err = i.cfg.Circuit.Do(ctx, func() (err error) {
-		ctx, cancel := context.WithTimeout(ctx, i.cfg.Deadline)
-		defer cancel()
-		compact, _, err = i.sign(ctx, payload)
-		return err
-	})
-	i.signs.Store(err == nil)
-	return compact, unavailable(err)
-}
-
-// sign signs with the version of the day. If KMS refuses that very version
-// (disabled since the list was read), it asks for the list once and tries the
-// version that is left.
-func (i *Issuer) sign(ctx context.Context, payload []byte) (string, Version, error) {
-	set, err := i.keys.current(ctx)
-	if err != nil {
-		return "", Version{}, err
-	}
-	compact, refused, err := i.signWith(ctx, set, payload)
-	if !versionRefused(err) {
-		return compact, refused, err
-	}
-	renewed, listErr := i.keys.renewed(ctx, set)
-	if listErr != nil || renewed.key(refused.Name) != nil {
-		return "", refused, err
-	}
-	return i.signWith(ctx, renewed, payload)
-}
-
-// signWith signs once, with the version that set gives for now.
-func (i *Issuer) signWith(ctx context.Context, set *snapshot, payload []byte) (string, Version, error) {
-	version, err := SigningVersion(set.versions, i.cfg.Now(), i.cfg.ActivationDelay)
-	if err != nil {
-		return "", Version{}, unavailable(err)
-	}
-	compact, err := i.signer.Sign(ctx, version, set.key(version.Name), payload)
-	return compact, version, err
-}
-
-// JWKS returns the published key set (RFC 7517): every enabled version, also
-// those too young to sign, so that verifiers know them in time. No I/O while the
-// key set is cached. With all versions disabled the set is empty, not an error.
+// JWKS returns the published key set (RFC 7517): every key that signs or will, so that
+// verifiers know it in time. No I/O while what is known is fresh. Without any key the
+// set is empty, not an error.
 func (i *Issuer) JWKS(ctx context.Context) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, i.cfg.Deadline)
 	defer cancel()
-	set, err := i.keys.current(ctx)
+	keys, err := i.signer.Published(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return bytes.Clone(set.jwks), nil
+	return json.Marshal(jose.JSONWebKeySet{Keys: append([]jose.JSONWebKey{}, keys...)})
 }
 
-// Ping reports whether tokens can be signed: the key set is loadable, and the last
-// signature succeeded. Until one has, it makes one itself, which nobody gets to see;
-// after that it costs nothing while the key set is cached.
+// Ping reports whether tokens can be signed; see [Signer].
 func (i *Issuer) Ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, i.cfg.Deadline)
 	defer cancel()
-	set, err := i.keys.current(ctx)
-	if err != nil {
-		return err
-	}
-	if len(set.versions) == 0 {
-		return unavailable(ErrNoSigningVersion)
-	}
-	if i.signs.Load() {
-		return nil
-	}
-	_, err = i.signed(ctx, []byte("{}"))
-	return err
+	return i.signer.Ping(ctx)
 }

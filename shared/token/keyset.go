@@ -1,9 +1,9 @@
 package token
 
 import (
+	"cmp"
 	"context"
 	"crypto/rsa"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -36,9 +36,16 @@ type keySet struct {
 	key    string
 	limit  time.Duration
 	delay  time.Duration
+	life   time.Duration // zero: [KeySetLife]
 	log    *slog.Logger
 	now    func() time.Time
 	read   refresh.Value[*snapshot]
+}
+
+func newKeySet(cfg Config, client *kms.KeyManagementClient) *keySet {
+	return &keySet{
+		client: client, key: cfg.Key, limit: cfg.Deadline, delay: cfg.ActivationDelay, log: cfg.Log, now: cfg.Now,
+	}
 }
 
 // snapshot is one consistent reading of the key; it never changes.
@@ -47,8 +54,6 @@ type snapshot struct {
 	versions []Version
 	// public has the key of each of versions, by resource name.
 	public map[string]*rsa.PublicKey
-	// jwks is the rendered key set of versions.
-	jwks []byte
 }
 
 // current returns the key's versions, at most [KeySetLife] old, or older while
@@ -85,10 +90,10 @@ func (k *keySet) reload(ctx context.Context) (*snapshot, time.Duration, error) {
 		return nil, 0, err
 	}
 	k.tellAge(ctx, loaded)
-	return loaded, KeySetLife, nil
+	return loaded, cmp.Or(k.life, KeySetLife), nil
 }
 
-// tellAge logs how old the signing version is, at most once per [KeySetLife]:
+// tellAge logs how old the signing version is whenever the key is read:
 // without the line, a rotation that stopped would leave no trace.
 func (k *keySet) tellAge(ctx context.Context, s *snapshot) {
 	now := k.now()
@@ -121,8 +126,7 @@ func (k *keySet) load(ctx context.Context, previous *snapshot) (*snapshot, error
 		}
 		s.public[v.Name] = key
 	}
-	s.jwks, err = renderJWKS(s)
-	return s, err
+	return s, nil
 }
 
 // list reads all versions, whatever their state. It does not let KMS filter:
@@ -168,16 +172,23 @@ func (s *snapshot) key(version string) *rsa.PublicKey {
 	return s.public[version]
 }
 
-// renderJWKS writes the key set (RFC 7517, section 5), oldest version first.
-func renderJWKS(s *snapshot) ([]byte, error) {
-	set := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}
-	for _, v := range s.versions {
-		set.Keys = append(set.Keys, jose.JSONWebKey{
-			Key:       s.public[v.Name],
-			KeyID:     v.KeyID(),
-			Algorithm: string(jose.RS256),
-			Use:       "sig",
-		})
+// published are the versions as verifiers get them, oldest first.
+func (s *snapshot) published() []jose.JSONWebKey {
+	out := make([]jose.JSONWebKey, len(s.versions))
+	for i, v := range s.versions {
+		out[i] = rootJWK(v, s.public[v.Name])
 	}
-	return json.Marshal(set)
+	return out
+}
+
+// names are the versions' resource names.
+func (s *snapshot) names() []string {
+	if s == nil {
+		return nil
+	}
+	out := make([]string, len(s.versions))
+	for i, v := range s.versions {
+		out[i] = v.Name
+	}
+	return out
 }

@@ -67,6 +67,7 @@ func unavailable(err error) error {
 func withoutRetries(client *kms.KeyManagementClient) {
 	options := client.CallOptions
 	options.ListCryptoKeyVersions, options.GetPublicKey, options.AsymmetricSign = nil, nil, nil
+	options.Encrypt, options.Decrypt = nil, nil
 }
 
 // retried makes a call, and up to [maxRetries] times again after UNAVAILABLE, the

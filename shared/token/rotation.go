@@ -42,16 +42,25 @@ type Version struct {
 // KMS does not tell when a disabled version was enabled again: it may sign at
 // once though caches lack it. Rotate by a new version rather than by an old one.
 func SigningVersion(versions []Version, now time.Time, activationDelay time.Duration) (Version, error) {
-	candidates := usable(versions)
-	if len(candidates) == 0 {
+	chosen, ok := choose(usable(versions), func(v Version) bool { return now.Sub(v.CreatedAt) >= activationDelay })
+	if !ok {
 		return Version{}, ErrNoSigningVersion
 	}
-	for _, v := range slices.Backward(candidates) {
-		if now.Sub(v.CreatedAt) >= activationDelay {
-			return v, nil
+	return chosen, nil
+}
+
+// choose is the rule for all keys that rotate, oldest first: the newest that is ripe
+// signs, else the oldest. False if there is none.
+func choose[K any](candidates []K, ripe func(K) bool) (chosen K, ok bool) {
+	if len(candidates) == 0 {
+		return chosen, false
+	}
+	for _, k := range slices.Backward(candidates) {
+		if ripe(k) {
+			return k, true
 		}
 	}
-	return candidates[0], nil
+	return candidates[0], true
 }
 
 // usable lists the versions that may sign and be published, oldest first.

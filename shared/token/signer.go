@@ -3,104 +3,96 @@ package token
 import (
 	"context"
 	"crypto"
-	"crypto/rsa"
-	"crypto/sha256"
 	"errors"
 	"fmt"
+	"time"
 
 	kms "cloud.google.com/go/kms/apiv1"
-	"cloud.google.com/go/kms/apiv1/kmspb"
 	"github.com/go-jose/go-jose/v4"
-	"google.golang.org/protobuf/types/known/wrapperspb"
+	"github.com/go-jose/go-jose/v4/cryptosigner"
 
 	"github.com/coditect-ai/coditect-licenses/client/licensejwt"
 )
 
-// Signer makes compact JWS with signatures of Cloud KMS. It is safe for
-// concurrent use; calls run concurrently.
-type Signer struct {
-	client *kms.KeyManagementClient
+// Signing is how license tokens are signed.
+type Signing string
+
+const (
+	// ByDelegation signs in the process (ES256), by a key that the root key in Cloud
+	// KMS has certified for some hours: see [Rotator].
+	ByDelegation Signing = "delegated"
+	// ByRoot signs each token by the root key itself (RS256): a call of KMS for each.
+	ByRoot Signing = "kms"
+)
+
+// CheckSigning judges the name of a way to sign. Its error reads on from the name of
+// a variable.
+func CheckSigning(name string) error {
+	if s := Signing(name); s != ByDelegation && s != ByRoot {
+		return errors.New("names no way to sign tokens: set it to delegated or kms")
+	}
+	return nil
 }
 
-// NewSigner returns a signer over client, which stays the caller's to close. It
-// switches off the client's own retries, so it is for the start, before any call.
-func NewSigner(client *kms.KeyManagementClient) *Signer {
+// Signer is a way to sign license tokens. All keys sign as a [crypto.Signer] does; what
+// differs is where the key is, and what it depends on. It is safe for concurrent use.
+// Failures are *[license.UnavailableError].
+type Signer interface {
+	// Sign makes a compact JWS (kid and typ in its header) of what payload answers,
+	// which is asked with the end of the key that signs: what is signed must not last
+	// longer. The zero time is no end. An error of payload is answered as it is.
+	Sign(ctx context.Context, payload func(until time.Time) ([]byte, error)) (compact string, err error)
+	// Published are the keys to verify with, also those that do not sign yet. They are
+	// the same for all instances that have looked at the same time.
+	Published(ctx context.Context) ([]jose.JSONWebKey, error)
+	// Ready is nil, or why nothing can be signed now as far as the last calls told.
+	// It calls nobody.
+	Ready() error
+	// Ping reports whether a token can be signed, and finds out if it is not known.
+	Ping(ctx context.Context) error
+}
+
+// NewSigner returns the signer that cfg asks for, over client, which stays the
+// caller's to close. It does no I/O.
+func NewSigner(cfg Config, client *kms.KeyManagementClient) (Signer, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if client == nil {
+		return nil, errors.New("no KMS client")
+	}
 	withoutRetries(client)
-	return &Signer{client: client}
+	cfg = cfg.withDefaults()
+	if cfg.Signing == ByDelegation {
+		ring := newKeyring(cfg, client)
+		ring.seal = &envelope{client, cfg.EncryptionKey}
+		return &delegated{ring}, nil
+	}
+	root := &byRoot{cfg: cfg, client: client, keys: newKeySet(cfg, client)}
+	if cfg.Record != nil {
+		root.ring = newKeyring(cfg, client)
+		root.ring.signs = root.keys
+	}
+	return root, nil
 }
 
-// Sign returns payload as a compact JWS (RS256, kid, typ) signed by version v,
-// whose public key is public. One KMS call; a second one if the first answer
-// fails an integrity check. ctx needs a deadline. Failures are
-// *[license.UnavailableError] of backend kms.
-func (s *Signer) Sign(ctx context.Context, v Version, public *rsa.PublicKey, payload []byte) (string, error) {
-	key := &remoteKey{ctx: ctx, client: s.client, version: v, public: public}
+// jwsSigner makes compact JWS with a key: kid and typ in the header, nothing else.
+func jwsSigner(key crypto.Signer, algorithm jose.SignatureAlgorithm, kid string) (jose.Signer, error) {
 	signer, err := jose.NewSigner(
-		jose.SigningKey{Algorithm: jose.RS256, Key: key},
+		jose.SigningKey{Algorithm: algorithm, Key: jose.JSONWebKey{Key: cryptosigner.Opaque(key), KeyID: kid}},
 		(&jose.SignerOptions{}).WithType(licensejwt.Type),
 	)
 	if err != nil {
-		return "", fmt.Errorf("license token signer: %w", err)
+		return nil, fmt.Errorf("license token signer: %w", err)
 	}
+	return signer, nil
+}
+
+// compactBy signs payload.
+func compactBy(signer jose.Signer, payload []byte) (string, error) {
 	jws, err := signer.Sign(payload)
 	if err != nil {
-		// gRPC's CANCELED hides the context's own error, which tells a client that
-		// went away from a KMS that failed. Join leaves out a nil.
-		return "", unavailable(fmt.Errorf("sign with %s: %w", v.KeyID(), errors.Join(err, ctx.Err())))
+		return "", err
 	}
 	return jws.CompactSerialize()
-}
-
-// remoteKey is one signature's [jose.OpaqueSigner]. It holds the context of that
-// signature because the interface has no place for one, and lives no longer.
-type remoteKey struct {
-	ctx     context.Context
-	client  *kms.KeyManagementClient
-	version Version
-	public  *rsa.PublicKey
-}
-
-// Public implements [jose.OpaqueSigner]; its KeyID becomes the token's kid.
-func (k *remoteKey) Public() *jose.JSONWebKey {
-	return &jose.JSONWebKey{Key: k.public, KeyID: k.version.KeyID(), Algorithm: string(jose.RS256), Use: "sig"}
-}
-
-// Algs implements [jose.OpaqueSigner].
-func (k *remoteKey) Algs() []jose.SignatureAlgorithm { return []jose.SignatureAlgorithm{jose.RS256} }
-
-// SignPayload implements [jose.OpaqueSigner]: the digest goes to KMS, the
-// payload stays here.
-func (k *remoteKey) SignPayload(payload []byte, _ jose.SignatureAlgorithm) ([]byte, error) {
-	digest := sha256.Sum256(payload)
-	return twice(func() ([]byte, error) { return k.sign(digest[:]) })
-}
-
-// sign asks KMS for one signature and checks all that can be checked about it.
-func (k *remoteKey) sign(digest []byte) ([]byte, error) {
-	answer, err := retried(k.ctx, func() (*kmspb.AsymmetricSignResponse, error) {
-		return k.client.AsymmetricSign(k.ctx, &kmspb.AsymmetricSignRequest{
-			Name:         k.version.Name,
-			Digest:       &kmspb.Digest{Digest: &kmspb.Digest_Sha256{Sha256: digest}},
-			DigestCrc32C: wrapperspb.Int64(checksum(digest)),
-		})
-	})
-	if err != nil {
-		return nil, err
-	}
-	signature := answer.GetSignature()
-	switch {
-	case answer.GetName() != k.version.Name:
-		return nil, damaged("signed by another version")
-	case !answer.GetVerifiedDigestCrc32C():
-		return nil, damaged("verified_digest_crc32c")
-	case !matches(answer.GetSignatureCrc32C(), signature):
-		return nil, damaged("signature_crc32c")
-	}
-	// The checksums show damage on the way, not a faulty computation. This check
-	// takes a third of a millisecond. It keeps back tokens that the published key
-	// would refuse, and faulty RSA signatures, which can betray the private key.
-	if rsa.VerifyPKCS1v15(k.public, crypto.SHA256, digest, signature) != nil {
-		return nil, damaged("the signature is not by the published key")
-	}
-	return signature, nil
 }

@@ -91,7 +91,12 @@ func newBenchWith(t *testing.T, cfg token.Config, kmsConfig fakekms.Config) *ben
 
 func connect(t *testing.T, server *fakekms.Server) *kms.KeyManagementClient {
 	t.Helper()
-	client, err := kms.NewKeyManagementClient(t.Context(), server.ClientOptions()...)
+	return connectAs(t, server, "")
+}
+
+func connectAs(t *testing.T, server *fakekms.Server, caller string) *kms.KeyManagementClient {
+	t.Helper()
+	client, err := kms.NewKeyManagementClient(t.Context(), server.ClientOptionsAs(caller)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +165,7 @@ func (b *bench) wantGenuine(t *testing.T, compact string) {
 // kidOf is the kid in a token's header.
 func kidOf(t *testing.T, compact string) string {
 	t.Helper()
-	jws, err := jose.ParseSignedCompact(compact, []jose.SignatureAlgorithm{jose.RS256})
+	jws, err := jose.ParseSignedCompact(compact, []jose.SignatureAlgorithm{jose.ES256, jose.RS256})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
@@ -21,6 +22,10 @@ const (
 	whereRead
 	whereSized
 )
+
+// ErrNotFound is a handler's answer for what its path names and does not exist,
+// where the code is [api.NotFound].
+var ErrNotFound = errors.New("there is nothing of this name")
 
 // meaning is what the service adds to a code's row in the table of client/api.
 // A code that needs none of it has no line here.
@@ -44,7 +49,7 @@ func meanings() []meaning {
 		{code: api.OrganizationInactive, err: license.ErrOrganizationInactive},
 		{code: api.LicenseInactive, err: license.ErrLicenseInactive},
 		{code: api.LicenseExpired, err: license.ErrLicenseExpired},
-		{code: api.NotFound, scope: everywhere},
+		{code: api.NotFound, scope: everywhere, err: ErrNotFound},
 		{code: api.OrganizationNotFound, err: license.ErrOrganizationNotFound},
 		{code: api.LicenseNotFound, err: license.ErrLicenseNotFound},
 		{code: api.SessionNotFound, err: license.ErrSessionNotFound},

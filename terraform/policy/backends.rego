@@ -76,13 +76,33 @@ warn contains msg if {
 	some r in resources("google_kms_crypto_key")
 	some t in r.after.version_template
 	not t.protection_level in {"HSM", "HSM_SINGLE_TENANT"}
-	msg := sprintf("%s: the signing key is not in an HSM", [r.address])
+	msg := sprintf("%s: the key is not in an HSM", [r.address])
 }
 
 deny contains msg if {
 	some r in resources("google_kms_crypto_key")
+	not object.get(r.after, "purpose", null) in {null, "ASYMMETRIC_SIGN", "ENCRYPT_DECRYPT"}
+	msg := sprintf("%s: one key signs and one encrypts; nothing here is for %v", [r.address, r.after.purpose])
+}
+
+deny contains msg if {
+	some r in resources("google_kms_crypto_key")
+	r.after.purpose == "ASYMMETRIC_SIGN"
 	object.get(r.after, "rotation_period", null) != null
 	msg := sprintf("%s: keys that sign take no rotation_period; a schedule adds versions", [r.address])
+}
+
+# KMS adds versions of what encrypts by itself, if it is told how often.
+deny contains msg if {
+	some r in resources("google_kms_crypto_key")
+	r.after.purpose == "ENCRYPT_DECRYPT"
+	not replaced_in_time(r.after)
+	msg := sprintf("%s: must rotate by itself every 100 days at least", [r.address])
+}
+
+replaced_in_time(key) if {
+	seconds := to_number(trim_suffix(key.rotation_period, "s"))
+	seconds <= 100 * 86400
 }
 
 deny contains msg if {

@@ -65,6 +65,19 @@ test_another_algorithm if refused("google_kms_crypto_key", {"purpose": "ASYMMETR
 
 test_a_key_that_would_rotate_itself if refused("google_kms_crypto_key", {"purpose": "ASYMMETRIC_SIGN", "rotation_period": "7776000s", "version_template": [{"algorithm": "RSA_SIGN_PKCS1_4096_SHA256", "protection_level": "HSM"}]}, "rotation_period")
 
+crypto_key := "google_kms_crypto_key"
+
+encrypting := {"purpose": "ENCRYPT_DECRYPT", "rotation_period": "7776000s", "version_template": [{"algorithm": "GOOGLE_SYMMETRIC_ENCRYPTION", "protection_level": "HSM"}]}
+
+test_a_key_that_encrypts if {
+	not denied(crypto_key, encrypting)
+	refused(crypto_key, object.remove(encrypting, ["rotation_period"]), "rotate by itself")
+	refused(crypto_key, object.union(encrypting, {"rotation_period": null}), "rotate by itself")
+	refused(crypto_key, object.union(encrypting, {"rotation_period": "31536000s"}), "rotate by itself")
+	refused(crypto_key, object.union(encrypting, {"purpose": "MAC"}), "nothing here is for MAC")
+	refused(crypto_key, object.union(encrypting, {"deletion_policy": "DELETE"}), "could be deleted")
+}
+
 test_a_key_in_software_is_a_warning if count(warn) == 1 with input as planned("google_kms_crypto_key", {"version_template": [{"algorithm": "RSA_SIGN_PKCS1_4096_SHA256", "protection_level": "SOFTWARE"}]})
 
 test_a_bucket_with_acls if refused("google_storage_bucket", {"uniform_bucket_level_access": false, "public_access_prevention": "enforced"}, "uniform")

@@ -92,6 +92,7 @@ deny contains msg if {
 beliefs(service) := {
 	"GOOGLE_CLOUD_PROJECT": service.project,
 	"KMS_KEY": sprintf("projects/%s/locations/[a-z0-9-]+/keyRings/%s/cryptoKeys/license-tokens", [service.project, prefix]),
+	"KMS_ENCRYPTION_KEY": sprintf("projects/%s/locations/[a-z0-9-]+/keyRings/%s/cryptoKeys/delegations", [service.project, prefix]),
 	"MEMORYSTORE_INSTANCE": sprintf("projects/%s/locations/[a-z0-9-]+/instances/%s(-[a-z0-9-]+)?", [service.project, prefix]),
 	"REAPER_SERVICE_ACCOUNT": sprintf(`%s-scheduler@%s\.iam\.gserviceaccount\.com`, [prefix, service.project]),
 } if {

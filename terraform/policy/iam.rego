@@ -16,8 +16,11 @@ accounts := functions | {"build", "rotation", "scheduler"}
 # the service.
 grants := {
 	"roles/artifactregistry.writer": {"type": "google_artifact_registry_repository_iam_member", "to": {"build"}, "on": "images"},
-	"roles/cloudkms.publicKeyViewer": {"type": "google_kms_crypto_key_iam_binding", "to": {"acquire", "heartbeat"}, "on": "key"},
-	"roles/cloudkms.signer": {"type": "google_kms_crypto_key_iam_binding", "to": {"acquire", "heartbeat"}, "on": "key"},
+	"roles/cloudkms.cryptoKeyDecrypter": {"type": "google_kms_crypto_key_iam_binding", "to": {"acquire", "heartbeat"}, "on": "delegation key"},
+	"roles/cloudkms.cryptoKeyEncrypter": {"type": "google_kms_crypto_key_iam_binding", "to": {"reaper"}, "on": "delegation key"},
+	"roles/cloudkms.publicKeyViewer": {"type": "google_kms_crypto_key_iam_binding", "to": {"acquire", "heartbeat", "reaper"}, "on": "key"},
+	# Who of the three, and when: signing.rego. The same of keyVersionLister.
+	"roles/cloudkms.signer": {"type": "google_kms_crypto_key_iam_binding", "to": {"acquire", "heartbeat", "reaper"}, "on": "key"},
 	"roles/iam.serviceAccountUser": {"type": "google_service_account_iam_member", "to": {"build"}, "on": "account"},
 	"roles/logging.logWriter": {"type": "google_project_iam_member", "to": {"build"}, "on": "project"},
 	"roles/memorystore.dbConnectionUser": {"type": "google_project_iam_member", "to": functions, "on": "ledger"},
@@ -27,7 +30,7 @@ grants := {
 	"roles/secretmanager.secretAccessor": {"type": "google_secret_manager_secret_iam_member", "to": {"build", "acquire", "heartbeat", "release"}, "on": "own secret"},
 	"roles/storage.objectViewer": {"type": "google_storage_bucket_iam_member", "to": {"build"}, "on": "source"},
 	"keyRotator": {"type": "google_kms_crypto_key_iam_binding", "to": {"rotation"}, "on": "key"},
-	"keyVersionLister": {"type": "google_kms_crypto_key_iam_binding", "to": {"acquire", "heartbeat"}, "on": "key"},
+	"keyVersionLister": {"type": "google_kms_crypto_key_iam_binding", "to": {"acquire", "heartbeat", "reaper"}, "on": "key"},
 	# No resource has these, and no condition can narrow them.
 	"metricReader": {"type": "google_project_iam_member", "to": {"build"}, "on": "project"},
 	"revocationReader": {"type": "google_project_iam_member", "to": {"acquire"}, "on": "project"},
@@ -121,10 +124,14 @@ of_project(after, who) if after.project == who.project
 
 bound("project", after, who) if of_project(after, who)
 
-bound("key", after, who) if {
-	parts := split(after.crypto_key_id, "/")
+bound("key", after, who) if is_key(after.crypto_key_id, "license-tokens", who)
+
+bound("delegation key", after, who) if is_key(after.crypto_key_id, "delegations", who)
+
+is_key(id, key, who) if {
+	parts := split(id, "/")
 	in_region(parts[3])
-	after.crypto_key_id == sprintf("projects/%s/locations/%s/keyRings/%s/cryptoKeys/license-tokens", [who.project, parts[3], who.service])
+	id == sprintf("projects/%s/locations/%s/keyRings/%s/cryptoKeys/%s", [who.project, parts[3], who.service, key])
 }
 
 bound("images", after, who) if {

@@ -6,6 +6,8 @@ account(name) := sprintf("serviceAccount:licenses-%s@acme-licenses.iam.gservicea
 
 key := "projects/acme-licenses/locations/us-central1/keyRings/licenses/cryptoKeys/license-tokens"
 
+delegation_key := "projects/acme-licenses/locations/us-central1/keyRings/licenses/cryptoKeys/delegations"
+
 narrowed(expression) := [{"title": "t", "expression": expression}]
 
 only_record := narrowed(`resource.name == "projects/acme-licenses/databases/(default)"`)
@@ -16,8 +18,11 @@ ledger_name := "projects/acme-licenses/locations/us-central1/instances/licenses"
 agreed_grants := {
 	"images": ["google_artifact_registry_repository_iam_member", {"project": "acme-licenses", "location": "us-central1", "repository": "licenses", "role": "roles/artifactregistry.writer", "member": account("build")}],
 	"signers": ["google_kms_crypto_key_iam_binding", {"crypto_key_id": key, "role": "roles/cloudkms.signer", "members": [account("acquire"), account("heartbeat")]}],
+	"certifier": ["google_kms_crypto_key_iam_binding", {"crypto_key_id": key, "role": "roles/cloudkms.signer", "members": [account("reaper")]}],
+	"encrypters": ["google_kms_crypto_key_iam_binding", {"crypto_key_id": delegation_key, "role": "roles/cloudkms.cryptoKeyEncrypter", "members": [account("reaper")]}],
+	"decrypters": ["google_kms_crypto_key_iam_binding", {"crypto_key_id": delegation_key, "role": "roles/cloudkms.cryptoKeyDecrypter", "members": [account("acquire"), account("heartbeat")]}],
 	"public keys": ["google_kms_crypto_key_iam_binding", {"crypto_key_id": key, "role": "roles/cloudkms.publicKeyViewer", "members": [account("acquire"), account("heartbeat")]}],
-	"versions": ["google_kms_crypto_key_iam_binding", {"crypto_key_id": key, "role": "projects/acme-licenses/roles/licenses.keyVersionLister", "members": [account("acquire")]}],
+	"versions": ["google_kms_crypto_key_iam_binding", {"crypto_key_id": key, "role": "projects/acme-licenses/roles/licenses.keyVersionLister", "members": [account("reaper")]}],
 	"rotation": ["google_kms_crypto_key_iam_binding", {"crypto_key_id": key, "role": "projects/acme-licenses/roles/licenses.keyRotator", "members": [account("rotation")]}],
 	"acts as": ["google_service_account_iam_member", {"service_account_id": "projects/acme-licenses/serviceAccounts/licenses-reaper@acme-licenses.iam.gserviceaccount.com", "role": "roles/iam.serviceAccountUser", "member": account("build")}],
 	"logs": ["google_project_iam_member", {"project": "acme-licenses", "role": "roles/logging.logWriter", "member": account("build")}],
@@ -34,7 +39,15 @@ agreed_grants := {
 	"source": ["google_storage_bucket_iam_member", {"bucket": "acme-licenses-licenses-source", "role": "roles/storage.objectViewer", "member": account("build")}],
 }
 
-test_agreed_grants_pass if passed(agreed_grants) == object.keys(agreed_grants)
+# Each of the two ways to sign has its own (signing_test.rego), and all else is the same.
+by_delegations := {"certifier", "encrypters", "decrypters"}
+
+test_agreed_grants_pass if {
+	every others in [by_delegations, {"signers"}] {
+		kept_grants := object.remove(agreed_grants, others)
+		passed(kept_grants) == object.keys(kept_grants)
+	}
+}
 
 # The whole table at once: nothing is agreed that no test has.
 test_every_row_is_tested if {
@@ -52,6 +65,12 @@ bound_elsewhere := {
 	"signer on another ring": ["signers", {"crypto_key_id": "projects/acme-licenses/locations/us-central1/keyRings/payments/cryptoKeys/license-tokens"}],
 	"signer on a key of another project": ["signers", {"crypto_key_id": "projects/acme-payments/locations/us-central1/keyRings/licenses/cryptoKeys/license-tokens"}],
 	"signer on a key not known": ["signers", {"crypto_key_id": null}],
+	"encrypts with the key of license tokens": ["encrypters", {"crypto_key_id": key}],
+	"decrypts with the key of license tokens": ["decrypters", {"crypto_key_id": key}],
+	"signs with the key of delegations": ["certifier", {"crypto_key_id": delegation_key}],
+	"decrypts with another key": ["decrypters", {"crypto_key_id": "projects/acme-licenses/locations/us-central1/keyRings/licenses/cryptoKeys/backups"}],
+	"decrypts for another project": ["decrypters", {"crypto_key_id": "projects/acme-payments/locations/us-central1/keyRings/licenses/cryptoKeys/delegations"}],
+	"rotation of the key of delegations": ["rotation", {"crypto_key_id": delegation_key}],
 	"rotation of another key": ["rotation", {"crypto_key_id": "projects/acme-licenses/locations/us-central1/keyRings/licenses/cryptoKeys/x"}],
 	"images of another repository": ["images", {"repository": "base-images"}],
 	"images of another project": ["images", {"project": "acme-shared"}],
@@ -105,6 +124,15 @@ given_elsewhere := {
 	"anybody of a workload pool": ["acts as", {"member": "principalSet://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/ci/*"}],
 	"one of a workload pool": ["acts as", {"member": "principal://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/ci/subject/x"}],
 	"a deleted account": ["canary", {"member": "deleted:serviceAccount:licenses-build@acme-licenses.iam.gserviceaccount.com?uid=1"}],
+	"everybody decrypts delegations": ["decrypters", {"members": ["allUsers"]}],
+	"everybody with an account decrypts delegations": ["decrypters", {"members": ["allAuthenticatedUsers"]}],
+	"everybody encrypts delegations": ["encrypters", {"members": [account("reaper"), "allUsers"]}],
+	"a person decrypts delegations": ["decrypters", {"members": [account("acquire"), "user:eve@acme.example"]}],
+	"the reaper decrypts delegations": ["decrypters", {"members": [account("acquire"), account("reaper")]}],
+	"release decrypts delegations": ["decrypters", {"members": [account("release")]}],
+	"acquire encrypts delegations": ["encrypters", {"members": [account("reaper"), account("acquire")]}],
+	"the rotation signs": ["certifier", {"members": [account("rotation")]}],
+	"the build certifies": ["certifier", {"members": [account("reaper"), account("build")]}],
 	"another function": ["signers", {"members": [account("acquire"), account("release")]}],
 	"a second invoker": ["invoker", {"members": [account("scheduler"), account("acquire")]}],
 	"another service's account": ["signers", {"members": ["serviceAccount:payments-acquire@acme-licenses.iam.gserviceaccount.com"]}],
@@ -121,6 +149,9 @@ test_given_elsewhere if passed(hostile(given_elsewhere)) == set()
 other_roles := {
 	"more than signing": ["signers", {"role": "roles/cloudkms.admin"}],
 	"signing and verifying": ["signers", {"role": "roles/cloudkms.signerVerifier"}],
+	"encrypting and decrypting": ["encrypters", {"role": "roles/cloudkms.cryptoKeyEncrypterDecrypter"}],
+	"decrypting, by delegation of another service": ["decrypters", {"role": "roles/cloudkms.cryptoKeyDecrypterViaDelegation"}],
+	"operating both keys": ["decrypters", {"role": "roles/cloudkms.cryptoOperator"}],
 	"writing the source": ["source", {"role": "roles/storage.objectAdmin"}],
 	"tokens of an account": ["acts as", {"role": "roles/iam.serviceAccountTokenCreator"}],
 	"keys of an account": ["acts as", {"role": "roles/iam.serviceAccountKeyAdmin"}],

@@ -73,8 +73,16 @@ run "the_reaper_is_not_public" {
 run "who_is_configured_with_what" {
   command = plan
   assert {
-    condition     = [for name, f in module.functions : name if anytrue([for e in f.service.template[0].containers[0].env : e.name == "KMS_KEY"])] == ["acquire", "heartbeat"]
-    error_message = "Those that sign, and only they, must know the key."
+    condition     = alltrue([for variable in ["KMS_KEY", "KMS_ENCRYPTION_KEY", "TOKEN_SIGNING"] : [for name, f in module.functions : name if anytrue([for e in f.service.template[0].containers[0].env : e.name == variable])] == ["acquire", "heartbeat", "reaper"]])
+    error_message = "Those that sign or certify, and only they, must know the keys, and how tokens are signed."
+  }
+  assert {
+    condition = alltrue([for name in ["acquire", "heartbeat", "reaper"] : { for e in module.functions[name].service.template[0].containers[0].env : e.name => e.value if contains(["KMS_KEY", "KMS_ENCRYPTION_KEY", "TOKEN_SIGNING"], e.name) } == {
+      KMS_KEY            = "projects/acme-licenses/locations/us-central1/keyRings/licenses/cryptoKeys/license-tokens"
+      KMS_ENCRYPTION_KEY = "projects/acme-licenses/locations/us-central1/keyRings/licenses/cryptoKeys/delegations"
+      TOKEN_SIGNING      = "delegated"
+    }])
+    error_message = "All three must be told the same."
   }
   assert {
     condition     = [for name, f in module.functions : name if anytrue([for e in f.service.template[0].containers[0].env : startswith(e.name, "REAPER_")])] == ["reaper"]
@@ -94,6 +102,28 @@ run "who_is_configured_with_what" {
   }
 }
 
+run "signed_by_kms" {
+  command = plan
+  variables {
+    token_signing = "kms"
+  }
+  assert {
+    condition     = { for name, f in module.functions : name => join(" ", sort([for e in f.service.template[0].containers[0].env : startswith(e.name, "KMS_") ? e.name : "${e.name}=${e.value}" if startswith(e.name, "KMS_") || e.name == "TOKEN_SIGNING"])) } == { acquire = "KMS_KEY TOKEN_SIGNING=kms", heartbeat = "KMS_KEY TOKEN_SIGNING=kms", release = "", reaper = "TOKEN_SIGNING=kms" }
+    error_message = "Those that sign must know the key, and the reaper that it has none to make."
+  }
+}
+
+run "on_the_way_the_reaper_goes_first" {
+  command = plan
+  variables {
+    token_signing = "migrating"
+  }
+  assert {
+    condition     = { for name, f in module.functions : name => join(" ", sort([for e in f.service.template[0].containers[0].env : startswith(e.name, "KMS_") ? e.name : "${e.name}=${e.value}" if startswith(e.name, "KMS_") || e.name == "TOKEN_SIGNING"])) } == { acquire = "KMS_ENCRYPTION_KEY KMS_KEY TOKEN_SIGNING=kms", heartbeat = "KMS_ENCRYPTION_KEY KMS_KEY TOKEN_SIGNING=kms", release = "", reaper = "KMS_ENCRYPTION_KEY KMS_KEY TOKEN_SIGNING=delegated" }
+    error_message = "Delegations must be there before anybody signs by them."
+  }
+}
+
 run "ready_before_traffic_and_stateless" {
   command = plan
   assert {
@@ -101,8 +131,8 @@ run "ready_before_traffic_and_stateless" {
     error_message = "A revision must be ready only when its backends answer."
   }
   assert {
-    condition     = alltrue([for f in module.functions : f.service.template[0].containers[0].startup_probe[0].period_seconds * f.service.template[0].containers[0].startup_probe[0].failure_threshold >= 120])
-    error_message = "The way to the ledger may take a minute to open: two are needed."
+    condition     = alltrue([for f in module.functions : f.service.template[0].containers[0].startup_probe[0].period_seconds * f.service.template[0].containers[0].startup_probe[0].failure_threshold == 240])
+    error_message = "The way to the ledger may take a minute to open, and the first delegation another: four are needed, and Cloud Run has no more."
   }
   assert {
     condition     = alltrue([for f in module.functions : f.service.template[0].containers[0].liveness_probe[0].http_get[0].path == "/live"])
@@ -133,12 +163,16 @@ run "the_way_to_the_ledger" {
 run "settings_reach_every_function" {
   command = plan
   variables {
-    settings  = { SESSION_TTL = "10m", MAX_IN_FLIGHT = "50" }
+    settings  = { SESSION_TTL = "10m", MAX_IN_FLIGHT = "50", TOKEN_MIN = "2m", TOKEN_TTL = "2m" }
     functions = { heartbeat = { max_instances = 40, concurrency = 1000 } }
   }
   assert {
     condition     = alltrue([for f in module.functions : one([for e in f.service.template[0].containers[0].env : e.value if e.name == "SESSION_TTL"]) == "10m"])
     error_message = "A setting must reach all four."
+  }
+  assert {
+    condition     = alltrue([for f in module.functions : toset([for e in f.service.template[0].containers[0].env : e.value if contains(["TOKEN_MIN", "TOKEN_TTL"], e.name)]) == toset(["2m"])])
+    error_message = "How long license tokens live is a setting."
   }
   assert {
     condition     = alltrue([for f in module.functions : one([for e in f.service.template[0].containers[0].env : e.value if e.name == "MAX_IN_FLIGHT"]) == "50"])

@@ -18,6 +18,8 @@ run "no_grant_that_was_not_agreed" {
       "google_artifact_registry_repository_iam_member.build_pushes",
       "google_cloud_run_v2_service_iam_binding.invokers",
       "google_cloud_run_v2_service_iam_member.build_releases",
+      "google_kms_crypto_key_iam_binding.decrypters",
+      "google_kms_crypto_key_iam_binding.encrypters",
       "google_kms_crypto_key_iam_binding.public_key_viewers",
       "google_kms_crypto_key_iam_binding.rotator",
       "google_kms_crypto_key_iam_binding.signers",

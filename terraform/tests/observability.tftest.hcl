@@ -10,7 +10,12 @@ variables {
   ledger_instance = "licenses"
   kms_key         = "projects/acme-licenses/locations/us-central1/keyRings/licenses/cryptoKeys/license-tokens"
   scheduler_jobs  = { reaper = "licenses-reaper", rotation = "licenses-rotation" }
-  key_users       = ["licenses-acquire@acme-licenses.iam.gserviceaccount.com", "licenses-heartbeat@acme-licenses.iam.gserviceaccount.com"]
+  key_users       = ["licenses-reaper@acme-licenses.iam.gserviceaccount.com"]
+  delegations = {
+    key     = "projects/acme-licenses/locations/us-central1/keyRings/licenses/cryptoKeys/delegations"
+    makers  = ["licenses-reaper@acme-licenses.iam.gserviceaccount.com"]
+    readers = ["licenses-acquire@acme-licenses.iam.gserviceaccount.com", "licenses-heartbeat@acme-licenses.iam.gserviceaccount.com"]
+  }
   max_instances   = { acquire = 4, heartbeat = 10, release = 5 }
   build_region    = "us-central1"
   notification_channels = [
@@ -124,15 +129,89 @@ run "somebody_else_uses_the_key" {
   assert {
     condition = alltrue([for part in [
       "protoPayload.serviceName=\"cloudkms.googleapis.com\"", "cryptoKeys/license-tokens\"",
-      "NOT protoPayload.authenticationInfo.principalEmail=(\"licenses-acquire@acme-licenses.iam.gserviceaccount.com\" OR \"licenses-heartbeat@acme-licenses.iam.gserviceaccount.com\")",
+      "NOT protoPayload.authenticationInfo.principalEmail=(\"licenses-reaper@acme-licenses.iam.gserviceaccount.com\")",
       "\"AsymmetricSign\"", "\"DestroyCryptoKeyVersion\"",
     ] : strcontains(google_monitoring_alert_policy.this["signing-key-use"].conditions[0].condition_matched_log[0].filter, part)])
-    error_message = "Whoever is not a function that signs must be noticed."
+    error_message = "Whoever is not one that signs with the key must be noticed."
   }
   assert {
     condition     = google_monitoring_alert_policy.this["signing-key-use"].user_labels.urgency == "page" && google_monitoring_alert_policy.this["signing-key-use"].conditions[0].condition_matched_log[0].label_extractors == tomap({ principal = "EXTRACT(protoPayload.authenticationInfo.principalEmail)" })
     error_message = "It must wake somebody, and say who it was."
   }
+}
+
+run "somebody_else_uses_the_key_of_delegations" {
+  command = plan
+  module { source = "./modules/observability" }
+  assert {
+    condition = alltrue([for part in [
+      "protoPayload.serviceName=\"cloudkms.googleapis.com\"", "cryptoKeys/delegations\"",
+      "(protoPayload.methodName=(\"Decrypt\" OR \"RawDecrypt\") AND NOT protoPayload.authenticationInfo.principalEmail=(\"licenses-acquire@acme-licenses.iam.gserviceaccount.com\" OR \"licenses-heartbeat@acme-licenses.iam.gserviceaccount.com\"))",
+      "(protoPayload.methodName=(\"Encrypt\" OR \"RawEncrypt\") AND NOT protoPayload.authenticationInfo.principalEmail=(\"licenses-reaper@acme-licenses.iam.gserviceaccount.com\"))",
+      "\"DestroyCryptoKeyVersion\"",
+    ] : strcontains(google_monitoring_alert_policy.this["delegation-key-use"].conditions[0].condition_matched_log[0].filter, part)])
+    error_message = "Whoever decrypts and is not acquire or heartbeat, or encrypts and is not the reaper, must be noticed."
+  }
+  assert {
+    condition     = google_monitoring_alert_policy.this["delegation-key-use"].user_labels.urgency == "page"
+    error_message = "It must wake somebody."
+  }
+}
+
+run "a_delegation_is_old_after_9_hours" {
+  command = plan
+  module { source = "./modules/observability" }
+  assert {
+    condition     = google_monitoring_alert_policy.this["delegation-old"].conditions[0].condition_prometheus_query_language[0].query == "sum(increase(logging_googleapis_com:user_licenses_delegation_age_hours_sum{monitored_resource=\"cloud_run_revision\"}[10m])) / sum(increase(logging_googleapis_com:user_licenses_delegation_age_hours_count{monitored_resource=\"cloud_run_revision\"}[10m])) > 9"
+    error_message = "Three hours before no token can be signed."
+  }
+  assert {
+    condition     = google_monitoring_alert_policy.this["delegation-old"].user_labels.urgency == "page"
+    error_message = "Three hours are not until the morning: it must wake somebody."
+  }
+}
+
+run "tokens_and_seats" {
+  command = plan
+  module { source = "./modules/observability" }
+  assert {
+    condition     = google_monitoring_alert_policy.this["tokens-per-seat"].conditions[0].condition_prometheus_query_language[0].query == "sum(increase(logging_googleapis_com:user_licenses_tokens_good_sum{monitored_resource=\"cloud_run_revision\"}[1h])) / sum(increase(logging_googleapis_com:user_licenses_tokens_seats_sum{monitored_resource=\"cloud_run_revision\"}[1h])) > 11"
+    error_message = "One for the holder and ten of those before, by default."
+  }
+  assert {
+    condition     = google_logging_metric.this["tokens_good"].filter == google_logging_metric.this["tokens_seats"].filter && google_logging_metric.this["tokens_good"].value_extractor == "EXTRACT(jsonPayload.tokens_good)" && google_logging_metric.this["tokens_seats"].value_extractor == "EXTRACT(jsonPayload.seats_max)"
+    error_message = "Tokens and seats must be of the same lines."
+  }
+}
+
+run "kms_errors_are_few_and_count" {
+  command = plan
+  module { source = "./modules/observability" }
+  assert {
+    condition     = google_monitoring_alert_policy.this["kms-errors"].conditions[0].condition_prometheus_query_language[0].query == "sum(increase(logging_googleapis_com:user_licenses_backend_failures{monitored_resource=\"cloud_run_revision\",backend=\"kms\"}[30m])) > 5"
+    error_message = "The reaper asks once a minute: six failures in half an hour are an outage."
+  }
+}
+
+run "nothing_of_delegations_where_kms_signs" {
+  command = plan
+  module { source = "./modules/observability" }
+  variables {
+    delegations = null
+  }
+  assert {
+    condition     = length(setintersection(keys(google_monitoring_alert_policy.this), ["delegation-old", "delegation-key-use"])) == 0 && !contains(keys(google_logging_metric.this), "delegation_age_hours") && contains(keys(google_monitoring_alert_policy.this), "kms-errors")
+    error_message = "What is not made is not watched."
+  }
+}
+
+run "whoever_makes_delegations_reads_none" {
+  command = plan
+  module { source = "./modules/observability" }
+  variables {
+    delegations = { key = "projects/acme-licenses/locations/us-central1/keyRings/licenses/cryptoKeys/delegations", makers = ["a@x"], readers = ["a@x"] }
+  }
+  expect_failures = [var.delegations]
 }
 
 run "before_it_is_too_late" {
@@ -166,7 +245,7 @@ run "a_pool_is_nearly_full_above_90_percent" {
   command = plan
   module { source = "./modules/observability" }
   assert {
-    condition     = endswith(google_monitoring_alert_policy.this["pool-nearly-full"].conditions[0].condition_matched_log[0].filter, "AND jsonPayload.operation=\"acquire\"\nAND jsonPayload.seats_percent>90")
+    condition     = endswith(google_monitoring_alert_policy.this["pool-nearly-full"].conditions[0].condition_matched_log[0].filter, "AND jsonPayload.operation=\"acquire\"\nAND NOT jsonPayload.limit=\"handover\"\nAND jsonPayload.seats_percent>90")
     error_message = "The threshold is 90 %."
   }
   assert {
@@ -205,14 +284,14 @@ run "thresholds_are_the_operators" {
   command = plan
   module { source = "./modules/observability" }
   variables {
-    thresholds = { pool_percent = 75, ledger_memory_percent = 70, signing_key_days = 50, reaper_silent_minutes = 10, backend_failures = 20, rebuild_minutes = 30, quota_percent = 50, instances_percent = 50, certificate_days = 10 }
+    thresholds = { pool_percent = 75, ledger_memory_percent = 70, signing_key_days = 50, reaper_silent_minutes = 10, backend_failures = 20, rebuild_minutes = 30, quota_percent = 50, instances_percent = 50, certificate_days = 10, delegation_hours = 7, tokens_per_seat = 3, kms_failures = 1 }
   }
   assert {
     condition     = endswith(google_monitoring_alert_policy.this["pool-nearly-full"].conditions[0].condition_matched_log[0].filter, "seats_percent>75")
     error_message = "pool_percent has no effect."
   }
   assert {
-    condition = alltrue([for key, end in { ledger-memory = " > 0.7", signing-key-old = " > 50", reaper-silent = "[10m])) or vector(0)) < 0.5", backend-unavailable = " > 20", quota = " > 0.5", certificate = " < 10" } :
+    condition = alltrue([for key, end in { ledger-memory = " > 0.7", signing-key-old = " > 50", delegation-old = " > 7", tokens-per-seat = " > 3", kms-errors = " > 1", reaper-silent = "[10m])) or vector(0)) < 0.5", backend-unavailable = " > 20", quota = " > 0.5", certificate = " < 10" } :
       endswith(google_monitoring_alert_policy.this[key].conditions[0].condition_prometheus_query_language[0].query, end)
     ])
     error_message = "A threshold has no effect."
@@ -392,7 +471,7 @@ run "thresholds_that_come_too_late" {
   command = plan
   module { source = "./modules/observability" }
   variables {
-    thresholds = { pool_percent = 100, reaper_silent_minutes = 1, rebuild_minutes = 0 }
+    thresholds = { pool_percent = 100, reaper_silent_minutes = 1, rebuild_minutes = 0, delegation_hours = 12 }
   }
   expect_failures = [var.thresholds]
 }
@@ -403,7 +482,7 @@ run "the_dashboard_has_it_all" {
   assert {
     condition = alltrue([for word in [
       "select_slo_burn_rate", "user_licenses_seats_percent_bucket", "user_licenses_requests", "user_licenses_sessions_reaped_sum",
-      "user_licenses_backend_failures", "user_licenses_rebuilds", "user_licenses_oversold", "user_licenses_clock", "user_licenses_key_age_days_sum",
+      "user_licenses_backend_failures", "user_licenses_rebuilds", "user_licenses_oversold", "user_licenses_clock", "user_licenses_key_age_days_sum", "user_licenses_delegation_age_hours_sum", "user_licenses_tokens_good_sum",
       "run_googleapis_com:request_latencies_bucket", "run_googleapis_com:container_startup_latencies_count",
       "memorystore_googleapis_com:instance_memory_maximum_utilization", "cloudkms.googleapis.com", "firestore.googleapis.com",
     ] : strcontains(google_monitoring_dashboard.this.dashboard_json, word)])

@@ -44,6 +44,18 @@ run "no_index_on_what_only_grows" {
     condition     = alltrue([for f in google_firestore_field.unindexed : f.collection == "sessions" && length(f.ttl_config) == 0])
     error_message = "Exemptions are about sessions, and delete nothing."
   }
+  assert {
+    condition     = !contains(keys(google_firestore_field.unindexed), "token_ends")
+    error_message = "A rebuild finds the tokens of ended sessions by this index."
+  }
+}
+
+run "no_index_holds_signing_keys" {
+  command = plan
+  assert {
+    condition     = google_firestore_field.signing_keys.collection == "service" && google_firestore_field.signing_keys.field == "delegations" && length(google_firestore_field.signing_keys.index_config[0].indexes) == 0 && length(google_firestore_field.signing_keys.ttl_config) == 0
+    error_message = "The signing keys, encrypted as they are, must be in no index, and go with no TTL."
+  }
 }
 
 run "ended_sessions_are_purged" {
@@ -81,7 +93,7 @@ run "a_database_of_its_own" {
     error_message = "Location and protection must be what was asked for."
   }
   assert {
-    condition     = alltrue([for f in concat(values(google_firestore_field.unindexed), [google_firestore_field.purge]) : f.database == "licenses-eu"]) && google_firestore_backup_schedule.daily.database == "licenses-eu"
+    condition     = alltrue([for f in concat(values(google_firestore_field.unindexed), [google_firestore_field.purge, google_firestore_field.signing_keys]) : f.database == "licenses-eu"]) && google_firestore_backup_schedule.daily.database == "licenses-eu"
     error_message = "Everything must be about that database."
   }
   assert {

@@ -329,3 +329,99 @@ func TestSharedKeysAreStableAndDistinct(t *testing.T) {
 		t.Error("there is a key -1")
 	}
 }
+
+func encryptRequest(s *fakekms.Server, text, aad string) *kmspb.EncryptRequest {
+	return &kmspb.EncryptRequest{
+		Name: s.EncryptionKey(), Plaintext: []byte(text), PlaintextCrc32C: wrapperspb.Int64(crc([]byte(text))),
+		AdditionalAuthenticatedData: []byte(aad), AdditionalAuthenticatedDataCrc32C: wrapperspb.Int64(crc([]byte(aad))),
+	}
+}
+
+// TestEncryptAndBack: with the same data beside it, and with all checksums.
+func TestEncryptAndBack(t *testing.T) {
+	s, client := start(t, fakekms.Config{})
+	sealed, err := client.Encrypt(within(t), encryptRequest(s, "secret", "k1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sealed.GetCiphertextCrc32C().GetValue() != crc(sealed.GetCiphertext()) || !sealed.GetVerifiedPlaintextCrc32C() ||
+		!sealed.GetVerifiedAdditionalAuthenticatedDataCrc32C() || sealed.GetName() != s.EncryptionKey()+"/cryptoKeyVersions/1" ||
+		bytes.Contains(sealed.GetCiphertext(), []byte("secret")) {
+		t.Errorf("%v", sealed)
+	}
+	_, other := start(t, fakekms.Config{}) // of the same process: it has the same key
+	for aad, want := range map[string]string{"k1": "secret", "k2": "", "": ""} {
+		opened, err := other.Decrypt(within(t), &kmspb.DecryptRequest{
+			Name: s.EncryptionKey(), Ciphertext: sealed.GetCiphertext(), AdditionalAuthenticatedData: []byte(aad),
+		})
+		if string(opened.GetPlaintext()) != want || (want == "") != (status.Code(err) == codes.InvalidArgument) {
+			t.Errorf("beside %q: %q, %v", aad, opened.GetPlaintext(), err)
+		}
+		if want != "" && opened.GetPlaintextCrc32C().GetValue() != crc([]byte(want)) {
+			t.Error("a wrong checksum")
+		}
+	}
+}
+
+// TestEncryptRefusals: of what is damaged, missing or of another key.
+func TestEncryptRefusals(t *testing.T) {
+	s, client := start(t, fakekms.Config{})
+	for name, tt := range map[string]struct {
+		change func(*kmspb.EncryptRequest)
+		want   codes.Code
+	}{
+		"another key":       {func(r *kmspb.EncryptRequest) { r.Name += "x" }, codes.NotFound},
+		"the signing key":   {func(r *kmspb.EncryptRequest) { r.Name = s.Key() }, codes.NotFound},
+		"nothing":           {func(r *kmspb.EncryptRequest) { r.Plaintext = nil }, codes.InvalidArgument},
+		"too much":          {func(r *kmspb.EncryptRequest) { r.Plaintext = make([]byte, 65<<10) }, codes.InvalidArgument},
+		"a damaged text":    {func(r *kmspb.EncryptRequest) { r.Plaintext = []byte("secres") }, codes.InvalidArgument},
+		"damaged data":      {func(r *kmspb.EncryptRequest) { r.AdditionalAuthenticatedData = []byte("k2") }, codes.InvalidArgument},
+		"no checksum is ok": {func(r *kmspb.EncryptRequest) { r.PlaintextCrc32C = nil }, codes.OK},
+	} {
+		r := encryptRequest(s, "secret", "k1")
+		tt.change(r)
+		answer, err := client.Encrypt(within(t), r)
+		if status.Code(err) != tt.want {
+			t.Errorf("%s: %v", name, err)
+		}
+		if tt.want == codes.OK && answer.GetVerifiedPlaintextCrc32C() {
+			t.Errorf("%s: verified", name)
+		}
+	}
+	sealed, err := client.Encrypt(within(t), encryptRequest(s, "secret", "k1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, r := range map[string]*kmspb.DecryptRequest{
+		"a damaged ciphertext": {Name: s.EncryptionKey(), Ciphertext: sealed.GetCiphertext()[1:], CiphertextCrc32C: sealed.GetCiphertextCrc32C()},
+		"damaged data": {
+			Name: s.EncryptionKey(), Ciphertext: sealed.GetCiphertext(), AdditionalAuthenticatedData: []byte("k1"), AdditionalAuthenticatedDataCrc32C: wrapperspb.Int64(7),
+		},
+		"short": {Name: s.EncryptionKey(), Ciphertext: []byte("x")},
+	} {
+		if _, err := client.Decrypt(within(t), r); status.Code(err) != codes.InvalidArgument {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := client.Decrypt(within(t), &kmspb.DecryptRequest{Name: s.Key()}); status.Code(err) != codes.NotFound {
+		t.Errorf("another key: %v", err)
+	}
+}
+
+// TestACallerIsKnown where its client says who it is.
+func TestACallerIsKnown(t *testing.T) {
+	s, anonymous := start(t, fakekms.Config{})
+	var callers []string
+	s.SetBefore(func(ctx context.Context, _ string) error {
+		callers = append(callers, fakekms.Caller(ctx))
+		return nil
+	})
+	for _, client := range []*kms.KeyManagementClient{anonymous, connect(t, s.ClientOptionsAs("reaper")...)} {
+		if _, err := client.Encrypt(within(t), encryptRequest(s, "secret", "k1")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !slices.Equal(callers, []string{"", "reaper"}) {
+		t.Errorf("%q", callers)
+	}
+}

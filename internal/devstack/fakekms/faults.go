@@ -79,7 +79,7 @@ func FaultySignature(_ string, answer proto.Message) {
 	}
 }
 
-// DamageChecksum makes the checksums of signatures and public keys wrong and
+// DamageChecksum makes the checksums of signatures, keys and texts wrong and
 // leaves what they are of intact.
 func DamageChecksum(_ string, answer proto.Message) {
 	switch a := answer.(type) {
@@ -87,30 +87,60 @@ func DamageChecksum(_ string, answer proto.Message) {
 		a.SignatureCrc32C = wrapperspb.Int64(a.GetSignatureCrc32C().GetValue() ^ 1)
 	case *kmspb.PublicKey:
 		a.PemCrc32C = wrapperspb.Int64(a.GetPemCrc32C().GetValue() ^ 1)
+	case *kmspb.EncryptResponse:
+		a.CiphertextCrc32C = wrapperspb.Int64(a.GetCiphertextCrc32C().GetValue() ^ 1)
+	case *kmspb.DecryptResponse:
+		a.PlaintextCrc32C = wrapperspb.Int64(a.GetPlaintextCrc32C().GetValue() ^ 1)
 	}
 }
 
-// DropChecksum removes the checksums of signatures and public keys.
+// DropChecksum removes the checksums of signatures, keys and texts.
 func DropChecksum(_ string, answer proto.Message) {
 	switch a := answer.(type) {
 	case *kmspb.AsymmetricSignResponse:
 		a.SignatureCrc32C = nil
 	case *kmspb.PublicKey:
 		a.PemCrc32C = nil
+	case *kmspb.EncryptResponse:
+		a.CiphertextCrc32C = nil
+	case *kmspb.DecryptResponse:
+		a.PlaintextCrc32C = nil
 	}
 }
 
-// UnverifiedDigest says that the digest's checksum was not looked at, as when
-// the request lost it on the way.
+// UnverifiedDigest says that the checksum of a digest or a plaintext was not looked
+// at, as when the request lost it on the way.
 func UnverifiedDigest(_ string, answer proto.Message) {
-	if a, ok := answer.(*kmspb.AsymmetricSignResponse); ok {
+	switch a := answer.(type) {
+	case *kmspb.AsymmetricSignResponse:
 		a.VerifiedDigestCrc32C = false
+	case *kmspb.EncryptResponse:
+		a.VerifiedPlaintextCrc32C = false
 	}
 }
 
-// WrongName answers in the name of another version.
+// UnverifiedData says the same of what is authenticated beside a plaintext.
+func UnverifiedData(_ string, answer proto.Message) {
+	if a, ok := answer.(*kmspb.EncryptResponse); ok {
+		a.VerifiedAdditionalAuthenticatedDataCrc32C = false
+	}
+}
+
+// DamageText flips a bit of ciphertexts and plaintexts after their checksum was made.
+func DamageText(_ string, answer proto.Message) {
+	switch a := answer.(type) {
+	case *kmspb.EncryptResponse:
+		a.Ciphertext = flip(a.GetCiphertext())
+	case *kmspb.DecryptResponse:
+		a.Plaintext = flip(a.GetPlaintext())
+	}
+}
+
+// WrongName answers in the name of another version, or of another key's.
 func WrongName(_ string, answer proto.Message) {
 	switch a := answer.(type) {
+	case *kmspb.EncryptResponse:
+		a.Name = "other-" + a.GetName()
 	case *kmspb.AsymmetricSignResponse:
 		a.Name += "0"
 	case *kmspb.PublicKey:

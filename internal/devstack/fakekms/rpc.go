@@ -20,6 +20,8 @@ const (
 	MethodCreate    = "CreateCryptoKeyVersion"
 	MethodPublicKey = "GetPublicKey"
 	MethodSign      = "AsymmetricSign"
+	MethodEncrypt   = "Encrypt"
+	MethodDecrypt   = "Decrypt"
 )
 
 // ListCryptoKeyVersions lists all versions of the key by ascending number, in
@@ -123,7 +125,7 @@ func (s *Server) AsymmetricSign(ctx context.Context, r *kmspb.AsymmetricSignRequ
 			return nil, status.Error(codes.InvalidArgument, "a SHA-256 digest and an RSA_SIGN_PKCS1_4096_SHA256 version are needed")
 		}
 		sum := r.GetDigestCrc32C()
-		if sum != nil && sum.GetValue() != checksum(digest) {
+		if damaged(sum, digest) {
 			return nil, status.Error(codes.InvalidArgument, "digest_crc32c does not match the digest")
 		}
 		signature, err := v.sign(digest)

@@ -1,9 +1,9 @@
 // Package fakekms is an in-process stand-in for Cloud KMS: the real gRPC
 // service definition, real RSA-4096 keys, real checksums, one asymmetric signing
-// key. The real client library talks to it unchanged. Its refusals follow the
+// key and one symmetric key. The real client library talks to it unchanged. Its refusals follow the
 // service's documentation; what it lacks answers UNIMPLEMENTED.
 //
-// Not simulated: permissions, quotas, and the seconds to hours KMS may take to
+// Not simulated: permissions (see [Server.ClientOptionsAs]), quotas, and the seconds to hours KMS may take to
 // act on a disabled version.
 package fakekms
 
@@ -32,8 +32,10 @@ const maxPage = 1000
 // Config says what the stand-in holds at its start. The zero value is good:
 // [DefaultKey] with one enabled version, created now.
 type Config struct {
-	// Key is the full resource name of the only key.
+	// Key is the full resource name of the signing key.
 	Key string
+	// EncryptionKey is that of the symmetric key. Empty: [DefaultEncryptionKey].
+	EncryptionKey string
 	// Versions are created in this order, numbered from 1. None given: one with
 	// everything at its default.
 	Versions []VersionSpec
@@ -67,6 +69,9 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Key == "" {
 		cfg.Key = DefaultKey
 	}
+	if cfg.EncryptionKey == "" {
+		cfg.EncryptionKey = DefaultEncryptionKey
+	}
 	if cfg.PageSize == 0 {
 		cfg.PageSize = 100
 	}
@@ -89,8 +94,11 @@ func New(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// Key is the resource name of the key it holds.
+// Key is the resource name of the signing key it holds.
 func (s *Server) Key() string { return s.cfg.Key }
+
+// EncryptionKey is the resource name of the symmetric key it holds.
+func (s *Server) EncryptionKey() string { return s.cfg.EncryptionKey }
 
 // Register adds the service to a gRPC server of the caller's own.
 func (s *Server) Register(r grpc.ServiceRegistrar) {

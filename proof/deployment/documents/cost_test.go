@@ -26,11 +26,24 @@ func listPrices() prices {
 	}
 }
 
+// keys are what Cloud KMS asks for, by protection level: operations of the key of
+// license tokens and of the one that encrypts, and versions of both a month.
+type keys struct{ signature, encryption, rootVersion, encryptionVersion float64 }
+
+func hsm() keys      { return keys{15e-6, 3e-6, 2.50, 1.00} }
+func software() keys { return keys{3e-6, 3e-6, 0.06, 0.06} }
+
+// versions are those of a key that are enabled: a quarter each, for a year.
+const versions = 4
+
 // TestCostTable: the table of what an installation costs is what its prices and
 // assumptions come to: all seats used day and night, an acquire per eight hours.
 func TestCostTable(t *testing.T) {
 	page := deploytest.Text(t, "docs/operations.md")
-	for _, price := range []string{"`CUSTOM_PICO` $0.0308", "`STANDARD_SMALL` $0.1425", "`HIGHMEM_MEDIUM` $0.1923", "$0.00054795 per GB", "$0.000024 a vCPU-second", "$0.000018 and $0.000002"} {
+	for _, price := range []string{
+		"`CUSTOM_PICO` $0.0308", "`STANDARD_SMALL` $0.1425", "`HIGHMEM_MEDIUM` $0.1923", "$0.00054795 per GB", "$0.000024 a vCPU-second", "$0.000018 and $0.000002",
+		"$15 a million signatures", "$3 a million of what encrypts and decrypts", "$2.50 and $1.00 a version",
+	} {
 		if !strings.Contains(page, price) {
 			t.Errorf("the page has not the price %s", price)
 		}
@@ -39,24 +52,41 @@ func TestCostTable(t *testing.T) {
 		seats float64
 		size  string
 	}{{500, "small"}, {2000, "small"}, {20000, "production"}, {200000, "production"}} {
-		hsm, software := 15e-6, 3e-6
 		row := fmt.Sprintf("| $%s | $%s | $%s / $%s |",
-			dollars(monthly(of.seats, of.size, hsm, 4*2.50, false)), dollars(monthly(of.seats, of.size, software, 4*0.06, false)),
-			dollars(monthly(of.seats, of.size, hsm, 4*2.50, true)), dollars(monthly(of.seats, of.size, software, 4*0.06, true)))
+			dollars(installation{of.seats, of.size, hsm(), delegated, false}.monthly()), dollars(installation{of.seats, of.size, hsm(), delegated, true}.monthly()),
+			dollars(installation{of.seats, of.size, hsm(), eachByKMS, false}.monthly()), dollars(installation{of.seats, of.size, software(), eachByKMS, false}.monthly()))
 		if !strings.Contains(page, row) {
 			t.Errorf("%v seats: the page has not %s", of.seats, row)
 		}
 	}
 }
 
-// monthly is what so many seats cost. chosen: heartbeats billed by instances where
-// that is less, Cloud Armor before acquire alone.
-func monthly(seats float64, size string, signature, keys float64, chosen bool) float64 {
+// How tokens are signed.
+const (
+	delegated = iota
+	eachByKMS
+)
+
+// installation is one whose seats are all used. chosen: heartbeats billed by instances
+// where that is less, Cloud Armor before acquire alone.
+type installation struct {
+	seats   float64
+	size    string
+	keys    keys
+	signing int
+	chosen  bool
+}
+
+func (i installation) heartbeats() float64 { return i.seats * 21900 } // a month
+func (i installation) acquires() float64   { return i.seats * 91.25 }
+
+// monthly is what the installation costs.
+func (i installation) monthly() float64 {
 	const hours, seconds, gib = 730, 730 * 3600, 0.5
 	p := listPrices()
-	heartbeats, acquires := seats*21900, seats*91.25 // a month
+	heartbeats, acquires := i.heartbeats(), i.acquires()
 	nodes, node, capacity, warm := 2.0, 0.0308, 1.25, [3]float64{1, 1, 0}
-	if size == "production" {
+	if i.size == "production" {
 		nodes, node, capacity, warm = 3, 0.1923, 13, [3]float64{3, 2, 1}
 	}
 	ledger := nodes * hours * (node + capacity*p.appendOnlyGB)
@@ -71,14 +101,74 @@ func monthly(seats float64, size string, signature, keys float64, chosen bool) f
 	}
 	beating := byRequests(warm[0], heartbeats, 0.1) + heartbeats*p.request
 	armored := heartbeats + 2*acquires
-	if chosen {
+	if i.chosen {
 		beating = min(beating, warm[0]*seconds*(p.lastingCPU+gib*p.lastingGiB))
 		armored = acquires
 	}
 	return ledger + beating + byRequests(warm[1], acquires, 0.2) + byRequests(warm[2], acquires, 0.1) + 2*acquires*p.request +
-		hours*p.balancerHour + p.armorMonth + armored*p.armorRequest +
-		heartbeats*0.15e-6 + acquires*0.50e-6 + // traffic out
-		(seats*1460+acquires)*signature + keys + acquires*(2*p.firestoreWrite+3*p.firestoreRead)
+		hours*p.balancerHour + p.armorMonth + armored*p.armorRequest + i.traffic() + i.kms(warm[0]+warm[1]) + acquires*(2*p.firestoreWrite+3*p.firestoreRead)
+}
+
+// traffic out: a token with every answer, that of RSA-4096 is longer.
+func (i installation) traffic() float64 {
+	heartbeat := 0.24e-6
+	if i.signing == eachByKMS {
+		heartbeat = 0.31e-6
+	}
+	return i.heartbeats()*heartbeat + i.acquires()*0.50e-6
+}
+
+// kms is what Cloud KMS costs, where so many instances are warm, started anew each
+// day. Whatever the seats, delegations are made four times a day.
+func (i installation) kms(instances float64) float64 {
+	const days = 365.0 / 12
+	if i.signing == eachByKMS {
+		return (i.heartbeats()+i.acquires())*i.keys.signature + versions*i.keys.rootVersion
+	}
+	ops := kmsOperations()
+	day := ops.day.cost(i.keys) + instances*(ops.instanceDay.cost(i.keys)+ops.start.cost(i.keys))
+	return days*day + versions*(i.keys.rootVersion+i.keys.encryptionVersion)
+}
+
+// operations are calls of Cloud KMS that are paid for; lists of versions are free.
+type operations struct{ sign, encrypt, decrypt, publicKey float64 }
+
+func (o operations) cost(k keys) float64 {
+	return o.sign*k.signature + (o.encrypt+o.decrypt)*k.encryption + o.publicKey*k.signature
+}
+
+// kmsOperations are those of TOKEN_SIGNING=delegated: of the service a day, of an
+// instance of acquire or heartbeat a day and at its start, when the newest delegation
+// signs, and one version of the key of license tokens has certified all that are alive.
+func kmsOperations() (ops struct{ day, instanceDay, start operations }) {
+	const made = 24 / 6 // a day: one every half life
+	ops.day = operations{sign: made, encrypt: made, publicKey: versions}
+	ops.instanceDay = operations{decrypt: made}
+	ops.start = operations{decrypt: 1, publicKey: 1}
+	return ops
+}
+
+// TestKMSOperations: the table of them is what the cost is computed from.
+func TestKMSOperations(t *testing.T) {
+	page, ops := deploytest.Text(t, "docs/operations.md"), kmsOperations()
+	for what, o := range map[string]operations{
+		"a million heartbeats": {}, "a million acquires": {},
+		"an instance of acquire or heartbeat that starts": ops.start,
+		"the same a day": ops.instanceDay, "the service a day": ops.day,
+	} {
+		row := fmt.Sprintf("| %s | %v | %v | %v | %v | $%s |", what, o.sign, o.encrypt, o.decrypt, o.publicKey, cents(o.cost(hsm())))
+		if !strings.Contains(page, row) {
+			t.Errorf("the page has not %s", row)
+		}
+	}
+}
+
+// cents are dollars with as many digits as tell something.
+func cents(amount float64) string {
+	if amount == 0 {
+		return "0"
+	}
+	return fmt.Sprintf("%.5f", amount)
 }
 
 // dollars are whole ones, with a comma for thousands.

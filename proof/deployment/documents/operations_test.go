@@ -154,7 +154,7 @@ func TestAnotherRegionForgetsTheOld(t *testing.T) {
 		"google_cloudbuild_trigger.release":     "where builds run",
 		"google_project_iam_member.ledger_user": "of the project; its condition follows",
 	}
-	inRegion := regexp.MustCompile(`var\.region|local\.key_name|\.images\.location|crypto_key\.signing|key_ring\.this`)
+	inRegion := regexp.MustCompile(`var\.region|local\.(?:delegation_)?key_name|\.images\.location|crypto_key\.signing|key_ring\.this`)
 	blocks := terraformBlocks(t)
 	for address := range forgotten {
 		if blocks[address] == "" {

@@ -124,11 +124,10 @@ func (d *day) outages() {
 	d.setDown()
 	session := d.acquire("fay", http.StatusCreated)
 	d.stack.KMS.SetBefore(func(context.Context, string) error { return errors.New("down") })
-	for range 7 { // past half of the token's life: it is to be renewed, and cannot be
-		d.stack.Redis.Advance(5 * time.Minute)
-		d.beat("fay", session, http.StatusOK)
-	}
+	d.revoke(d.signingKey()) // the next key is made at once, and cannot be
+	d.reap(http.StatusOK)
 	d.stack.KMS.SetBefore(nil)
+	d.reap(http.StatusOK) // makes it
 	d.setDown("End")
 	d.release("fay", session)
 	d.setDown()
@@ -224,6 +223,32 @@ func (d *day) release(user, session string) {
 func (d *day) reap(want int) {
 	d.Helper()
 	d.do(http.MethodPost, api.PathReap, d.stack.SchedulerToken(), "", want)
+}
+
+// signingKey is the kid of a delegation that is published.
+func (d *day) signingKey() string {
+	d.Helper()
+	var set struct {
+		Keys []struct {
+			KeyID       string   `json:"kid"`
+			Certificate []string `json:"x5c"`
+		} `json:"keys"`
+	}
+	if err := json.Unmarshal(d.do(http.MethodGet, api.PathJWKS, "", "", http.StatusOK), &set); err != nil {
+		d.Fatal(err)
+	}
+	for _, key := range set.Keys {
+		if len(key.Certificate) > 0 {
+			return key.KeyID
+		}
+	}
+	d.Fatal("no delegation is published")
+	return ""
+}
+
+func (d *day) revoke(kid string) {
+	d.Helper()
+	d.do(http.MethodPost, "/internal/v1/keys/"+kid+"/revoke", d.stack.SchedulerToken(), "", http.StatusOK)
 }
 
 func (d *day) token(user string) string {

@@ -19,6 +19,7 @@ type service struct {
 	Name     string `json:"name"`
 	Template []struct {
 		Timeout    string `json:"timeout"`
+		Account    string `json:"service_account"`
 		Containers []struct {
 			Env []struct {
 				Name  string `json:"name"`
@@ -38,6 +39,14 @@ func (s service) environment() map[string]string {
 		}
 	}
 	return env
+}
+
+// account is the e-mail address of the account that it runs as.
+func (s service) account() string {
+	if len(s.Template) == 0 {
+		return ""
+	}
+	return s.Template[0].Account
 }
 
 // environments: every function starts with what it is given, and is given

@@ -1,8 +1,9 @@
 // Command plancheck compares a Terraform plan with the code it deploys: every
-// function's environment must be a configuration the function starts with, the
-// load balancer must know every path that the functions declare, the exempted fields must be the
-// record's. With --doc it also compares the plan with what that document says of it.
-// It is run in the repository's root, where it reads the record's source.
+// function's environment must be a configuration the function starts with, its account
+// must have the roles on keys that this configuration needs, the load balancer must
+// know every path that the functions declare, the exempted fields must be the record's.
+// With --doc it also compares the plan with what that document says of it. It is run in
+// the repository's root, where it reads the record's source.
 //
 // With another option it looks at what a plan changes instead: --growth, that all
 // of it is changed in place; --replaced ACCOUNT, that the account's grants are made
@@ -56,7 +57,7 @@ func (o options) faults(p *plan) error {
 	case o.moved:
 		return p.moves()
 	}
-	faults := errors.Join(p.environments(), p.routes(functions.Contract()...), p.exemptions())
+	faults := errors.Join(p.environments(), p.signing(), p.routes(functions.Contract()...), p.exemptions())
 	if o.doc != "" {
 		faults = errors.Join(faults, p.documented(o.doc))
 	}

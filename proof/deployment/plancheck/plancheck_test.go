@@ -20,6 +20,7 @@ func acquire() map[string]string {
 	return map[string]string{
 		"FUNCTION_TARGET": "Acquire", "GOOGLE_CLOUD_PROJECT": "acme-licenses",
 		"MEMORYSTORE_INSTANCE": "projects/p/locations/l/instances/i", "KMS_KEY": "projects/p/locations/l/keyRings/r/cryptoKeys/k",
+		"KMS_ENCRYPTION_KEY": "projects/p/locations/l/keyRings/r/cryptoKeys/d",
 	}
 }
 
@@ -28,7 +29,7 @@ func cloudRun(timeout string, env map[string]string) a {
 	for name, value := range env {
 		list = append(list, a{"name": name, "value": value})
 	}
-	return a{"name": "licenses-x", "template": []a{{"timeout": timeout, "containers": []a{{"env": list}}}}}
+	return a{"name": "licenses-x", "template": []a{{"timeout": timeout, "service_account": "x@p.iam.gserviceaccount.com", "containers": []a{{"env": list}}}}}
 }
 
 type planned struct {
@@ -87,6 +88,9 @@ func TestEnvironments(t *testing.T) {
 	}{
 		"as it is":           {nil, "15s", ""},
 		"without its key":    {map[string]string{"KMS_KEY": ""}, "15s", "KMS_KEY is not set"},
+		"nothing to decrypt": {map[string]string{"KMS_ENCRYPTION_KEY": ""}, "15s", "KMS_ENCRYPTION_KEY is not set"},
+		"signed by KMS":      {map[string]string{"KMS_ENCRYPTION_KEY": "", "TOKEN_SIGNING": "kms"}, "15s", ""},
+		"signed by nobody":   {map[string]string{"TOKEN_SIGNING": "none"}, "15s", "TOKEN_SIGNING"},
 		"a setting misspelt": {map[string]string{"SESION_TTL": "6m"}, "15s", "no code reads SESION_TTL"},
 		"an emulator":        {map[string]string{"FIRESTORE_EMULATOR_HOST": "x:1"}, "15s", "FIRESTORE_EMULATOR_HOST"},
 		"cut off too early":  {nil, "10s", "its answer would be lost"},
@@ -109,7 +113,7 @@ func TestRoutes(t *testing.T) {
 		"/api/v1/licenses/acquire", "/api/v1/licenses/sessions/" + id + "/heartbeat", "/api/v1/licenses/sessions/" + id,
 		"/api/v1/licenses/sessions/" + id + "/release",
 		"/.well-known/jwks.json", "/openapi.json", "/live", "/ready", "/startup", "/internal/v1/reap",
-		"/internal/v1/organizations/" + id + "/rebuild", "/internal/v1/organizations/" + id + "/check",
+		"/internal/v1/organizations/" + id + "/rebuild", "/internal/v1/organizations/" + id + "/check", "/internal/v1/keys/" + id + "/revoke",
 	}
 	for i := range len(paths) + 1 {
 		var tests []a
@@ -128,8 +132,10 @@ func TestRoutes(t *testing.T) {
 
 // placeholders is the path as it is declared.
 func placeholders(path, id string) string {
-	if strings.HasPrefix(path, "/internal/v1/organizations/") {
-		return strings.ReplaceAll(path, id, "{organization}")
+	for prefix, name := range map[string]string{"/internal/v1/organizations/": "{organization}", "/internal/v1/keys/": "{kid}"} {
+		if strings.HasPrefix(path, prefix) {
+			return strings.ReplaceAll(path, id, name)
+		}
 	}
 	return strings.ReplaceAll(path, id, "{session_id}")
 }

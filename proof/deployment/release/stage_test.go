@@ -194,7 +194,7 @@ func answerAsTheService(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, `{"code": "not_found"}`)
 	case "/.well-known/jwks.json":
 		w.Header().Set("Content-Type", "application/jwk-set+json")
-		_, _ = io.WriteString(w, `{"keys": [{"alg": "RS256"}]}`)
+		_, _ = io.WriteString(w, `{"keys": [{"alg": "ES256"}]}`)
 	case "/openapi.json":
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = io.WriteString(w, `{"openapi": "3.1.0"}`)

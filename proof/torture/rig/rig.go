@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"cloud.google.com/go/firestore"
+	kms "cloud.google.com/go/kms/apiv1"
 
 	"github.com/coditect-ai/coditect-licenses/internal/devstack"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakeidp"
@@ -19,6 +20,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/internal/servers"
 	"github.com/coditect-ai/coditect-licenses/proof/torture/worker"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
+	"github.com/coditect-ai/coditect-licenses/shared/token"
 )
 
 // Topology is how Redis is set up.
@@ -84,7 +86,7 @@ func UseShared(ctx context.Context, emulator string, mode Firestore) (_ *Shared,
 }
 
 func (s *Shared) open(ctx context.Context) error {
-	return errors.Join(s.compileClocks(), s.serveFirestore(ctx), s.openRecord(ctx), s.serveKMS(ctx), s.serveIDP(ctx)) //nolint:contextcheck // the compiler has a deadline of its own
+	return errors.Join(s.compileClocks(), s.serveFirestore(ctx), s.openRecord(ctx), s.serveKMS(ctx), s.makeKey(ctx), s.serveIDP(ctx)) //nolint:contextcheck // the compiler has a deadline of its own
 }
 
 // compileClocks makes what gives every Redis a clock of its own.
@@ -139,6 +141,33 @@ func (s *Shared) serveKMS(ctx context.Context) (err error) {
 	s.closers = append(s.closers, func() error { s.KMS.Close(); return nil })
 	s.kms, err = s.serve(ctx, s.KMS.Serve)
 	return err
+}
+
+// makeKey makes the first signing key, so that no acquire waits for the first run of a
+// reaper. Those of an earlier run on this emulator were another KMS's: they are revoked.
+func (s *Shared) makeKey(ctx context.Context) error {
+	if s.KMS == nil || s.Record == nil {
+		return nil // the fault is told already
+	}
+	client, err := kms.NewKeyManagementClient(ctx, s.KMS.ClientOptions()...)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = client.Close() }()
+	keys, err := token.NewRotator(token.RotatorConfig{Key: s.KMS.Key(), EncryptionKey: s.KMS.EncryptionKey(), Deadline: emulatorDeadline}, client, s.Record)
+	if err != nil {
+		return err
+	}
+	known, err := s.Record.SigningKeys(ctx)
+	if err != nil {
+		return err
+	}
+	for _, d := range known.Delegations {
+		if _, err := keys.Revoke(ctx, d.KeyID); err != nil {
+			return err
+		}
+	}
+	return keys.Ping(ctx)
 }
 
 func (s *Shared) serveIDP(ctx context.Context) (err error) {

@@ -27,6 +27,7 @@ func Run(t *testing.T, newRecord func(t *testing.T) record.Record) {
 		"End":          endTests(),
 		"Lists":        listTests(),
 		"Tenancy":      tenancyTests(),
+		"Signing":      signingTests(),
 		"Context":      contextTests(),
 	}
 	for group, tests := range groups {

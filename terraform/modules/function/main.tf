@@ -77,11 +77,12 @@ resource "google_cloud_run_v2_service" "this" {
 
       # /startup tries what a new instance cannot do without: of heartbeat and release
       # the ledger alone, so that they scale while the record or the key is away. The
-      # way to the ledger may take a minute to open, so it has two.
+      # way to the ledger may take a minute to open, and a new installation's first
+      # delegation comes with the reaper's first run: four minutes, Cloud Run's most.
       startup_probe {
         period_seconds    = 3
         timeout_seconds   = 3 # above the 2 s that /startup gives its checks
-        failure_threshold = 40
+        failure_threshold = 80
         http_get {
           path = "/startup"
         }

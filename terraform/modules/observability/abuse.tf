@@ -12,17 +12,32 @@ locals {
         code      = "EXTRACT(jsonPayload.code)"
       }
     }
-    # 1. Counted of lines that are not stored, too.
-    tokens_forced = {
-      description = "Heartbeats that asked for a fresh license token (token=renew)."
-      filter      = ["jsonPayload.operation=\"heartbeat\"", "jsonPayload.token_asked=\"renew\""]
+    # 1 each. Of acquires that were granted: tokens of the license that are good, of
+    # sessions and of those that have ended, and its seats.
+    tokens_good = {
+      description = "Tokens of an acquire's license that are good, also of sessions that have ended."
+      filter      = local.tokens_told
       labels      = {}
+      value       = "EXTRACT(jsonPayload.tokens_good)"
+      unit        = "1"
+      bounds      = [1, 10, 100, 1000, 10000, 100000]
+    }
+    tokens_seats = {
+      description = "Seats of the same licenses."
+      filter      = local.tokens_told
+      labels      = {}
+      value       = "EXTRACT(jsonPayload.seats_max)"
+      unit        = "1"
+      bounds      = [1, 10, 100, 1000, 10000, 100000]
     }
   }
 
+  # A refusal tells the cap that refused, which need not be a license's seats.
+  tokens_told = ["jsonPayload.operation=\"acquire\"", "jsonPayload.tokens_good>=0", "jsonPayload.seats_max>0", "NOT jsonPayload.limit:*"]
+
   # In ten minutes, for ten minutes. An office that comes in the morning stays below
   # them; raise them for a service of more than some ten thousand seats.
-  abuse_limits = { sign_in = 500, access = 200, rate = 200, forced = 1000, created = 1000 }
+  abuse_limits = { sign_in = 500, access = 200, rate = 200, created = 1000 }
 
   abuse_alerts = {
     sign-in-refused = {
@@ -55,14 +70,14 @@ locals {
       query    = "sum(increase(${local.series.requests}{${local.cloud_run},outcome=\"refused\",code=\"rate_limited\"}[10m])) > ${local.abuse_limits.rate}"
       duration = "600s"
     }
-    tokens-forced = {
-      title    = "License tokens are asked for again and again"
-      summary  = "More than ${local.abuse_limits.forced} heartbeats in ten minutes asked for a fresh token, and more than a third of all: programs ask once in a token's life at most."
-      page     = "abuse"
-      look     = "${local.read_logs} 'jsonPayload.token_asked=\"renew\"'"
+    tokens-per-seat = {
+      title    = "More license tokens are good than seats allow"
+      summary  = "Tokens that are good, of sessions and of those that have ended, were more than ${var.thresholds.tokens_per_seat} a seat over an hour. Above 1 + handover nothing may be granted; below it, seats go round faster than their tokens end."
+      page     = "tokens-per-seat"
+      look     = "${local.read_logs} 'jsonPayload.operation=\"acquire\" AND jsonPayload.tokens_good>${var.thresholds.tokens_per_seat}'"
       urgency  = "ticket"
-      severity = "WARNING"
-      query    = "sum(increase(${local.series.tokens_forced}{${local.cloud_run}}[10m])) > ${local.abuse_limits.forced} and sum(increase(${local.series.tokens_forced}{${local.cloud_run}}[10m])) > sum(increase(${local.series.requests}{${local.cloud_run},operation=\"heartbeat\"}[10m])) / 3"
+      severity = "ERROR"
+      query    = "sum(increase(${local.series.tokens_good}_sum{${local.cloud_run}}[1h])) / sum(increase(${local.series.tokens_seats}_sum{${local.cloud_run}}[1h])) > ${var.thresholds.tokens_per_seat}"
       duration = "600s"
     }
     churn = {

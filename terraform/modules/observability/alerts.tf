@@ -40,7 +40,7 @@ locals {
   ]
   quota_of = "by (service, quota_metric, location)"
 
-  alerts = merge(local.burn_alerts, local.abuse_alerts, {
+  alerts = merge(local.burn_alerts, local.abuse_alerts, local.delegation_alerts, {
     unreachable = {
       title    = "https://${var.domain} does not answer"
       summary  = "More than half of the checks from around the world failed for three minutes."
@@ -101,13 +101,24 @@ locals {
     }
     backend-unavailable = {
       title    = "A backend fails"
-      summary  = "More than ${var.thresholds.backend_failures} failures in five minutes, for five minutes, also such as clients do not see: renewals that are not signed, ends that are not recorded."
+      summary  = "More than ${var.thresholds.backend_failures} failures in five minutes, for five minutes, also such as clients do not see: tokens that are not signed, ends that are not recorded."
       page     = "backend-unavailable"
       look     = "${local.read_logs} 'jsonPayload.backend:* AND severity>=WARNING'"
       urgency  = "ticket"
       severity = "ERROR"
       query    = "sum by (backend) (increase(${local.series.backend_failures}{${local.cloud_run}}[5m])) > ${var.thresholds.backend_failures}"
       duration = "300s"
+    }
+    kms-errors = {
+      title    = "Cloud KMS refuses, or does not answer"
+      summary  = "More than ${var.thresholds.kms_failures} calls in half an hour failed. With delegations nobody notices for hours: instances that run go on signing until the newest delegation ends, those that start cannot sign. Where KMS signs each token, acquires are refused now."
+      page     = "kms-errors"
+      look     = "${local.read_logs} 'jsonPayload.backend=\"kms\" AND severity>=WARNING'"
+      urgency  = "ticket"
+      severity = "ERROR"
+      # Few and far between: the reaper asks once a minute at most, an instance when it starts.
+      query    = "sum(increase(${local.series.backend_failures}{${local.cloud_run},backend=\"kms\"}[30m])) > ${var.thresholds.kms_failures}"
+      duration = "60s"
     }
     ledger-rebuilds = {
       title    = "Seat ledgers keep being rebuilt"
@@ -128,7 +139,7 @@ locals {
       severity = "WARNING"
       # By the line: an incident names organization and license, and no metric has
       # every organization as a label. Only acquires fill a pool, and their lines are kept.
-      lines = ["jsonPayload.operation=\"acquire\"", "jsonPayload.seats_percent>${var.thresholds.pool_percent}"]
+      lines = ["jsonPayload.operation=\"acquire\"", "NOT jsonPayload.limit=\"handover\"", "jsonPayload.seats_percent>${var.thresholds.pool_percent}"]
       labels = {
         organization_id = "EXTRACT(jsonPayload.organization_id)"
         license_id      = "EXTRACT(jsonPayload.license_id)"
@@ -137,7 +148,7 @@ locals {
     }
     signing-key-old = {
       title    = "The signing key is older than ${var.thresholds.signing_key_days} days"
-      summary  = "The quarterly rotation did not happen, or its version does not sign."
+      summary  = "The quarterly rotation did not happen, or its version is not used."
       page     = "signing-key-old"
       look     = "gcloud kms keys versions list --key=${var.kms_key}"
       urgency  = "ticket"
@@ -162,8 +173,8 @@ locals {
       again  = "3600s"
     }
     signing-key-use = {
-      title    = "Somebody else used the signing key"
-      summary  = "An account that is neither acquire's nor heartbeat's signed with the key of license tokens, or somebody disabled or destroyed a version of it. There may be license tokens nobody paid for."
+      title    = "Somebody else used the key of license tokens"
+      summary  = "An account that may not sign with the key of license tokens did, or somebody disabled or destroyed a version of it. There may be license tokens, or certificates of keys, that nobody knows of."
       page     = "signing-key-use"
       look     = "${local.read_logs} 'protoPayload.serviceName=\"cloudkms.googleapis.com\" AND NOT protoPayload.authenticationInfo.principalEmail=(${local.signers})'"
       urgency  = "page"
@@ -196,7 +207,7 @@ locals {
     }
     quota = {
       title    = "A quota is more than ${var.thresholds.quota_percent} % used"
-      summary  = "Of Cloud KMS it stops new seats, of Cloud Run new instances, of Firestore grants and ends. Raising it takes Google up to two days."
+      summary  = "Of Cloud KMS it stops signatures, of Cloud Run new instances, of Firestore grants and ends. Raising it takes Google up to two days."
       page     = "quota"
       look     = "gcloud alpha services quota list --service=cloudkms.googleapis.com --consumer=projects/${var.project_id}"
       urgency  = "ticket"

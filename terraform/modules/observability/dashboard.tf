@@ -6,7 +6,7 @@ locals {
   latencies  = "run_googleapis_com:request_latencies_bucket"
 
   # An average over time of what lines told.
-  mean = { for key in ["watched_seats_used", "watched_seats_max", "key_age_days"] : key =>
+  mean = { for key in ["watched_seats_used", "watched_seats_max", "key_age_days", "tokens_good", "tokens_seats", "delegation_age_hours"] : key =>
     contains(keys(local.metrics), key) ? {
       sum   = "increase(${local.series[key]}_sum{${local.cloud_run}}[10m])"
       count = "increase(${local.series[key]}_count{${local.cloud_run}}[10m])"
@@ -119,12 +119,23 @@ locals {
     }],
     [
       {
-        title   = "Age of the signing key"
+        title   = "Age of the key of license tokens"
         unit    = "d"
         queries = { "days" = "sum(${local.mean.key_age_days.sum}) / sum(${local.mean.key_age_days.count})" }
         limits  = { "alert" = var.thresholds.signing_key_days }
       },
+      {
+        title   = "License tokens that are good, by seat of acquires' licenses"
+        queries = { "tokens" = "sum(${local.mean.tokens_good.sum}) / sum(${local.mean.tokens_seats.sum})" }
+        limits  = { "alert" = var.thresholds.tokens_per_seat }
+      },
     ],
+    [for mean in local.mean.delegation_age_hours[*] : {
+      title   = "Age of the newest delegation"
+      unit    = "h"
+      queries = { "hours" = "sum(${mean.sum}) / sum(${mean.count})" }
+      limits  = { "alert" = var.thresholds.delegation_hours }
+    }],
   )
 
   burn_widgets = [for chart in local.promises : {

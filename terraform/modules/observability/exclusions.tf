@@ -1,6 +1,6 @@
 # A heartbeat that succeeded is worth a count, not three stored lines: they would
-# be nearly all of the log. What is kept tells enough: a warning or worse (a token
-# that could not be renewed), and every heartbeat that did not succeed. No alert
+# be nearly all of the log. What is kept tells enough: a warning or worse (no token
+# could be signed), and every heartbeat that did not succeed. No alert
 # matches a line that is excluded here; metrics count it all the same.
 locals {
   succeeded = ["httpRequest.status>=200", "httpRequest.status<300"]
@@ -13,7 +13,6 @@ locals {
       "log_id(\"run.googleapis.com/stdout\")",
       "jsonPayload.operation=\"heartbeat\"",
       "severity<WARNING",
-      "NOT jsonPayload.token_asked=\"renew\"", # who asks for tokens, and how often, is worth a line
     ], local.succeeded)
     # Cloud Run's.
     heartbeat-requests = concat([

@@ -13,8 +13,8 @@ locals {
     "log_id(\"run.googleapis.com/stdout\")",
   ]
 
-  metrics = merge(local.abuse_metrics, {
-    # operation: 8 and none; outcome: 9; code: 22 and none. An operation has one or
+  metrics = merge(local.abuse_metrics, local.delegation_metrics, {
+    # operation: 9 and none; outcome: 10; code: 22 and none. An operation has one or
     # two outcomes and at most 15 codes: below 100.
     requests = {
       description = "Requests by operation, outcome and, if refused or failed, code."
@@ -37,7 +37,7 @@ locals {
     # No labels: 1. Weighted by acquires, granted or refused: a busy pool counts more.
     seats_percent = {
       description = "How full the license or organization of an acquire is, whichever is fuller."
-      filter      = ["jsonPayload.operation=\"acquire\"", "jsonPayload.seats_percent>=0"]
+      filter      = ["jsonPayload.operation=\"acquire\"", "jsonPayload.seats_percent>=0", "NOT jsonPayload.limit=\"handover\""] # that one counts tokens
       labels      = {}
       value       = "EXTRACT(jsonPayload.seats_percent)"
       unit        = "%"
@@ -72,7 +72,7 @@ locals {
     }
     # 1.
     key_age_days = {
-      description = "Age of the key version that signs."
+      description = "Age of the version of the key of license tokens that signs or certifies."
       filter      = ["jsonPayload.key_age_days>=0"]
       labels      = {}
       value       = "EXTRACT(jsonPayload.key_age_days)"
@@ -81,10 +81,11 @@ locals {
     }
     }, length(var.watched_organizations) == 0 ? {} : {
     # organization_id: at most 50, those named; license_id: what these have bought.
-    # A refusal for the organization's cap tells that cap's seats, not a license's.
+    # A refusal for the organization's cap tells that cap's seats, one for handover
+    # tokens: not a license's seats.
     for field, what in local.watched_fields : "watched_${field}" => {
       description = "Seats ${what}, by license of a watched organization."
-      filter      = ["jsonPayload.organization_id=~\"${local.watched}\"", "jsonPayload.${field}>=0", "NOT jsonPayload.limit=\"organization\""]
+      filter      = ["jsonPayload.organization_id=~\"${local.watched}\"", "jsonPayload.${field}>=0", "NOT jsonPayload.limit=(\"organization\" OR \"handover\")"]
       labels = {
         # The filter lets nobody else in; the extractor would leave everybody else nameless.
         organization_id = "REGEXP_EXTRACT(jsonPayload.organization_id, \"${local.watched}\")"

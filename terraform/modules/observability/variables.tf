@@ -42,7 +42,7 @@ variable "ledger_instance" {
 }
 
 variable "kms_key" {
-  description = "Full name of the key that signs license tokens."
+  description = "Full name of the key of license tokens."
   type        = string
   validation {
     condition     = can(regex("^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$", var.kms_key))
@@ -51,8 +51,26 @@ variable "kms_key" {
 }
 
 variable "key_users" {
-  description = "E-mail addresses of the accounts that may use the key; anybody else who does is an incident."
+  description = "E-mail addresses of the accounts that may sign with the key; anybody else who does is an incident."
   type        = list(string)
+}
+
+variable "delegations" {
+  description = "The keys that sign license tokens in the name of kms_key: full name of the key that encrypts them, e-mail addresses of the accounts that may encrypt (makers) and decrypt (readers). null: kms_key signs each token."
+  type = object({
+    key     = string
+    makers  = list(string)
+    readers = list(string)
+  })
+  default = null
+  validation {
+    condition     = var.delegations == null ? true : can(regex("^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$", var.delegations.key))
+    error_message = "delegations.key must be projects/P/locations/L/keyRings/R/cryptoKeys/K."
+  }
+  validation {
+    condition     = var.delegations == null ? true : length(setintersection(var.delegations.makers, var.delegations.readers)) == 0
+    error_message = "delegations: whoever makes them must not be able to decrypt them."
+  }
 }
 
 variable "record_database" {
@@ -137,11 +155,14 @@ variable "slo" {
 }
 
 variable "thresholds" {
-  description = "When the other alerts go off. pool_percent: a license or organization fuller than this. ledger_memory_percent: of the fullest node. signing_key_days: age of the version that signs. reaper_silent_minutes: without a finished run. backend_failures: of one backend in 5 minutes, for 5 minutes. rebuild_minutes: how long ledgers keep being rebuilt. quota_percent: of a quota used. instances_percent: of max_instances running. certificate_days: left of the certificate."
+  description = "When the other alerts go off. pool_percent: a license or organization fuller than this. ledger_memory_percent: of the fullest node. signing_key_days: age of the version that signs or certifies. delegation_hours: age of the newest delegation, of twelve hours' life. tokens_per_seat: tokens that are good for each seat of the licenses that acquires are about; 1 + handover is the most there can be. kms_failures: of Cloud KMS in half an hour. reaper_silent_minutes: without a finished run. backend_failures: of one backend in 5 minutes, for 5 minutes. rebuild_minutes: how long ledgers keep being rebuilt. quota_percent: of a quota used. instances_percent: of max_instances running. certificate_days: left of the certificate."
   type = object({
     pool_percent          = optional(number, 90)
     ledger_memory_percent = optional(number, 80)
     signing_key_days      = optional(number, 100)
+    delegation_hours      = optional(number, 9)
+    tokens_per_seat       = optional(number, 11)
+    kms_failures          = optional(number, 5)
     reaper_silent_minutes = optional(number, 5)
     backend_failures      = optional(number, 5)
     rebuild_minutes       = optional(number, 15)
@@ -162,5 +183,13 @@ variable "thresholds" {
   validation {
     condition     = alltrue([for n in [var.thresholds.signing_key_days, var.thresholds.rebuild_minutes, var.thresholds.certificate_days] : n >= 1 && floor(n) == n]) && var.thresholds.backend_failures >= 0
     error_message = "thresholds: days and minutes must be whole and positive, backend_failures not negative."
+  }
+  validation {
+    condition     = var.thresholds.delegation_hours > 6 && var.thresholds.delegation_hours < 12
+    error_message = "thresholds.delegation_hours must be above 6, when the next is made, and below 12, when it is too late."
+  }
+  validation {
+    condition     = var.thresholds.tokens_per_seat >= 1 && var.thresholds.kms_failures >= 0
+    error_message = "thresholds: tokens_per_seat must be at least 1, which is no more than a token a seat, and kms_failures not negative."
   }
 }

@@ -1,0 +1,274 @@
+package token_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakekms"
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
+	"github.com/coditect-ai/coditect-licenses/shared/record/recordtest"
+	"github.com/coditect-ai/coditect-licenses/shared/token"
+)
+
+// TestARotationEverySixHours: run every minute, for two days.
+func TestARotationEverySixHours(t *testing.T) {
+	s := newService(t)
+	r := s.rotator(t)
+	made := 0
+	for range 2 * 24 * 60 {
+		done := s.rotate(t, r)
+		if done.Made != "" {
+			made++
+		}
+		if done.Good == 0 || done.NewestAge > token.DelegationLife/2+time.Minute {
+			t.Fatalf("%+v", done)
+		}
+		s.clock.advance(time.Minute)
+	}
+	if made != 8 || len(s.kids(t)) > 3 {
+		t.Errorf("%d made in two days, %d kept", made, len(s.kids(t)))
+	}
+	if err := r.Ping(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestCallsOfARotation: one signature, one encryption and one transaction; a run with
+// nothing to do is one read.
+func TestCallsOfARotation(t *testing.T) {
+	s := newService(t)
+	r := s.rotator(t)
+	spent := func() [6]int {
+		before := [6]int{
+			s.kms.Calls(fakekms.MethodSign), s.kms.Calls(fakekms.MethodEncrypt), s.kms.Calls(fakekms.MethodDecrypt),
+			s.kms.TotalCalls(), s.calls["ChangeSigningKeys"], s.calls["SigningKeys"],
+		}
+		s.rotate(t, r)
+		for i, after := range [6]int{
+			s.kms.Calls(fakekms.MethodSign), s.kms.Calls(fakekms.MethodEncrypt), s.kms.Calls(fakekms.MethodDecrypt),
+			s.kms.TotalCalls(), s.calls["ChangeSigningKeys"], s.calls["SigningKeys"],
+		} {
+			before[i] = after - before[i]
+		}
+		return before
+	}
+	if got := spent(); got != [6]int{1, 1, 0, 4, 1, 1} { // and the list and the public key of the root
+		t.Errorf("the first rotation: %v", got)
+	}
+	if got := spent(); got != [6]int{0, 0, 0, 0, 0, 1} {
+		t.Errorf("nothing to do: %v", got)
+	}
+	s.clock.advance(token.DelegationLife/2 + time.Second)
+	if got := spent(); got != [6]int{1, 1, 0, 3, 1, 1} { // and the list
+		t.Errorf("the second rotation: %v", got)
+	}
+}
+
+// TestOverlappingRotationsMakeOne: all have seen that one is due before any has made it.
+func TestOverlappingRotationsMakeOne(t *testing.T) {
+	const reapers = 4
+	s := newService(t)
+	var seen sync.WaitGroup
+	seen.Add(reapers)
+	s.onRecord(func(_ context.Context, method string) error {
+		if method == "ChangeSigningKeys" {
+			seen.Done()
+			seen.Wait()
+		}
+		return nil
+	})
+	made := make(chan string, reapers)
+	var all sync.WaitGroup
+	for range reapers {
+		r := s.rotator(t)
+		all.Go(func() {
+			done, err := r.Rotate(t.Context())
+			if err != nil || done.Good != 1 {
+				t.Errorf("%+v, %v", done, err)
+			}
+			made <- done.Made
+		})
+	}
+	all.Wait()
+	close(made)
+	var kids []string
+	for kid := range made {
+		if kid != "" {
+			kids = append(kids, kid)
+		}
+	}
+	if !slices.Equal(kids, s.kids(t)) || len(kids) != 1 {
+		t.Errorf("made %v, recorded %v", kids, s.kids(t))
+	}
+}
+
+// steps are what a rotation does, in KMS and the record.
+func steps() []string {
+	return []string{fakekms.MethodList, fakekms.MethodPublicKey, fakekms.MethodSign, fakekms.MethodEncrypt, "SigningKeys", "ChangeSigningKeys"}
+}
+
+// stopping ends a process at a step.
+func stopping(step string) func(context.Context, string) error {
+	return func(_ context.Context, method string) error {
+		if method == step {
+			return recordtest.Outage(record.ErrNotWritten)
+		}
+		return nil
+	}
+}
+
+// TestARotationThatStops at any step leaves nothing that the next run has to know of,
+// and the next run makes the key.
+func TestARotationThatStops(t *testing.T) {
+	for _, step := range steps() {
+		s := newService(t)
+		s.kms.SetBefore(stopping(step))
+		s.onRecord(stopping(step))
+		if _, err := s.rotator(t).Rotate(t.Context()); err == nil {
+			t.Errorf("%s: no error", step)
+		}
+		s.wantResumed(t, step, nil)
+	}
+}
+
+// TestARevocationThatStops at any step after the key was taken out: the next run makes
+// the one in its place.
+func TestARevocationThatStops(t *testing.T) {
+	for _, step := range steps() {
+		s := newService(t)
+		before := s.rotate(t, s.rotator(t)).Made
+		r := s.rotator(t) // a process that knows nothing yet
+		s.kms.SetBefore(stopping(step))
+		s.onRecord(func(ctx context.Context, method string) error {
+			if !s.recorded(t).Urgent { // the revocation itself is recorded
+				return nil
+			}
+			return stopping(step)(ctx, method)
+		})
+		if _, err := r.Revoke(t.Context(), before); !errors.As(err, new(*token.PendingError)) {
+			t.Errorf("%s: %v", step, err)
+		}
+		s.wantResumed(t, step, []string{before})
+	}
+}
+
+// wantResumed wants nothing but before to be recorded, and the next run of a new process
+// to make a key that signs.
+func (s *service) wantResumed(t *testing.T, step string, before []string) {
+	t.Helper()
+	if got := s.kids(t); !slices.Equal(got, before) {
+		t.Errorf("%s: %v is recorded", step, got)
+	}
+	s.onRecord(nil)
+	s.kms.SetBefore(s.permit)
+	s.clock.advance(token.KeySetLife)
+	if done := s.rotate(t, s.rotator(t)); done.Made == "" || done.Good != 1 {
+		t.Errorf("%s: the next run did %+v", step, done)
+	}
+	s.instance(t).issue(t)
+}
+
+// TestARotationWhoseAnswerIsLost is done all the same, and not done again.
+func TestARotationWhoseAnswerIsLost(t *testing.T) {
+	s := newService(t)
+	s.record.After = func(_ context.Context, method string, err error) error {
+		if method == "ChangeSigningKeys" {
+			return recordtest.Outage(nil)
+		}
+		return err
+	}
+	if _, err := s.rotator(t).Rotate(t.Context()); err == nil {
+		t.Error("no error")
+	}
+	s.record.After = nil
+	if done := s.rotate(t, s.rotator(t)); done.Made != "" || done.Good != 1 {
+		t.Errorf("%+v", done)
+	}
+	s.instance(t).issue(t)
+}
+
+// TestDamageOnTheWay: every checksum, flag and name is looked at, once more where it
+// may have been chance. What is damaged for good is no key, and no token.
+func TestDamageOnTheWay(t *testing.T) {
+	for name, tamper := range map[string]fakekms.Tamper{
+		"checksums": fakekms.DamageChecksum, "no checksums": fakekms.DropChecksum, "texts": fakekms.DamageText,
+		"unverified": fakekms.UnverifiedDigest, "unverified data": fakekms.UnverifiedData, "names": fakekms.WrongName,
+		"signatures": fakekms.FaultySignature,
+	} {
+		s := newService(t)
+		s.kms.SetTamper(tamper)
+		if _, err := s.rotator(t).Rotate(t.Context()); err == nil {
+			t.Errorf("%s: a rotation succeeds", name)
+		} else {
+			wantUnavailable(t, err)
+		}
+		if kids := s.kids(t); len(kids) != 0 {
+			t.Errorf("%s: %v is recorded", name, kids)
+		}
+	}
+	for _, tamper := range []fakekms.Tamper{fakekms.DamageChecksum, fakekms.DropChecksum, fakekms.DamageText} {
+		s := newService(t)
+		s.rotate(t, s.rotator(t))
+		b := s.instance(t)
+		s.kms.SetTamper(tamper)
+		_, err := b.Issue(t.Context(), b.claims())
+		wantUnavailable(t, err)
+		s.kms.SetTamper(nil)
+		s.clock.advance(time.Minute)
+		b.wantGenuine(t, b.issue(t).Compact)
+	}
+}
+
+// TestWhoMayDoWhat: a rotator that may not certify or encrypt makes nothing; the tests
+// of this package run with the permissions of production, and without more.
+func TestWhoMayDoWhat(t *testing.T) {
+	s := newService(t)
+	for _, method := range []string{fakekms.MethodSign, fakekms.MethodEncrypt} {
+		s.kms.SetBefore(func(_ context.Context, called string) error {
+			if called == method {
+				return status.Error(codes.PermissionDenied, "no")
+			}
+			return nil
+		})
+		_, err := s.rotator(t).Rotate(t.Context())
+		wantUnavailable(t, err)
+	}
+	s.kms.SetBefore(s.permit)
+	s.rotate(t, s.rotator(t))
+	s.instance(t).issue(t)
+	if n := s.kms.Calls(fakekms.MethodDecrypt); n != 1 {
+		t.Errorf("%d decryptions", n)
+	}
+}
+
+func TestRotatorsConfiguration(t *testing.T) {
+	s := newService(t)
+	client := connect(t, s.kms)
+	if _, err := token.NewRotator(token.RotatorConfig{Key: "x", EncryptionKey: "y"}, client, s.record); err == nil {
+		t.Error("without names of keys")
+	}
+	cfg := token.RotatorConfig{Key: s.kms.Key(), EncryptionKey: s.kms.EncryptionKey()}
+	if _, err := token.NewRotator(cfg, client, nil); err == nil {
+		t.Error("without a record")
+	}
+	if _, err := token.NewIssuer(token.Config{Signing: token.ByDelegation, Key: s.kms.Key()}, client); err == nil {
+		t.Error("delegated, without a record and a key that decrypts")
+	}
+	var down *license.UnavailableError
+	s.onRecord(func(context.Context, string) error { return recordtest.Outage(nil) })
+	r, err := token.NewRotator(cfg, client, s.record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Ping(t.Context()); !errors.As(err, &down) || down.Backend != "firestore" {
+		t.Errorf("%v", err)
+	}
+}
