@@ -40,7 +40,8 @@ func golangJWT(t *testing.T, d document) map[string]answer {
 				return nil, jwt.ErrTokenUnverifiable
 			}
 			var public any
-			return public, jwk.Export(key, &public)
+			err := jwk.Export(key, &public)
+			return public, err
 		}, jwt.WithValidMethods([]string{"ES256", "RS256"}), jwt.WithStrictDecoding(), jwt.WithIssuer(q.Issuer),
 			jwt.WithAudience(q.Audience), jwt.WithExpirationRequired(), jwt.WithLeeway(time.Duration(q.Leeway)*time.Second),
 			jwt.WithTimeFunc(func() time.Time { return time.Unix(q.Now, 0) }))

@@ -16,8 +16,8 @@ variables {
     makers  = ["licenses-reaper@acme-licenses.iam.gserviceaccount.com"]
     readers = ["licenses-acquire@acme-licenses.iam.gserviceaccount.com", "licenses-heartbeat@acme-licenses.iam.gserviceaccount.com"]
   }
-  max_instances   = { acquire = 4, heartbeat = 10, release = 5 }
-  build_region    = "us-central1"
+  max_instances = { acquire = 4, heartbeat = 10, release = 5 }
+  build_region  = "us-central1"
   notification_channels = [
     "projects/acme-licenses/notificationChannels/1",
   ]

@@ -78,7 +78,7 @@ resource "google_cloud_run_v2_service" "this" {
       # /startup tries what a new instance cannot do without: of heartbeat and release
       # the ledger alone, so that they scale while the record or the key is away. The
       # way to the ledger may take a minute to open, and a new installation's first
-      # delegation comes with the reaper's first run: four minutes, Cloud Run's most.
+      # delegation comes when the reaper has started: four minutes, Cloud Run's most.
       startup_probe {
         period_seconds    = 3
         timeout_seconds   = 3 # above the 2 s that /startup gives its checks
