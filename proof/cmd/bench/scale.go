@@ -170,7 +170,7 @@ func (g *ground) reserve(ctx context.Context, taken []ledger.Hold) (err error) {
 		taken[i], err = g.ledger.Reserve(ctx, g.caller, ledger.Reservation{
 			SessionID:  sessionID(i),
 			Holder:     license.Holder{UserID: g.caller.UserID, HardwareID: hardwareID()},
-			Candidates: []ledger.Candidate{{LicenseID: licenseID, Pools: []ledger.Pool{{Key: licenseID, Cap: seatCap}, {Cap: seatCap}}}},
+			Candidates: []ledger.Candidate{{LicenseID: licenseID, TokenCap: seatCap, Pools: []ledger.Pool{{Key: licenseID, Cap: seatCap}, {Cap: seatCap}}}},
 		})
 		if err != nil {
 			return err
