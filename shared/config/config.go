@@ -203,12 +203,6 @@ func (c Config) Delegates() bool { return c.Function == Reaper && c.KMSEncryptio
 // at start.
 func (c Config) Warnings() []string {
 	var ws []string
-	if c.Signs() && c.TokenTTL >= c.SessionTTL {
-		ws = append(ws, "TOKEN_TTL ("+c.TokenTTL.String()+") is not below SESSION_TTL ("+c.SessionTTL.String()+
-			"): a license token can outlive its seat, so more programs may run offline than there are seats. "+
-			"For tokens that end with the seats that expire, set TOKEN_TTL below SESSION_TTL by more than the clients' clocks are off (5m with 6m); "+
-			"the token of a released seat is good until it ends in any case.")
-	}
 	if c.LogKey == "" && c.Function != Reaper {
 		ws = append(ws, "LOG_KEY is not set: every instance names users in the log by digests of its own, so what one user did cannot be found across instances. "+
 			"Set it to a secret of 32 random characters or more, the same for all functions.")

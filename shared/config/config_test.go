@@ -155,10 +155,7 @@ func TestWarnings(t *testing.T) {
 		changes  []string
 		want     int
 	}{
-		{"acquire", []string{"TOKEN_TTL", "1h"}, 1},
-		{"heartbeat", []string{"TOKEN_TTL", "6m"}, 1},
-		{"acquire", []string{"TOKEN_TTL", "5m"}, 0},
-		{"release", []string{"TOKEN_TTL", "1h"}, 0},
+		{"acquire", nil, 0},
 		{"release", []string{"REDIS_PASSWORD", "hunter2"}, 1},
 		{"release", []string{"REDIS_PASSWORD", "hunter2", "REDIS_TLS", "true"}, 0},
 		{"release", []string{"LOG_KEY", ""}, 1},
