@@ -67,10 +67,26 @@ func firestoreHangs(ctx context.Context, s *stage) error {
 	return s.granting(ctx, firestore.Swallow, func() error { firestore.Mend(ctx); return nil })
 }
 
-// kmsHangs: as with Firestore; license tokens that holders have stay good.
+// kmsHangs: nobody notices. Tokens are signed by a key that the process holds, so
+// seats are granted while there are any, and whoever comes then is told that there is none.
 func kmsHangs(ctx context.Context, s *stage) error {
 	kms := s.rig.Workers[0].KMS
-	return s.granting(ctx, kms.Swallow, func() error { kms.Mend(ctx); return nil })
+	rig.Sleep(ctx, calm)
+	s.now(during)
+	if err := kms.Swallow(); err != nil {
+		return err
+	}
+	for range spare {
+		if status, _ := s.call(ctx, "acquire", s.newcomer(), http.MethodPost, api.PathAcquire); status != http.StatusCreated {
+			return fmt.Errorf("with KMS away and seats left an acquire was answered %d", status)
+		}
+	}
+	s.newcomers(ctx, s.outage)
+	s.arrived.Wait()
+	kms.Mend(ctx)
+	s.now(after)
+	s.newcomers(ctx, calm)
+	return errors.Join(s.grantsWentOn(), s.allThere(), s.heartbeatsWentOn(), s.piledUp())
 }
 
 // granting plays the outage of what only grants need.
@@ -155,6 +171,18 @@ func (s *stage) answeredWithin(limit time.Duration) error {
 			if n.status == http.StatusServiceUnavailable && n.took >= limit {
 				return fmt.Errorf("a %s waited %s for its 503", kind, n.took.Round(time.Millisecond))
 			}
+		}
+	}
+	return nil
+}
+
+// grantsWentOn: nobody was told anything but that there is a seat, or none.
+func (s *stage) grantsWentOn() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, n := range s.seen[during]["acquire"] {
+		if n.status != http.StatusCreated && n.status != http.StatusConflict {
+			return fmt.Errorf("an acquire was answered %d in an outage that grants do not notice", n.status)
 		}
 	}
 	return nil
