@@ -144,7 +144,7 @@ func TestTheSameHolderIsBackAtOnce(t *testing.T) {
 			}
 			s.giveBack(again)
 			s.lose()
-			s.refusedFor(0, "bob", "hw")
+			_ = s.refusedFor(0, "bob", "hw")
 			s.giveBack(s.take("ann", "hw", 1, 0))
 			s.advance(5*time.Minute + time.Second)
 			s.take("bob", "hw", 1, 0)
@@ -171,9 +171,9 @@ func TestAnHourHeldIsAnHourGood(t *testing.T) {
 			if !last.TokenExpiresAt.After(s.now()) {
 				t.Errorf("the token ended %s ago", s.now().Sub(last.TokenExpiresAt))
 			}
-			s.refusedFor(0, "bob", "hw")
+			_ = s.refusedFor(0, "bob", "hw")
 			s.lose()
-			s.refusedFor(0, "bob", "hw")
+			_ = s.refusedFor(0, "bob", "hw")
 			s.advance(time.Minute + time.Second)
 			s.take("bob", "hw", 1, 0)
 		})
@@ -195,7 +195,7 @@ func TestGuardSpentOutlivesAFailover(t *testing.T) {
 	before.giveBack(before.take("bob", "hw", 1, 1))
 	master.Kill()
 	after := open(replica.Addr())
-	after.refusedFor(1, "cid", "hw")
+	_ = after.refusedFor(1, "cid", "hw")
 	after.take("ann", "hw", 1, 1)
 }
 
@@ -216,7 +216,7 @@ func TestGuardSpentByTheEarlierClock(t *testing.T) {
 		t.Fatalf("under a wrong clock: %v", err)
 	}
 	m.Step(-2 * sessionTTL)
-	s.refusedFor(0, "bob", "hw")
+	_ = s.refusedFor(0, "bob", "hw")
 }
 
 // TestAFailedGrantSpendsNothing: nobody was answered with a token.

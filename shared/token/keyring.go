@@ -87,10 +87,11 @@ func (k *keyring) load(ctx context.Context) (*ring, time.Duration, error) {
 		return r, KeySetLife, nil
 	}
 	k.unlock(ctx, r)
+	life := KeySetLife
 	if _, err := k.signing(r); err != nil {
-		return r, failedReloadPause, nil
+		life = failedReloadPause // whoever signs says why; looked for again soon
 	}
-	return r, KeySetLife, nil
+	return r, life, nil
 }
 
 // adopt takes a delegation into the ring if the root has certified it. Only a KMS that
@@ -147,7 +148,9 @@ func (k *keyring) adoptRoots(ctx context.Context, r *ring, keys record.SigningKe
 		public, err := k.rootKey(ctx, r, name)
 		if err == nil {
 			r.roots = append(r.roots, rootJWK(Version{Name: name}, public))
-		} else if err = k.leftOut(ctx, Version{Name: name}.KeyID(), err); err != nil {
+			continue
+		}
+		if err := k.leftOut(ctx, Version{Name: name}.KeyID(), err); err != nil {
 			return err
 		}
 	}

@@ -33,12 +33,12 @@ func (b *bench) end(h ledger.Hold) {
 	b.remove(ledger.IfEnding, 1, h)
 }
 
-// overspent wants a wish to be refused for tokens.
-func (b *bench) overspent(what string, w want, good int) refusal {
+// overspent wants a wish to be refused for the one token that is good.
+func (b *bench) overspent(what string, w want) refusal {
 	b.Helper()
 	r := b.full(w)
-	if !r.Tokens || r.Used != good || r.Pool != 0 {
-		b.Errorf("%s: refused by %+v, want for %d tokens", what, r, good)
+	if !r.Tokens || r.Used != 1 || r.Pool != 0 {
+		b.Errorf("%s: refused by %+v, want for its one token", what, r)
 	}
 	return r
 }
@@ -47,7 +47,7 @@ func spentCounts(b *bench) {
 	h := b.take(want{max: 1, tokens: 1})
 	b.same("good", h.TokensGood, 1)
 	b.end(h)
-	r := b.overspent("by ann's", want{user: "bob", max: 1, tokens: 1}, 1)
+	r := b.overspent("by ann's", want{user: "bob", max: 1, tokens: 1})
 	b.same("cap", r.Cap, 1)
 	if d := (r.RetryAfter - tokenMin).Abs(); d > slack {
 		b.Errorf("retry after %s, want when ann's token ends", r.RetryAfter)
@@ -73,7 +73,7 @@ func spentHowever(b *bench) {
 	for name, end := range ends {
 		h := b.take(want{license: name, max: 1, tokens: 1})
 		end(h)
-		b.overspent(name, want{license: name, user: "bob", max: 1, tokens: 1}, 1)
+		b.overspent(name, want{license: name, user: "bob", max: 1, tokens: 1})
 	}
 }
 
@@ -81,7 +81,7 @@ func spentUntil(b *bench) {
 	h := b.take(want{max: 1, tokens: 1})
 	b.end(h)
 	b.Advance(tokenMin - slack)
-	b.overspent("just before", want{user: "bob", max: 1, tokens: 1}, 1)
+	b.overspent("just before", want{user: "bob", max: 1, tokens: 1})
 	b.Advance(slack + time.Millisecond)
 	bob := b.take(want{user: "bob", max: 1, tokens: 1})
 	b.same("good", bob.TokensGood, 1)
@@ -96,8 +96,8 @@ func spentIsMine(b *bench) {
 	}
 	b.same("good", again.TokensGood, 1)
 	b.end(again)
-	b.overspent("one machine, one token", want{user: "bob", max: 1, tokens: 1}, 1)
-	b.overspent("another instance", want{instance: "i", max: 1, tokens: 1}, 1)
+	b.overspent("one machine, one token", want{user: "bob", max: 1, tokens: 1})
+	b.overspent("another instance", want{instance: "i", max: 1, tokens: 1})
 }
 
 // spentIsBroughtAlong: the token of an hour is good for as long, however short the
@@ -108,7 +108,7 @@ func spentIsBroughtAlong(b *bench) {
 	b.end(h)
 	b.end(b.take(want{max: 1, tokens: 1}))
 	b.Advance(tokenMin + slack)
-	b.overspent("the long one", want{user: "bob", max: 1, tokens: 1}, 1)
+	b.overspent("the long one", want{user: "bob", max: 1, tokens: 1})
 	b.Advance(tokenTTL - tokenMin)
 	b.take(want{user: "bob", max: 1, tokens: 1})
 }
@@ -127,7 +127,7 @@ func spentByNobody(b *bench) {
 			b.mark(again, license.EndFailed)
 		}
 		b.remove(how, 1, again)
-		b.overspent("what it had before", want{user: "dan", max: 1, tokens: 1}, 1)
+		b.overspent("what it had before", want{user: "dan", max: 1, tokens: 1})
 	}
 }
 
@@ -155,7 +155,7 @@ func spentPerLicense(b *bench) {
 	b.end(b.take(want{max: 1, tokens: 1}))
 	b.take(want{license: "lab", user: "bob", max: 1, tokens: 1})
 	b.take(want{org: globex, user: "bob", max: 1, tokens: 1})
-	b.overspent("its own", want{user: "bob", max: 1, tokens: 1}, 1)
+	b.overspent("its own", want{user: "bob", max: 1, tokens: 1})
 }
 
 func spentNextLicense(b *bench) {
@@ -201,7 +201,7 @@ func spentLoop(b *bench) {
 func spentPurged(b *bench) {
 	b.end(b.take(want{max: 1, tokens: 1}))
 	b.visit(acme, 10)
-	b.overspent("good", want{user: "bob", max: 1, tokens: 1}, 1)
+	b.overspent("good", want{user: "bob", max: 1, tokens: 1})
 	b.Advance(tokenMin + time.Millisecond)
 	b.visit(acme, 10)
 	b.take(want{user: "bob", max: 1, tokens: 1})
@@ -216,7 +216,7 @@ func spentUnderAWrongClock(b *bench) {
 	_, err := b.Ledger.Visit(b.Context(), license.ServiceCaller(acme), 10)
 	wants[*ledger.ClockError](b, err)
 	b.Step(-2 * sessionTTL)
-	b.overspent("the clock is right", want{user: "bob", max: 1, tokens: 1}, 1)
+	b.overspent("the clock is right", want{user: "bob", max: 1, tokens: 1})
 }
 
 // rebuiltTokens: which token a session had last is in no record, so each may end as
@@ -254,7 +254,7 @@ func rebuiltSpent(b *bench) {
 		b.ok(b.spend(nonce, spentOf(h, ends), spentOf(h, h.Now.Add(time.Minute))))
 	}
 	b.ok(b.Ledger.Load(b.Context(), license.ServiceCaller(acme), nonce, epochOf(2)))
-	r := b.overspent("rebuilt", want{user: "bob", max: 1, tokens: 1}, 1)
+	r := b.overspent("rebuilt", want{user: "bob", max: 1, tokens: 1})
 	if d := (r.RetryAfter - 10*time.Minute).Abs(); d > slack {
 		b.Errorf("retry after %s, want when the last ends", r.RetryAfter)
 	}
@@ -273,7 +273,7 @@ func rebuiltResumed(b *bench) {
 	b.end(h)
 	b.Advance(sessionTTL + slack)
 	b.remove(ledger.IfEnding, 1, b.visit(acme, 10).Expired...)
-	b.overspent("what it brought along", want{user: "cid", max: 1, tokens: 1}, 1)
+	b.overspent("what it brought along", want{user: "cid", max: 1, tokens: 1})
 }
 
 func rebuiltSpentLate(b *bench) {
