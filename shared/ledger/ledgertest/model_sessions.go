@@ -136,10 +136,10 @@ func (m *Model) room(l *contents, r ledger.Reservation) (int, error) {
 func (m *Model) refusal(l *contents, c ledger.Candidate) (*ledger.Refusal, time.Duration) {
 	for i, p := range c.Pools {
 		counted := in(p.Key)
-		living := slices.DeleteFunc(m.livingOf(l), func(e entry) bool { return !counted(e) })
-		if len(living) < p.Cap {
+		if m.used(l, p.Key) < p.Cap {
 			continue
 		}
+		living := slices.DeleteFunc(m.livingOf(l), func(e entry) bool { return !counted(e) })
 		after := m.sessionTTL
 		if len(living) > 0 {
 			after = l.ends(living[0]).Sub(m.now)
@@ -175,7 +175,7 @@ func (m *Model) tooMany(l *contents, r ledger.Reservation, c ledger.Candidate) b
 // good is how many tokens of the candidate's license may be good: those of the
 // sessions of its own pool, over or not, and those that outlive theirs.
 func (m *Model) good(l *contents, c ledger.Candidate) int {
-	return len(l.pick(in(c.Pools[0].Key))) + len(m.spentOf(l, c))
+	return l.count(in(c.Pools[0].Key)) + len(m.spentOf(l, c))
 }
 
 func (m *Model) spentOf(l *contents, c ledger.Candidate) []spent {
@@ -191,7 +191,7 @@ func (m *Model) spentOf(l *contents, c ledger.Candidate) []spent {
 // leaving is how many sessions of the candidate's own pool are over and not gone.
 func (m *Model) leaving(l *contents, c ledger.Candidate) int {
 	counted, living := in(c.Pools[0].Key), m.living(l)
-	return len(l.pick(func(e entry) bool { return counted(e) && !living(e) }))
+	return l.count(func(e entry) bool { return counted(e) && !living(e) })
 }
 
 // stale is what the holder has under any candidate and is over, then as many of
@@ -263,6 +263,16 @@ func (l *contents) pick(which func(entry) bool) []entry {
 		return cmp.Or(cmp.Compare(a.score(), b.score()), cmp.Compare(a.ID, b.ID))
 	})
 	return out
+}
+
+// count counts what pick would list.
+func (l *contents) count(which func(entry) bool) (n int) {
+	for _, e := range l.sessions {
+		if which(e) {
+			n++
+		}
+	}
+	return n
 }
 
 // score orders sessions as they are to be looked at.
@@ -404,8 +414,8 @@ func (m *Model) hold(t *tenant, l *contents, e entry) ledger.Hold {
 
 // used counts a pool's living sessions.
 func (m *Model) used(l *contents, pool string) int {
-	counted := in(pool)
-	return len(slices.DeleteFunc(m.livingOf(l), func(e entry) bool { return !counted(e) }))
+	counted, living := in(pool), m.living(l)
+	return l.count(func(e entry) bool { return counted(e) && living(e) })
 }
 
 // reserved is a living session of a candidate as the answer to a reservation tells it.
