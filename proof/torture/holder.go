@@ -104,7 +104,7 @@ func (p *program) live(active, ctx context.Context) {
 // twice acquires from two processes at once, as a retry or a second tab does.
 func (p *program) twice(ctx context.Context) {
 	workers := [2]int{p.worker(), p.worker()}
-	var ops [2]history.Op
+	ops := make([]history.Op, len(workers))
 	var both sync.WaitGroup
 	for i, w := range workers {
 		both.Go(func() { ops[i] = p.client.acquire(ctx, w, p.holder) })
