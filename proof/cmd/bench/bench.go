@@ -22,7 +22,7 @@ func measure(ctx context.Context, p plan) (r results, err error) {
 		return results{}, err
 	}
 	r = results{plan: p, machine: thisMachine(b.redis.version)}
-	if r.cells, r.signature, err = b.requests(ctx); err != nil {
+	if r.cells, err = b.requests(ctx); err != nil {
 		return r, err
 	}
 	if r.levels, r.memory, err = b.scale(ctx); err != nil {

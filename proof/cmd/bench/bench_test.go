@@ -70,20 +70,13 @@ func checkCells(t *testing.T, r results) {
 		if c.name != nameBare && c.each.redis <= 0 {
 			t.Errorf("%s at %d connections cost Redis nothing", c.name, c.connections)
 		}
-		signed := 0
-		if c.name == nameAcquire {
-			signed = c.Requests
-		}
-		if c.each.signatures != signed {
-			t.Errorf("%s: %d signatures for %d requests, want %d", c.name, c.each.signatures, c.Requests, signed)
+		if c.each.signatures != 0 {
+			t.Errorf("%s: %d signatures of KMS", c.name, c.each.signatures)
 		}
 	}
 	once := []string{nameBare, nameScript, nameHeartbeat, nameReacquire, nameRelease, nameAcquire}
 	if want := slices.Concat(once, once); !slices.Equal(got, want) {
 		t.Errorf("measured %q, want %q", got, want)
-	}
-	if r.signature < 100*time.Microsecond {
-		t.Errorf("an RSA-4096 signature in %v is none", r.signature)
 	}
 	if r.worstHeartbeat() <= 0 {
 		t.Errorf("the heartbeat costs %v units", r.worstHeartbeat())
@@ -96,7 +89,7 @@ func checkLevels(t *testing.T, r results) {
 		t.Fatalf("levels: %+v", r.levels)
 	}
 	for _, l := range r.levels {
-		if l.seats < 1 || l.script < time.Microsecond || l.script > time.Second || l.each.process <= 0 || l.each.redis <= 0 || l.each.signatures < batch {
+		if l.seats < 1 || l.script < time.Microsecond || l.script > time.Second || l.each.process <= 0 || l.each.redis <= 0 {
 			t.Errorf("level: %+v", l)
 		}
 	}
@@ -107,7 +100,7 @@ func checkRebuilds(t *testing.T, r results) {
 	if len(r.rebuilds) != 1 {
 		t.Fatalf("rebuilds: %+v", r.rebuilds)
 	}
-	// 1,000 sessions by at most 100 in a script, and some scripts around them.
+	// 1,000 sessions by at most 25 in a script, and some scripts around them.
 	if b := r.rebuilds[0]; b.sessions != 1_000 || b.scripts < 10 || b.total <= 0 || b.mean <= 0 || b.mean > b.total {
 		t.Errorf("rebuild: %+v", b)
 	}
@@ -121,7 +114,7 @@ func checkText(t *testing.T, r results) {
 	}
 	text := out.String()
 	for _, part := range []string{
-		"machine: ", "redis ", "ratios measured in one run", "--quick:", "1. Requests", "RSA-4096", "2. A new acquire",
+		"machine: ", "redis ", "ratios measured in one run", "--quick:", "1. Requests", "0 calls of KMS", "2. A new acquire",
 		"ratio 500 : 1", "3. Redis memory", "bytes of used_memory per session", "4. Rebuild",
 	} {
 		if !strings.Contains(text, part) {

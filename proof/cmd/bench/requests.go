@@ -60,10 +60,10 @@ func (b *bench) gather(ctx context.Context) (c senders, err error) {
 
 // requests measures every operation and both yardsticks at every number of
 // connections. What is compared stands close together in time.
-func (b *bench) requests(ctx context.Context) ([]cell, time.Duration, error) {
+func (b *bench) requests(ctx context.Context) ([]cell, error) {
 	c, err := b.gather(ctx)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	var cells []cell
 	for _, n := range b.connections {
@@ -72,25 +72,12 @@ func (b *bench) requests(ctx context.Context) ([]cell, time.Duration, error) {
 		} {
 			measured, err := one(ctx, c, n)
 			if err != nil {
-				return nil, 0, err
+				return nil, err
 			}
 			cells = append(cells, measured)
 		}
 	}
-	return cells, signature(cells), nil
-}
-
-// signature is the KMS stand-in's mean CPU time of one signature.
-func signature(cells []cell) time.Duration {
-	var total time.Duration
-	var signed int
-	for _, c := range cells {
-		if c.name == nameAcquire {
-			total += c.each.kms * time.Duration(c.Requests)
-			signed += c.each.signatures
-		}
-	}
-	return total / time.Duration(max(signed, 1))
+	return cells, nil
 }
 
 // load is something that can be kept up for a while.

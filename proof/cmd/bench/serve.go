@@ -104,7 +104,7 @@ func hello(w http.ResponseWriter, _ *http.Request) {
 	_ = json.NewEncoder(w).Encode(map[string]string{"message": "hello"}) // the client has gone
 }
 
-// kmsCommand serves the KMS stand-in, so that the CPU of RSA-4096 signatures,
+// kmsCommand serves the KMS stand-in, so that its CPU for the first signing key,
 // in production Google's, is not taken for the function's.
 type kmsCommand struct{}
 
