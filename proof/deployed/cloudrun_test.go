@@ -22,7 +22,7 @@ func TestAbandonedSeat(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t)
 	c.organization("acme", 2)
-	quick := []string{"SESSION_TTL=4s", "HEARTBEAT_INTERVAL=1s", "BACKEND_DEADLINE=1s", "TOKEN_TTL=3s"}
+	quick := []string{"SESSION_TTL=4s", "HEARTBEAT_INTERVAL=1s", "BACKEND_DEADLINE=1s", "TOKEN_TTL=3s", "TOKEN_MIN=3s"}
 	f := c.fleet(append(quick, patient()...)...)
 	ann, bob, eve := c.user(t, "ann", "acme"), c.user(t, "bob", "acme"), c.user(t, "eve", "acme")
 	left := ann.session(ann.acquire(f.acquire, "hardware-of-ann"), http.StatusCreated)
@@ -111,7 +111,7 @@ func TestTracesLeaveBeforeTheProcess(t *testing.T) {
 		w.Header().Set("Content-Type", "application/x-protobuf")
 	}))
 	defer collector.Close()
-	p := c.start("Acquire", "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL, "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf", "OTEL_BSP_SCHEDULE_DELAY=600000")
+	p := c.start("Acquire", signingByRoot, "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL, "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf", "OTEL_BSP_SCHEDULE_DELAY=600000")
 	ann := c.user(t, "ann", "acme")
 	ann.session(ann.acquire(p, "hardware-of-ann"), http.StatusCreated)
 	p.signal(syscall.SIGTERM)
