@@ -11,7 +11,7 @@ set -euo pipefail
 
 readonly emulator_jar=platform/cloud-firestore-emulator/cloud-firestore-emulator.jar
 readonly oldest_java=17
-readonly oldest_node=20
+readonly oldest_node=18 # of Debian 12; jose 5 is the last that it runs
 node_folder=$(dirname "${BASH_SOURCE[0]}")/../proof/interop/node
 readonly node_folder
 

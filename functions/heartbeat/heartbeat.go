@@ -71,9 +71,6 @@ func (f *function) heartbeat(ctx context.Context, c web.Call, _ struct{}) (web.A
 		return web.Answer{}, err
 	}
 	web.Annotate(ctx, slog.String("license_id", hold.LicenseID))
-	if c.Query.Get(api.QueryToken) == api.QueryTokenRenew {
-		web.Annotate(ctx, slog.String("token_asked", api.QueryTokenRenew))
-	}
 	lic, err := f.allowed(ctx, c.Caller, bought, hold)
 	if err != nil {
 		return web.Answer{}, err

@@ -29,8 +29,8 @@ func pyJWT(t *testing.T, d document) map[string]answer {
 
 func nodeJose(t *testing.T, d document) map[string]answer {
 	t.Helper()
-	if !works(t, "node", "--input-type=module", "--eval", `import "jose"; crypto.subtle`) {
-		missing(t, "Node 20 with the package jose in proof/interop/node")
+	if !works(t, "node", "--input-type=module", "--eval", `import "jose"`) {
+		missing(t, "Node with the package jose in proof/interop/node")
 	}
 	return run(t, d, "node", "node/verify.js")
 }

@@ -102,6 +102,7 @@ func listCosts(r record.Record) []cost {
 		{"put an organization", put, map[string]int{"Commit": 1}, 0, 1},
 		{"put a license", putLicense, transaction(), 1, 1},
 		{"entitlements", entitlements, map[string]int{"BatchGetDocuments": 1, "RunQuery": 1}, 2, 0},
+		{"licenses", func(ctx context.Context) error { return errorOf(r.Licenses(ctx, acme())) }, query, 0, 0},
 		{"count", count, map[string]int{"RunAggregationQuery": 1}, 0, 0},
 		{"list", list, query, 0, 0},
 		{"tokens that outlive their sessions", spent, query, 0, 0},

@@ -27,6 +27,15 @@ func (f *Firestore) Entitlements(ctx context.Context, caller license.Caller) (li
 	return all, nil
 }
 
+// Licenses implements [Record].
+func (f *Firestore) Licenses(ctx context.Context, caller license.Caller) ([]license.License, error) {
+	t, err := f.tenant(caller)
+	if err != nil {
+		return nil, err
+	}
+	return f.readLicenses(ctx, t)
+}
+
 func (f *Firestore) readOrganization(ctx context.Context, t tenant) (all license.Entitlements, err error) {
 	var snapshots []*firestore.DocumentSnapshot
 	err = f.read(ctx, func(ctx context.Context) (err error) {

@@ -72,6 +72,7 @@ func TestOwnDeadline(t *testing.T) {
 		"Create":          func() error { return r.Create(t.Context(), acme(), grant()) },
 		"End":             func() error { return r.End(t.Context(), acme(), first(), []record.End{endOf(grant())}) },
 		"Session":         func() error { return errorOf(r.Session(t.Context(), acme(), sessionID)) },
+		"Licenses":        func() error { return errorOf(r.Licenses(t.Context(), acme())) },
 		"Entitlements":    func() error { return errorOf(r.Entitlements(t.Context(), acme())) },
 		"CountActive":     func() error { return errorOf(r.CountActive(t.Context(), acme())) },
 		"ActiveSessions":  func() error { return r.ActiveSessions(t.Context(), acme(), 0, "", nil) },

@@ -72,12 +72,26 @@ func (m *Memory) Entitlements(ctx context.Context, caller license.Caller) (licen
 			return license.ErrOrganizationNotFound
 		}
 		all.Organization, all.Epoch = t.organization.organization(caller.OrganizationID), t.ledger.epoch()
-		for _, id := range slices.Sorted(maps.Keys(t.licenses)) {
-			all.Licenses = append(all.Licenses, t.licenses[id].license(caller.OrganizationID, id))
-		}
+		all.Licenses = t.sold(caller.OrganizationID)
 		return nil
 	})
 	return all, err
+}
+
+// Licenses implements [Record].
+func (m *Memory) Licenses(ctx context.Context, caller license.Caller) (all []license.License, err error) {
+	err = m.within(ctx, caller, func(t *memoryTenant) error {
+		all = t.sold(caller.OrganizationID)
+		return nil
+	})
+	return all, err
+}
+
+func (t *memoryTenant) sold(organizationID string) (all []license.License) {
+	for _, id := range slices.Sorted(maps.Keys(t.licenses)) {
+		all = append(all, t.licenses[id].license(organizationID, id))
+	}
+	return all
 }
 
 // PutOrganization implements [Record].

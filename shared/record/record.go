@@ -95,6 +95,9 @@ type Record interface {
 	// ascending by id. license.ErrOrganizationNotFound if there is no organization.
 	Entitlements(ctx context.Context, caller license.Caller) (license.Entitlements, error)
 
+	// Licenses lists all licenses, ascending by id, also where there is no organization.
+	Licenses(ctx context.Context, caller license.Caller) ([]license.License, error)
+
 	// PutOrganization creates or replaces the caller's organization; its ID is
 	// caller.OrganizationID, whatever org.ID says.
 	PutOrganization(ctx context.Context, caller license.Caller, org license.Organization) error

@@ -12,14 +12,14 @@ import (
 )
 
 // tokenTTLs are those of licenses that have one of their own. Tokens that were made
-// under other terms count by what is known now. A license that is damaged, or an
-// organization that is gone, must not keep anybody from a ledger.
+// under other terms count by what is known now. A license that is damaged must not keep
+// anybody from a ledger.
 func (p *Protocol) tokenTTLs(ctx context.Context, caller license.Caller) (map[string]time.Duration, error) {
-	bought, err := p.record.Entitlements(ctx, caller)
+	licenses, err := p.record.Licenses(ctx, caller)
 	if away := (*license.UnavailableError)(nil); errors.As(err, &away) {
 		return nil, err
 	}
-	return bought.TokenTTLs(), nil
+	return license.Entitlements{Licenses: licenses}.TokenTTLs(), nil
 }
 
 // spend adds the tokens that outlive their sessions, once all sessions are staged: those

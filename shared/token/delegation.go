@@ -73,23 +73,32 @@ func goodDelegations(all []record.Delegation, now time.Time) []record.Delegation
 }
 
 // due reports whether a delegation is to be made at now: there is none, the newest
-// has less than half of its life left, or a revoked one was not replaced yet.
-func due(keys record.SigningKeys, now time.Time) bool {
+// has less than half of its life left, a revoked one was not replaced yet, or the
+// newest is an orphan.
+func due(keys record.SigningKeys, roots []string, now time.Time) bool {
 	good := goodDelegations(keys.Delegations, now)
-	return keys.Urgent || len(good) == 0 || good[len(good)-1].NotAfter.Sub(now) < DelegationLife/2
+	return keys.Urgent || len(good) == 0 || good[len(good)-1].NotAfter.Sub(now) < DelegationLife/2 || orphaned(keys, roots, now)
+}
+
+// orphaned reports whether the root's version that certified the newest good
+// delegation is not among the usable ones any more: a process that starts now cannot
+// read its public key, and does not believe the delegation. No roots: nobody knows.
+func orphaned(keys record.SigningKeys, roots []string, now time.Time) bool {
+	good := goodDelegations(keys.Delegations, now)
+	return len(roots) > 0 && len(good) > 0 && !slices.Contains(roots, good[len(good)-1].Root)
 }
 
 // add publishes a delegation that was made, unless another has been made meanwhile,
-// and drops those that have ended. roots are the versions of the root key: where no
-// delegation was good, they may have signed tokens until now.
+// and drops those that have ended. roots are the usable versions of the root key: where
+// no delegation was good, they may have signed tokens until now.
 func add(keys *record.SigningKeys, made record.Delegation, roots []string, now time.Time) {
-	if !due(*keys, now) {
+	if !due(*keys, roots, now) {
 		return
 	}
 	if len(goodDelegations(keys.Delegations, now)) == 0 {
 		publishRoots(keys, roots, now.Add(guessedGrace))
 	}
-	made.CreatedAt, made.AtOnce = now, keys.Urgent
+	made.CreatedAt, made.AtOnce = now, keys.Urgent || orphaned(*keys, roots, now)
 	keys.Urgent = false
 	keys.Delegations = append(slices.DeleteFunc(keys.Delegations, func(d record.Delegation) bool {
 		return !now.Before(d.NotAfter)

@@ -186,7 +186,7 @@ func (k *keyring) unlock(ctx context.Context, r *ring) {
 			if err := k.decrypt(ctx, held); err != nil {
 				r.locked = errors.Join(r.locked, fmt.Errorf("decrypt %s: %w", held.KeyID, err))
 				k.log.LogAttrs(ctx, slog.LevelWarn, "a signing key cannot be decrypted now",
-					slog.String("kid", held.KeyID), slog.String("error", err.Error()))
+					slog.String("backend", "kms"), slog.String("kid", held.KeyID), slog.String("error", err.Error()))
 				continue
 			}
 		}

@@ -103,8 +103,7 @@ func (r *Rotator) Rotate(ctx context.Context) (Rotated, error) {
 	if err != nil {
 		return Rotated{}, err
 	}
-	if !due(keys, r.cfg.Now()) {
-		_, _ = r.root.current(ctx) // for the log: nothing depends on it
+	if !due(keys, r.roots(ctx, keys), r.cfg.Now()) {
 		return r.found(keys, ""), nil
 	}
 	made, roots, err := r.make(ctx)
@@ -119,6 +118,16 @@ func (r *Rotator) Rotate(ctx context.Context) (Rotated, error) {
 		return r.found(keys, ""), err
 	}
 	return r.found(after, made.KeyID), nil
+}
+
+// roots are the usable versions of the root key, as far as they are known. What an old
+// list lacks may be newer than the list, so it is read anew before a key counts as orphaned.
+func (r *Rotator) roots(ctx context.Context, keys record.SigningKeys) []string {
+	set, err := r.root.current(ctx)
+	if err == nil && orphaned(keys, set.names(), r.cfg.Now()) {
+		set, _ = r.root.renewed(ctx, set)
+	}
+	return set.names()
 }
 
 // found tells what keys are; made is the kid that counts as made if it is among them.
@@ -190,6 +199,9 @@ func (r *Rotator) make(ctx context.Context) (made record.Delegation, roots []str
 		made, err = r.delegate(ctx, version, set.key(version.Name))
 		return err
 	})
+	if versionRefused(err) { // disabled since the list was read: the next run has a new one
+		_, _ = r.root.renewed(ctx, set)
+	}
 	return made, set.names(), unavailable(err)
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"cloud.google.com/go/kms/apiv1/kmspb"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -270,5 +271,55 @@ func TestRotatorsConfiguration(t *testing.T) {
 	}
 	if err := r.Ping(t.Context()); !errors.As(err, &down) || down.Backend != "firestore" {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestAKeyWhoseRootIsGone: an operator has disabled the version that certified the key
+// which signs, so a process that starts now cannot believe it. The next look at the
+// root finds out, and the key in its place signs at once; a second reaper, whose list
+// does not have the version yet that certified it, looks again and makes no more.
+func TestAKeyWhoseRootIsGone(t *testing.T) {
+	s := newService(t)
+	mine, theirs := s.rotator(t), s.rotator(t)
+	orphan := s.rotate(t, mine).Made
+	s.clock.advance(time.Minute)
+	s.rotate(t, theirs)
+	_, err := s.kms.AddVersion(fakekms.VersionSpec{})
+	if err := errors.Join(err, s.kms.SetState(s.recorded(t).Delegations[0].Root, kmspb.CryptoKeyVersion_DISABLED)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.instance(t).Ping(t.Context()); err == nil {
+		t.Error("a process that starts believes a key that it cannot check")
+	}
+	s.clock.advance(14 * time.Minute)
+	made := s.rotate(t, mine).Made
+	if made == "" || made == orphan {
+		t.Fatalf("made %q in place of %s", made, orphan)
+	}
+	if b := s.instance(t); kidOf(t, b.issue(t).Compact) != made {
+		t.Error("it does not sign at once")
+	}
+	for _, r := range []*token.Rotator{mine, theirs, s.rotator(t)} {
+		if again := s.rotate(t, r); again.Made != "" {
+			t.Errorf("one more: %+v", again)
+		}
+	}
+}
+
+// TestARootThatIsRefused: a version that was disabled since it was listed certifies
+// nothing, and the very next run takes another.
+func TestARootThatIsRefused(t *testing.T) {
+	s := newService(t)
+	r := s.rotator(t)
+	s.rotate(t, r)
+	_, err := s.kms.AddVersion(fakekms.VersionSpec{})
+	if err := errors.Join(err, s.kms.SetState(s.recorded(t).Delegations[0].Root, kmspb.CryptoKeyVersion_DISABLED)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Revoke(t.Context(), s.kids(t)[0]); err == nil {
+		t.Fatal("a version that is disabled has certified a key")
+	}
+	if next := s.rotate(t, r); next.Made == "" {
+		t.Errorf("the next run: %+v", next)
 	}
 }

@@ -28,6 +28,22 @@ func entitlementTests() map[string]func(*testing.T, record.Record) {
 			_, err := r.Entitlements(t.Context(), caller())
 			wantError(t, err, license.ErrOrganizationNotFound)
 		},
+		"licenses alone, by id": func(t *testing.T, r record.Record) {
+			none, err := r.Licenses(t.Context(), caller())
+			wantNil(t, err)
+			wantEqual(t, "licenses of nobody", len(none), 0)
+			wantNil(t, r.PutOrganization(t.Context(), caller(), acme()))
+			lab := pro()
+			lab.ID = "acme-lab"
+			wantNil(t, r.PutLicense(t.Context(), caller(), pro()))
+			wantNil(t, r.PutLicense(t.Context(), caller(), lab))
+			got, err := r.Licenses(t.Context(), caller())
+			wantNil(t, err)
+			wantEqual(t, "licenses", got, []license.License{lab, pro()})
+			theirs, err := r.Licenses(t.Context(), other())
+			wantNil(t, err)
+			wantEqual(t, "another organization's", len(theirs), 0)
+		},
 		"organization without a license": func(t *testing.T, r record.Record) {
 			wantNil(t, r.PutOrganization(t.Context(), caller(), acme()))
 			got, err := r.Entitlements(t.Context(), caller())

@@ -75,6 +75,11 @@ func (f *Faulty) Entitlements(ctx context.Context, caller license.Caller) (licen
 	})
 }
 
+// Licenses implements [record.Record].
+func (f *Faulty) Licenses(ctx context.Context, caller license.Caller) ([]license.License, error) {
+	return around(ctx, f, "Licenses", func() ([]license.License, error) { return f.Record.Licenses(ctx, caller) })
+}
+
 // PutOrganization implements [record.Record].
 func (f *Faulty) PutOrganization(ctx context.Context, caller license.Caller, org license.Organization) error {
 	return f.do(ctx, "PutOrganization", func() error { return f.Record.PutOrganization(ctx, caller, org) })

@@ -110,6 +110,7 @@ func withOrganization(r record.Record, id string) map[string]func(context.Contex
 	c := license.ServiceCaller(id)
 	calls := writes(r, c)
 	calls["Entitlements"] = func(ctx context.Context) error { return errorOf(r.Entitlements(ctx, c)) }
+	calls["Licenses"] = func(ctx context.Context) error { return errorOf(r.Licenses(ctx, c)) }
 	calls["Session"] = func(ctx context.Context) error { return errorOf(r.Session(ctx, c, sessionID(1))) }
 	calls["CountActive"] = func(ctx context.Context) error { return errorOf(r.CountActive(ctx, c)) }
 	calls["ActiveSessions"] = func(ctx context.Context) error {
@@ -165,6 +166,7 @@ func contextTests() map[string]func(*testing.T, record.Record) {
 func reads(r record.Record) map[string]func(context.Context) error {
 	return map[string]func(context.Context) error{
 		"Entitlements": func(ctx context.Context) error { return errorOf(r.Entitlements(ctx, caller())) },
+		"Licenses":     func(ctx context.Context) error { return errorOf(r.Licenses(ctx, caller())) },
 		"Session":      func(ctx context.Context) error { return errorOf(r.Session(ctx, caller(), sessionID(1))) },
 		"CountActive":  func(ctx context.Context) error { return errorOf(r.CountActive(ctx, caller())) },
 		"ActiveSessions": func(ctx context.Context) error {
