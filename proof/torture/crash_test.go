@@ -3,6 +3,7 @@ package torture
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -157,8 +158,12 @@ func (c *crash) judge(ctx context.Context, o operation) {
 		c.t.Fatal(err)
 	}
 	h := c.recorder.History()
-	violations, _ := h.Check()
-	violations = append(violations, h.CheckRecords(records)...)
+	_, violations, err := readLogs(c.Workers, &h)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	found, _ := h.Check()
+	violations = slices.Concat(violations, found, h.CheckRecords(records))
 	if !o.loses {
 		_, more := h.Linearize(records, time.Minute)
 		violations = append(violations, more...)
