@@ -26,11 +26,12 @@ TOPOLOGY      ?= both
 # and the proof, which requires both and is required by none.
 MODULES       := . client proof
 
-# Tests of the proof that compile whole programs, which test-programs runs.
-PROGRAM_TESTS := ./deployed ./deployment/image
+# Tests of the proof that compile whole programs, which test-programs runs: the
+# deployed one, torture's, the benchmark's, the mutants'.
+PROGRAM_TESTS := ./deployed ./deployment/image ./deployment/release ./torture ./torture/rig ./cmd/bench ./cmd/torture ./mutants
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-programs test-tools mutants model torture drills terraform terraform-faults lint secrets fuzz vulncheck image pin-images fmt bench scale
+.PHONY: help run test test-programs coverage test-tools mutants model torture drills terraform terraform-faults lint secrets fuzz vulncheck image pin-images fmt bench scale
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,14 +42,17 @@ run: ## all four functions on http://127.0.0.1:8080, with nothing to set up
 test-tools: ## install the servers the tests need: redis-server, the Firestore emulator, a C compiler, a browser, Python and Node
 	./scripts/install-test-tools.sh
 
-test: test-tools ## every test but test-programs, under the race detector, and the coverage bound
-	$(GO) test -race -timeout 60m -coverprofile=$(COVERAGE_FILE) -coverpkg=./functions/...,./shared/... ./...
-	./scripts/check-coverage.sh $(COVERAGE_FILE) $(MIN_COVERAGE)
+test: test-tools ## every test but test-programs, under the race detector
+	$(GO) test -race -timeout 60m ./...
 	$(GO) -C client test -race -timeout 60m ./...
 	cd proof && $(GO) test -race -timeout 60m $$($(GO) list ./... | grep -vxF "$$($(GO) list $(PROGRAM_TESTS))")
 
 test-programs: test-tools ## compile the deployed program and what the images run, and test them from outside
 	$(GO) -C proof test -race -timeout 60m $(PROGRAM_TESTS)
+
+coverage: test-tools ## the service's tests without the race detector, and the coverage bound
+	$(GO) test -timeout 60m -coverprofile=$(COVERAGE_FILE) -coverpkg=./functions/...,./shared/... ./...
+	./scripts/check-coverage.sh $(COVERAGE_FILE) $(MIN_COVERAGE)
 
 mutants: test-tools ## break each guard of the protocol in turn; a test must notice
 	$(GO) -C proof run ./mutants

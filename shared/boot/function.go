@@ -30,6 +30,7 @@ const startLimit = 20 * time.Second
 // the process before it takes a request, as any bad configuration does, with every
 // fault in the log.
 func Target(functions map[string]Wire) (string, http.HandlerFunc) {
+	TuneMemory()
 	target := os.Getenv("FUNCTION_TARGET")
 	return target, mustStart(target, functions).ServeHTTP
 }

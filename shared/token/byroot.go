@@ -2,6 +2,7 @@ package token
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -77,11 +78,13 @@ func (r *byRoot) signWith(ctx context.Context, set *snapshot, payload []byte) (s
 		return "", Version{}, unavailable(err)
 	}
 	key := &rootSigner{ctx: ctx, client: r.client, version: version, public: set.key(version.Name)}
-	signer, err := jwsSigner(key, jose.RS256, version.KeyID())
+	signer, err := newJWS(jose.RS256, version.KeyID(), func(digest []byte) ([]byte, error) {
+		return key.Sign(nil, digest, crypto.SHA256)
+	})
 	if err != nil {
 		return "", version, err
 	}
-	compact, err := compactBy(signer, payload)
+	compact, err := signer.compact(payload)
 	if err != nil {
 		// gRPC's CANCELED hides the context's own error, which tells a client that
 		// went away from a KMS that failed. Join leaves out a nil.

@@ -30,7 +30,7 @@ func (d *delegated) Sign(ctx context.Context, payload func(time.Time) ([]byte, e
 	if err != nil {
 		return "", err
 	}
-	compact, err := compactBy(key.signer, body)
+	compact, err := key.signer.compact(body)
 	if err != nil {
 		return "", unavailable(fmt.Errorf("sign with %s: %w", key.KeyID, err))
 	}

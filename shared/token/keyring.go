@@ -214,7 +214,7 @@ func (k *keyring) decrypt(ctx context.Context, held *heldKey) error {
 	if !ok || !key.PublicKey.Equal(held.public.Key) {
 		return errors.New("it is another key's private key")
 	}
-	held.signer, err = jwsSigner(key, jose.ES256, held.KeyID)
+	held.signer, err = newJWS(jose.ES256, held.KeyID, es256(key))
 	return err
 }
 

@@ -28,7 +28,7 @@ type heldKey struct {
 	record.Delegation
 	public jose.JSONWebKey
 	// signer is nil while the private key is not decrypted.
-	signer jose.Signer
+	signer *jws
 }
 
 // key is the one of that kid; nil if there is none.

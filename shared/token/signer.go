@@ -2,16 +2,11 @@ package token
 
 import (
 	"context"
-	"crypto"
 	"errors"
-	"fmt"
 	"time"
 
 	kms "cloud.google.com/go/kms/apiv1"
 	"github.com/go-jose/go-jose/v4"
-	"github.com/go-jose/go-jose/v4/cryptosigner"
-
-	"github.com/coditect-ai/coditect-licenses/client/licensejwt"
 )
 
 // Signing is how license tokens are signed.
@@ -74,25 +69,4 @@ func NewSigner(cfg Config, client *kms.KeyManagementClient) (Signer, error) {
 		root.ring.signs = root.keys
 	}
 	return root, nil
-}
-
-// jwsSigner makes compact JWS with a key: kid and typ in the header, nothing else.
-func jwsSigner(key crypto.Signer, algorithm jose.SignatureAlgorithm, kid string) (jose.Signer, error) {
-	signer, err := jose.NewSigner(
-		jose.SigningKey{Algorithm: algorithm, Key: jose.JSONWebKey{Key: cryptosigner.Opaque(key), KeyID: kid}},
-		(&jose.SignerOptions{}).WithType(licensejwt.Type),
-	)
-	if err != nil {
-		return nil, fmt.Errorf("license token signer: %w", err)
-	}
-	return signer, nil
-}
-
-// compactBy signs payload.
-func compactBy(signer jose.Signer, payload []byte) (string, error) {
-	jws, err := signer.Sign(payload)
-	if err != nil {
-		return "", err
-	}
-	return jws.CompactSerialize()
 }

@@ -11,6 +11,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	"sync"
 	"time"
 )
 
@@ -36,17 +37,44 @@ func (r keyRing) with(k key) keyRing {
 
 func (r keyRing) current() key { return r[len(r)-1] }
 
-func newKey(now time.Time) (key, error) {
-	private, err := rsa.GenerateKey(rand.Reader, keyBits)
-	if err != nil {
-		return key{}, fmt.Errorf("fakeidp: %w", err)
+// made memoizes a few keys for the life of the process: a test process starts a
+// hundred providers, and under the race detector a key takes a tenth of a second.
+var made pool //nolint:gochecknoglobals // see above
+
+// pool hands out its keys in turn, so that neighbors never share one. A key that
+// comes again gets another certificate, and with it another id.
+type pool struct {
+	mu   sync.Mutex
+	keys [8]*rsa.PrivateKey
+	next int
+}
+
+func (p *pool) take() (*rsa.PrivateKey, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	place := &p.keys[p.next%len(p.keys)]
+	if *place == nil {
+		private, err := rsa.GenerateKey(rand.Reader, keyBits)
+		if err != nil {
+			return nil, fmt.Errorf("fakeidp: %w", err)
+		}
+		*place = private
 	}
+	p.next++
+	return *place, nil
+}
+
+func newKey(now time.Time) (key, error) {
+	private, err := made.take()
+	if err != nil {
+		return key{}, err
+	}
+	// The serial number is drawn by CreateCertificate.
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(now.UnixNano()),
-		Subject:      pkix.Name{CommonName: "securetoken.system.gserviceaccount.com"},
-		NotBefore:    now.Add(-time.Hour),
-		NotAfter:     now.Add(16 * 24 * time.Hour),
-		KeyUsage:     x509.KeyUsageDigitalSignature,
+		Subject:   pkix.Name{CommonName: "securetoken.system.gserviceaccount.com"},
+		NotBefore: now.Add(-time.Hour),
+		NotAfter:  now.Add(16 * 24 * time.Hour),
+		KeyUsage:  x509.KeyUsageDigitalSignature,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/internal/devstack"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakeidp"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakekms"
+	"github.com/coditect-ai/coditect-licenses/shared/boot"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/telemetry"
 )
@@ -35,6 +36,7 @@ const (
 
 // Run serves until standard input ends.
 func (c functionCommand) Run(ctx context.Context, out io.Writer) (err error) {
+	boot.TuneMemory() // as where it is deployed
 	// Every request is logged, as on Cloud Run: a line that costs its making and
 	// one write.
 	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
