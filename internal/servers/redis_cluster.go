@@ -219,7 +219,15 @@ const (
 // before that would begin it anew.
 const handoverLimit = 6 * time.Second
 
+// handoverTries is how often a handover is asked for.
+const handoverTries = 4
+
+// ErrNotAgreed says that the cluster agreed on no handover. A master that voted while
+// its clock was an hour ahead votes again when that hour has come.
+var ErrNotAgreed = errors.New("the cluster does not agree on the handover")
+
 // Succeed makes a replica in a cluster the master of its master's slots.
+// [ErrNotAgreed] leaves the roles as they were.
 func (r *RedisProcess) Succeed(ctx context.Context, how Succession) error {
 	client := adminClient(r.Addr())
 	defer func() { _ = client.Close() }()
@@ -229,17 +237,31 @@ func (r *RedisProcess) Succeed(ctx context.Context, how Succession) error {
 	}
 	var asked time.Time
 	var refusal error
+	tries, agreed := 0, false
 	err := waitFor(r.proc.Exited(), func() bool {
 		if time.Since(asked) > handoverLimit || refusal != nil {
+			if tries == handoverTries && how == Handover {
+				return true
+			}
 			refusal, asked = client.Do(ctx, command...).Err(), time.Now()
+			if refusal == nil {
+				tries++
+			}
 		}
 		info, err := client.Info(ctx, "replication").Result()
-		return err == nil && strings.Contains(info, "role:master") || ctx.Err() != nil
+		agreed = err == nil && strings.Contains(info, "role:master")
+		return agreed || ctx.Err() != nil
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return errors.Join(err, refusal)
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case !agreed:
+		return ErrNotAgreed
+	default:
+		return nil
 	}
-	return ctx.Err()
 }
 
 // WaitDemoted waits until a former master has heard of its successor.

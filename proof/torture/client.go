@@ -286,7 +286,7 @@ const stranger = "mallory"
 
 // intrude sends a request about somebody else's session or license.
 func (c *client) intrude(ctx context.Context, worker int, org string, victim history.Holder, session, method string, want history.Result) {
-	op := history.Op{Kind: history.Intrude, Holder: victim, Session: session, By: method + " " + org + "/" + stranger, Worker: worker, Want: want}
+	op := history.Op{Kind: history.Intrude, Holder: victim, Session: session, By: method + " " + org + "/" + stranger, Intruder: org, Worker: worker, Want: want}
 	token := c.token(org, stranger, "member")
 	path, body := api.SessionPath(session), any(nil)
 	switch method {
@@ -303,5 +303,8 @@ func (c *client) intrude(ctx context.Context, worker int, org string, victim his
 		http.StatusGone: history.Ended, http.StatusForbidden: history.Forbidden, http.StatusNotFound: history.NotFound,
 		http.StatusConflict: history.Full,
 	})
+	if a.problem.Code == api.OrganizationInactive {
+		op.Result, op.Detail = history.Inactive, string(a.problem.Code)
+	}
 	c.recorder.Add(op)
 }

@@ -39,6 +39,11 @@ func TestCheckBought(t *testing.T) {
 	refusal := func(kind history.Kind, from int) history.Op {
 		return op(kind, "a", "", history.Inactive, from, from+10)
 	}
+	stranger := func(org string, from int) history.Op {
+		o := op(history.Intrude, "a", "", history.Inactive, from, from+10)
+		o.Intruder, o.Want = org, history.NotFound
+		return o
+	}
 	ending := seats(50, 60, 1)
 	ending.Expires = at(200)
 	whole := history.Change{Org: "acme", Begin: at(50), End: at(60), Seats: 3, Inactive: true}
@@ -57,6 +62,8 @@ func TestCheckBought(t *testing.T) {
 		"lowered, the others go":      {changed(past(2, append(two(20), release("a", "s1", 80, 90), grant("c", "s3", 100, 110))...), []history.Change{seats(50, 60, 1)}, 70), "oversold"},
 		"found, granted before":       {changed(past(2, grant("a", "s1", 0, 10), op(history.Acquire, "b", "", history.Refused, 20, 30), op(history.Acquire, "b", "s2", history.Found, 100, 110)), []history.Change{seats(50, 60, 1)}, 70), ""},
 		"suspended, and granted":      {changed(past(1, grant("a", "s1", 100, 110)), []history.Change{suspended(50, 60)}, 70), "sold out of use"},
+		"a suspended stranger":        {changed(past(1, grant("a", "s1", 0, 10), stranger("acme", 100)), []history.Change{whole}, 70), ""},
+		"a stranger told of another":  {changed(past(1, grant("a", "s1", 0, 10), stranger("globex", 100)), []history.Change{whole}, 70), "cross-tenant"},
 		"suspended, not read":         {changed(past(1, grant("a", "s1", 100, 110)), []history.Change{suspended(50, 60)}, 20), ""},
 		"suspended, and extended":     {changed(past(1, grant("a", "s1", 0, 10), beat("a", "s1", history.Extended, 100, 110)), []history.Change{suspended(50, 60)}, 70), "sold out of use"},
 		"suspended, in use again":     {changed(past(1, grant("a", "s1", 100, 110)), []history.Change{suspended(50, 60), seats(80, 90, 1)}, 70), ""},

@@ -122,11 +122,20 @@ func (h *History) foreign() []Violation {
 		if op.Kind == Intrude && op.Result == NotFound && l != nil && h.withoutRecord(l) {
 			continue // a restore took the session away
 		}
+		if op.Kind == Intrude && op.Result == Inactive && h.suspended(op.Intruder, op) {
+			continue // it is told of itself alone
+		}
 		if op.Kind == Intrude && op.Result != op.Want && !op.open() && op.Result != NotSent {
 			out = append(out, op.violation("cross-tenant", "%s asked for %s of %s and was answered %q, not %q", op.By, op.Session, op.Holder.Org, op.Result, op.Want))
 		}
 	}
 	return out
+}
+
+// suspended says that the organization may have been out of use for the operation.
+func (h *History) suspended(org string, op Op) bool {
+	op.Holder = Holder{Org: org}
+	return slices.ContainsFunc(h.versions(org, "", h.goesBy(op), op.until()), func(c Change) bool { return c.Inactive })
 }
 
 // unexpected finds answers that no fault explains.

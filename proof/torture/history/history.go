@@ -87,8 +87,10 @@ type Op struct {
 	// Session was named by the request, or by the answer of an acquire.
 	Session string
 	// By says who sent it when that was not the holder, and Worker to whom.
-	By     string
-	Worker int
+	By string
+	// Intruder is the organization of who sent an [Intrude].
+	Intruder string
+	Worker   int
 
 	Call, Return Instant
 	// Answered is when a function process gave up a request of unknown outcome;
