@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/anishathalye/porcupine"
@@ -32,6 +33,9 @@ type Linear struct {
 	Verdict      porcupine.CheckResult
 	// Skipped says why nothing was checked.
 	Skipped string
+	// stuck are the moves that the longest order found has no place for, the first to
+	// have been over first.
+	stuck []porcupine.Operation
 }
 
 // Linearize checks that every pool behaves like a set of seats: each grant took a
@@ -51,8 +55,8 @@ func (h *History) Linearize(records []Record, limit time.Duration) (out []Linear
 		l := h.linearize(pool, records, limit)
 		if l.Verdict == porcupine.Illegal {
 			violations = append(violations, Violation{
-				Check: "not linearizable", Org: l.Org, License: l.License, At: h.Ops[len(h.Ops)-1].Call,
-				Text: fmt.Sprintf("no order of %d operations explains their answers (%d of unknown outcome)", l.Ops, l.Open),
+				Check: "not linearizable", Org: l.Org, License: l.License, At: Instant(l.stuck[0].Call),
+				Text: fmt.Sprintf("no order of %d operations explains their answers (%d of unknown outcome): %s", l.Ops, l.Open, told(l.stuck)),
 			})
 		}
 		out = append(out, l)
@@ -89,7 +93,38 @@ func (h *History) linearize(p pool, records []Record, limit time.Duration) Linea
 	case b.seats > maxSeats:
 		l.Skipped = fmt.Sprintf("%d sessions at once", b.seats)
 	default:
-		l.Verdict = porcupine.CheckOperationsTimeout(model(), b.ops, limit)
+		var info porcupine.LinearizationInfo
+		l.Verdict, info = porcupine.CheckOperationsVerbose(model(), b.ops, limit)
+		if l.Verdict == porcupine.Illegal {
+			l.stuck = stuck(b.ops, info.PartialLinearizations())
+		}
 	}
 	return l
+}
+
+// stuck are the moves that the longest of the orders has no place for.
+func stuck(ops []porcupine.Operation, orders [][][]int) []porcupine.Operation {
+	var longest []int
+	for _, order := range slices.Concat(orders...) {
+		if len(order) > len(longest) {
+			longest = order
+		}
+	}
+	var out []porcupine.Operation
+	for i, op := range ops {
+		if !slices.Contains(longest, i) {
+			out = append(out, op)
+		}
+	}
+	slices.SortFunc(out, func(a, b porcupine.Operation) int { return cmp.Compare(a.Return, b.Return) })
+	return out
+}
+
+// told are a few of the moves.
+func told(moves []porcupine.Operation) string {
+	var out []string
+	for _, m := range moves[:min(len(moves), 4)] {
+		out = append(out, fmt.Sprintf("%s → %s %s", Instant(m.Call), Instant(m.Return), m.Input))
+	}
+	return strings.Join(out, "; ")
 }

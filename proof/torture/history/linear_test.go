@@ -2,6 +2,7 @@ package history_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -75,6 +76,11 @@ func TestLinearize(t *testing.T) {
 			linear, violations := h.Linearize(tt.records, time.Minute)
 			if bad := len(violations) > 0; bad != tt.bad {
 				t.Errorf("found %v in %+v", violations, linear)
+			}
+			for _, v := range violations {
+				if !strings.Contains(v.Text, " (limit ") {
+					t.Errorf("it does not tell which move fits nowhere: %s", v.Text)
+				}
 			}
 			for _, l := range linear {
 				if l.Verdict == porcupine.Unknown || l.Skipped != "" {

@@ -79,6 +79,7 @@ func (h *History) largest(p pool) int {
 }
 
 func (b *poolHistory) add(session string, i input, from, to Instant) {
+	i.session = session
 	b.moves[session] = append(b.moves[session], moved{i, from, to})
 }
 
@@ -129,7 +130,7 @@ func (b *poolHistory) refusals() {
 			}
 		}
 		limit, _ := b.history.limits(op, b.pool.license)
-		b.put(moved{input{move: refuse, limit: limit, phantoms: n}, op.Call, op.Return})
+		b.put(moved{input{session: op.Holder.User, move: refuse, limit: limit, phantoms: n}, op.Call, op.Return})
 	}
 }
 

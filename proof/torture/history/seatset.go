@@ -1,6 +1,7 @@
 package history
 
 import (
+	"fmt"
 	"math/bits"
 
 	"github.com/anishathalye/porcupine"
@@ -21,10 +22,16 @@ const (
 // may be held without anybody's knowledge: taken, and taken back, by requests of
 // unknown outcome.
 type input struct {
+	session  string
 	move     move
 	seat     int
 	limit    int
 	phantoms int
+}
+
+// String tells the move.
+func (i input) String() string {
+	return fmt.Sprintf("%s %s (limit %d, perhaps %d more)", [...]string{"takes", "keeps", "refused", "frees"}[i.move], i.session, i.limit, i.phantoms)
 }
 
 // seatSet is a set of sessions.
