@@ -126,6 +126,31 @@ func stopping(step string) func(context.Context, string) error {
 	}
 }
 
+// TestAKeyOfAWrongClock: one that has not begun is made again by the right clock, and
+// signs for nobody before its time.
+func TestAKeyOfAWrongClock(t *testing.T) {
+	s := newService(t)
+	r := s.rotator(t)
+	s.rotate(t, r)
+	b := s.instance(t)
+	s.clock.advance(7 * 24 * time.Hour)
+	early := s.rotate(t, r).Made
+	s.clock.advance(-7 * 24 * time.Hour)
+	made := 0
+	for range 24 * 60 {
+		if s.rotate(t, r).Made != "" {
+			made++
+		}
+		if kid := kidOf(t, b.issue(t).Compact); kid == early {
+			t.Fatalf("at %v signs a key that has not begun", s.clock.Now())
+		}
+		s.clock.advance(time.Minute)
+	}
+	if made != 4 {
+		t.Errorf("%d keys in a day", made)
+	}
+}
+
 // TestARotationThatStops at any step leaves nothing that the next run has to know of,
 // and the next run makes the key.
 func TestARotationThatStops(t *testing.T) {
