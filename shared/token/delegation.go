@@ -80,10 +80,13 @@ func goodDelegations(all []record.Delegation, now time.Time) []record.Delegation
 // has less than half of its life left, a revoked one was not replaced yet, or the
 // newest is an orphan. One that has not begun is a wrong clock's, and not waited for.
 func due(keys record.SigningKeys, roots []string, now time.Time) bool {
-	good := slices.DeleteFunc(goodDelegations(keys.Delegations, now), func(d record.Delegation) bool {
-		return d.NotBefore.After(now)
-	})
+	good := begun(goodDelegations(keys.Delegations, now), now)
 	return keys.Urgent || len(good) == 0 || good[len(good)-1].NotAfter.Sub(now) < DelegationLife/2 || orphaned(keys, roots, now)
+}
+
+// begun leaves out those that have not begun.
+func begun(good []record.Delegation, now time.Time) []record.Delegation {
+	return slices.DeleteFunc(good, func(d record.Delegation) bool { return d.NotBefore.After(now) })
 }
 
 // orphaned reports whether the root's version that certified the newest good

@@ -136,18 +136,20 @@ func TestAKeyOfAWrongClock(t *testing.T) {
 	s.clock.advance(7 * 24 * time.Hour)
 	early := s.rotate(t, r).Made
 	s.clock.advance(-7 * 24 * time.Hour)
-	made := 0
+	made, oldest := 0, time.Duration(0)
 	for range 24 * 60 {
-		if s.rotate(t, r).Made != "" {
+		done := s.rotate(t, r)
+		if done.Made != "" {
 			made++
 		}
+		oldest = max(oldest, done.NewestAge)
 		if kid := kidOf(t, b.issue(t).Compact); kid == early {
 			t.Fatalf("at %v signs a key that has not begun", s.clock.Now())
 		}
 		s.clock.advance(time.Minute)
 	}
-	if made != 4 {
-		t.Errorf("%d keys in a day", made)
+	if made != 4 || oldest < 5*time.Hour || oldest > 6*time.Hour {
+		t.Errorf("%d keys in a day, the newest %v old at most", made, oldest)
 	}
 }
 
