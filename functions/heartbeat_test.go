@@ -145,6 +145,8 @@ func TestASeatPassesOn(t *testing.T) {
 	refused := answer.refused(t, "no_seats_available")
 	refused.wantMember(t, "limit", "handover")
 	refused.wantMember(t, "seats_used", 1)
+	refused.wantMember(t, "detail", "A seat is free, but too many license tokens of those who had one before are still good (1 of 1). "+
+		"Wait for one to end, or use the program on the machine that had the seat.")
 	if after := answer.header.Get("Retry-After"); after != "300" {
 		t.Errorf("Retry-After %s, want when ann's token ends", after)
 	}

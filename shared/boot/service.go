@@ -75,7 +75,8 @@ func Assemble(cfg config.Config, clients Clients, log *slog.Logger, now func() t
 		ledgerClock = now
 	}
 	counting, err := ledger.NewRedis(clients.Redis, ledger.RedisOptions{
-		Prefix: ledgerPrefix(cfg.FirestoreDatabase), SessionTTL: cfg.SessionTTL, TokenMin: cfg.TokenMin, TokenTTL: cfg.TokenTTL, Deadline: cfg.LedgerDeadline(),
+		Prefix: ledgerPrefix(cfg.FirestoreDatabase), SessionTTL: cfg.SessionTTL, TokenMin: cfg.TokenMin, TokenTTL: cfg.TokenTTL,
+		TokenMost: cfg.LongestToken(), Deadline: cfg.LedgerDeadline(),
 		ClockTolerance: min(cfg.ClockTolerance, cfg.SessionTTL/4), Now: ledgerClock,
 	})
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +18,10 @@ import (
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakeidp"
 	"github.com/coditect-ai/coditect-licenses/shared/boot"
 	"github.com/coditect-ai/coditect-licenses/shared/config"
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/seats"
+	"github.com/coditect-ai/coditect-licenses/shared/token"
 )
 
 // TestReadinessPingsWhatTheProcessHas: and each check tells its own backend's trouble.
@@ -62,6 +66,33 @@ func TestWebOptions(t *testing.T) {
 		got := p.assemble(t, configuration(tt.function)).Web("name")
 		if got.Name != "name" || got.ProjectID != project || got.Deadline != tt.deadline || got.Logger == nil || got.Now == nil || got.MaxInFlight != 7 {
 			t.Errorf("%s: %+v", tt.function, got)
+		}
+	}
+}
+
+// TestNoTokenCountsForLongerThanItsKey: where delegations sign, a seat waits for the
+// token that an earlier holder really has, whatever its license would allow.
+func TestNoTokenCountsForLongerThanItsKey(t *testing.T) {
+	p := newParts(t)
+	p.addKMS(t)
+	lic := license.License{ID: "pro", Product: "studio", MaxSeats: 9, Status: license.StatusActive, OfflineMax: 72 * time.Hour}
+	for i, tt := range []struct {
+		cfg  config.Config
+		want time.Duration
+	}{
+		{delegating(config.Acquire), token.DelegationLife},
+		{delegating(config.Heartbeat), token.DelegationLife},
+		{delegating(config.Reaper), token.DelegationLife},
+		{configuration(config.Acquire), 48 * time.Hour},
+		{configuration(config.Release), 48 * time.Hour},
+	} {
+		tt.cfg.TokenMin = 48 * time.Hour
+		org := license.Organization{ID: "acme", MaxConcurrentSeats: 9, Status: license.StatusActive}
+		hold, err := p.assemble(t, tt.cfg).Seats.Acquire(t.Context(), license.Caller{OrganizationID: "acme", UserID: "ann"}, seats.Request{
+			Terms: license.NewTerms(org, lic), Holder: license.Holder{UserID: "ann", HardwareID: strconv.Itoa(i)},
+		}, func(context.Context, ledger.Hold) error { return nil })
+		if life := hold.TokenExpiresAt.Sub(hold.Now); err != nil || life != tt.want {
+			t.Errorf("%s of %q: a token of %v, %v; want %v", tt.cfg.Function, tt.cfg.TokenSigning, life, err, tt.want)
 		}
 	}
 }

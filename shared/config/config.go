@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/coditect-ai/coditect-licenses/shared/token"
 	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
 
@@ -198,6 +199,16 @@ func (c Config) Signs() bool { return c.Function == Acquire || c.Function == Hea
 
 // Delegates reports whether this function makes the keys that sign license tokens.
 func (c Config) Delegates() bool { return c.Function == Reaper && c.KMSEncryptionKey != "" }
+
+// LongestToken is how long any license token lives at most, as its key ends then; zero
+// where keys have no end, or this function is not told how tokens are signed. The key
+// may be by a clock that is ahead.
+func (c Config) LongestToken() time.Duration {
+	if (c.Signs() || c.Function == Reaper) && c.TokenSigning == string(token.ByDelegation) {
+		return token.DelegationLife + c.ClockTolerance
+	}
+	return 0
+}
 
 // Warnings are choices that work and should be known. They belong in the log
 // at start.

@@ -176,6 +176,8 @@ func numbers() []row {
 		refused("CLOCK_TOLERANCE", "acquire", "CLOCK_TOLERANCE", "600ms"),
 		refused("ENTITLEMENT_CACHE_TTL", "acquire", "ENTITLEMENT_CACHE_TTL", "-1s"),
 		refused("KEY_ACTIVATION_DELAY", "acquire", "KEY_ACTIVATION_DELAY", "360s"),
+		starts("acquire", "KEY_ACTIVATION_DELAY", "45m"), refused("KEY_ACTIVATION_DELAY", "heartbeat", "KEY_ACTIVATION_DELAY", "46m"),
+		starts("release", "KEY_ACTIVATION_DELAY", "24h"), starts("acquire", "KEY_ACTIVATION_DELAY", "24h", "TOKEN_SIGNING", "kms"),
 		refused("REQUEST_DEADLINE", "acquire", "REQUEST_DEADLINE", "6m"),
 		refused("BACKEND_DEADLINE", "acquire", "REQUEST_DEADLINE", "4s"),
 		refused("BACKEND_DEADLINE", "acquire", "SESSION_TTL", "19s", "HEARTBEAT_INTERVAL", "5s", "CLOCK_TOLERANCE", "4s"),

@@ -210,6 +210,10 @@ func (v *validator) relations(c Config) {
 		v.add("TOKEN_TTL", "is above "+token.MaxDelegatedLife.String()+", and no token outlives the key that signed it",
 			"lower it, or set TOKEN_SIGNING=kms", "TOKEN_SIGNING")
 	}
+	if c.Signs() && c.TokenSigning == string(token.ByDelegation) && c.KeyActivationDelay > token.MaxActivationDelay {
+		v.add("KEY_ACTIVATION_DELAY", "is above "+token.MaxActivationDelay.String()+", and keys of half a day must sign meanwhile",
+			"lower it, or set TOKEN_SIGNING=kms", "TOKEN_SIGNING")
+	}
 	if c.BackendDeadline > c.SessionTTL/4 {
 		v.add("BACKEND_DEADLINE", "is more than a quarter of SESSION_TTL", "lower it: a call must not outlive what it was decided on", "SESSION_TTL")
 	}

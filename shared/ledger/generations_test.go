@@ -1,7 +1,10 @@
 package ledger_test
 
 import (
+	"errors"
 	"testing"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/ledger/ledgertest"
@@ -92,5 +95,37 @@ func TestAMemberWithoutData(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+	}
+}
+
+// TestAMemberWithoutDataMakesNoRoom for a token: one that is taken out leaves the tokens
+// of earlier holders as many as they are.
+func TestAMemberWithoutDataMakesNoRoom(t *testing.T) {
+	f := ledgertest.Fake(t)
+	c := ledgertest.Client(t, f.Addr())
+	l := ledgertest.NewRedis(t, c, "", sessionTTL, tokenTTL)
+	loaded(t, l, 1)
+	strict := func(userID string) (ledger.Hold, error) {
+		return l.Reserve(t.Context(), user(userID), ledger.Reservation{
+			SessionID: "s-" + userID, Holder: license.Holder{UserID: userID},
+			Candidates: []ledger.Candidate{{LicenseID: "pro", Pools: []ledger.Pool{{Key: "pro", Cap: 1}}, TokenCap: 1}},
+		})
+	}
+	ann, err := strict("ann")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Remove(t.Context(), user("ann"), ledger.BySession, ann); err != nil {
+		t.Fatal(err)
+	}
+	pool := "seats:{acme}:" + c.HGet(t.Context(), e, "generation").Val() + ":pool:pro"
+	if err := c.ZAdd(t.Context(), pool, redis.Z{Score: -1, Member: "nobody"}).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := strict("bob"); !errors.As(err, new(*ledger.StaleError)) {
+		t.Errorf("beside a member without data: %v", err)
+	}
+	if _, err := strict("bob"); !errors.As(err, new(*ledger.FullError)) {
+		t.Errorf("asked again: %v", err)
 	}
 }

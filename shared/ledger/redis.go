@@ -26,6 +26,9 @@ type RedisOptions struct {
 	// TokenMin is how long a token lives at least; [license.TokenLife] says how the two
 	// meet. 5 minutes when zero.
 	TokenMin time.Duration
+	// TokenMost is how long no token lives, whatever its license says, as the key that
+	// signs it ends; zero where keys have no end. None counts as spent for longer.
+	TokenMost time.Duration
 	// Deadline bounds each call; 2 s when zero.
 	Deadline time.Duration
 	// ClockTolerance is by how much the server's clock and Now may differ: far below

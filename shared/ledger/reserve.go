@@ -99,7 +99,8 @@ func (r *Redis) reservation(q Reservation) ([]argument, error) {
 
 // tokenTTL is that of a license in milliseconds, or the usual one.
 func (r *Redis) tokenTTL(own time.Duration) int64 {
-	return cmp.Or(own, r.opts.TokenTTL).Milliseconds()
+	ttl := cmp.Or(own, r.opts.TokenTTL)
+	return min(ttl, cmp.Or(r.opts.TokenMost, ttl)).Milliseconds()
 }
 
 // holder is who asks, as the candidate's holder.

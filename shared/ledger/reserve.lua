@@ -152,6 +152,9 @@ for i, pool in ipairs(taken.pools) do
 end
 if gone > 0 then return stale end
 
+-- What seemed to be leaving was no session: asked again, this is refused.
+if overspent(taken) then return stale end
+
 local names = {}
 for _, pool in ipairs(taken.pools) do
   if pool.name ~= '' then names[#names + 1] = pool.name end

@@ -207,6 +207,56 @@ func TestAForgedDelegation(t *testing.T) {
 	}
 }
 
+// TestTimesInTheRecordProlongNothing: a certificate's own end counts, also where an
+// instance has known the delegation for long.
+func TestTimesInTheRecordProlongNothing(t *testing.T) {
+	s := newService(t)
+	s.rotate(t, s.rotator(t))
+	end := s.recorded(t).Delegations[0].NotAfter
+	b := s.instance(t)
+	b.issue(t)
+	if _, err := s.memory.ChangeSigningKeys(t.Context(), func(keys *record.SigningKeys) error {
+		keys.Delegations[0].NotAfter = end.Add(24 * time.Hour)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	s.clock.advance(token.DelegationLife - time.Minute)
+	if issued := b.issue(t); issued.ExpiresAt.After(end) {
+		t.Errorf("a token ends at %v, the certificate at %v", issued.ExpiresAt, end)
+	}
+	s.clock.advance(time.Minute)
+	if _, err := b.Issue(t.Context(), b.claims()); !errors.Is(err, token.ErrNoDelegation) {
+		t.Errorf("signed after the certificate's end: %v", err)
+	}
+	if kids := b.delegations(t); len(kids) != 0 {
+		t.Errorf("%v is published after its end", kids)
+	}
+}
+
+// TestADelegationThatIsRecordedTwice is published once, and revoked altogether.
+func TestADelegationThatIsRecordedTwice(t *testing.T) {
+	s := newService(t)
+	r := s.rotator(t)
+	s.rotate(t, r)
+	kid := s.kids(t)[0]
+	if _, err := s.memory.ChangeSigningKeys(t.Context(), func(keys *record.SigningKeys) error {
+		keys.Delegations = append(keys.Delegations, keys.Delegations[0])
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	b := s.instance(t)
+	b.wantGenuine(t, b.issue(t).Compact)
+	if _, err := r.Revoke(t.Context(), kid); err != nil {
+		t.Fatal(err)
+	}
+	s.clock.advance(token.KeySetLife)
+	if kids := b.delegations(t); len(kids) != 1 || kids[0] == kid {
+		t.Errorf("%v is published once %s is revoked", kids, kid)
+	}
+}
+
 func flippedAt(data []byte, at int) []byte {
 	out := bytes.Clone(data)
 	out[at] ^= 1

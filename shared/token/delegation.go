@@ -18,6 +18,10 @@ import (
 // is away for half of it goes unnoticed, and so long, at most, signs who stole one.
 const DelegationLife = 12 * time.Hour
 
+// MaxActivationDelay is the longest delay that leaves a delegation time to sign, before
+// the next is made and after: with half of its life no key would ever be ripe in time.
+const MaxActivationDelay = 45 * time.Minute
+
 // MaxDelegatedLife is the longest life of a token that a delegation can promise: what
 // is left of its own when the next takes over, rounded down.
 const MaxDelegatedLife = 5 * time.Hour
@@ -74,10 +78,15 @@ func goodDelegations(all []record.Delegation, now time.Time) []record.Delegation
 
 // due reports whether a delegation is to be made at now: there is none, the newest
 // has less than half of its life left, a revoked one was not replaced yet, or the
-// newest is an orphan.
+// newest is an orphan. One that has not begun is a wrong clock's, and not waited for.
 func due(keys record.SigningKeys, roots []string, now time.Time) bool {
-	good := goodDelegations(keys.Delegations, now)
+	good := begun(goodDelegations(keys.Delegations, now), now)
 	return keys.Urgent || len(good) == 0 || good[len(good)-1].NotAfter.Sub(now) < DelegationLife/2 || orphaned(keys, roots, now)
+}
+
+// begun leaves out those that have not begun.
+func begun(good []record.Delegation, now time.Time) []record.Delegation {
+	return slices.DeleteFunc(good, func(d record.Delegation) bool { return d.NotBefore.After(now) })
 }
 
 // orphaned reports whether the root's version that certified the newest good
@@ -126,13 +135,13 @@ var ErrUnknownDelegation = errors.New("no signing key has this name")
 // revoke takes a delegation out of use for good. It asks for the next one, which
 // signs at once. Repeated, it changes nothing.
 func revoke(keys *record.SigningKeys, kid string, now time.Time) error {
+	err := ErrUnknownDelegation
 	for i := range keys.Delegations {
 		if d := &keys.Delegations[i]; d.KeyID == kid {
-			if d.RevokedAt.IsZero() {
+			if err = nil; d.RevokedAt.IsZero() {
 				d.RevokedAt, keys.Urgent = now, true
 			}
-			return nil
 		}
 	}
-	return ErrUnknownDelegation
+	return err
 }

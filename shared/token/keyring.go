@@ -97,7 +97,11 @@ func (k *keyring) load(ctx context.Context) (*ring, time.Duration, error) {
 // adopt takes a delegation into the ring if the root has certified it. Only a KMS that
 // does not answer is an error: an entry that somebody broke spoils no other.
 func (k *keyring) adopt(ctx context.Context, r, known *ring, d record.Delegation) error {
+	if r.key(d.KeyID) != nil {
+		return nil // verifiers refuse a key set that has a kid twice
+	}
 	if held := known.key(d.KeyID); held != nil && bytes.Equal(held.Certificate, d.Certificate) {
+		d.NotBefore, d.NotAfter = held.NotBefore, held.NotAfter
 		r.keys = append(r.keys, heldKey{Delegation: d, public: held.public, signer: held.signer})
 		return nil
 	}

@@ -91,8 +91,8 @@ type Rotated struct {
 	Made string
 	// Good is how many delegations are good.
 	Good int
-	// NewestAge is how long ago the newest good delegation was made; [DelegationLife]
-	// where none is good.
+	// NewestAge is how long ago the newest good delegation that has begun was made;
+	// [DelegationLife] where there is none.
 	NewestAge time.Duration
 }
 
@@ -135,8 +135,11 @@ func (r *Rotator) found(keys record.SigningKeys, made string) Rotated {
 	now := r.cfg.Now()
 	done := Rotated{NewestAge: DelegationLife}
 	if good := goodDelegations(keys.Delegations, now); len(good) > 0 {
-		done.Good, done.NewestAge = len(good), max(now.Sub(good[len(good)-1].CreatedAt), 0)
+		done.Good = len(good)
 		r.made.Store(true)
+		if good = begun(good, now); len(good) > 0 {
+			done.NewestAge = max(now.Sub(good[len(good)-1].CreatedAt), 0)
+		}
 	}
 	if slices.ContainsFunc(keys.Delegations, func(d record.Delegation) bool { return d.KeyID == made }) {
 		done.Made = made

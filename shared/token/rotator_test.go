@@ -126,6 +126,33 @@ func stopping(step string) func(context.Context, string) error {
 	}
 }
 
+// TestAKeyOfAWrongClock: one that has not begun is made again by the right clock, and
+// signs for nobody before its time.
+func TestAKeyOfAWrongClock(t *testing.T) {
+	s := newService(t)
+	r := s.rotator(t)
+	s.rotate(t, r)
+	b := s.instance(t)
+	s.clock.advance(7 * 24 * time.Hour)
+	early := s.rotate(t, r).Made
+	s.clock.advance(-7 * 24 * time.Hour)
+	made, oldest := 0, time.Duration(0)
+	for range 24 * 60 {
+		done := s.rotate(t, r)
+		if done.Made != "" {
+			made++
+		}
+		oldest = max(oldest, done.NewestAge)
+		if kid := kidOf(t, b.issue(t).Compact); kid == early {
+			t.Fatalf("at %v signs a key that has not begun", s.clock.Now())
+		}
+		s.clock.advance(time.Minute)
+	}
+	if made != 4 || oldest < 5*time.Hour || oldest > 6*time.Hour {
+		t.Errorf("%d keys in a day, the newest %v old at most", made, oldest)
+	}
+}
+
 // TestARotationThatStops at any step leaves nothing that the next run has to know of,
 // and the next run makes the key.
 func TestARotationThatStops(t *testing.T) {

@@ -7,6 +7,10 @@ import (
 )
 
 func noSeatsDetail(e *license.NoSeatsError) string {
+	if e.Limit == license.LimitHandover {
+		return fmt.Sprintf("A seat is free, but too many license tokens of those who had one before are still good (%d of %d). "+
+			"Wait for one to end, or use the program on the machine that had the seat.", e.Used, e.Max)
+	}
 	whose := "license"
 	if e.Limit == license.LimitOrganization {
 		whose = "organization"

@@ -75,6 +75,7 @@ func otherHeaders() []vector {
 		{Name: "crit empty", Token: headed(plain.with("crit", []string{})), Reason: invalid},
 		{Name: "payload not encoded (b64)", Token: headed(plain.with("b64", false).with("crit", []string{"b64"})), Reason: invalid},
 		{Name: "payload not encoded, and crit does not say so (b64)", Token: headed(plain.with("b64", false)), Reason: invalid},
+		{Name: "payload encoded, which the header need not say (b64)", Token: headed(plain.with("b64", true)), Reason: invalid},
 		{Name: "alg twice, the last one good", Token: token([]byte(twice), claims().json(), es256(current())), Reason: invalid},
 		{Name: "header not JSON", Token: token([]byte("{"), claims().json(), es256(current())), Reason: invalid, AnyLibrary: true},
 		{Name: "header no object", Token: token([]byte(`"ES256"`), claims().json(), es256(current())), Reason: invalid, AnyLibrary: true},

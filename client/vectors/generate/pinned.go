@@ -93,6 +93,8 @@ func periods() []vector {
 		{Name: "issued before the delegation", Token: issued(begins - 61), Now: begins, Reason: invalid},
 		{Name: "issued as the delegation begins, read by a clock 60 s slow", Token: issued(begins), Now: begins - 60},
 		{Name: "read long before the delegation begins", Token: issued(begins - 60), Now: begins - 100, Reason: notYetValid},
+		{Name: "read long before the delegation begins, within the leeway", Token: issued(begins - 60), Now: begins - 100, Leeway: 60},
+		{Name: "read before the delegation begins, and before the leeway", Token: issued(begins - 60), Now: begins - 180, Leeway: 60, Reason: notYetValid},
 	})
 }
 

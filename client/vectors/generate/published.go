@@ -125,6 +125,7 @@ func times() []vector {
 		{Name: "read by a clock 61 s slow", Token: good(), Now: granted - 61, Reason: notYetValid, AnyLibrary: true},
 		{Name: "read by a clock 90 s slow, with leeway", Token: good(), Now: granted - 90, Leeway: 30},
 		{Name: "read a day before", Token: good(), Now: granted - 86400, Reason: notYetValid, AnyLibrary: true},
+		{Name: "read before nbf, which has no margin", Token: saying(claims().with("nbf", granted).json()), Now: granted - 30, Reason: notYetValid, AnyLibrary: true},
 		{Name: "issued in the future", Token: future, Reason: notYetValid},
 	})
 }
