@@ -107,6 +107,17 @@ func (x *exchange) ignoreBody(buf *bytes.Buffer) error {
 // used again, and nothing waits for it.
 const ignoredPatience = 100 * time.Millisecond
 
+// outliving is ctx without its cancellation, but with its deadline: net/http takes a
+// body that does not come for a client that left, and would end a request that needs
+// none. If the client did leave, a heartbeat does no harm and a release does good.
+func outliving(ctx context.Context) (context.Context, context.CancelFunc) {
+	alone := context.WithoutCancel(ctx)
+	if deadline, ok := ctx.Deadline(); ok {
+		return context.WithDeadline(alone, deadline)
+	}
+	return alone, func() {}
+}
+
 // tooLarge refuses the body, and does not wait for the rest of it.
 func (x *exchange) tooLarge() error {
 	x.hangUp = true
