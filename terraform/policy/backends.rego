@@ -72,6 +72,38 @@ deny contains msg if {
 	msg := sprintf("%s: clients verify RS256 by RSA-4096, not %s", [r.address, t.algorithm])
 }
 
+deny contains msg if {
+	some r in resources("google_kms_crypto_key")
+	r.after.purpose == "ASYMMETRIC_SIGN"
+	not signs(r.after)
+	msg := sprintf("%s: must say its algorithm; the default is another", [r.address])
+}
+
+signs(key) if count(key.version_template) == 1
+
+# Its private half is made in Cloud KMS, and nowhere else.
+deny contains msg if {
+	some r in resources("google_kms_crypto_key")
+	held_elsewhere(r.after)
+	msg := sprintf("%s: somebody else has or had the key", [r.address])
+}
+
+held_elsewhere(key) if key.import_only == true
+
+held_elsewhere(key) if not object.get(key, "crypto_key_backend", null) in {null, ""}
+
+held_elsewhere(key) if startswith(key.version_template[_].protection_level, "EXTERNAL")
+
+held_elsewhere(key) if not in_plan(split(key.key_ring, "/")[1])
+
+# What was destroyed by mistake can be brought back; a day is a weekend too short.
+deny contains msg if {
+	some r in resources("google_kms_crypto_key")
+	seconds := to_number(trim_suffix(r.after.destroy_scheduled_duration, "s"))
+	seconds < 7 * 86400
+	msg := sprintf("%s: a version would be gone for good after %s", [r.address, r.after.destroy_scheduled_duration])
+}
+
 warn contains msg if {
 	some r in resources("google_kms_crypto_key")
 	some t in r.after.version_template

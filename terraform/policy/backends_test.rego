@@ -78,6 +78,20 @@ test_a_key_that_encrypts if {
 	refused(crypto_key, object.union(encrypting, {"deletion_policy": "DELETE"}), "could be deleted")
 }
 
+signing := {"purpose": "ASYMMETRIC_SIGN", "key_ring": "projects/acme-licenses/locations/us-central1/keyRings/licenses", "destroy_scheduled_duration": "2592000s", "version_template": [{"algorithm": "RSA_SIGN_PKCS1_4096_SHA256", "protection_level": "HSM"}]}
+
+test_a_key_that_others_have if {
+	not denied(crypto_key, signing)
+	refused(crypto_key, object.union(signing, {"import_only": true}), "somebody else")
+	refused(crypto_key, object.union(signing, {"crypto_key_backend": "projects/p/locations/l/ekmConnections/c"}), "somebody else")
+	refused(crypto_key, object.union(signing, {"version_template": [{"algorithm": "RSA_SIGN_PKCS1_4096_SHA256", "protection_level": "EXTERNAL_VPC"}]}), "somebody else")
+	refused(crypto_key, object.union(signing, {"key_ring": "projects/evil/locations/us-central1/keyRings/licenses"}), "somebody else")
+}
+
+test_a_key_of_no_algorithm if refused(crypto_key, object.remove(signing, ["version_template"]), "say its algorithm")
+
+test_a_key_that_goes_at_once if refused(crypto_key, object.union(signing, {"destroy_scheduled_duration": "86400s"}), "gone for good")
+
 test_a_key_in_software_is_a_warning if count(warn) == 1 with input as planned("google_kms_crypto_key", {"version_template": [{"algorithm": "RSA_SIGN_PKCS1_4096_SHA256", "protection_level": "SOFTWARE"}]})
 
 test_a_bucket_with_acls if refused("google_storage_bucket", {"uniform_bucket_level_access": false, "public_access_prevention": "enforced"}, "uniform")
