@@ -107,10 +107,13 @@ func (x *exchange) ignoreBody(buf *bytes.Buffer) error {
 // used again, and nothing waits for it.
 const ignoredPatience = 100 * time.Millisecond
 
-// outliving is ctx without its cancellation, but with its deadline: net/http takes a
-// body that does not come for a client that left, and would end a request that needs
-// none. If the client did leave, a heartbeat does no harm and a release does good.
-func outliving(ctx context.Context) (context.Context, context.CancelFunc) {
+// outliving is ctx of a request whose ignored body did not come: without its
+// cancellation, but with its deadline. net/http takes such a body for a client that
+// left. If it did leave, a heartbeat does no harm and a release does good.
+func (x *exchange) outliving(ctx context.Context) (context.Context, context.CancelFunc) {
+	if !x.hangUp {
+		return ctx, func() {}
+	}
 	alone := context.WithoutCancel(ctx)
 	if deadline, ok := ctx.Deadline(); ok {
 		return context.WithDeadline(alone, deadline)
