@@ -29,6 +29,22 @@ deny contains msg if {
 
 appends(ledger) if ledger.persistence_config[_].mode == "AOF"
 
+# What it is reached by is in this project, and in no other's network.
+deny contains msg if {
+	some r in resources("google_memorystore_instance")
+	some key in {"desired_auto_created_endpoints", "desired_psc_auto_connections"}
+	some endpoint in r.after[key]
+	elsewhere(endpoint)
+	msg := sprintf("%s: would be reached from %v", [r.address, endpoint])
+}
+
+elsewhere(endpoint) if not in_plan(endpoint.project_id)
+
+elsewhere(endpoint) if {
+	path := split(endpoint.network, "projects/")[1]
+	not in_plan(split(path, "/")[0])
+}
+
 warn contains msg if {
 	some r in resources("google_memorystore_instance")
 	not r.after.replica_count >= 1
@@ -62,6 +78,15 @@ deny contains msg if {
 	count(object.get(c, "indexes", [])) > 0
 	endswith(r.after.field, "_at")
 	msg := sprintf("%s: an indexed time that only grows caps grants at 500 a second", [r.address])
+}
+
+# Firestore deletes a document when its time comes: of a session that is its purge,
+# and no time at which it may still be held.
+deny contains msg if {
+	some r in resources("google_firestore_field")
+	count(object.get(r.after, "ttl_config", [])) > 0
+	r.after.field != "purge_at"
+	msg := sprintf("%s: would delete documents by %s", [r.address, r.after.field])
 }
 
 deny contains msg if {

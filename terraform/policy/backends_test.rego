@@ -38,6 +38,21 @@ test_a_word_the_api_does_not_know if {
 	not denied(valkey, object.union(ledger, {"persistence_config": [{"mode": "AOF", "aof_config": [{"append_fsync": "EVERY_SEC"}]}]}))
 }
 
+test_a_ledger_that_others_reach if {
+	here := {"network": "projects/acme-licenses/global/networks/licenses", "project_id": "acme-licenses"}
+	not denied(valkey, object.union(ledger, {"desired_auto_created_endpoints": [here]}))
+	not denied(valkey, object.union(ledger, {"desired_auto_created_endpoints": [{"project_id": "acme-licenses"}]}))
+	every key in ["desired_auto_created_endpoints", "desired_psc_auto_connections"] {
+		refused(valkey, object.union(ledger, {key: [object.union(here, {"project_id": "evil"})]}), "would be reached")
+		refused(valkey, object.union(ledger, {key: [object.union(here, {"network": "projects/evil/global/networks/x"})]}), "would be reached")
+	}
+}
+
+test_documents_that_go_too_soon if {
+	not denied("google_firestore_field", {"collection": "sessions", "field": "purge_at", "ttl_config": [{}], "index_config": [{"indexes": []}]})
+	refused("google_firestore_field", {"collection": "sessions", "field": "expires_at", "ttl_config": [{}], "index_config": [{"indexes": []}]}, "would delete")
+}
+
 images := "google_artifact_registry_repository"
 
 test_images_that_others_push if {

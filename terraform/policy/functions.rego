@@ -74,6 +74,13 @@ deny contains msg if {
 
 deny contains msg if {
 	some r in resources("google_cloud_run_v2_service")
+	r.after.project
+	not r.after.name
+	msg := sprintf("%s: nobody can see before the apply what it is", [r.address])
+}
+
+deny contains msg if {
+	some r in resources("google_cloud_run_v2_service")
 	r.after.name
 	not endswith(r.after.name, sprintf("-%s", [lower(function(r.after))]))
 	msg := sprintf("%s: %s serves another function", [r.address, r.after.name])

@@ -109,3 +109,5 @@ test_another_way_out if refused(run, named("licenses-acquire", {"vpc_access": [{
 test_a_password_in_the_clear if refused(run, in_container({"env": [{"name": "FUNCTION_TARGET", "value": "Acquire"}, {"name": "REDIS_PASSWORD", "value": "x"}]}), "REDIS_PASSWORD")
 
 test_ready_too_early if refused(run, in_container({"startup_probe": [{"tcp_socket": [{"port": 8080}]}]}), "/startup")
+
+test_a_name_nobody_can_see if refused(run, object.remove(named("licenses-acquire", {}), ["name"]), "nobody can see")

@@ -112,7 +112,7 @@ deny contains msg if {
 
 deny contains msg if {
 	some r in input.resource_changes
-	r.type in {"google_memorystore_instance", "google_cloud_run_v2_service"}
+	r.type in {"google_cloud_run_v2_service", "google_compute_security_policy", "google_memorystore_instance"}
 	r.change.actions == ["delete"]
 	msg := sprintf("%s: would be deleted", [r.address])
 }

@@ -134,7 +134,7 @@ after_of(actions) := {} if "create" in actions
 must_stay := {"google_firestore_database", "google_kms_crypto_key", "google_kms_key_ring", "google_firestore_backup_schedule", "google_project_iam_audit_config"}
 
 test_what_must_stay if {
-	kept(deleting(must_stay | {"google_memorystore_instance", "google_cloud_run_v2_service"}, ["delete"])) == set()
+	kept(deleting(must_stay | {"google_memorystore_instance", "google_cloud_run_v2_service", "google_compute_security_policy"}, ["delete"])) == set()
 	kept(deleting(must_stay, ["delete", "create"])) == set()
 	kept(deleting(must_stay, ["create", "delete"])) == set()
 }
