@@ -210,8 +210,8 @@ func sessionRefusals() []refusal {
 		}},
 		{name: "an id that cannot be", code: "session_not_found", call: func(t *testing.T, s *scene) answer { return s.ann.beat(t, "hw-ann") }},
 		{name: "an id in braces", code: "session_not_found", call: func(t *testing.T, s *scene) answer { return s.ann.release(t, "%7B"+s.held+"%7D") }},
-		{name: "release of another user's", code: "forbidden", call: func(t *testing.T, s *scene) answer { return bob(s).release(t, s.held) }},
-		{name: "release of another user's that is over", code: "forbidden", call: func(t *testing.T, s *scene) answer {
+		{name: "release of another user's", code: "session_not_found", call: func(t *testing.T, s *scene) answer { return bob(s).release(t, s.held) }},
+		{name: "release of another user's that is over", code: "session_not_found", call: func(t *testing.T, s *scene) answer {
 			return s.ann.release(t, over(t, s))
 		}},
 		{name: "unknown organization, heartbeat", code: "organization_not_found", call: func(t *testing.T, s *scene) answer {

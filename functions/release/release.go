@@ -39,7 +39,7 @@ func (f *function) routes() []web.Route {
 		Summary:     "Give a seat back",
 		Description: "Ends a session; ending it again changes nothing and succeeds. Owners and admins may end any session of their organization, members their own. A body is ignored.",
 		Answers:     []web.Documented{{Status: http.StatusNoContent, Description: "The session is over."}},
-		Problems:    []api.Code{api.Forbidden, api.OrganizationNotFound},
+		Problems:    []api.Code{api.OrganizationNotFound},
 	}, f.release)}
 }
 

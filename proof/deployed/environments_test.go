@@ -130,7 +130,7 @@ func settingRows(c *cloud) []environment {
 		refusal("no such way to sign", "Heartbeat", list("TOKEN_SIGNING=hsm"), list("TOKEN_SIGNING")),
 		{name: "no key where nothing is signed", target: "Release", changes: list("KMS_KEY= REAPER_AUDIENCE= REAPER_SERVICE_ACCOUNT=")},
 		refusal("nobody may reap", "Reaper", list("REAPER_AUDIENCE= REAPER_SERVICE_ACCOUNT="), list("REAPER_AUDIENCE REAPER_SERVICE_ACCOUNT")),
-		refusal("a person may reap", "Reaper", list("REAPER_SERVICE_ACCOUNT=scheduler"), list("REAPER_SERVICE_ACCOUNT")),
+		refusal("a person may reap", "Reaper", list("REAPER_SERVICE_ACCOUNT=eve@gmail.com"), list("REAPER_SERVICE_ACCOUNT")),
 		refusal("IAM is said to check, and does not", "Reaper", list("REAPER_IAM_CHECKED=true K_SERVICE="), list("REAPER_IAM_CHECKED")),
 		{name: "two audiences", target: "Reaper", changes: []string{"REAPER_AUDIENCE= https://a.example/ , https://b.example/ ,"}},
 		refusal("no unit", "Acquire", list("SESSION_TTL=6"), list("SESSION_TTL")),

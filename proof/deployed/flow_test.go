@@ -144,7 +144,7 @@ func (f *fleet) life(t *testing.T) {
 		t.Errorf("Retry-After: %q", full.header.Get("Retry-After"))
 	}
 	refused(t, eve.heartbeat(f.heartbeat, session.SessionID, ""), api.SessionNotFound)
-	refused(t, eve.release(f.release, session.SessionID), api.Forbidden)
+	refused(t, eve.release(f.release, session.SessionID), api.SessionNotFound)
 	for range 2 {
 		if r := ann.release(f.release, session.SessionID); r.status != http.StatusNoContent || len(r.body) > 0 {
 			t.Errorf("release: %d %s", r.status, r.body)

@@ -171,8 +171,6 @@ func (a answer) fits(r history.Result) bool {
 		return a.problem.Code == api.NoSeatsAvailable
 	case history.Ended:
 		return a.problem.Code == api.SessionEnded
-	case history.Forbidden:
-		return a.problem.Code == api.Forbidden
 	case history.Inactive:
 		return a.problem.Code == api.OrganizationInactive || a.problem.Code == api.LicenseInactive || a.problem.Code == api.LicenseExpired
 	case history.NotFound:
@@ -300,8 +298,7 @@ func (c *client) intrude(ctx context.Context, worker int, org string, victim his
 	op.Return = history.Now()
 	op.Result, op.Detail = a.result(map[int]history.Result{
 		http.StatusOK: history.Extended, http.StatusCreated: history.Granted, http.StatusNoContent: history.Released,
-		http.StatusGone: history.Ended, http.StatusForbidden: history.Forbidden, http.StatusNotFound: history.NotFound,
-		http.StatusConflict: history.Full,
+		http.StatusGone: history.Ended, http.StatusNotFound: history.NotFound, http.StatusConflict: history.Full,
 	})
 	if a.problem.Code == api.OrganizationInactive {
 		op.Result, op.Detail = history.Inactive, string(a.problem.Code)

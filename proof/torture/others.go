@@ -68,7 +68,7 @@ func (o *other) meddle(active context.Context) {
 		case 3:
 			o.client.intrude(ctx, worker, target.holder.Org, target.holder, target.session, http.MethodPatch, history.NotFound)
 		case 4:
-			o.client.intrude(ctx, worker, target.holder.Org, target.holder, target.session, http.MethodDelete, history.Forbidden)
+			o.client.intrude(ctx, worker, target.holder.Org, target.holder, target.session, http.MethodDelete, history.NotFound)
 		case 5:
 			victim := history.Holder{Org: target.holder.Org, License: "no-such-license"}
 			o.client.intrude(ctx, worker, o.foreign(target), victim, "", http.MethodPost, history.NotFound)

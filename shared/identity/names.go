@@ -2,7 +2,6 @@ package identity
 
 import (
 	"errors"
-	"net/mail"
 	"regexp"
 	"strings"
 	"unicode"
@@ -42,10 +41,15 @@ func CheckAudience(audience string) error {
 	return nil
 }
 
-// CheckServiceAccount judges the e-mail address of a service account.
+// accountPattern is a service account's e-mail address, which is in lower case
+// (https://docs.cloud.google.com/iam/docs/service-account-types).
+var accountPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*@([a-z0-9][a-z0-9-]*\.)+gserviceaccount\.com$`)
+
+// CheckServiceAccount judges the e-mail address of a service account: a person's is
+// none, and one that no token can name would refuse every call of the scheduler.
 func CheckServiceAccount(address string) error {
-	if a, err := mail.ParseAddress(address); err != nil || a.Address != address {
-		return errors.New("is not an e-mail address: write it like scheduler@PROJECT.iam.gserviceaccount.com")
+	if !accountPattern.MatchString(address) {
+		return errors.New("is not a service account: write its e-mail address like scheduler@PROJECT.iam.gserviceaccount.com, in lower case")
 	}
 	return nil
 }

@@ -19,10 +19,11 @@ func (p *Protocol) Revoke(ctx context.Context, caller license.Caller, hold ledge
 }
 
 // Release gives a seat back; of a session already ended it is a success that
-// changes nothing. Owners and admins release any session of their organization.
+// changes nothing. Owners and admins release any session of their organization; a
+// member is told of a colleague's what it is told of one that never was.
 // It is a success also while the record is away: the session's end has begun, and
 // whoever can record it completes it before its seat is granted again. Errors:
-// license.ErrSessionNotFound, license.ErrForbidden, *license.UnavailableError.
+// license.ErrSessionNotFound, *license.UnavailableError.
 func (p *Protocol) Release(ctx context.Context, caller license.Caller, sessionID string) error {
 	mark := ledger.Mark{SessionID: sessionID, UserID: caller.UserID, Own: license.EndReleased}
 	if caller.Administers() {
@@ -37,7 +38,7 @@ func (p *Protocol) Release(ctx context.Context, caller license.Caller, sessionID
 func (p *Protocol) endOnRequest(ctx context.Context, caller license.Caller, mark ledger.Mark) error {
 	hold, err := p.ledger.Mark(ctx, caller, mark)
 	if errors.Is(err, ledger.ErrForeign) {
-		return license.ErrForbidden
+		return license.ErrSessionNotFound
 	}
 	if unknown, ok := errors.AsType[*ledger.UnknownError](err); ok {
 		return p.endUnheld(ctx, caller, mark, unknown)
@@ -126,5 +127,5 @@ func permitted(caller license.Caller, s license.Session) error {
 	if caller.MayEnd(s.UserID) {
 		return nil
 	}
-	return license.ErrForbidden
+	return license.ErrSessionNotFound
 }

@@ -10,7 +10,7 @@ import (
 
 // keyPattern is the resource name of a key, not of one of its versions
 // (https://cloud.google.com/kms/docs/getting-resource-ids).
-var keyPattern = regexp.MustCompile(`^projects/[a-z0-9.:-]{1,128}/locations/[a-z0-9-]{1,63}/keyRings/[a-zA-Z0-9_-]{1,63}/cryptoKeys/[a-zA-Z0-9_-]{1,63}$`)
+var keyPattern = regexp.MustCompile(`^projects/[a-z0-9][a-z0-9.:-]{0,127}/locations/[a-z0-9-]{1,63}/keyRings/[a-zA-Z0-9_-]{1,63}/cryptoKeys/[a-zA-Z0-9_-]{1,63}$`)
 
 // CheckKeyName judges the name of the signing key. Its error, like [CheckIssuer]'s,
 // reads on from the name of a variable: "is …: what to do".

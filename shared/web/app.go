@@ -230,6 +230,8 @@ func (x *exchange) handle(ctx context.Context, buf *bytes.Buffer) (Answer, error
 	if err != nil {
 		return Answer{}, err
 	}
+	ctx, cancel := x.outliving(ctx)
+	defer cancel()
 	leave, err := x.app.working.enter(x.call.Caller)
 	if err != nil {
 		return Answer{}, crowded(err)

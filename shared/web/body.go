@@ -107,6 +107,20 @@ func (x *exchange) ignoreBody(buf *bytes.Buffer) error {
 // used again, and nothing waits for it.
 const ignoredPatience = 100 * time.Millisecond
 
+// outliving is ctx of a request whose ignored body did not come: without its
+// cancellation, but with its deadline. net/http takes such a body for a client that
+// left. If it did leave, a heartbeat does no harm and a release does good.
+func (x *exchange) outliving(ctx context.Context) (context.Context, context.CancelFunc) {
+	if !x.hangUp {
+		return ctx, func() {}
+	}
+	alone := context.WithoutCancel(ctx)
+	if deadline, ok := ctx.Deadline(); ok {
+		return context.WithDeadline(alone, deadline)
+	}
+	return alone, func() {}
+}
+
 // tooLarge refuses the body, and does not wait for the rest of it.
 func (x *exchange) tooLarge() error {
 	x.hangUp = true

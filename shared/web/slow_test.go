@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -102,6 +103,34 @@ func TestStalledBodiesOwnNothing(t *testing.T) {
 	}
 	if status := answered(t, victim); status != http.StatusOK {
 		t.Errorf("afterwards: %d", status)
+	}
+}
+
+// TestIgnoredBodiesNeedNotCome: a request whose body means nothing is done, also when
+// the body stalls, breaks off or is no body, and within the request's time.
+func TestIgnoredBodiesNeedNotCome(t *testing.T) {
+	release := head("DELETE", api.SessionPath(sessionID), 100, "acme.ann")
+	chunked := strings.Replace(release, "Content-Length: 100", "Transfer-Encoding: chunked", 1)
+	app := web.NewApp(web.Options{Deadline: time.Minute}, users(named),
+		web.Handle(releasing(), func(ctx context.Context, _ web.Call, _ struct{}) (web.Answer, error) {
+			if _, bounded := ctx.Deadline(); !bounded {
+				t.Error("the request has no deadline")
+			}
+			return web.Answer{Status: http.StatusNoContent}, ctx.Err()
+		}))
+	address := listening(t, app, 100)
+	for _, request := range []string{release, release + "{", chunked, chunked + "5\r\n{", chunked + "zz\r\n"} {
+		for _, leaves := range []bool{false, true} {
+			conn, from := raw(t, address, request)
+			if leaves {
+				if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if status := answered(t, from); status != http.StatusNoContent {
+				t.Errorf("%q (ended: %v): status = %d", request, leaves, status)
+			}
+		}
 	}
 }
 

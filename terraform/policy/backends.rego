@@ -29,6 +29,22 @@ deny contains msg if {
 
 appends(ledger) if ledger.persistence_config[_].mode == "AOF"
 
+# What it is reached by is in this project, and in no other's network.
+deny contains msg if {
+	some r in resources("google_memorystore_instance")
+	some key in {"desired_auto_created_endpoints", "desired_psc_auto_connections"}
+	some endpoint in r.after[key]
+	elsewhere(endpoint)
+	msg := sprintf("%s: would be reached from %v", [r.address, endpoint])
+}
+
+elsewhere(endpoint) if not in_plan(endpoint.project_id)
+
+elsewhere(endpoint) if {
+	path := split(endpoint.network, "projects/")[1]
+	not in_plan(split(path, "/")[0])
+}
+
 warn contains msg if {
 	some r in resources("google_memorystore_instance")
 	not r.after.replica_count >= 1
@@ -64,12 +80,53 @@ deny contains msg if {
 	msg := sprintf("%s: an indexed time that only grows caps grants at 500 a second", [r.address])
 }
 
+# Firestore deletes a document when its time comes: of a session that is its purge,
+# and no time at which it may still be held.
+deny contains msg if {
+	some r in resources("google_firestore_field")
+	count(object.get(r.after, "ttl_config", [])) > 0
+	r.after.field != "purge_at"
+	msg := sprintf("%s: would delete documents by %s", [r.address, r.after.field])
+}
+
 deny contains msg if {
 	some r in resources("google_kms_crypto_key")
 	r.after.purpose == "ASYMMETRIC_SIGN"
 	some t in r.after.version_template
 	t.algorithm != "RSA_SIGN_PKCS1_4096_SHA256"
 	msg := sprintf("%s: clients verify RS256 by RSA-4096, not %s", [r.address, t.algorithm])
+}
+
+deny contains msg if {
+	some r in resources("google_kms_crypto_key")
+	r.after.purpose == "ASYMMETRIC_SIGN"
+	not signs(r.after)
+	msg := sprintf("%s: must say its algorithm; the default is another", [r.address])
+}
+
+signs(key) if count(key.version_template) == 1
+
+# Its private half is made in Cloud KMS, and nowhere else.
+deny contains msg if {
+	some r in resources("google_kms_crypto_key")
+	held_elsewhere(r.after)
+	msg := sprintf("%s: somebody else has or had the key", [r.address])
+}
+
+held_elsewhere(key) if key.import_only == true
+
+held_elsewhere(key) if not object.get(key, "crypto_key_backend", null) in {null, ""}
+
+held_elsewhere(key) if startswith(key.version_template[_].protection_level, "EXTERNAL")
+
+held_elsewhere(key) if not in_plan(split(key.key_ring, "/")[1])
+
+# What was destroyed by mistake can be brought back; a day is a weekend too short.
+deny contains msg if {
+	some r in resources("google_kms_crypto_key")
+	seconds := to_number(trim_suffix(r.after.destroy_scheduled_duration, "s"))
+	seconds < 7 * 86400
+	msg := sprintf("%s: a version would be gone for good after %s", [r.address, r.after.destroy_scheduled_duration])
 }
 
 warn contains msg if {

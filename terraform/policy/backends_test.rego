@@ -38,6 +38,21 @@ test_a_word_the_api_does_not_know if {
 	not denied(valkey, object.union(ledger, {"persistence_config": [{"mode": "AOF", "aof_config": [{"append_fsync": "EVERY_SEC"}]}]}))
 }
 
+test_a_ledger_that_others_reach if {
+	here := {"network": "projects/acme-licenses/global/networks/licenses", "project_id": "acme-licenses"}
+	not denied(valkey, object.union(ledger, {"desired_auto_created_endpoints": [here]}))
+	not denied(valkey, object.union(ledger, {"desired_auto_created_endpoints": [{"project_id": "acme-licenses"}]}))
+	every key in ["desired_auto_created_endpoints", "desired_psc_auto_connections"] {
+		refused(valkey, object.union(ledger, {key: [object.union(here, {"project_id": "evil"})]}), "would be reached")
+		refused(valkey, object.union(ledger, {key: [object.union(here, {"network": "projects/evil/global/networks/x"})]}), "would be reached")
+	}
+}
+
+test_documents_that_go_too_soon if {
+	not denied("google_firestore_field", {"collection": "sessions", "field": "purge_at", "ttl_config": [{}], "index_config": [{"indexes": []}]})
+	refused("google_firestore_field", {"collection": "sessions", "field": "expires_at", "ttl_config": [{}], "index_config": [{"indexes": []}]}, "would delete")
+}
+
 images := "google_artifact_registry_repository"
 
 test_images_that_others_push if {
@@ -77,6 +92,20 @@ test_a_key_that_encrypts if {
 	refused(crypto_key, object.union(encrypting, {"purpose": "MAC"}), "nothing here is for MAC")
 	refused(crypto_key, object.union(encrypting, {"deletion_policy": "DELETE"}), "could be deleted")
 }
+
+signing := {"purpose": "ASYMMETRIC_SIGN", "key_ring": "projects/acme-licenses/locations/us-central1/keyRings/licenses", "destroy_scheduled_duration": "2592000s", "version_template": [{"algorithm": "RSA_SIGN_PKCS1_4096_SHA256", "protection_level": "HSM"}]}
+
+test_a_key_that_others_have if {
+	not denied(crypto_key, signing)
+	refused(crypto_key, object.union(signing, {"import_only": true}), "somebody else")
+	refused(crypto_key, object.union(signing, {"crypto_key_backend": "projects/p/locations/l/ekmConnections/c"}), "somebody else")
+	refused(crypto_key, object.union(signing, {"version_template": [{"algorithm": "RSA_SIGN_PKCS1_4096_SHA256", "protection_level": "EXTERNAL_VPC"}]}), "somebody else")
+	refused(crypto_key, object.union(signing, {"key_ring": "projects/evil/locations/us-central1/keyRings/licenses"}), "somebody else")
+}
+
+test_a_key_of_no_algorithm if refused(crypto_key, object.remove(signing, ["version_template"]), "say its algorithm")
+
+test_a_key_that_goes_at_once if refused(crypto_key, object.union(signing, {"destroy_scheduled_duration": "86400s"}), "gone for good")
 
 test_a_key_in_software_is_a_warning if count(warn) == 1 with input as planned("google_kms_crypto_key", {"version_template": [{"algorithm": "RSA_SIGN_PKCS1_4096_SHA256", "protection_level": "SOFTWARE"}]})
 

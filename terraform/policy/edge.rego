@@ -6,8 +6,9 @@ import rego.v1
 deny contains msg if {
 	some type in {"google_compute_global_forwarding_rule", "google_compute_forwarding_rule"}
 	some r in resources(type)
-	r.after.port_range != "443"
-	msg := sprintf("%s: listens on port %s; a token sent in the clear is lost before a redirect", [r.address, r.after.port_range])
+	port := object.get(r.after, "port_range", "any, the default")
+	not port in {"443", "443-443"}
+	msg := sprintf("%s: listens on port %v; a token sent in the clear is lost before a redirect", [r.address, port])
 }
 
 deny contains msg if {
@@ -33,6 +34,48 @@ deny contains msg if {
 }
 
 leads_to_run(group) if count(group.cloud_run) == 1
+
+# A backend is the way to the function that it is named after, so that nothing has
+# Armor's choice of another (below). Before it is there, the endpoint group's id is
+# not known.
+deny contains msg if {
+	some r in resources("google_compute_backend_service")
+	some b in r.after.backend
+	b.group
+	not own_group(b.group, object.get(r.after, "name", ""))
+	msg := sprintf("%s: leads to %s", [r.address, b.group])
+}
+
+own_group(group, name) if {
+	parts := regex.find_all_string_submatch_n(`^(?:https://(?:www|compute)\.googleapis\.com/compute/[a-z0-9]+/)?projects/([^/]+)/regions/[^/]+/networkEndpointGroups/([a-z0-9-]+)$`, group, 1)[0]
+	in_plan(parts[1])
+	parts[2] == name
+}
+
+# A request goes to one public function, and to nobody else, as it came.
+deny contains msg if {
+	some r in resources("google_compute_url_map")
+	walk(r.after, [path, value])
+	key := path[count(path) - 1]
+	key in {"cors_policy", "default_url_redirect", "fault_injection_policy", "header_action", "request_mirror_policy", "url_redirect"}
+	not value in {null, []}
+	msg := sprintf("%s: %s sends requests elsewhere, or changes them", [r.address, key])
+}
+
+deny contains msg if {
+	some r in resources("google_compute_url_map")
+	walk(r.after, [path, value])
+	path[count(path) - 1] in {"backend_service", "default_service", "service"}
+	is_string(value)
+	value != ""
+	not own_backend(value)
+	msg := sprintf("%s: leads to %s", [r.address, value])
+}
+
+own_backend(id) if {
+	parts := regex.find_all_string_submatch_n(`^(?:https://(?:www|compute)\.googleapis\.com/compute/[a-z0-9]+/)?projects/([^/]+)/global/backendServices/[a-z0-9-]+-(?:acquire|heartbeat|release)$`, id, 1)[0]
+	in_plan(parts[1])
+}
 
 # Anybody can make an acquire expensive. Who heartbeats and releases is known to
 # the function, which limits by user: there Cloud Armor is a choice. The policy's id
@@ -61,6 +104,8 @@ undoes(rule) if {
 }
 
 undoes(rule) if rule.preview == true
+
+undoes(rule) if rule.rate_limit_options[_].exceed_action == "allow"
 
 deny contains msg if {
 	some r in resources("google_compute_security_policy")
@@ -135,6 +180,18 @@ deny contains msg if {
 	some domain in r.after.authorized_domains
 	regex.match(`^(localhost|127\.|\[?::1)`, domain)
 	msg := sprintf("%s: sign-in may come back to %s, which is whatever runs on somebody's machine", [r.address, domain])
+}
+
+deny contains msg if {
+	some r in resources("google_identity_platform_config")
+	r.after.sign_in[_].email[_].password_required == false
+	msg := sprintf("%s: whoever reads somebody's mail signs in as them", [r.address])
+}
+
+deny contains msg if {
+	some r in resources("google_identity_platform_tenant")
+	r.after.enable_email_link_signin == true
+	msg := sprintf("%s: whoever reads somebody's mail signs in as them", [r.address])
 }
 
 # Code of somebody's that sees every sign-in and may change its claims.

@@ -4,7 +4,10 @@ import rego.v1
 
 test_a_listener_in_the_clear if {
 	refused("google_compute_global_forwarding_rule", {"port_range": "80"}, "in the clear")
+	refused("google_compute_global_forwarding_rule", {"port_range": "80-443"}, "in the clear")
+	refused("google_compute_global_forwarding_rule", {}, "in the clear")
 	not denied("google_compute_global_forwarding_rule", {"port_range": "443"})
+	not denied("google_compute_global_forwarding_rule", {"port_range": "443-443"})
 }
 
 test_a_url_mask if {
@@ -15,6 +18,38 @@ test_a_url_mask if {
 test_a_way_to_something_else if {
 	refused("google_compute_region_network_endpoint_group", {"cloud_run": [{"service": "licenses-reaper"}]}, "not public")
 	refused("google_compute_region_network_endpoint_group", {"network_endpoint_type": "INTERNET_FQDN_PORT"}, "out of Cloud Run")
+}
+
+group(path) := [{"group": sprintf("projects/%s", [path])}]
+
+test_a_backend_of_something_else if {
+	backend := "google_compute_backend_service"
+	not denied(backend, {"name": "licenses-heartbeat", "backend": group("acme-licenses/regions/us-central1/networkEndpointGroups/licenses-heartbeat")})
+	not denied(backend, {"name": "licenses-heartbeat", "backend": [{}]})
+	every path in [
+		"evil/regions/us-central1/networkEndpointGroups/licenses-heartbeat",
+		"acme-licenses/regions/us-central1/networkEndpointGroups/licenses-acquire",
+		"acme-licenses/global/networkEndpointGroups/licenses-heartbeat",
+		"acme-licenses/zones/us-central1-a/instanceGroups/licenses-heartbeat",
+	] {
+		refused(backend, {"name": "licenses-heartbeat", "backend": group(path)}, "leads to")
+	}
+}
+
+own := "projects/acme-licenses/global/backendServices/licenses-acquire"
+
+test_where_requests_go if {
+	routes := "google_compute_url_map"
+	rewrite := [{"url_rewrite": [{"path_template_rewrite": "/not-routed"}], "request_mirror_policy": [], "cors_policy": null}]
+	not denied(routes, {"default_service": own, "path_matcher": [{"route_rules": [{"service": sprintf("https://www.googleapis.com/compute/v1/%s", [own]), "route_action": rewrite}]}]})
+	refused(routes, {"default_service": "projects/evil/global/backendServices/licenses-acquire"}, "leads to")
+	refused(routes, {"path_matcher": [{"route_rules": [{"service": "projects/acme-licenses/global/backendServices/others"}]}]}, "leads to")
+	refused(routes, {"path_matcher": [{"default_service": "projects/acme-licenses/global/backendBuckets/b-acquire"}]}, "leads to")
+	refused(routes, {"default_route_action": [{"weighted_backend_services": [{"backend_service": "projects/evil/global/backendServices/x"}]}]}, "leads to")
+	refused(routes, {"default_route_action": [{"request_mirror_policy": [{"backend_service": own}]}]}, "sends requests elsewhere")
+	refused(routes, {"default_url_redirect": [{"host_redirect": "evil.example"}]}, "sends requests elsewhere")
+	refused(routes, {"path_matcher": [{"path_rule": [{"url_redirect": [{"host_redirect": "evil.example"}]}]}]}, "sends requests elsewhere")
+	refused(routes, {"header_action": [{"request_headers_to_add": [{"header_name": "Authorization"}]}]}, "sends requests elsewhere")
 }
 
 test_a_backend_without_armor if {
@@ -32,6 +67,7 @@ test_rules_that_undo_the_limits if {
 	refused("google_compute_security_policy", {"rule": [{"priority": 1, "action": "allow"}]}, "undoes")
 	refused("google_compute_security_policy", {"rule": [{"priority": 2147483647, "action": "allow"}]}, "limits nobody")
 	refused("google_compute_security_policy", {"rule": [{"priority": 2000, "action": "throttle", "preview": true}]}, "undoes")
+	refused("google_compute_security_policy", {"rule": [{"priority": 2000, "action": "throttle", "rate_limit_options": [{"exceed_action": "allow"}]}]}, "undoes")
 	not denied("google_compute_security_policy", {"rule": [{"priority": 2000, "action": "throttle", "preview": false}, {"priority": 2147483647, "action": "allow"}]})
 }
 
@@ -72,4 +108,11 @@ test_open_sign_up if {
 	refused("google_identity_platform_config", {"client": [{"permissions": [{"disabled_user_signup": false}]}]}, "sign up")
 	refused("google_identity_platform_tenant", {"display_name": "x"}, "sign up")
 	not denied("google_identity_platform_tenant", {"client": [{"permissions": [{"disabled_user_signup": true}]}]})
+}
+
+test_mail_instead_of_a_password if {
+	closed_to_others := {"client": [{"permissions": [{"disabled_user_signup": true}]}]}
+	refused("google_identity_platform_config", object.union(closed_to_others, {"sign_in": [{"email": [{"enabled": true, "password_required": false}]}]}), "reads somebody's mail")
+	refused("google_identity_platform_tenant", object.union(closed_to_others, {"enable_email_link_signin": true}), "reads somebody's mail")
+	not denied("google_identity_platform_config", object.union(closed_to_others, {"sign_in": [{"email": [{"enabled": true, "password_required": true}]}]}))
 }

@@ -28,8 +28,9 @@ deny contains msg if {
 deny contains msg if {
 	some r in resources("google_cloud_run_v2_service")
 	r.after.invoker_iam_disabled == true
-	r.after.ingress != "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER"
-	msg := sprintf("%s: a public function must be reached through the load balancer alone, not by %s", [r.address, r.after.ingress])
+	ingress := object.get(r.after, "ingress", "everybody, the default")
+	ingress != "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER"
+	msg := sprintf("%s: a public function must be reached through the load balancer alone, not by %v", [r.address, ingress])
 }
 
 deny contains msg if {
@@ -42,8 +43,9 @@ deny contains msg if {
 deny contains msg if {
 	some r in resources("google_cloud_run_v2_service")
 	not r.after.invoker_iam_disabled == true
-	r.after.ingress != "INGRESS_TRAFFIC_INTERNAL_ONLY"
-	msg := sprintf("%s: only the project itself may reach it, not %s", [r.address, object.get(r.after, "ingress", "everybody")])
+	ingress := object.get(r.after, "ingress", "everybody, the default")
+	ingress != "INGRESS_TRAFFIC_INTERNAL_ONLY"
+	msg := sprintf("%s: only the project itself may reach it, not %v", [r.address, ingress])
 }
 
 deny contains msg if {
@@ -72,6 +74,13 @@ deny contains msg if {
 
 deny contains msg if {
 	some r in resources("google_cloud_run_v2_service")
+	r.after.project
+	not r.after.name
+	msg := sprintf("%s: nobody can see before the apply what it is", [r.address])
+}
+
+deny contains msg if {
+	some r in resources("google_cloud_run_v2_service")
 	r.after.name
 	not endswith(r.after.name, sprintf("-%s", [lower(function(r.after))]))
 	msg := sprintf("%s: %s serves another function", [r.address, r.after.name])
@@ -85,8 +94,9 @@ deny contains msg if {
 	some c in t.containers
 	some e in c.env
 	own := beliefs(r.after)[e.name]
-	not regex.match(sprintf("^%s$", [own]), e.value)
-	msg := sprintf("%s: %s is %s, which is not the service's own", [r.address, e.name, e.value])
+	value := object.get(e, "value", null) # unknown before the apply, or in a secret: nobody can judge it
+	not regex.match(sprintf("^%s$", [own]), value)
+	msg := sprintf("%s: %s is %v, which is not the service's own", [r.address, e.name, value])
 }
 
 beliefs(service) := {
@@ -98,6 +108,51 @@ beliefs(service) := {
 } if {
 	prefix := regex.replace(service.name, `-[a-z]+$`, "")
 }
+
+# The variables of shared/config, without those of a Redis that is no Memorystore, and
+# the exporter's. Any other may decide where Google's libraries send an access token
+# (GOOGLE_CLOUD_UNIVERSE_DOMAIN, GCE_METADATA_HOST) or whom they trust (SSL_CERT_FILE).
+variables := {
+	"BACKEND_DEADLINE", "CHECK_REVOKED", "CIRCUIT_COOLDOWN", "CLOCK_TOLERANCE", "CORS_ORIGINS", "ENTITLEMENT_CACHE_TTL",
+	"FIRESTORE_DATABASE", "FUNCTION_TARGET", "GOOGLE_CLOUD_PROJECT", "HEARTBEAT_INTERVAL", "IDENTITY_PROJECT", "KEY_ACTIVATION_DELAY",
+	"KMS_ENCRYPTION_KEY", "KMS_KEY", "LOG_KEY", "LOG_LEVEL", "MAX_IN_FLIGHT", "MEMORYSTORE_INSTANCE",
+	"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_TRACES_EXPORTER", "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG", "RATE_LIMIT_PER_USER",
+	"REAPER_AUDIENCE", "REAPER_IAM_CHECKED", "REAPER_SERVICE_ACCOUNT", "REAP_BUDGET", "REDIS_DEADLINE", "REQUEST_DEADLINE",
+	"SESSION_TTL", "TOKEN_ISSUER", "TOKEN_MIN", "TOKEN_SIGNING", "TOKEN_TTL",
+}
+
+deny contains msg if {
+	some r in resources("google_cloud_run_v2_service")
+	some t in r.after.template
+	some c in t.containers
+	some e in c.env
+	not e.name in variables
+	msg := sprintf("%s: %v is no variable of a function", [r.address, object.get(e, "name", "what nobody can see before the apply")])
+}
+
+# It runs what the service's own pipeline built, as that was built.
+deny contains msg if {
+	some r in resources("google_cloud_run_v2_service")
+	r.after.name
+	some t in r.after.template
+	some c in t.containers
+	own := sprintf(`^[a-z0-9-]+-docker\.pkg\.dev/%s/%s/`, [r.after.project, regex.replace(r.after.name, `-[a-z]+$`, "")])
+	not regex.match(own, c.image)
+	msg := sprintf("%s: image %s is not of the service's own repository", [r.address, c.image])
+}
+
+deny contains msg if {
+	some r in resources("google_cloud_run_v2_service")
+	some path in changes_the_program
+	count(object.get(r.after, path, [])) > 0
+	msg := sprintf("%s: %v changes what its image runs", [r.address, path[count(path) - 1]])
+}
+
+changes_the_program contains ["build_config"]
+
+changes_the_program contains ["template", 0, "volumes"]
+
+changes_the_program contains ["template", 0, "containers", 0, key] if some key in {"args", "base_image_uri", "command", "source_code", "volume_mounts"}
 
 warn contains msg if {
 	some r in resources("google_cloud_run_v2_service")

@@ -4,7 +4,7 @@ import rego.v1
 
 probe := [{"http_get": [{"path": "/startup"}]}]
 
-digest := "r/i@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+digest := "us-central1-docker.pkg.dev/acme-licenses/licenses/licenses@sha256:0000000000000000000000000000000000000000000000000000000000000000"
 
 container(target) := {"image": digest, "startup_probe": probe, "env": [{"name": "FUNCTION_TARGET", "value": target}]}
 
@@ -36,6 +36,9 @@ test_a_service_we_do_not_know_is_not_public if {
 test_open_to_the_internet if {
 	refused(run, object.union(service("Acquire", true), {"ingress": "INGRESS_TRAFFIC_ALL"}), "load balancer alone")
 	refused(run, object.union(service("Reaper", false), {"ingress": "INGRESS_TRAFFIC_ALL"}), "only the project itself")
+	refused(run, object.remove(service("Acquire", true), ["ingress"]), "load balancer alone")
+	refused(run, object.remove(service("Reaper", false), ["ingress"]), "only the project itself")
+	refused(run, object.union(service("Reaper", false), {"ingress": null}), "only the project itself")
 }
 
 test_an_address_beside_the_load_balancer if refused(run, object.union(service("Acquire", true), {"default_uri_disabled": false}), "around Cloud Armor")
@@ -72,6 +75,33 @@ test_what_it_believes if {
 	count(warn) == 1 with input as planned(run, with_env("IDENTITY_PROJECT", "another-project"))
 }
 
+test_what_nobody_can_see_it_believe if {
+	every e in [{"name": "KMS_KEY"}, {"name": "KMS_KEY", "value": null, "value_source": [{"secret_key_ref": [{"secret": "s", "version": "1"}]}]}] {
+		refused(run, running({"env": [{"name": "FUNCTION_TARGET", "value": "Acquire"}, e]}), "not the service's own")
+	}
+}
+
+running(change) := named("licenses-acquire", {"containers": [object.union(container("Acquire"), change)]})
+
+test_variables_that_are_none_of_its_own if {
+	not denied(run, with_env("SESSION_TTL", "6m"))
+	every name in ["REDIS_ADDR", "GOOGLE_CLOUD_UNIVERSE_DOMAIN", "GCE_METADATA_HOST", "HTTPS_PROXY", "SSL_CERT_FILE", "GOOGLE_APPLICATION_CREDENTIALS", "GODEBUG"] {
+		refused(run, with_env(name, "203.0.113.9"), "no variable of a function")
+	}
+}
+
+test_a_program_of_somebody_else if {
+	not denied(run, running({"command": null, "args": [], "volume_mounts": []}))
+	every image in ["evil.example/i", "us-central1-docker.pkg.dev/evil/licenses/licenses", "us-central1-docker.pkg.dev/acme-licenses/others/licenses"] {
+		refused(run, running({"image": sprintf("%s@sha256:0000000000000000000000000000000000000000000000000000000000000000", [image])}), "own repository")
+	}
+	every key in ["command", "args", "volume_mounts"] {
+		refused(run, running({key: ["x"]}), "changes what its image runs")
+	}
+	refused(run, named("licenses-acquire", {"volumes": [{"name": "x"}]}), "changes what its image runs")
+	refused(run, object.union(named("licenses-acquire", {}), {"build_config": [{"source_location": "gs://evil/x.zip"}]}), "changes what its image runs")
+}
+
 test_something_beside_it if refused(run, named("licenses-acquire", {"containers": [container("Acquire"), container("Acquire")]}), "beside a function")
 
 test_another_way_out if refused(run, named("licenses-acquire", {"vpc_access": [{"egress": "ALL_TRAFFIC"}]}), "through the network")
@@ -79,3 +109,5 @@ test_another_way_out if refused(run, named("licenses-acquire", {"vpc_access": [{
 test_a_password_in_the_clear if refused(run, in_container({"env": [{"name": "FUNCTION_TARGET", "value": "Acquire"}, {"name": "REDIS_PASSWORD", "value": "x"}]}), "REDIS_PASSWORD")
 
 test_ready_too_early if refused(run, in_container({"startup_probe": [{"tcp_socket": [{"port": 8080}]}]}), "/startup")
+
+test_a_name_nobody_can_see if refused(run, object.remove(named("licenses-acquire", {}), ["name"]), "nobody can see")

@@ -208,7 +208,7 @@ test_says_what_is_wrong if {
 planned_with(others, type, after) := object.union(planned(type, after), {"resource_changes": array.concat(planned(type, after).resource_changes, others)})
 
 test_of_the_planned_database if {
-	database := [{"address": "d", "type": "google_firestore_database", "change": {"after": {"project": "acme-licenses", "name": "licenses", "type": "FIRESTORE_NATIVE", "point_in_time_recovery_enablement": "POINT_IN_TIME_RECOVERY_ENABLED"}}}]
+	database := [{"address": "d", "type": "google_firestore_database", "change": {"after": {"project": "acme-licenses", "name": "licenses", "type": "FIRESTORE_NATIVE", "point_in_time_recovery_enablement": "POINT_IN_TIME_RECOVERY_ENABLED", "delete_protection_state": "DELETE_PROTECTION_ENABLED"}}}]
 	count(deny) == 1 with input as planned_with(database, "google_project_iam_member", agreed_grants.record[1])
 	count(deny) == 0 with input as planned_with(database, "google_project_iam_member", changed("record", {"condition": narrowed(`resource.name == "projects/acme-licenses/databases/licenses"`)}))
 }

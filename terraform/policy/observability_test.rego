@@ -25,6 +25,19 @@ test_lines_that_must_be_kept if {
 	not denied(left_out, {"filter": "resource.labels.service_name=\"licenses-heartbeat\"\nAND httpRequest.status>=200\nAND httpRequest.status<300"})
 	refused(left_out, {"filter": "log_id(\"cloudaudit.googleapis.com/data_access\")"}, "leaves out more")
 	refused(left_out, {"filter": "resource.labels.service_name=\"licenses-heartbeat\""}, "leaves out more")
+	refused(left_out, {"name": "x"}, "leaves out more")
+	every other in [
+		`NOT resource.labels.service_name="licenses-heartbeat"`,
+		`resource.labels.service_name!="licenses-heartbeat"`,
+		`-"heartbeat"`,
+		`resource.type="cloud_run_revision" -- heartbeat`,
+		`resource.type="cloud_run_revision"`,
+		`jsonPayload.operation=("heartbeat" OR "acquire")`,
+		`httpRequest.requestUrl=~"^https://x/api/v1/licenses/sessions/[^/]+/heartbeat|"`,
+		"resource.labels.service_name=\"licenses-heartbeat\"\nOR severity>=ERROR",
+	] {
+		refused(left_out, {"filter": sprintf("httpRequest.status>=200\nAND httpRequest.status<300\nAND %s", [other])}, "leaves out more")
+	}
 	refused(left_out, {"filter": "\"heartbeat\" OR severity=CRITICAL\nAND httpRequest.status>=200\nAND httpRequest.status<300"}, "leaves out more")
 }
 

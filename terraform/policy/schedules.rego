@@ -59,11 +59,32 @@ agreed_trigger(trigger) if {
 	who.project == parts[1]
 	who.project == trigger.project
 	own_pipeline(trigger)
+	one_source(trigger, who.project)
 	every how in ["bitbucket_server_trigger_config", "build", "developer_connect_event_config", "github", "pubsub_config", "trigger_template", "webhook_config"] {
 		object.get(trigger, how, []) in {null, []}
 	}
 	every event in object.get(trigger, "repository_event_config", []) {
 		object.get(event, "pull_request", []) in {null, []}
+		every push in event.push {
+			object.get(push, "tag", "") in {null, ""}
+		}
+	}
+}
+
+# One repository, connected in the project: a pipeline and what it builds are not of
+# two, and no address leads past the connection.
+one_source(trigger, project) if {
+	sources := {object.get(s, "repository", "none") |
+		some key in ["git_file_source", "repository_event_config", "source_to_build"]
+		some s in trigger[key]
+	}
+	count(sources) == 1
+	some source in sources
+	startswith(source, sprintf("projects/%s/", [project]))
+	every key in ["git_file_source", "source_to_build"] {
+		every s in object.get(trigger, key, []) {
+			object.get(s, "uri", "") in {null, ""}
+		}
 	}
 }
 

@@ -35,13 +35,15 @@ other_schedules := {
 
 test_other_schedules if passed({name: [job, after] | some name, after in other_schedules}) == set()
 
+repository := "projects/acme-licenses/locations/us-central1/connections/c/repositories/r"
+
 trigger := {
 	"project": "acme-licenses", "filename": "cloudbuild.yaml",
 	"service_account": sprintf("projects/acme-licenses/serviceAccounts/%s", [email("build")]),
-	"repository_event_config": [{"repository": "r", "push": [{"branch": "^main$"}], "pull_request": []}],
+	"repository_event_config": [{"repository": repository, "push": [{"branch": "^main$", "tag": null}], "pull_request": []}],
 }
 
-by_hand := object.union(object.remove(trigger, ["filename", "repository_event_config"]), {"git_file_source": [{"path": "scripts/release/deploy.yaml"}]})
+by_hand := object.union(object.remove(trigger, ["filename", "repository_event_config"]), {"git_file_source": [{"path": "scripts/release/deploy.yaml", "repository": repository, "uri": null}], "source_to_build": [{"repository": repository}]})
 
 builds := "google_cloudbuild_trigger"
 
@@ -58,6 +60,11 @@ other_triggers := {
 	"steps of its own": {"build": [{"step": [{"name": "bash"}]}]},
 	"anybody's pull request": {"repository_event_config": [{"repository": "r", "pull_request": [{"branch": ".*"}]}]},
 	"anybody's pull request, the old way": {"github": [{"pull_request": [{"branch": ".*"}]}]},
+	"another's repository": {"repository_event_config": [{"repository": "projects/evil/locations/us-central1/connections/c/repositories/r", "push": [{"branch": "^main$"}]}]},
+	"no repository": {"repository_event_config": []},
+	"a tag": {"repository_event_config": [{"repository": repository, "push": [{"tag": ".*"}]}]},
+	"an address": {"source_to_build": [{"uri": "https://github.com/evil/x", "repository": repository}]},
+	"two repositories": {"source_to_build": [{"repository": "projects/acme-licenses/locations/us-central1/connections/c/repositories/others"}]},
 	"a web hook": {"webhook_config": [{"secret": "s"}]},
 	"a topic": {"pubsub_config": [{"topic": "t"}]},
 }

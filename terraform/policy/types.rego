@@ -86,12 +86,14 @@ deny contains msg if {
 	msg := sprintf("provider %s: %s is code that nobody has judged", [key, full])
 }
 
-# Reading a token or a key of an account puts it into the state.
+# Reading a token, a key or a secret puts it into the state. Identity Platform takes the
+# providers' secrets in no other way (identity.tf).
 deny contains msg if {
 	some path, value
 	walk(input.configuration, [path, value])
 	value.mode == "data"
-	regex.match(`^google_(service_account_(access_token|id_token|jwt|key)|kms_secret|client_config|storage_object_signed_url)`, value.type)
+	regex.match(`^google_(service_account_(access_token|id_token|jwt|key)|kms_secret|client_config|apikeys_key|storage_object_signed_url|storage_bucket_object_content|secret_manager_(regional_)?secret_version)`, value.type)
+	not [value.type, value.name] == ["google_secret_manager_secret_version", "provider"]
 	msg := sprintf("data.%s.%s: a credential would be in the state", [value.type, value.name])
 }
 
@@ -110,7 +112,7 @@ deny contains msg if {
 
 deny contains msg if {
 	some r in input.resource_changes
-	r.type in {"google_memorystore_instance", "google_cloud_run_v2_service"}
+	r.type in {"google_cloud_run_v2_service", "google_compute_security_policy", "google_memorystore_instance"}
 	r.change.actions == ["delete"]
 	msg := sprintf("%s: would be deleted", [r.address])
 }
@@ -127,7 +129,7 @@ deny contains msg if {
 	msg := sprintf("%s: could be deleted", [r.address])
 }
 
-unprotected_record(database) if database.delete_protection_state == "DELETE_PROTECTION_DISABLED"
+unprotected_record(database) if object.get(database, "delete_protection_state", "DISABLED, the default") != "DELETE_PROTECTION_ENABLED"
 
 unprotected_record(database) if database.deletion_policy == "DELETE"
 

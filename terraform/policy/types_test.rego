@@ -113,7 +113,7 @@ test_other_providers if {
 }
 
 test_credentials_that_are_read if {
-	every type in ["google_service_account_access_token", "google_service_account_id_token", "google_service_account_key", "google_client_config"] {
+	every type in ["google_service_account_access_token", "google_service_account_id_token", "google_service_account_key", "google_client_config", "google_secret_manager_secret_version", "google_secret_manager_secret_version_access", "google_secret_manager_regional_secret_version", "google_storage_bucket_object_content", "google_apikeys_key"] {
 		count(deny) == 1 with input as {"resource_changes": [], "configuration": {"root_module": {"module_calls": {"m": {"module": {"resources": [{"mode": "data", "type": type, "name": "x"}]}}}}}}
 	}
 }
@@ -134,7 +134,7 @@ after_of(actions) := {} if "create" in actions
 must_stay := {"google_firestore_database", "google_kms_crypto_key", "google_kms_key_ring", "google_firestore_backup_schedule", "google_project_iam_audit_config"}
 
 test_what_must_stay if {
-	kept(deleting(must_stay | {"google_memorystore_instance", "google_cloud_run_v2_service"}, ["delete"])) == set()
+	kept(deleting(must_stay | {"google_memorystore_instance", "google_cloud_run_v2_service", "google_compute_security_policy"}, ["delete"])) == set()
 	kept(deleting(must_stay, ["delete", "create"])) == set()
 	kept(deleting(must_stay, ["create", "delete"])) == set()
 }
@@ -142,7 +142,8 @@ test_what_must_stay if {
 test_protection_taken_away if {
 	refused(valkey, object.union(ledger, {"deletion_protection_enabled": false}), "could be deleted")
 	refused("google_firestore_database", {"type": "FIRESTORE_NATIVE", "point_in_time_recovery_enablement": "POINT_IN_TIME_RECOVERY_ENABLED", "delete_protection_state": "DELETE_PROTECTION_DISABLED"}, "could be deleted")
-	refused("google_firestore_database", {"type": "FIRESTORE_NATIVE", "point_in_time_recovery_enablement": "POINT_IN_TIME_RECOVERY_ENABLED", "deletion_policy": "DELETE"}, "could be deleted")
+	refused("google_firestore_database", {"type": "FIRESTORE_NATIVE", "point_in_time_recovery_enablement": "POINT_IN_TIME_RECOVERY_ENABLED"}, "could be deleted")
+	refused("google_firestore_database", {"type": "FIRESTORE_NATIVE", "point_in_time_recovery_enablement": "POINT_IN_TIME_RECOVERY_ENABLED", "delete_protection_state": "DELETE_PROTECTION_ENABLED", "deletion_policy": "DELETE"}, "could be deleted")
 	refused("google_kms_crypto_key", {"version_template": [{"algorithm": "RSA_SIGN_PKCS1_4096_SHA256", "protection_level": "HSM"}], "deletion_policy": "DELETE"}, "could be deleted")
 	some msg in deny with input as {"resource_changes": [{"address": "x", "type": run, "change": {"before": {"deletion_protection": true}, "after": object.union(service("Acquire", true), {"deletion_protection": false})}}]}
 	contains(msg, "could be deleted")

@@ -67,7 +67,6 @@ const (
 	Full       Result = "full"        // 409 no_seats_available
 	Ended      Result = "ended"       // 410
 	NotFound   Result = "not found"   // 404
-	Forbidden  Result = "forbidden"   // 403 forbidden
 	Inactive   Result = "inactive"    // 403: the license, or its organization, is out of use
 	Reaped     Result = "reaped"      // 200 to a reap
 	Refused    Result = "unavailable" // 503: may have happened, may still happen
