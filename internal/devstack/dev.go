@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -165,8 +166,8 @@ func (s *Stack) devOrganization(r *http.Request, in organizationRequest) (any, e
 	if in.MaxConcurrentSeats != nil {
 		org.MaxConcurrentSeats = *in.MaxConcurrentSeats
 	}
-	if org.MaxConcurrentSeats < 0 {
-		return nil, errors.New("max_concurrent_seats is below zero")
+	if err := org.Validate(); err != nil {
+		return nil, err
 	}
 	if err := s.clients.Record.PutOrganization(r.Context(), license.ServiceCaller(id), org); err != nil {
 		return nil, err
@@ -190,22 +191,6 @@ type licenseRequest struct {
 	Entitlements []string       `json:"entitlements"`
 }
 
-// limits are of numbers that a license's document may have.
-func (in licenseRequest) limits() error {
-	for name, n := range map[string]struct{ value, most int64 }{
-		"grace_seconds":       {in.GraceSeconds, int64(license.MaxGrace / time.Second)},
-		"offline_max_seconds": {in.OfflineMax, int64(license.MaxOffline / time.Second)},
-	} {
-		if n.value < 0 || n.value > n.most {
-			return fmt.Errorf("%s is not within 0 and %d", name, n.most)
-		}
-	}
-	if in.Handover != nil && (*in.Handover < 0 || *in.Handover > license.MaxHandover) {
-		return fmt.Errorf("handover is not within 0 and %d", license.MaxHandover)
-	}
-	return nil
-}
-
 func (s *Stack) devLicense(r *http.Request, in licenseRequest) (any, error) {
 	org, id := r.PathValue("org"), r.PathValue("license")
 	if !license.ValidID(org) || !license.ValidID(id) {
@@ -218,16 +203,13 @@ func (s *Stack) devLicense(r *http.Request, in licenseRequest) (any, error) {
 	if in.MaxSeats != nil {
 		lic.MaxSeats = *in.MaxSeats
 	}
-	if lic.MaxSeats < 0 {
-		return nil, errors.New("max_seats is below zero")
-	}
-	if err := in.limits(); err != nil {
-		return nil, err
-	}
-	lic.Grace, lic.OfflineMax = time.Duration(in.GraceSeconds)*time.Second, time.Duration(in.OfflineMax)*time.Second
-	lic.Handover = in.Handover
+	lic.Grace, lic.OfflineMax = seconds(in.GraceSeconds), seconds(in.OfflineMax)
+	lic.Handover, lic.Perpetual = in.Handover, in.ExpiresAt == nil
 	if in.ExpiresAt != nil {
 		lic.ExpiresAt = in.ExpiresAt.UTC()
+	}
+	if err := lic.Validate(); err != nil {
+		return nil, err
 	}
 	if err := s.clients.Record.PutLicense(r.Context(), license.ServiceCaller(org), lic); err != nil {
 		return nil, err
@@ -237,6 +219,12 @@ func (s *Stack) devLicense(r *http.Request, in licenseRequest) (any, error) {
 		"id": lic.ID, "organization_id": org, "product": lic.Product, "plan": lic.Plan, "max_seats": lic.MaxSeats,
 		"status": lic.Status, "expires_at": in.ExpiresAt, "grace_seconds": in.GraceSeconds, "entitlements": api.List(lic.Entitlements),
 	}, nil
+}
+
+// seconds keeps what is too long for a duration too long.
+func seconds(n int64) time.Duration {
+	const most = int64(math.MaxInt64 / time.Second)
+	return time.Duration(min(max(n, -most), most)) * time.Second
 }
 
 func or[T ~string](v, fallback T) T {
