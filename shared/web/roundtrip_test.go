@@ -85,6 +85,7 @@ func domainErrors() map[string]struct {
 		"ErrOrganizationNotFound": {license.ErrOrganizationNotFound, api.OrganizationNotFound},
 		"ErrLicenseNotFound":      {license.ErrLicenseNotFound, api.LicenseNotFound},
 		"ErrSessionNotFound":      {license.ErrSessionNotFound, api.SessionNotFound},
+		"InvalidError":            {&license.InvalidError{Faults: []license.Fault{{Field: "name", Message: "is missing"}}}, api.InvalidRequest},
 		"NoSeatsError":            {&license.NoSeatsError{Limit: license.LimitLicense, Used: 3, Max: 3}, api.NoSeatsAvailable},
 		"AmbiguousError":          {&license.AmbiguousError{LicenseIDs: []string{"a"}}, api.LicenseAmbiguous},
 		"SessionEndedError":       {&license.SessionEndedError{Reason: license.EndExpired}, api.SessionEnded},
