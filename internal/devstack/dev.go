@@ -28,6 +28,7 @@ func (s *Stack) Local() http.Handler {
 		serve           http.HandlerFunc
 	}{
 		{http.MethodPost, "/dev/token", helper(s.devToken)},
+		{http.MethodPost, "/dev/staff-token", helper(s.devStaffToken)},
 		{http.MethodPut, "/dev/organizations/{org}", helper(s.devOrganization)},
 		{http.MethodPut, "/dev/organizations/{org}/licenses/{license}", helper(s.devLicense)},
 		{http.MethodPost, "/dev/scheduler", s.devScheduler},
@@ -139,6 +140,23 @@ func (s *Stack) devToken(_ *http.Request, in tokenRequest) (any, error) {
 		claims.IssuedAt = claims.ExpiresAt.Add(-time.Hour)
 	}
 	return map[string]string{"id_token": s.IDP.IDToken(claims)}, nil
+}
+
+type staffTokenRequest struct {
+	Email string `json:"email"`
+}
+
+// devStaffToken signs an ID token such as Google would for one of the vendor's staff.
+func (s *Stack) devStaffToken(_ *http.Request, in staffTokenRequest) (any, error) {
+	return map[string]string{"id_token": s.StaffToken(or(in.Email, "staff@"+staffDomain))}, nil
+}
+
+// StaffToken is an ID token that opens the vendor's door, of an account of the
+// vendor's own domain.
+func (s *Stack) StaffToken(email string) string {
+	return s.IDP.SchedulerToken(fakeidp.SchedulerClaims{
+		Audience: staffAudience, Email: email, Override: map[string]any{"hd": staffDomain},
+	})
 }
 
 var errBadID = errors.New("an id is 1-63 of a-z, 0-9 and hyphen, not starting with a hyphen")

@@ -94,7 +94,7 @@ func (d requestDoc) answers(s step, a Act) (bool, error) {
 	case !d.PurgeAt.After(a.At):
 		return false, nil
 	case d.Digest != s.request(a).Digest:
-		return false, ErrKeyReused
+		return false, license.ErrKeyReused
 	}
 	return true, nil
 }

@@ -163,7 +163,7 @@ func (f *Firestore) CreateOrganization(
 func creation(s step) func(*firestore.DocumentSnapshot) (step, error) {
 	return func(found *firestore.DocumentSnapshot) (step, error) {
 		if found.Exists() {
-			return s, ErrExists
+			return s, license.ErrExists
 		}
 		return s, nil
 	}
@@ -201,7 +201,7 @@ func current(found *firestore.DocumentSnapshot, revision string, missing error, 
 	case !found.Exists():
 		return missing
 	case revisionOf(found) != revision:
-		return ErrStale
+		return license.ErrStale
 	}
 	if err := found.DataTo(into); err != nil {
 		return fmt.Errorf("record %s: %w", found.Ref.ID, err)

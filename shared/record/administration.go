@@ -10,12 +10,6 @@ import (
 
 // Errors of [Administration].
 var (
-	// ErrExists: there is an organization or a license of this id already.
-	ErrExists = errors.New("there is one of this id already")
-	// ErrStale: the document is no longer at the revision that the change was made for.
-	ErrStale = errors.New("the document has changed since that revision")
-	// ErrKeyReused: the idempotency key came with another request before.
-	ErrKeyReused = errors.New("the idempotency key came with another request before")
 	// ErrEntryNotFound: the caller's organization has no such entry in its audit.
 	ErrEntryNotFound = errors.New("audit entry not found")
 	// ErrIncompleteAct: an act without who or when; nothing was sent.
@@ -105,10 +99,10 @@ type Administration interface {
 	Organization(ctx context.Context, caller license.Caller) (Revised[license.Organization], error)
 	// CreateOrganization makes the caller's organization, whatever org.ID says. With a
 	// key that came with the same organization before, it answers what it answered
-	// then. [ErrExists], [ErrKeyReused].
+	// then. license.ErrExists, license.ErrKeyReused.
 	CreateOrganization(ctx context.Context, caller license.Caller, act Act, org license.Organization) (Revised[license.Organization], error)
 	// ChangeOrganization runs change on the organization if it is at the revision, else
-	// [ErrStale]. An error of change is answered as it is, and its changes of the id
+	// license.ErrStale. An error of change is answered as it is, and its changes of the id
 	// are dropped. It may run more than once, and on after the call has ended without
 	// success, so it must touch nothing but its argument. What changes nothing is
 	// neither written nor recorded. license.ErrOrganizationNotFound.
@@ -126,7 +120,7 @@ type Administration interface {
 	CreateLicense(ctx context.Context, caller license.Caller, act Act, lic license.License) (Revised[license.License], error)
 	// ChangeLicense is to a license what ChangeOrganization is to an organization.
 	ChangeLicense(ctx context.Context, caller license.Caller, act Act, id, revision string, change func(*license.License) error) (Revised[license.License], error)
-	// DeleteLicense deletes the license if it is at the revision, else [ErrStale]. Its
+	// DeleteLicense deletes the license if it is at the revision, else license.ErrStale. Its
 	// sessions end at their next heartbeat. license.ErrLicenseNotFound.
 	DeleteLicense(ctx context.Context, caller license.Caller, act Act, id, revision string) error
 

@@ -98,7 +98,7 @@ func (m *Memory) CreateOrganization(
 		}
 		doc, refusal := organizationToDoc(org), error(nil)
 		if t.organization != nil {
-			refusal = ErrExists
+			refusal = license.ErrExists
 		}
 		revision, err := t.act(memoryAction{
 			Act: act, requests: m.requests, refusal: refusal,
@@ -148,7 +148,7 @@ func (t *memoryTenant) current(id, revision string) error {
 	case id != "" && !sold:
 		return license.ErrLicenseNotFound
 	case t.administered.revisions[id] != revision:
-		return ErrStale
+		return license.ErrStale
 	}
 	return nil
 }
@@ -167,7 +167,7 @@ func (m *Memory) CreateLicense(
 		}
 		doc, refusal := licenseToDoc(lic), error(nil)
 		if _, sold := t.licenses[lic.ID]; sold {
-			refusal = ErrExists
+			refusal = license.ErrExists
 		}
 		revision, err := t.act(memoryAction{
 			Act: act, id: lic.ID, requests: t.administered.requests, refusal: refusal,

@@ -84,6 +84,9 @@ func domainErrors() map[string]struct {
 		"ErrLicenseExpired":       {license.ErrLicenseExpired, api.LicenseExpired},
 		"ErrOrganizationNotFound": {license.ErrOrganizationNotFound, api.OrganizationNotFound},
 		"ErrLicenseNotFound":      {license.ErrLicenseNotFound, api.LicenseNotFound},
+		"ErrExists":               {license.ErrExists, api.AlreadyExists},
+		"ErrStale":                {license.ErrStale, api.PreconditionFailed},
+		"ErrKeyReused":            {license.ErrKeyReused, api.IdempotencyKeyReused},
 		"ErrSessionNotFound":      {license.ErrSessionNotFound, api.SessionNotFound},
 		"InvalidError":            {&license.InvalidError{Faults: []license.Fault{{Field: "name", Message: "is missing"}}}, api.InvalidRequest},
 		"NoSeatsError":            {&license.NoSeatsError{Limit: license.LimitLicense, Used: 3, Max: 3}, api.NoSeatsAvailable},
@@ -172,6 +175,10 @@ func TestEveryCodeComesBack(t *testing.T) {
 			for range 10 {
 				b.heartbeatNow()
 			}
+			return b.heartbeatNow()
+		},
+		api.PreconditionRequired: func(b *bench) *httptest.ResponseRecorder {
+			b.heartbeat.err = web.ErrNoRevision
 			return b.heartbeatNow()
 		},
 		api.Internal: func(b *bench) *httptest.ResponseRecorder {

@@ -116,7 +116,7 @@ func organizationTests() map[string]func(*testing.T, Administered) {
 			other := acme()
 			other.Name = "Another"
 			_, err := r.CreateOrganization(t.Context(), caller(), act(), other)
-			wantError(t, err, record.ErrExists)
+			wantError(t, err, license.ErrExists)
 			wantOrganization(t, r, acme(), revision)
 			wantAudit(t, r, 2)
 		},
@@ -204,7 +204,7 @@ func createRace(t *testing.T, r Administered) {
 			made++
 			continue
 		}
-		wantError(t, err, record.ErrExists)
+		wantError(t, err, license.ErrExists)
 	}
 	wantEqual(t, "creations", made, 1)
 	wantAudit(t, r, 1)

@@ -64,7 +64,7 @@ func revisionTests() map[string]func(*testing.T, Administered) {
 					won++
 					continue
 				}
-				wantError(t, err, record.ErrStale)
+				wantError(t, err, license.ErrStale)
 			}
 			wantEqual(t, "changes", won, 1)
 			wantAudit(t, r, 3)
@@ -74,9 +74,9 @@ func revisionTests() map[string]func(*testing.T, Administered) {
 
 func wantStale(t *testing.T, r record.Administration, organization, lic string) {
 	t.Helper()
-	wantError(t, errorOf(r.ChangeOrganization(t.Context(), caller(), act(), organization, rename)), record.ErrStale)
-	wantError(t, errorOf(r.ChangeLicense(t.Context(), caller(), act(), "acme-pro", lic, resell)), record.ErrStale)
-	wantError(t, r.DeleteLicense(t.Context(), caller(), act(), "acme-pro", lic), record.ErrStale)
+	wantError(t, errorOf(r.ChangeOrganization(t.Context(), caller(), act(), organization, rename)), license.ErrStale)
+	wantError(t, errorOf(r.ChangeLicense(t.Context(), caller(), act(), "acme-pro", lic, resell)), license.ErrStale)
+	wantError(t, r.DeleteLicense(t.Context(), caller(), act(), "acme-pro", lic), license.ErrStale)
 }
 
 func keyTests() map[string]func(*testing.T, Administered) {
@@ -86,12 +86,12 @@ func keyTests() map[string]func(*testing.T, Administered) {
 			wantNil(t, errorOf(r.CreateOrganization(t.Context(), caller(), keyed("k"), acme())))
 			renamed := acme()
 			renamed.Name = "Another"
-			wantError(t, errorOf(r.CreateOrganization(t.Context(), caller(), keyed("k"), renamed)), record.ErrKeyReused)
-			wantError(t, errorOf(r.CreateOrganization(t.Context(), other(), keyed("k"), acme())), record.ErrKeyReused)
+			wantError(t, errorOf(r.CreateOrganization(t.Context(), caller(), keyed("k"), renamed)), license.ErrKeyReused)
+			wantError(t, errorOf(r.CreateOrganization(t.Context(), other(), keyed("k"), acme())), license.ErrKeyReused)
 			wantNil(t, errorOf(r.CreateLicense(t.Context(), caller(), keyed("k"), pro())))
 			lab := pro()
 			lab.ID = "acme-lab"
-			wantError(t, errorOf(r.CreateLicense(t.Context(), caller(), keyed("k"), lab)), record.ErrKeyReused)
+			wantError(t, errorOf(r.CreateLicense(t.Context(), caller(), keyed("k"), lab)), license.ErrKeyReused)
 			_, err := r.License(t.Context(), caller(), "acme-lab")
 			wantError(t, err, license.ErrLicenseNotFound)
 			wantAudit(t, r, 2)
@@ -100,7 +100,7 @@ func keyTests() map[string]func(*testing.T, Administered) {
 			wantNil(t, errorOf(r.CreateOrganization(t.Context(), caller(), keyed("k"), acme())))
 			theirs := keyed("k")
 			theirs.Actor = "bob@vendor.example"
-			wantError(t, errorOf(r.CreateOrganization(t.Context(), caller(), theirs, acme())), record.ErrExists)
+			wantError(t, errorOf(r.CreateOrganization(t.Context(), caller(), theirs, acme())), license.ErrExists)
 			wantNil(t, errorOf(r.CreateOrganization(t.Context(), other(), theirs, acme())))
 		},
 		"it ends": func(t *testing.T, r Administered) {
@@ -109,14 +109,14 @@ func keyTests() map[string]func(*testing.T, Administered) {
 			late.At = noon().Add(record.RetainKeys - time.Microsecond)
 			wantNil(t, errorOf(r.CreateOrganization(t.Context(), caller(), late, acme())))
 			late.At = noon().Add(record.RetainKeys)
-			wantError(t, errorOf(r.CreateOrganization(t.Context(), caller(), late, acme())), record.ErrExists)
+			wantError(t, errorOf(r.CreateOrganization(t.Context(), caller(), late, acme())), license.ErrExists)
 			wantNil(t, errorOf(r.CreateOrganization(t.Context(), other(), late, acme())))
-			wantError(t, errorOf(r.CreateOrganization(t.Context(), caller(), late, acme())), record.ErrKeyReused)
+			wantError(t, errorOf(r.CreateOrganization(t.Context(), caller(), late, acme())), license.ErrKeyReused)
 		},
 		"a refused request does not use it up": func(t *testing.T, r Administered) {
 			wantError(t, errorOf(r.CreateLicense(t.Context(), caller(), keyed("k"), pro())), license.ErrOrganizationNotFound)
 			sold(t, r)
-			wantError(t, errorOf(r.CreateLicense(t.Context(), caller(), keyed("k"), pro())), record.ErrExists)
+			wantError(t, errorOf(r.CreateLicense(t.Context(), caller(), keyed("k"), pro())), license.ErrExists)
 			lab := pro()
 			lab.ID = "acme-lab"
 			wantNil(t, errorOf(r.CreateLicense(t.Context(), caller(), keyed("k"), lab)))

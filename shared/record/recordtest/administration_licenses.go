@@ -29,7 +29,7 @@ func licenseTests() map[string]func(*testing.T, Administered) {
 		"what exists is not created": func(t *testing.T, r Administered) {
 			_, revision := sold(t, r)
 			_, err := r.CreateLicense(t.Context(), caller(), act(), pro())
-			wantError(t, err, record.ErrExists)
+			wantError(t, err, license.ErrExists)
 			wantLicense(t, r, pro(), revision)
 		},
 		"its end cannot be forgotten": forgottenEnd,
@@ -146,7 +146,7 @@ func dryRuns(t *testing.T, r Administered) {
 	wantNil(t, errorOf(r.ChangeOrganization(t.Context(), caller(), dry(), o, rename)))
 	wantNil(t, r.DeleteLicense(t.Context(), caller(), dry(), "acme-pro", l))
 	_, err = r.CreateLicense(t.Context(), caller(), dry(), pro())
-	wantError(t, err, record.ErrExists)
+	wantError(t, err, license.ErrExists)
 	wantOrganization(t, r, acme(), o)
 	wantLicense(t, r, pro(), l)
 	wantAudit(t, r, 2)

@@ -1,0 +1,294 @@
+package functions_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/coditect-ai/coditect-licenses/client/api"
+	"github.com/coditect-ai/coditect-licenses/internal/devstack"
+	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakeidp"
+	"github.com/coditect-ai/coditect-licenses/shared/record/recordtest"
+)
+
+// vendor is one of the vendor's staff.
+type vendor struct {
+	w     *world
+	token string
+}
+
+func (w *world) vendor() vendor { return vendor{w, w.stack.StaffToken("eve@vendor.example")} }
+
+func (v vendor) do(t *testing.T, method, path string, body any, change ...func(*http.Request)) answer {
+	t.Helper()
+	return v.w.do(t, method, path, v.token, body, change...)
+}
+
+func header(name, value string) func(*http.Request) {
+	return func(r *http.Request) { r.Header.Add(name, value) }
+}
+
+// into reads an answer of this status.
+func into[T any](t *testing.T, a answer, status int) (out T) {
+	t.Helper()
+	d := json.NewDecoder(strings.NewReader(string(a.want(t, status).body)))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&out); err != nil {
+		t.Fatalf("%s: %v in %s", a.what, err, a.body)
+	}
+	return out
+}
+
+// sold makes an organization with a license, by the vendor's door alone.
+func (v vendor) sold(t *testing.T) (api.Organization, api.License) {
+	t.Helper()
+	id := fmt.Sprintf("sold-%d", serial.Add(1))
+	org := into[api.Organization](t, v.do(t, http.MethodPost, api.PathOrganizations, map[string]any{
+		"id": id, "name": "Sold Ltd.", "max_concurrent_seats": 9,
+	}), http.StatusCreated)
+	lic := into[api.License](t, v.do(t, http.MethodPost, api.LicensesPath(id), map[string]any{
+		"id": "pro", "product": "studio", "max_seats": 1, "expires_at": "never", "entitlements": []string{"export"},
+	}), http.StatusCreated)
+	return org, lic
+}
+
+func control(t *testing.T) vendor {
+	t.Helper()
+	return start(t, embedded(), devstack.Defaults()).vendor()
+}
+
+// TestWhatIsSoldIsUsed: a license by the vendor's door gives a seat at once, and
+// suspended it takes the seat back.
+func TestWhatIsSoldIsUsed(t *testing.T) {
+	v := control(t)
+	org, lic := v.sold(t)
+	if org.Status != "active" || org.Slug != org.ID || lic.ExpiresAt != "never" || lic.Handover != 10 || lic.OrganizationID != org.ID {
+		t.Errorf("%+v, %+v", org, lic)
+	}
+	ann := v.w.user(org.ID, "ann")
+	held := ann.take(t, "hw").SessionID
+	v.w.user(org.ID, "bob").acquire(t, "hw").refused(t, "no_seats_available")
+
+	more := into[api.License](t, v.do(t, http.MethodPatch, api.LicensePath(org.ID, "pro"), `{"max_seats":2}`, header("If-Match", lic.ETag)), http.StatusOK)
+	v.w.user(org.ID, "bob").take(t, "hw")
+	v.do(t, http.MethodPatch, api.OrganizationPath(org.ID), `{"status":"suspended"}`, header("If-Match", org.ETag)).want(t, http.StatusOK)
+	ann.beat(t, held).refused(t, "organization_inactive")
+	v.do(t, http.MethodDelete, api.LicensePath(org.ID, "pro"), nil, header("If-Match", more.ETag)).want(t, http.StatusNoContent)
+	v.do(t, http.MethodGet, api.LicensePath(org.ID, "pro"), nil).refused(t, "license_not_found")
+}
+
+// TestEveryActIsInTheAudit once, newest first, a page at a time.
+func TestEveryActIsInTheAudit(t *testing.T) {
+	v := control(t)
+	org, lic := v.sold(t)
+	v.do(t, http.MethodPatch, api.LicensePath(org.ID, "pro"), `{"max_seats":2}`, header("If-Match", lic.ETag)).want(t, http.StatusOK)
+	v.do(t, http.MethodPatch, api.LicensePath(org.ID, "pro"), `{"max_seats":3}`, header("If-Match", lic.ETag)).refused(t, "precondition_failed")
+	var actions []string
+	for after := ""; ; {
+		page := into[api.AuditList](t, v.do(t, http.MethodGet, api.AuditPath(org.ID)+"?limit=1&after="+after, nil), http.StatusOK)
+		e := page.Entries[0]
+		if actions = append(actions, e.Action); e.Actor != "eve@vendor.example" || e.At.IsZero() {
+			t.Errorf("%+v", e)
+		}
+		if len(actions) == 1 && (e.Before["max_seats"] != 1.0 || e.After["max_seats"] != 2.0) {
+			t.Errorf("from %v to %v", e.Before, e.After)
+		}
+		if after = page.After; after == "" {
+			break
+		}
+	}
+	if want := []string{"license.changed", "license.created", "organization.created"}; !slices.Equal(actions, want) {
+		t.Errorf("%v, want %v", actions, want)
+	}
+}
+
+// TestListsGoOnWhereTheyEnded, and the last page says that it is.
+func TestListsGoOnWhereTheyEnded(t *testing.T) {
+	v := control(t)
+	org, _ := v.sold(t)
+	var ids []string
+	for after := ""; ; {
+		page := into[api.OrganizationList](t, v.do(t, http.MethodGet, api.PathOrganizations+"?limit=2&after="+after, nil), http.StatusOK)
+		for _, o := range page.Organizations {
+			ids = append(ids, o.ID)
+		}
+		if after = page.After; after == "" {
+			break
+		}
+	}
+	if want := []string{"acme", "globex", org.ID}; !slices.Equal(ids, want) {
+		t.Errorf("%v, want %v", ids, want)
+	}
+	page := into[api.LicenseList](t, v.do(t, http.MethodGet, api.LicensesPath("globex"), nil), http.StatusOK)
+	if len(page.Licenses) != 2 || page.Licenses[0].ID != "globex-lab" || page.Licenses[0].ETag == "" || page.After != "" {
+		t.Errorf("%+v", page)
+	}
+}
+
+// TestDryRunsWriteNothing and answer what would be.
+func TestDryRunsWriteNothing(t *testing.T) {
+	v := control(t)
+	org, lic := v.sold(t)
+	would := into[api.License](t, v.do(t, http.MethodPatch, api.LicensePath(org.ID, "pro")+"?dry_run=true", `{"max_seats":7}`, header("If-Match", lic.ETag)), http.StatusOK)
+	if would.MaxSeats != 7 || would.ETag != lic.ETag {
+		t.Errorf("%+v", would)
+	}
+	v.do(t, http.MethodDelete, api.LicensePath(org.ID, "pro")+"?dry_run=true", nil, header("If-Match", lic.ETag)).want(t, http.StatusNoContent)
+	v.do(t, http.MethodPost, api.PathOrganizations+"?dry_run=true", `{"id":"ghost","name":"Ghost","max_concurrent_seats":1}`).want(t, http.StatusCreated)
+	v.do(t, http.MethodGet, api.OrganizationPath("ghost"), nil).refused(t, "organization_not_found")
+	now := into[api.License](t, v.do(t, http.MethodGet, api.LicensePath(org.ID, "pro"), nil), http.StatusOK)
+	if fmt.Sprint(now) != fmt.Sprint(lic) {
+		t.Errorf("%+v, want %+v", now, lic)
+	}
+}
+
+// TestARepeatedRequestIsDoneOnce, as its key says.
+func TestARepeatedRequestIsDoneOnce(t *testing.T) {
+	v := control(t)
+	org, _ := v.sold(t)
+	create := func(body, key string) answer {
+		return v.do(t, http.MethodPost, api.LicensesPath(org.ID), body, header("Idempotency-Key", key))
+	}
+	const lab = `{"id":"lab","product":"lab","max_seats":1,"expires_at":"2030-01-01T00:00:00Z"}`
+	first := create(lab, "k").want(t, http.StatusCreated)
+	if again := create(" "+lab, "k").want(t, http.StatusCreated); string(again.body) != string(first.body) || again.header.Get("Etag") != first.header.Get("Etag") {
+		t.Errorf("%s, and then %s", first.body, again.body)
+	}
+	create(strings.Replace(lab, "2030", "2031", 1), "k").refused(t, "idempotency_key_reused")
+	create(lab, "another").refused(t, "already_exists")
+}
+
+// TestAnAnswerThatWasLost: the store's outcome is not known, and the repeated
+// request finds out.
+func TestAnAnswerThatWasLost(t *testing.T) {
+	v := control(t)
+	v.w.outage.losing(recordtest.Outage(nil), "CreateOrganization")
+	create := func() answer {
+		return v.do(t, http.MethodPost, api.PathOrganizations, `{"id":"late","name":"Late","max_concurrent_seats":1}`, header("Idempotency-Key", "k"))
+	}
+	create().refused(t, "unavailable")
+	v.w.outage.end()
+	create().want(t, http.StatusCreated)
+}
+
+// TestBadInputToTheVendor: everything that is wrong has its field, and nothing is written.
+func TestBadInputToTheVendor(t *testing.T) {
+	v := control(t)
+	org, lic := v.sold(t)
+	licenses, one, match := api.LicensesPath(org.ID), api.LicensePath(org.ID, "pro"), header("If-Match", lic.ETag)
+	for name, tt := range map[string]struct {
+		method, path, body string
+		change             func(*http.Request)
+		fields             string
+	}{
+		"nothing of a license":   {http.MethodPost, licenses, `{}`, nil, "expires_at id max_seats product"},
+		"nothing to be counted":  {http.MethodPost, api.PathOrganizations, `{}`, nil, "id max_concurrent_seats name"},
+		"all of it wrong":        {http.MethodPost, api.PathOrganizations, `{"id":"A","name":" ","max_concurrent_seats":-1,"status":"x"}`, nil, "id name max_concurrent_seats status"},
+		"an id with a slash":     {http.MethodPost, licenses, `{"id":"a/b","product":"p","max_seats":1,"expires_at":"never"}`, nil, "id"},
+		"an end that is none":    {http.MethodPost, licenses, `{"id":"a","product":"p","max_seats":1,"expires_at":"tomorrow"}`, nil, "expires_at"},
+		"an unknown member":      {http.MethodPost, licenses, `{"id":"a","product":"p","max_seats":1,"expires_at":"never","seats":1}`, nil, "seats"},
+		"another type":           {http.MethodPatch, one, `{"max_seats":"2"}`, match, "max_seats"},
+		"too many seats":         {http.MethodPatch, one, `{"max_seats":1000001}`, match, "max_seats"},
+		"seconds past all times": {http.MethodPatch, one, `{"grace_seconds":9223372036854775807}`, match, "grace_seconds"},
+		"entitlements twice":     {http.MethodPatch, one, `{"entitlements":["a","a"]}`, match, "entitlements.1"},
+		"a dry run mistyped":     {http.MethodPatch, one + "?dry_run=yes", `{"max_seats":2}`, match, "dry_run"},
+		"a dry run twice":        {http.MethodPatch, one + "?dry_run=true&dry_run=false", `{"max_seats":2}`, match, "dry_run"},
+		"two revisions":          {http.MethodPatch, one, `{"max_seats":2}`, func(r *http.Request) { match(r); match(r) }, "If-Match"},
+		"a key with a blank":     {http.MethodPost, licenses, `{"id":"a","product":"p","max_seats":1,"expires_at":"never"}`, header("Idempotency-Key", "a b"), "Idempotency-Key"},
+		"a key without end":      {http.MethodPost, licenses, `{"id":"a","product":"p","max_seats":1,"expires_at":"never"}`, header("Idempotency-Key", strings.Repeat("a", 256)), "Idempotency-Key"},
+		"no limit":               {http.MethodGet, licenses + "?limit=0", "", nil, "limit"},
+		"a limit too high":       {http.MethodGet, licenses + "?limit=201", "", nil, "limit"},
+		"a position made up":     {http.MethodGet, licenses + "?after=a/b", "", nil, "after"},
+		"another position":       {http.MethodGet, api.PathOrganizations + "?after=..", "", nil, "after"},
+		"an entry made up":       {http.MethodGet, api.AuditPath(org.ID) + "?after=x", "", nil, "after"},
+	} {
+		var body any
+		if tt.body != "" {
+			body = tt.body
+		}
+		if tt.change == nil {
+			tt.change = func(*http.Request) {}
+		}
+		p := v.do(t, tt.method, tt.path, body, tt.change).refused(t, "invalid_request")
+		var fields []string
+		for _, e := range p["errors"].([]any) { //nolint:forcetypeassert // a failed test
+			fields = append(fields, e.(map[string]any)["field"].(string)) //nolint:forcetypeassert // a failed test
+		}
+		if got := strings.Join(fields, " "); got != tt.fields {
+			t.Errorf("%s: %s, want %s", name, got, tt.fields)
+		}
+	}
+	page := into[api.AuditList](t, v.do(t, http.MethodGet, api.AuditPath(org.ID), nil), http.StatusOK)
+	if len(page.Entries) != 2 {
+		t.Errorf("%d acts", len(page.Entries))
+	}
+}
+
+// TestChangesNameWhatTheyChange: without a revision, and with one that is none.
+func TestChangesNameWhatTheyChange(t *testing.T) {
+	v := control(t)
+	org, lic := v.sold(t)
+	for _, path := range []string{api.OrganizationPath(org.ID), api.LicensePath(org.ID, "pro")} {
+		v.do(t, http.MethodPatch, path, `{"status":"suspended"}`).refused(t, "precondition_required")
+		for _, tag := range []string{"*", "x", `"`, `""`, `W/` + lic.ETag, lic.ETag + "," + lic.ETag, strings.Trim(lic.ETag, `"`)} {
+			v.do(t, http.MethodPatch, path, `{"status":"suspended"}`, header("If-Match", tag)).refused(t, "precondition_failed")
+		}
+	}
+	v.do(t, http.MethodDelete, api.LicensePath(org.ID, "pro"), nil).refused(t, "precondition_required")
+}
+
+// TestWhoMayUseTheVendorsDoor: Google accounts of the vendor's domain alone, and
+// they have no other door.
+func TestWhoMayUseTheVendorsDoor(t *testing.T) {
+	v := control(t)
+	org, lic := v.sold(t)
+	stranger := v.w.stack.IDP.SchedulerToken(fakeidp.SchedulerClaims{
+		Audience: "http://localhost/control", Email: "bob@evil.example", Override: map[string]any{"hd": "evil.example"},
+	})
+	owner := v.w.userAs(org.ID, "ann", "owner").token
+	for _, path := range []struct{ method, path, body string }{
+		{http.MethodGet, api.PathOrganizations, ""},
+		{http.MethodPost, api.PathOrganizations, `{}`},
+		{http.MethodGet, api.OrganizationPath(org.ID), ""},
+		{http.MethodPatch, api.OrganizationPath(org.ID), `{}`},
+		{http.MethodGet, api.LicensesPath(org.ID), ""},
+		{http.MethodPost, api.LicensesPath(org.ID), `{}`},
+		{http.MethodGet, api.LicensePath(org.ID, "pro"), ""},
+		{http.MethodPatch, api.LicensePath(org.ID, "pro"), `{}`},
+		{http.MethodDelete, api.LicensePath(org.ID, "pro"), ""},
+		{http.MethodGet, api.AuditPath(org.ID), ""},
+	} {
+		for token, code := range map[string]string{"": "unauthenticated", owner: "unauthenticated", v.w.stack.SchedulerToken(): "unauthenticated", stranger: "forbidden"} {
+			var body any
+			if path.body != "" {
+				body = path.body
+			}
+			v.w.do(t, path.method, path.path, token, body, header("If-Match", lic.ETag)).refused(t, code)
+		}
+		v.do(t, path.method, path.path, nil, header("X-Serverless-Authorization", "Bearer x")).refused(t, "unauthenticated")
+	}
+	v.do(t, http.MethodPost, api.PathAcquire, `{"hardware_id":"hw"}`).refused(t, "unauthenticated")
+	v.do(t, http.MethodPost, api.PathReap, nil).refused(t, "unauthenticated")
+}
+
+// TestWhatIsNotThereForTheVendor: unknown, malformed and another organization's ids.
+func TestWhatIsNotThereForTheVendor(t *testing.T) {
+	v := control(t)
+	org, lic := v.sold(t)
+	match := header("If-Match", lic.ETag)
+	for _, id := range []string{"nowhere", "A", "a_b", "%2e%2e", strings.Repeat("a", 64)} {
+		v.do(t, http.MethodGet, api.OrganizationPath(id), nil).refused(t, "organization_not_found")
+		v.do(t, http.MethodGet, api.LicensesPath(id), nil).refused(t, "organization_not_found")
+		v.do(t, http.MethodGet, api.AuditPath(id), nil).refused(t, "organization_not_found")
+		v.do(t, http.MethodPatch, api.OrganizationPath(id), `{}`, match).refused(t, "organization_not_found")
+	}
+	for _, id := range []string{"acme-pro", "nowhere", "A"} {
+		v.do(t, http.MethodGet, api.LicensePath(org.ID, id), nil).refused(t, "license_not_found")
+		v.do(t, http.MethodPatch, api.LicensePath(org.ID, id), `{}`, match).refused(t, "license_not_found")
+		v.do(t, http.MethodDelete, api.LicensePath(org.ID, id), nil, match).refused(t, "license_not_found")
+	}
+	v.do(t, http.MethodPost, api.LicensesPath("nowhere"), `{"id":"a","product":"p","max_seats":1,"expires_at":"never"}`).refused(t, "organization_not_found")
+}
