@@ -189,6 +189,7 @@ func TestBadInputToTheVendor(t *testing.T) {
 		"all of it wrong":        {http.MethodPost, api.PathOrganizations, `{"id":"A","name":" ","max_concurrent_seats":-1,"status":"x"}`, nil, "id name max_concurrent_seats status"},
 		"an id with a slash":     {http.MethodPost, licenses, `{"id":"a/b","product":"p","max_seats":1,"expires_at":"never"}`, nil, "id"},
 		"an end that is none":    {http.MethodPost, licenses, `{"id":"a","product":"p","max_seats":1,"expires_at":"tomorrow"}`, nil, "expires_at"},
+		"an end and more":        {http.MethodPost, licenses, `{"id":"a","product":"","max_seats":-1,"expires_at":"2030-02-30T00:00:00Z"}`, nil, "product max_seats expires_at"},
 		"an unknown member":      {http.MethodPost, licenses, `{"id":"a","product":"p","max_seats":1,"expires_at":"never","seats":1}`, nil, "seats"},
 		"another type":           {http.MethodPatch, one, `{"max_seats":"2"}`, match, "max_seats"},
 		"too many seats":         {http.MethodPatch, one, `{"max_seats":1000001}`, match, "max_seats"},

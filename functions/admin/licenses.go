@@ -37,17 +37,13 @@ func wire(l record.Revised[license.License]) api.License {
 	return out
 }
 
-// end sets when a license ends; what cannot be read is refused.
-func end(l *license.License, text string) error {
-	if l.Perpetual, l.ExpiresAt = text == api.Never, (time.Time{}); l.Perpetual {
-		return nil
+// end sets when a license ends. What is no time says nothing of it, which the
+// license's own rules refuse together with all else.
+func end(l *license.License, text string) {
+	l.Perpetual, l.ExpiresAt = text == api.Never, time.Time{}
+	if at, err := time.Parse(time.RFC3339, text); err == nil {
+		l.ExpiresAt = at.UTC()
 	}
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil || at.IsZero() {
-		return invalid("expires_at", "is no time in RFC 3339 and not never: send when the license ends")
-	}
-	l.ExpiresAt = at.UTC()
-	return nil
 }
 
 // seconds keeps what is too long for a duration too long.
@@ -108,9 +104,7 @@ func (f *function) createLicense(ctx context.Context, c web.Call, in api.License
 		ID: in.ID, OrganizationID: c.Param("organization"), Product: in.Product, Plan: in.Plan, MaxSeats: in.MaxSeats, Status: statusOr(in.Status),
 		Grace: seconds(in.GraceSeconds), OfflineMax: seconds(in.OfflineMaxSeconds), Handover: in.Handover, Entitlements: in.Entitlements,
 	}
-	if err := end(&lic, in.ExpiresAt); err != nil {
-		return web.Answer{}, err
-	}
+	end(&lic, in.ExpiresAt)
 	if err := lic.Validate(); err != nil { // before the id is looked for: one that cannot be is a fault of the body
 		return web.Answer{}, err
 	}
@@ -181,7 +175,7 @@ func patch(in api.LicensePatch) func(*license.License) error {
 			l.Handover = in.Handover
 		}
 		if in.ExpiresAt != nil {
-			return end(l, *in.ExpiresAt)
+			end(l, *in.ExpiresAt)
 		}
 		return nil
 	}

@@ -65,8 +65,8 @@ func (c StaffConfig) validate() error {
 func (s *Staff) Close() { s.tokens.Close() }
 
 // Verify accepts a Google-signed token for the audience of an account that may
-// call. The caller has its address and no organization: which one is meant stands
-// in the request. Errors are as those of [Scheduler.Verify].
+// call. The caller is known by its address, and has no organization: which one is meant
+// stands in the request. Errors are as those of [Scheduler.Verify].
 func (s *Staff) Verify(ctx context.Context, bearer string) (license.Caller, error) {
 	claims, err := s.tokens.genuine(ctx, bearer)
 	if err != nil {
@@ -83,5 +83,5 @@ func (s *Staff) Verify(ctx context.Context, bearer string) (license.Caller, erro
 	if !slices.Contains(s.accounts, email) && (domain == "" || !slices.Contains(s.accounts, "@"+domain)) {
 		return license.Caller{}, ErrForbidden
 	}
-	return license.Caller{Role: license.RoleService, Email: email}, nil
+	return license.Caller{UserID: email, Role: license.RoleService, Email: email}, nil
 }

@@ -51,7 +51,7 @@ func TestStaffVerify(t *testing.T) {
 			"expired":                 {with(eve, map[string]any{"exp": time.Now().Unix()}), identity.ErrUnauthenticated},
 		} {
 			caller, err := s.Verify(t.Context(), idp.SchedulerToken(tt.claims))
-			if want := (license.Caller{Role: license.RoleService, Email: tt.claims.Email}); tt.want == nil && (err != nil || caller != want) {
+			if want := (license.Caller{UserID: tt.claims.Email, Role: license.RoleService, Email: tt.claims.Email}); tt.want == nil && (err != nil || caller != want) {
 				t.Errorf("%s: %+v, %v", name, caller, err)
 			}
 			if tt.want != nil {

@@ -136,7 +136,7 @@ func (f *faults) label(field, value string, most int) {
 func (f *faults) end(l License) {
 	switch year := l.ExpiresAt.UTC().Year(); {
 	case l.ExpiresAt.IsZero() && !l.Perpetual:
-		f.add("expires_at", "is missing: write when the license ends, or that it never does")
+		f.add("expires_at", "says neither when the license ends nor that it never does: write one of them, a time in RFC 3339")
 	case l.ExpiresAt.IsZero():
 	case l.Perpetual:
 		f.add("expires_at", "is given for a license that never ends: leave out one of the two")

@@ -18,6 +18,7 @@ const (
 	everywhere
 	whereSignedIn
 	whereUsers
+	wherePeople
 	whereRoles
 	whereRead
 	whereSized
@@ -67,7 +68,7 @@ func meanings() []meaning {
 		{code: api.PayloadTooLarge, scope: whereSized},
 		{code: api.UnsupportedMediaType, scope: whereRead},
 		{code: api.PreconditionRequired, err: ErrNoRevision},
-		{code: api.RateLimited, scope: whereUsers, example: exampleRateLimited},
+		{code: api.RateLimited, scope: wherePeople, example: exampleRateLimited},
 		{code: api.Internal, scope: everywhere},
 		{code: api.Unavailable, scope: everywhere, err: context.DeadlineExceeded},
 	}

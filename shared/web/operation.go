@@ -151,6 +151,8 @@ func (o Operation) is(s scope) bool {
 		return o.Access != AccessPublic
 	case whereUsers:
 		return o.Access == AccessUser
+	case wherePeople:
+		return o.Access == AccessUser || o.Access == AccessStaff
 	case whereRoles:
 		return len(o.Roles) > 0
 	case whereRead:
