@@ -59,7 +59,10 @@ type refusal struct {
 // sessions recorded, and exactly the one seat left can be taken.
 func TestEveryRefusal(t *testing.T) {
 	onCommon(t, func(t *testing.T, w *world) {
-		seen := map[string]bool{"rate_limited": true, "internal": true, "unavailable": true} // tests of their own
+		seen := map[string]bool{ // tests of their own
+			"rate_limited": true, "internal": true, "unavailable": true,
+			"already_exists": true, "idempotency_key_reused": true, "precondition_failed": true, "precondition_required": true,
+		}
 		all := append(append(identityRefusals(), acquireRefusals()...), sessionRefusals()...)
 		for _, r := range append(all, formRefusals()...) {
 			seen[r.code] = true

@@ -4,9 +4,11 @@ package functions
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/coditect-ai/coditect-licenses/functions/acquire"
+	"github.com/coditect-ai/coditect-licenses/functions/admin"
 	"github.com/coditect-ai/coditect-licenses/functions/heartbeat"
 	"github.com/coditect-ai/coditect-licenses/functions/reaper"
 	"github.com/coditect-ai/coditect-licenses/functions/release"
@@ -26,6 +28,7 @@ func Contract() []web.Served {
 		{Function: "heartbeat", Operations: heartbeat.Operations()},
 		{Function: "release", Operations: release.Operations()},
 		{Function: "reaper", Operations: reaper.Operations()},
+		{Function: "admin", Operations: admin.Operations()},
 	}
 }
 
@@ -61,5 +64,15 @@ func Reaper(s *boot.Service) (*web.App, error) {
 	return reaper.New(s.Web("reaper"), reaper.Deps{
 		Authenticate: s.AuthenticateScheduler, Index: s.Ledger, Record: s.Record, Seats: s.Seats, Keys: s.Keys,
 		Budget: s.Config.ReapBudget, Now: s.Now,
+	}), nil
+}
+
+// Admin sells seats. It has the one part of the record that may change what was sold.
+func Admin(s *boot.Service) (*web.App, error) {
+	if s.Administration == nil {
+		return nil, errors.New("the record has no administration here")
+	}
+	return admin.New(s.Web("admin"), admin.Deps{
+		Authenticate: s.AuthenticateStaff, Record: s.Administration, Changed: s.Entitlements.Forget, Now: s.Now,
 	}), nil
 }

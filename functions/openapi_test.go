@@ -176,6 +176,16 @@ func TestDocumentFollowsTheContract(t *testing.T) {
 		{"rebuild", "200", false, ""},
 		{"check", "200", false, ""},
 		{"revokeKey", "200", false, ""},
+		{"listOrganizations", "200", false, ""},
+		{"createOrganization", "201", false, "required"},
+		{"getOrganization", "200", false, ""},
+		{"patchOrganization", "200", false, "required"},
+		{"listLicenses", "200", false, ""},
+		{"createLicense", "201", false, "required"},
+		{"getLicense", "200", false, ""},
+		{"patchLicense", "200", false, "required"},
+		{"deleteLicense", "204", false, ""},
+		{"listAudit", "200", false, ""},
 	} {
 		op := ops[tt.id]
 		var successes []string
@@ -202,7 +212,7 @@ func TestDocumentFollowsTheContract(t *testing.T) {
 			t.Errorf("%s lacks problems any operation may have", tt.id)
 		}
 	}
-	if len(ops) != 14 {
+	if len(ops) != 24 {
 		t.Errorf("%d operations", len(ops))
 	}
 }

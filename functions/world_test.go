@@ -96,6 +96,11 @@ func open(t *testing.T, b backend, opts devstack.Options) *world {
 	w := &world{ctx: context.WithoutCancel(t.Context()), opts: opts, outage: &outage{}}
 	b.build(t, w)
 	w.opts.Record = &recordtest.Faulty{Record: w.record, Before: w.outage.runBefore, After: w.outage.runAfter}
+	if administration, ok := w.record.(record.Administration); ok {
+		w.opts.Administration = &recordtest.FaultyAdministration{
+			Administration: administration, Before: w.outage.runBefore, After: w.outage.runAfter,
+		}
+	}
 	var err error
 	if w.stack, err = w.startStack(); err != nil {
 		w.close()

@@ -20,19 +20,24 @@ locals {
   ]
   # Checked by Google whenever the routes change.
   route_tests = {
-    "/api/v1/licenses/acquire"                                                 = "acquire"
-    "/api/v1/licenses/sessions/0199aaaa-0000-7000-8000-000000000000/heartbeat" = "heartbeat"
-    "/api/v1/licenses/sessions/0199aaaa-0000-7000-8000-000000000000/release"   = "release"
-    "/api/v1/licenses/sessions/0199aaaa-0000-7000-8000-000000000000"           = "release"
-    "/.well-known/jwks.json"                                                   = "acquire"
-    "/openapi.json"                                                            = "acquire"
-    "/live"                                                                    = "acquire"
-    "/ready"                                                                   = "acquire"
-    "/startup"                                                                 = "acquire"
-    "/internal/v1/reap"                                                        = "acquire"
-    "/internal/v1/organizations/0199aaaa-0000-7000-8000-000000000000/rebuild"  = "acquire"
-    "/internal/v1/organizations/0199aaaa-0000-7000-8000-000000000000/check"    = "acquire"
-    "/internal/v1/keys/0199aaaa-0000-7000-8000-000000000000/revoke"            = "acquire"
+    "/api/v1/licenses/acquire"                                                                                         = "acquire"
+    "/api/v1/licenses/sessions/0199aaaa-0000-7000-8000-000000000000/heartbeat"                                         = "heartbeat"
+    "/api/v1/licenses/sessions/0199aaaa-0000-7000-8000-000000000000/release"                                           = "release"
+    "/api/v1/licenses/sessions/0199aaaa-0000-7000-8000-000000000000"                                                   = "release"
+    "/.well-known/jwks.json"                                                                                           = "acquire"
+    "/openapi.json"                                                                                                    = "acquire"
+    "/live"                                                                                                            = "acquire"
+    "/ready"                                                                                                           = "acquire"
+    "/startup"                                                                                                         = "acquire"
+    "/internal/v1/reap"                                                                                                = "acquire"
+    "/internal/v1/organizations/0199aaaa-0000-7000-8000-000000000000/rebuild"                                          = "acquire"
+    "/internal/v1/organizations/0199aaaa-0000-7000-8000-000000000000/check"                                            = "acquire"
+    "/internal/v1/keys/0199aaaa-0000-7000-8000-000000000000/revoke"                                                    = "acquire"
+    "/api/v1/control/organizations"                                                                                    = "acquire"
+    "/api/v1/control/organizations/0199aaaa-0000-7000-8000-000000000000"                                               = "acquire"
+    "/api/v1/control/organizations/0199aaaa-0000-7000-8000-000000000000/licenses"                                      = "acquire"
+    "/api/v1/control/organizations/0199aaaa-0000-7000-8000-000000000000/licenses/0199aaaa-0000-7000-8000-000000000000" = "acquire"
+    "/api/v1/control/organizations/0199aaaa-0000-7000-8000-000000000000/audit"                                         = "acquire"
   }
 }
 

@@ -11,19 +11,24 @@ import "strings"
 
 // The paths of the service.
 const (
-	PathAcquire   = "/api/v1/licenses/acquire"
-	PathSession   = "/api/v1/licenses/sessions/{session_id}"
-	PathHeartbeat = "/api/v1/licenses/sessions/{session_id}/heartbeat"
-	PathRelease   = "/api/v1/licenses/sessions/{session_id}/release"
-	PathJWKS      = "/.well-known/jwks.json"
-	PathOpenAPI   = "/openapi.json"
-	PathReap      = "/internal/v1/reap"
-	PathRebuild   = "/internal/v1/organizations/{organization}/rebuild"
-	PathCheck     = "/internal/v1/organizations/{organization}/check"
-	PathRevokeKey = "/internal/v1/keys/{kid}/revoke"
-	PathLive      = "/live"
-	PathReady     = "/ready"
-	PathStartup   = "/startup"
+	PathAcquire       = "/api/v1/licenses/acquire"
+	PathSession       = "/api/v1/licenses/sessions/{session_id}"
+	PathHeartbeat     = "/api/v1/licenses/sessions/{session_id}/heartbeat"
+	PathRelease       = "/api/v1/licenses/sessions/{session_id}/release"
+	PathJWKS          = "/.well-known/jwks.json"
+	PathOpenAPI       = "/openapi.json"
+	PathReap          = "/internal/v1/reap"
+	PathRebuild       = "/internal/v1/organizations/{organization}/rebuild"
+	PathCheck         = "/internal/v1/organizations/{organization}/check"
+	PathRevokeKey     = "/internal/v1/keys/{kid}/revoke"
+	PathOrganizations = "/api/v1/control/organizations"
+	PathOrganization  = "/api/v1/control/organizations/{organization}"
+	PathLicenses      = "/api/v1/control/organizations/{organization}/licenses"
+	PathLicense       = "/api/v1/control/organizations/{organization}/licenses/{license}"
+	PathAudit         = "/api/v1/control/organizations/{organization}/audit"
+	PathLive          = "/live"
+	PathReady         = "/ready"
+	PathStartup       = "/startup"
 )
 
 // ParamSessionID stands for the session's id in [PathSession], [PathHeartbeat] and [PathRelease].
@@ -32,8 +37,12 @@ const ParamSessionID = "{session_id}"
 // ParamKeyID stands for the signing key's kid in [PathRevokeKey].
 const ParamKeyID = "{kid}"
 
-// ParamOrganization stands for the organization's id in [PathRebuild] and [PathCheck].
-const ParamOrganization = "{organization}"
+// ParamOrganization stands for the organization's id in [PathRebuild], [PathCheck] and
+// the paths of the vendor, ParamLicense for the license's.
+const (
+	ParamOrganization = "{organization}"
+	ParamLicense      = "{license}"
+)
 
 // QueryToken and QueryTokenRenew once asked a heartbeat for a fresh license token:
 // ?token=renew. Each answer has one; the query is accepted, and without effect.
@@ -79,6 +88,26 @@ func RebuildPath(organizationID string) string {
 // CheckPath is where an operator has an organization's seat ledger compared.
 func CheckPath(organizationID string) string {
 	return strings.Replace(PathCheck, ParamOrganization, organizationID, 1)
+}
+
+// OrganizationPath is the path of one organization, for the vendor.
+func OrganizationPath(organizationID string) string {
+	return strings.Replace(PathOrganization, ParamOrganization, organizationID, 1)
+}
+
+// LicensesPath is the path of an organization's licenses, for the vendor.
+func LicensesPath(organizationID string) string {
+	return strings.Replace(PathLicenses, ParamOrganization, organizationID, 1)
+}
+
+// LicensePath is the path of one license, for the vendor.
+func LicensePath(organizationID, licenseID string) string {
+	return strings.Replace(strings.Replace(PathLicense, ParamOrganization, organizationID, 1), ParamLicense, licenseID, 1)
+}
+
+// AuditPath is the path of what was changed in an organization, for the vendor.
+func AuditPath(organizationID string) string {
+	return strings.Replace(PathAudit, ParamOrganization, organizationID, 1)
 }
 
 // RevokeKeyPath is where an operator revokes a signing key.

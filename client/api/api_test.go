@@ -122,10 +122,14 @@ func TestCodes(t *testing.T) {
 405 method_not_allowed
 409 no_seats_available retry
 409 license_ambiguous
+409 already_exists
+409 idempotency_key_reused
 408 request_timeout
 410 session_ended
+412 precondition_failed
 413 payload_too_large
 415 unsupported_media_type
+428 precondition_required
 429 rate_limited retry
 500 internal retry
 503 unavailable retry`

@@ -32,10 +32,14 @@ const (
 	MethodNotAllowed     Code = "method_not_allowed"
 	NoSeatsAvailable     Code = "no_seats_available"
 	LicenseAmbiguous     Code = "license_ambiguous"
+	AlreadyExists        Code = "already_exists"
+	IdempotencyKeyReused Code = "idempotency_key_reused"
 	RequestTimeout       Code = "request_timeout"
 	SessionEnded         Code = "session_ended"
+	PreconditionFailed   Code = "precondition_failed"
 	PayloadTooLarge      Code = "payload_too_large"
 	UnsupportedMediaType Code = "unsupported_media_type"
+	PreconditionRequired Code = "precondition_required"
 	RateLimited          Code = "rate_limited"
 	Internal             Code = "internal"
 	Unavailable          Code = "unavailable"
@@ -85,14 +89,22 @@ var codes = [...]CodeInfo{ //nolint:gochecknoglobals // Go has no constant table
 		"All seats are taken. Wait for one to be freed, or close the program on another machine."),
 	info(LicenseAmbiguous, http.StatusConflict, "Several licenses could be meant", false,
 		"The organization has licenses of several products, and the request does not say which it means. Send product, or license_id with one of the ids in licenses."),
+	info(AlreadyExists, http.StatusConflict, "There is one already", false,
+		"There is one with this id already, and nothing was changed. Change it, or choose another id."),
+	info(IdempotencyKeyReused, http.StatusConflict, "The idempotency key is used", false,
+		"The Idempotency-Key came with another request in the last 24 hours, and nothing was changed. Send a new key with a new request."),
 	info(RequestTimeout, http.StatusRequestTimeout, "The request did not arrive in time", false,
 		"The request's body did not arrive within two seconds of its header. Send header and body together, or over a faster connection."),
 	info(SessionEnded, http.StatusGone, "The session has ended", false,
 		"The session is over. Acquire a new one to go on."),
+	info(PreconditionFailed, http.StatusPreconditionFailed, "It has changed", false,
+		"It is no longer what If-Match names, and nothing was changed. Read it again, and decide again."),
 	info(PayloadTooLarge, http.StatusRequestEntityTooLarge, "The request is too large", false,
 		fmt.Sprintf("The request body is larger than %d bytes. Send less.", MaxBody)),
 	info(UnsupportedMediaType, http.StatusUnsupportedMediaType, "Unsupported media type", false,
 		"The request body must be JSON in UTF-8, not compressed. Send Content-Type: application/json."),
+	info(PreconditionRequired, http.StatusPreconditionRequired, "If-Match is missing", false,
+		"A change names what it changes, so that nobody's change is lost. Read it, and send its ETag as If-Match."),
 	info(RateLimited, http.StatusTooManyRequests, "Too many requests", true,
 		"Too many requests came from this account. Wait as long as Retry-After says."),
 	info(Internal, http.StatusInternalServerError, "Internal error", true,

@@ -2,9 +2,9 @@ package acquire
 
 import (
 	"strings"
-	"unicode"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
+	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
 
 // tidy makes one spelling of what means the same, before anything is compared or
@@ -27,24 +27,10 @@ func presentable(s string) string {
 		if n == api.MaxClientText {
 			break
 		}
-		if !unpresentable(r) {
+		if !license.Unpresentable(r) {
 			kept.WriteRune(r)
 			n++
 		}
 	}
 	return kept.String()
-}
-
-// unpresentable is the class of characters that are dropped: controls (Unicode's
-// Cc: C0, DEL, C1), the controls of bidirectional text (its property
-// Bidi_Control: U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069), line
-// and paragraph separators (Zl, Zp), and three that cannot be seen and shape nothing
-// (zero width space, word joiner, byte order mark). The joiners U+200C and U+200D
-// stay: scripts and emoji are written with them.
-func unpresentable(r rune) bool {
-	switch r {
-	case '\u200b', '\u2060', '\ufeff':
-		return true
-	}
-	return unicode.In(r, unicode.Cc, unicode.Bidi_Control, unicode.Zl, unicode.Zp)
 }

@@ -6,6 +6,7 @@ import (
 	"unicode"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
+	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
 
 // TestIDsHaveOneSpelling: the blanks around them are cut, those inside are not.
@@ -50,7 +51,7 @@ func TestTheClassIsWhatIsSaid(t *testing.T) {
 	for r := range rune(unicode.MaxRune) {
 		want := unicode.IsControl(r) || strings.ContainsRune("\u061c\u200e\u200f\u200b\u2028\u2029\u2060\ufeff", r) ||
 			'\u202a' <= r && r <= '\u202e' || '\u2066' <= r && r <= '\u2069'
-		if got := unpresentable(r); got != want {
+		if got := license.Unpresentable(r); got != want {
 			t.Errorf("%U is dropped: %t", r, got)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -27,6 +28,7 @@ func (s *Stack) Local() http.Handler {
 		serve           http.HandlerFunc
 	}{
 		{http.MethodPost, "/dev/token", helper(s.devToken)},
+		{http.MethodPost, "/dev/staff-token", helper(s.devStaffToken)},
 		{http.MethodPut, "/dev/organizations/{org}", helper(s.devOrganization)},
 		{http.MethodPut, "/dev/organizations/{org}/licenses/{license}", helper(s.devLicense)},
 		{http.MethodPost, "/dev/scheduler", s.devScheduler},
@@ -140,6 +142,23 @@ func (s *Stack) devToken(_ *http.Request, in tokenRequest) (any, error) {
 	return map[string]string{"id_token": s.IDP.IDToken(claims)}, nil
 }
 
+type staffTokenRequest struct {
+	Email string `json:"email"`
+}
+
+// devStaffToken signs an ID token such as Google would for one of the vendor's staff.
+func (s *Stack) devStaffToken(_ *http.Request, in staffTokenRequest) (any, error) {
+	return map[string]string{"id_token": s.StaffToken(or(in.Email, "staff@"+staffDomain))}, nil
+}
+
+// StaffToken is an ID token that opens the vendor's door, of an account of the
+// vendor's own domain.
+func (s *Stack) StaffToken(email string) string {
+	return s.IDP.SchedulerToken(fakeidp.SchedulerClaims{
+		Audience: staffAudience, Email: email, Override: map[string]any{"hd": staffDomain},
+	})
+}
+
 var errBadID = errors.New("an id is 1-63 of a-z, 0-9 and hyphen, not starting with a hyphen")
 
 type organizationRequest struct {
@@ -165,8 +184,8 @@ func (s *Stack) devOrganization(r *http.Request, in organizationRequest) (any, e
 	if in.MaxConcurrentSeats != nil {
 		org.MaxConcurrentSeats = *in.MaxConcurrentSeats
 	}
-	if org.MaxConcurrentSeats < 0 {
-		return nil, errors.New("max_concurrent_seats is below zero")
+	if err := org.Validate(); err != nil {
+		return nil, err
 	}
 	if err := s.clients.Record.PutOrganization(r.Context(), license.ServiceCaller(id), org); err != nil {
 		return nil, err
@@ -190,22 +209,6 @@ type licenseRequest struct {
 	Entitlements []string       `json:"entitlements"`
 }
 
-// limits are of numbers that a license's document may have.
-func (in licenseRequest) limits() error {
-	for name, n := range map[string]struct{ value, most int64 }{
-		"grace_seconds":       {in.GraceSeconds, int64(license.MaxGrace / time.Second)},
-		"offline_max_seconds": {in.OfflineMax, int64(license.MaxOffline / time.Second)},
-	} {
-		if n.value < 0 || n.value > n.most {
-			return fmt.Errorf("%s is not within 0 and %d", name, n.most)
-		}
-	}
-	if in.Handover != nil && (*in.Handover < 0 || *in.Handover > license.MaxHandover) {
-		return fmt.Errorf("handover is not within 0 and %d", license.MaxHandover)
-	}
-	return nil
-}
-
 func (s *Stack) devLicense(r *http.Request, in licenseRequest) (any, error) {
 	org, id := r.PathValue("org"), r.PathValue("license")
 	if !license.ValidID(org) || !license.ValidID(id) {
@@ -218,16 +221,13 @@ func (s *Stack) devLicense(r *http.Request, in licenseRequest) (any, error) {
 	if in.MaxSeats != nil {
 		lic.MaxSeats = *in.MaxSeats
 	}
-	if lic.MaxSeats < 0 {
-		return nil, errors.New("max_seats is below zero")
-	}
-	if err := in.limits(); err != nil {
-		return nil, err
-	}
-	lic.Grace, lic.OfflineMax = time.Duration(in.GraceSeconds)*time.Second, time.Duration(in.OfflineMax)*time.Second
-	lic.Handover = in.Handover
+	lic.Grace, lic.OfflineMax = seconds(in.GraceSeconds), seconds(in.OfflineMax)
+	lic.Handover, lic.Perpetual = in.Handover, in.ExpiresAt == nil
 	if in.ExpiresAt != nil {
 		lic.ExpiresAt = in.ExpiresAt.UTC()
+	}
+	if err := lic.Validate(); err != nil {
+		return nil, err
 	}
 	if err := s.clients.Record.PutLicense(r.Context(), license.ServiceCaller(org), lic); err != nil {
 		return nil, err
@@ -237,6 +237,12 @@ func (s *Stack) devLicense(r *http.Request, in licenseRequest) (any, error) {
 		"id": lic.ID, "organization_id": org, "product": lic.Product, "plan": lic.Plan, "max_seats": lic.MaxSeats,
 		"status": lic.Status, "expires_at": in.ExpiresAt, "grace_seconds": in.GraceSeconds, "entitlements": api.List(lic.Entitlements),
 	}, nil
+}
+
+// seconds keeps what is too long for a duration too long.
+func seconds(n int64) time.Duration {
+	const most = int64(math.MaxInt64 / time.Second)
+	return time.Duration(min(max(n, -most), most)) * time.Second
 }
 
 func or[T ~string](v, fallback T) T {

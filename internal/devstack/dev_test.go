@@ -20,6 +20,7 @@ func helpers() []struct{ method, path, body string } {
 		{http.MethodPut, "/dev/organizations/initech", `{}`},
 		{http.MethodPut, "/dev/organizations/acme/licenses/extra", `{}`},
 		{http.MethodPost, "/dev/scheduler", ``},
+		{http.MethodPost, "/dev/staff-token", `{}`},
 	}
 }
 
@@ -61,7 +62,7 @@ func TestWhoMayUseTheHelpers(t *testing.T) {
 			if want := map[bool]int{true: http.StatusOK, false: http.StatusNotFound}[tt.ok]; w.Code != want {
 				t.Errorf("%s, %s: %d, want %d", tt.name, h.path, w.Code, want)
 			}
-			if strings.Contains(w.Body.String(), "id_token") != (tt.ok && h.path == "/dev/token") {
+			if strings.Contains(w.Body.String(), "id_token") != (tt.ok && strings.HasSuffix(h.path, "token")) {
 				t.Errorf("%s, %s: %s", tt.name, h.path, w.Body)
 			}
 		}
@@ -94,16 +95,23 @@ func TestBodiesOfHelpers(t *testing.T) {
 			}
 		}
 	}
-	for path, body := range map[string]string{
-		"/dev/token":                             `{}`,
-		"/dev/organizations/acme":                `{"max_concurrent_seats":-1}`,
-		"/dev/organizations/acme/licenses/extra": `{"max_seats":-1}`,
-		"/dev/organizations/acme/licenses/early": `{"grace_seconds":-1}`,
-		"/dev/organizations/acme/licenses/late":  `{"grace_seconds":31622401}`,
+	object(t, s, http.StatusBadRequest, http.MethodPost, "/dev/token", `{}`)
+	for _, body := range []string{`{"max_concurrent_seats":-1}`, `{"name":" "}`, `{"status":"gone"}`} {
+		object(t, s, http.StatusBadRequest, http.MethodPut, "/dev/organizations/acme", body)
+	}
+}
+
+// TestLicensesOfHelpers obey the rules of all that is written.
+func TestLicensesOfHelpers(t *testing.T) {
+	s := stack(t, devstack.Defaults())
+	for body, field := range map[string]string{
+		`{"max_seats":-1}`: "max_seats", `{"max_seats":1000001}`: "max_seats", `{"product":"a\u0000"}`: "product", `{"handover":-1}`: "handover",
+		`{"grace_seconds":-1}`: "grace_seconds", `{"grace_seconds":31622401}`: "grace_seconds", `{"grace_seconds":9223372036854775807}`: "grace_seconds",
+		`{"offline_max_seconds":-9223372036854775808}`: "offline_max_seconds", `{"expires_at":"0001-01-01T00:00:00Z"}`: "expires_at",
 	} {
-		method := map[bool]string{true: http.MethodPost, false: http.MethodPut}[path == "/dev/token"]
-		if out := object(t, s, http.StatusBadRequest, method, path, body); out["error"] == "" {
-			t.Errorf("%s: %v", path, out)
+		out := object(t, s, http.StatusBadRequest, http.MethodPut, "/dev/organizations/acme/licenses/extra", body)
+		if text, _ := out["error"].(string); !strings.HasPrefix(text, field+" ") {
+			t.Errorf("%s: %v", body, out)
 		}
 	}
 }

@@ -81,6 +81,9 @@ type Options struct {
 	LedgerClock func() time.Time
 	// Record, when set, takes the place of Firestore and of the record in memory.
 	Record record.Record
+	// Administration is that of Record; without it a stack with a Record of its own has
+	// no Admin.
+	Administration record.Administration
 	// Watch, when set, is given the record, and what it answers is used in its place.
 	Watch func(record.Record) record.Record
 }
@@ -103,6 +106,8 @@ const Project = "local"
 const (
 	schedulerAccount  = "scheduler@local.iam.gserviceaccount.com"
 	schedulerAudience = "http://localhost/"
+	staffAudience     = "http://localhost/control"
+	staffDomain       = "vendor.example"
 )
 
 // Stack is a running service.
@@ -116,6 +121,8 @@ type Stack struct {
 	Redis *fakeredis.Server
 	// Acquire, Heartbeat, Release and Reaper are the functions.
 	Acquire, Heartbeat, Release, Reaper *web.App
+	// Admin is the vendor's own door; nil where the record has no administration.
+	Admin *web.App
 
 	opts    Options
 	clients boot.Clients
@@ -204,7 +211,17 @@ func (s *Stack) issuers(ctx context.Context) (err error) {
 	}
 	s.onClose(func() error { scheduler.Close(); return nil })
 	s.clients.Schedulers = []*identity.Scheduler{scheduler}
-	return nil
+	return s.staff(keys)
+}
+
+func (s *Stack) staff(keys *http.Client) (err error) {
+	s.clients.Staff, err = identity.NewStaff(identity.StaffConfig{
+		Audience: staffAudience, Accounts: []string{"@" + staffDomain}, KeyClient: keys, Now: s.opts.Now,
+	})
+	if err == nil {
+		s.onClose(func() error { s.clients.Staff.Close(); return nil })
+	}
+	return err
 }
 
 func (s *Stack) keyClient() (_ *http.Client, err error) {
@@ -279,11 +296,11 @@ func (s *Stack) ledger(ctx context.Context) (err error) {
 func (s *Stack) record(ctx context.Context) error {
 	switch {
 	case s.opts.Record != nil:
-		s.clients.Record, s.patient = s.opts.Record, s.opts.Record
+		s.clients.Record, s.patient, s.clients.Administration = s.opts.Record, s.opts.Record, s.opts.Administration
 		return nil
 	case s.opts.Firestore == "":
-		s.clients.Record = record.NewMemory()
-		s.patient = s.clients.Record
+		memory := record.NewMemory()
+		s.clients.Record, s.patient, s.clients.Administration = memory, memory, memory
 		return nil
 	}
 	client, err := record.Dial(ctx, record.Target{ProjectID: Project, Emulator: s.opts.Firestore})
@@ -291,12 +308,13 @@ func (s *Stack) record(ctx context.Context) error {
 		return err
 	}
 	s.onClose(client.Close)
-	s.clients.Record = record.NewFirestore(client, record.FirestoreOptions{
+	store := record.NewFirestore(client, record.FirestoreOptions{
 		Deadline: s.recordDeadline,
 		Circuit: circuit.New(circuit.Options{
 			Backend: "firestore", Cooldown: s.opts.CircuitCooldown, Patience: s.recordDeadline / 4, Log: s.opts.Log,
 		}),
 	})
+	s.clients.Record, s.clients.Administration = store, store
 	s.patient = record.NewFirestore(client, record.FirestoreOptions{Deadline: emulatorStart})
 	if s.opts.Bare {
 		return nil
@@ -341,10 +359,17 @@ func (s *Stack) assemble(context.Context) (err error) {
 			return err
 		}
 	}
-	return nil
+	if s.clients.Administration != nil {
+		s.Admin, err = functions.Admin(s.Service)
+	}
+	return err
 }
 
 // Handler is all functions at one address, as the load balancer serves them.
 func (s *Stack) Handler() http.Handler {
-	return web.Join(s.Acquire, s.Heartbeat, s.Release, s.Reaper)
+	apps := []*web.App{s.Heartbeat, s.Release, s.Reaper}
+	if s.Admin != nil {
+		apps = append(apps, s.Admin)
+	}
+	return web.Join(s.Acquire, apps...)
 }

@@ -71,6 +71,6 @@ func organization(id, name string, seats int) license.Organization {
 func perpetual(org, id, product, plan string, seats int, entitlements ...string) license.License {
 	return license.License{
 		ID: id, OrganizationID: org, Product: product, Plan: plan, MaxSeats: seats,
-		Status: license.StatusActive, Entitlements: entitlements,
+		Status: license.StatusActive, Perpetual: true, Entitlements: entitlements,
 	}
 }

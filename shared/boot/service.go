@@ -38,6 +38,9 @@ type Clients struct {
 	Users  *identity.Verifier
 	// Schedulers verify the reaper's caller, one per accepted audience.
 	Schedulers []*identity.Scheduler
+	// Administration and Staff are those of the function that sells; nil elsewhere.
+	Administration record.Administration
+	Staff          *identity.Staff
 	// LedgerClock is what Redis's clock is compared with; nil is the process's
 	// clock. Tests that move an embedded server's clock move it too.
 	LedgerClock func() time.Time
@@ -48,13 +51,15 @@ type Clients struct {
 
 // Service is the parts of a process, ready for the functions.
 type Service struct {
-	Config       config.Config
-	Log          *slog.Logger
-	Now          func() time.Time
-	Record       record.Record
-	Entitlements *record.Cache
-	Ledger       ledger.Ledger
-	Seats        *seats.Protocol
+	Config config.Config
+	Log    *slog.Logger
+	Now    func() time.Time
+	Record record.Record
+	// Administration is nil where nothing is sold.
+	Administration record.Administration
+	Entitlements   *record.Cache
+	Ledger         ledger.Ledger
+	Seats          *seats.Protocol
 	// Tokens is nil where nothing is signed, Keys where no signing keys are made.
 	Tokens *token.Issuer
 	Keys   *token.Rotator
@@ -66,7 +71,7 @@ type Service struct {
 
 // Assemble makes a service of clients, which the caller keeps and closes.
 func Assemble(cfg config.Config, clients Clients, log *slog.Logger, now func() time.Time) (*Service, error) {
-	s := &Service{Config: cfg, Log: log, Now: now, Record: clients.Record, clients: clients}
+	s := &Service{Config: cfg, Log: log, Now: now, Record: clients.Record, Administration: clients.Administration, clients: clients}
 	s.Entitlements = record.NewCache(clients.Record, cfg.EntitlementCacheTTL, now)
 	s.limiter = limits.NewMemory(cfg.RateLimitPerUser, now)
 	s.logKey = logKey(cfg.LogKey)
@@ -232,4 +237,12 @@ func (s *Service) AuthenticateScheduler(ctx context.Context, bearer string) (lic
 		}
 	}
 	return license.Caller{}, refusal
+}
+
+// AuthenticateStaff verifies the vendor's people and programs.
+func (s *Service) AuthenticateStaff(ctx context.Context, bearer string) (license.Caller, error) {
+	if s.clients.Staff == nil {
+		return license.Caller{}, fmt.Errorf("nobody is configured as staff: %w", license.ErrUnauthenticated)
+	}
+	return s.clients.Staff.Verify(ctx, bearer)
 }

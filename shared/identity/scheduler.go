@@ -59,6 +59,11 @@ func NewScheduler(cfg SchedulerConfig) (*Scheduler, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
+	return newGoogle(cfg)
+}
+
+// newGoogle verifies tokens of Google's, of any account where none is given.
+func newGoogle(cfg SchedulerConfig) (*Scheduler, error) {
 	if cfg.KeyClient == nil {
 		cfg.KeyClient = newKeyClient()
 	}
@@ -90,26 +95,35 @@ func (s *Scheduler) Close() { s.keys.close() }
 // The validator checks signature and audience. Issuer, account and a future iat
 // it leaves to its caller.
 func (s *Scheduler) Verify(ctx context.Context, bearer string) error {
-	claims, err := parseToken(bearer)
+	claims, err := s.genuine(ctx, bearer)
 	if err != nil {
 		return err
 	}
+	return s.checkAccount(claims)
+}
+
+// genuine are the claims of a token that Google signed for the audience.
+func (s *Scheduler) genuine(ctx context.Context, bearer string) (claimSet, error) {
+	claims, err := parseToken(bearer)
+	if err != nil {
+		return nil, err
+	}
 	if err := claims.checkLifetime(s.now()); err != nil {
-		return err
+		return nil, err
 	}
 	if strings.HasSuffix(bearer, "."+removedSignature) {
-		return s.checkedByIAM(claims)
+		return claims, s.checkedByIAM(claims)
 	}
 	if _, err := s.keys.get(ctx); err != nil {
-		return unavailable(err)
+		return nil, unavailable(err)
 	}
 	if _, err := s.validator.Validate(ctx, bearer, s.audience); err != nil {
 		if ctx.Err() != nil {
-			return unavailable(ctx.Err())
+			return nil, unavailable(ctx.Err())
 		}
-		return refuse("not signed by Google for this audience")
+		return nil, refuse("not signed by Google for this audience")
 	}
-	return s.checkAccount(claims)
+	return claims, nil
 }
 
 // removedSignature stands in place of the signature of a token that Cloud Run
@@ -135,19 +149,28 @@ func (s *Scheduler) checkedByIAM(c claimSet) error {
 	if aud, _ := c.text("aud"); aud != s.audience {
 		return refuse("not for this audience")
 	}
-	return s.checkAccount(c)
+	return nil
 }
 
 // checkAccount runs on verified claims. Google signs with both spellings of the
 // issuer. https://developers.google.com/identity/openid-connect/openid-connect#validatinganidtoken
 func (s *Scheduler) checkAccount(c claimSet) error {
+	email, err := c.googleAccount()
+	if err == nil && email != s.account {
+		err = ErrForbidden
+	}
+	return err
+}
+
+// googleAccount is the verified address in claims that Google signed.
+func (c claimSet) googleAccount() (string, error) {
 	if iss, _ := c.text("iss"); iss != "https://accounts.google.com" && iss != "accounts.google.com" {
-		return refuse("not issued by Google accounts")
+		return "", refuse("not issued by Google accounts")
 	}
 	email, _ := c.text("email")
 	var verified bool
-	if json.Unmarshal(c["email_verified"], &verified) != nil || !verified || email != s.account {
-		return ErrForbidden
+	if json.Unmarshal(c["email_verified"], &verified) != nil || !verified || email == "" {
+		return "", ErrForbidden
 	}
-	return nil
+	return email, nil
 }

@@ -15,6 +15,13 @@ var (
 	ErrLicenseNotFound = errors.New("license not found")
 	// ErrSessionNotFound: the caller has no such session.
 	ErrSessionNotFound = errors.New("session not found")
+	// ErrExists: there is an organization or a license of this id already.
+	ErrExists = errors.New("there is one of this id already")
+	// ErrStale: what is to be changed is no longer at the revision that the change was
+	// made for.
+	ErrStale = errors.New("it has changed since that revision")
+	// ErrKeyReused: the idempotency key came with another request before.
+	ErrKeyReused = errors.New("the idempotency key came with another request before")
 	// ErrOrganizationInactive: the organization's status is not active.
 	ErrOrganizationInactive = errors.New("organization is not active")
 	// ErrLicenseInactive: the license's status is not active.

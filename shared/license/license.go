@@ -55,6 +55,9 @@ type License struct {
 	// ExpiresAt is when the license ends; zero means never. From then on nobody is
 	// granted a seat of it.
 	ExpiresAt time.Time
+	// Perpetual says that ExpiresAt is zero on purpose. It decides nothing about seats;
+	// [License.Validate] wants it where there is no end.
+	Perpetual bool
 	// Grace is for how long after ExpiresAt those who hold a seat keep it, so that
 	// a late renewal ends nobody's work; see [MaxGrace].
 	Grace time.Duration

@@ -152,6 +152,17 @@ func TestNoCompositeIndexIsNeeded(t *testing.T) {
 	open(t, r)
 	must(t, r.PutOrganization(t.Context(), acme(), license.Organization{}))
 	must(t, r.PutLicense(t.Context(), acme(), license.License{ID: "l"}))
+	must(t, errorOf(r.CreateLicense(t.Context(), acme(), act("k"), perpetual("m"))))
+	must(t, errorOf(r.Organizations(t.Context(), "a", 1)))
+	must(t, errorOf(r.LicensePage(t.Context(), acme(), "a", 1)))
+	for after := ""; ; {
+		page, err := r.Audit(t.Context(), acme(), after, 1)
+		must(t, err)
+		if len(page) == 0 {
+			break
+		}
+		after = page[0].ID
+	}
 	must(t, r.Create(t.Context(), acme(), grant()))
 	must(t, errorOf(r.Entitlements(t.Context(), acme())))
 	must(t, errorOf(r.CountActive(t.Context(), acme())))

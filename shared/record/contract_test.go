@@ -24,17 +24,26 @@ func TestMemoryKeepsTheContract(t *testing.T) {
 }
 
 func TestFirestoreKeepsTheContract(t *testing.T) {
-	target := record.Target{Emulator: servers.Firestore(t)}
-	recordtest.Run(t, func(t *testing.T) record.Record {
-		target := target
-		target.ProjectID = freshProject()
-		client, err := record.Dial(t.Context(), target)
-		if err != nil {
-			t.Fatal(err)
-		}
-		closeAfter(t, client)
-		return record.NewFirestore(client, record.FirestoreOptions{Deadline: time.Minute})
-	})
+	recordtest.Run(t, func(t *testing.T) record.Record { return emulated(t) })
+}
+
+func TestMemoryKeepsTheContractOfAdministration(t *testing.T) {
+	recordtest.RunAdministration(t, func(*testing.T) recordtest.Administered { return record.NewMemory() })
+}
+
+func TestFirestoreKeepsTheContractOfAdministration(t *testing.T) {
+	recordtest.RunAdministration(t, func(t *testing.T) recordtest.Administered { return emulated(t) })
+}
+
+// emulated is the record in a fresh project of the emulator.
+func emulated(t *testing.T) *record.Firestore {
+	t.Helper()
+	client, err := record.Dial(t.Context(), record.Target{Emulator: servers.Firestore(t), ProjectID: freshProject()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeAfter(t, client)
+	return record.NewFirestore(client, record.FirestoreOptions{Deadline: time.Minute})
 }
 
 // freshProject keeps tests apart on the emulator they share.

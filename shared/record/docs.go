@@ -39,6 +39,7 @@ type licenseDoc struct {
 	MaxSeats     int       `firestore:"max_seats"`
 	Status       string    `firestore:"status"`
 	ExpiresAt    time.Time `firestore:"expires_at,omitempty"` // absent: never
+	Perpetual    bool      `firestore:"perpetual,omitempty"`  // absent on purpose
 	GraceSeconds int64     `firestore:"grace_seconds,omitempty"`
 	// OfflineMaxSeconds is absent where the service's longest life of a token is meant,
 	// Handover where license.DefaultHandover is: zero is none.
@@ -50,7 +51,7 @@ type licenseDoc struct {
 func licenseToDoc(l license.License) licenseDoc {
 	return licenseDoc{
 		Product: l.Product, Plan: l.Plan, MaxSeats: l.MaxSeats, Status: string(l.Status),
-		ExpiresAt: recordTime(l.ExpiresAt), GraceSeconds: int64(l.Grace / time.Second), Entitlements: slices.Clone(l.Entitlements),
+		ExpiresAt: recordTime(l.ExpiresAt), Perpetual: l.Perpetual, GraceSeconds: int64(l.Grace / time.Second), Entitlements: slices.Clone(l.Entitlements),
 		OfflineMaxSeconds: int64(l.OfflineMax / time.Second), Handover: cloned(l.Handover),
 	}
 }
@@ -58,7 +59,7 @@ func licenseToDoc(l license.License) licenseDoc {
 func (d licenseDoc) license(organizationID, id string) license.License {
 	return license.License{
 		ID: id, OrganizationID: organizationID, Product: d.Product, Plan: d.Plan, MaxSeats: d.MaxSeats,
-		Status: license.Status(d.Status), ExpiresAt: recordTime(d.ExpiresAt), Entitlements: slices.Clone(d.Entitlements),
+		Status: license.Status(d.Status), ExpiresAt: recordTime(d.ExpiresAt), Perpetual: d.Perpetual, Entitlements: slices.Clone(d.Entitlements),
 		Grace:      seconds(d.GraceSeconds, license.MaxGrace),
 		OfflineMax: seconds(d.OfflineMaxSeconds, license.MaxOffline), Handover: cloned(d.Handover),
 	}

@@ -21,3 +21,6 @@ func (f *Firestore) Waiting(caller license.Caller, epoch license.Epoch) int {
 	defer f.groups.mu.Unlock()
 	return len(f.groups.waiting[groupKey{caller.OrganizationID, epoch}])
 }
+
+// RevisionAt lets tests change what they wrote past the administration.
+var RevisionAt = revisionAt

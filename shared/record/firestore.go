@@ -126,14 +126,18 @@ func (d decision) Unwrap() error { return d.error }
 // The rollback must be sent, since in a database in pessimistic mode (the
 // emulator is one) an open transaction's locks would hold up a rebuild, but nobody
 // needs to wait for it past the deadline.
-func (f *Firestore) transact(ctx context.Context, fn func(*firestore.Transaction) error) error {
+func (f *Firestore) transact(
+	ctx context.Context, fn func(*firestore.Transaction) error, options ...firestore.TransactionOption,
+) error {
 	return f.write(ctx, func() error {
 		ctx, o := withOutcome(ctx)
-		return f.tryTransact(ctx, o, fn)
+		return f.tryTransact(ctx, o, fn, options...)
 	})
 }
 
-func (f *Firestore) tryTransact(ctx context.Context, o *outcome, fn func(*firestore.Transaction) error) error {
+func (f *Firestore) tryTransact(
+	ctx context.Context, o *outcome, fn func(*firestore.Transaction) error, options ...firestore.TransactionOption,
+) error {
 	ctx, cancel := context.WithTimeout(ctx, f.deadline)
 	defer cancel()
 	if err := ctx.Err(); err != nil {
@@ -146,7 +150,7 @@ func (f *Firestore) tryTransact(ctx context.Context, o *outcome, fn func(*firest
 				return err
 			}
 			return o.handOver()
-		}, firestore.MaxAttempts(transactionAttempts))
+		}, append(options, firestore.MaxAttempts(transactionAttempts))...)
 	}()
 	select {
 	case err := <-done:

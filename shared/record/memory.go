@@ -19,6 +19,7 @@ type Memory struct {
 	mu            sync.Mutex
 	organizations map[string]*memoryTenant
 	signing       signingDoc
+	requests      map[string]memoryRequest
 }
 
 // memoryTenant is everything of one organization. As in Firestore, sessions and
@@ -28,6 +29,7 @@ type memoryTenant struct {
 	licenses     map[string]licenseDoc
 	sessions     [Parts]memoryPart
 	ledger       ledgerDoc
+	administered memoryAdministration
 }
 
 // memoryPart is one part of an organization's sessions, by their documents'
@@ -41,7 +43,9 @@ type memoryPart struct {
 }
 
 // NewMemory makes an empty record.
-func NewMemory() *Memory { return &Memory{organizations: map[string]*memoryTenant{}} }
+func NewMemory() *Memory {
+	return &Memory{organizations: map[string]*memoryTenant{}, requests: map[string]memoryRequest{}}
+}
 
 var _ Record = (*Memory)(nil)
 
@@ -58,7 +62,7 @@ func (m *Memory) within(ctx context.Context, caller license.Caller, fn func(*mem
 	defer m.mu.Unlock()
 	t, ok := m.organizations[caller.OrganizationID]
 	if !ok {
-		t = &memoryTenant{licenses: map[string]licenseDoc{}}
+		t = &memoryTenant{licenses: map[string]licenseDoc{}, administered: newMemoryAdministration()}
 		m.organizations[caller.OrganizationID] = t
 	}
 	return fn(t)
@@ -97,8 +101,7 @@ func (t *memoryTenant) sold(organizationID string) (all []license.License) {
 // PutOrganization implements [Record].
 func (m *Memory) PutOrganization(ctx context.Context, caller license.Caller, org license.Organization) error {
 	return m.within(ctx, caller, func(t *memoryTenant) error {
-		doc := organizationToDoc(org)
-		t.organization = &doc
+		t.putOrganization(organizationToDoc(org))
 		return nil
 	})
 }
@@ -112,7 +115,7 @@ func (m *Memory) PutLicense(ctx context.Context, caller license.Caller, lic lice
 		case t.organization == nil:
 			return license.ErrOrganizationNotFound
 		}
-		t.licenses[lic.ID] = licenseToDoc(lic)
+		t.putLicense(lic.ID, licenseToDoc(lic))
 		return nil
 	})
 }

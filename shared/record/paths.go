@@ -12,13 +12,16 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
 
-// Names of the collections, and of the two documents with a fixed name:
+// Names of the collections, and of the documents with a fixed name:
 //
 //	service/signing
+//	service/administration/requests/{digest}
 //	orgs/{organization}
 //	orgs/{organization}/licenses/{license}
 //	orgs/{organization}/sessions/{hash}-{session}
 //	orgs/{organization}/ledger/state
+//	orgs/{organization}/audit/{entry}
+//	orgs/{organization}/requests/{digest}
 const (
 	organizationsCollection = "orgs"
 	licensesCollection      = "licenses"
@@ -27,6 +30,9 @@ const (
 	ledgerDocument          = "state"
 	serviceCollection       = "service"
 	signingDocument         = "signing"
+	administrationDocument  = "administration"
+	auditCollection         = "audit"
+	requestsCollection      = "requests"
 )
 
 // tenant addresses one organization's documents. There is no other way to
@@ -137,8 +143,22 @@ func (t tenant) ledger() *firestore.DocumentRef {
 	return t.organization.Collection(ledgerCollection).Doc(ledgerDocument)
 }
 
-// signing is the one document that is no organization's. No name in it comes
-// from a caller.
+func (t tenant) audit() *firestore.CollectionRef {
+	return t.organization.Collection(auditCollection)
+}
+
+// requests have the idempotency keys that count within the organization.
+func (t tenant) requests() *firestore.CollectionRef {
+	return t.organization.Collection(requestsCollection)
+}
+
+// requests have the keys with which organizations were created: one key for two of
+// them must be found. Nobody but the vendor creates any.
+func (f *Firestore) requests() *firestore.CollectionRef {
+	return f.client.Collection(serviceCollection).Doc(administrationDocument).Collection(requestsCollection)
+}
+
+// signing is no organization's document. No name in it comes from a caller.
 func (f *Firestore) signing() *firestore.DocumentRef {
 	return f.client.Collection(serviceCollection).Doc(signingDocument)
 }

@@ -68,6 +68,12 @@ func TestDocuments(t *testing.T) {
 	wantDocument(t, client, "orgs/acme/licenses/l", map[string]any{
 		"product": "studio", "plan": "pro", "max_seats": int64(3), "status": "active", "entitlements": []any{"export"},
 	})
+	lic.Perpetual = true
+	must(t, r.PutLicense(t.Context(), acme(), lic))
+	wantDocument(t, client, "orgs/acme/licenses/l", map[string]any{
+		"product": "studio", "plan": "pro", "max_seats": int64(3), "status": "active", "entitlements": []any{"export"}, "perpetual": true,
+	})
+	lic.Perpetual = false
 	lic.ExpiresAt, lic.Grace, lic.OfflineMax, lic.Handover = end.Session.EndedAt, 36*time.Hour, 2*time.Hour, new(0)
 	must(t, r.PutLicense(t.Context(), acme(), lic))
 	wantDocument(t, client, "orgs/acme/licenses/l", map[string]any{

@@ -86,12 +86,12 @@ func (a Authenticators) guard(routes []Route) []Route {
 // (https://docs.cloud.google.com/run/docs/authenticating/service-to-service#x-serverless-authorization).
 const checkedByGoogle = "X-Serverless-Authorization"
 
-// refuses: a request to the reaper that has checkedByGoogle was let through for
+// refuses: a request behind Cloud Run's check that has checkedByGoogle was let through for
 // that header's token, and what its Authorization holds was checked by nobody. It
 // could look as if Cloud Run had, down to the mark in place of its signature. Cloud
 // Scheduler sends no such header.
 func (a Access) refuses(h http.Header) error {
-	if _, sent := h[checkedByGoogle]; sent && a == AccessScheduler {
+	if _, sent := h[checkedByGoogle]; sent && (a == AccessScheduler || a == AccessStaff) {
 		return unauthenticated("The request has an X-Serverless-Authorization header", "Send the token as Authorization: Bearer alone.")
 	}
 	return nil

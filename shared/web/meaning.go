@@ -18,6 +18,7 @@ const (
 	everywhere
 	whereSignedIn
 	whereUsers
+	wherePeople
 	whereRoles
 	whereRead
 	whereSized
@@ -26,6 +27,9 @@ const (
 // ErrNotFound is a handler's answer for what its path names and does not exist,
 // where the code is [api.NotFound].
 var ErrNotFound = errors.New("there is nothing of this name")
+
+// ErrNoRevision is a handler's answer to a change without If-Match.
+var ErrNoRevision = errors.New("a change without the revision it was made for")
 
 // meaning is what the service adds to a code's row in the table of client/api.
 // A code that needs none of it has no line here.
@@ -56,11 +60,15 @@ func meanings() []meaning {
 		{code: api.MethodNotAllowed, scope: everywhere, example: exampleMethod},
 		{code: api.NoSeatsAvailable, example: exampleNoSeats},
 		{code: api.LicenseAmbiguous, example: exampleAmbiguous},
+		{code: api.AlreadyExists, err: license.ErrExists},
+		{code: api.IdempotencyKeyReused, err: license.ErrKeyReused},
 		{code: api.RequestTimeout, scope: whereRead},
 		{code: api.SessionEnded, example: exampleEnded},
+		{code: api.PreconditionFailed, err: license.ErrStale},
 		{code: api.PayloadTooLarge, scope: whereSized},
 		{code: api.UnsupportedMediaType, scope: whereRead},
-		{code: api.RateLimited, scope: whereUsers, example: exampleRateLimited},
+		{code: api.PreconditionRequired, err: ErrNoRevision},
+		{code: api.RateLimited, scope: wherePeople, example: exampleRateLimited},
 		{code: api.Internal, scope: everywhere},
 		{code: api.Unavailable, scope: everywhere, err: context.DeadlineExceeded},
 	}

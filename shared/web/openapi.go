@@ -18,6 +18,7 @@ const schemaPrefix = "#/components/schemas/"
 const (
 	schemeUser      = "idToken"
 	schemeScheduler = "schedulerToken"
+	schemeStaff     = "staffToken"
 )
 
 // Served are the operations of one function, by its name in the log.
@@ -118,6 +119,7 @@ func securitySchemes() map[string]*huma.SecurityScheme {
 	return map[string]*huma.SecurityScheme{
 		schemeUser:      {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "An Identity Platform ID token."},
 		schemeScheduler: {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "A Google OIDC token of the scheduler's service account."},
+		schemeStaff:     {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "A Google ID token of the vendor's staff, or of a service account of theirs."},
 	}
 }
 
@@ -132,6 +134,8 @@ func (o Operation) document(r huma.Registry) *huma.Operation {
 		doc.Security = []map[string][]string{{schemeUser: {}}}
 	case AccessScheduler:
 		doc.Security = []map[string][]string{{schemeScheduler: {}}}
+	case AccessStaff:
+		doc.Security = []map[string][]string{{schemeStaff: {}}}
 	case AccessPublic: // no security at all
 	}
 	if o.request != nil {
@@ -173,6 +177,9 @@ func (o Operation) parameters() []*huma.Param {
 	}
 	for _, p := range o.Query {
 		params = append(params, p.document("query"))
+	}
+	for _, p := range o.Headers {
+		params = append(params, p.document("header"))
 	}
 	return params
 }

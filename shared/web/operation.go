@@ -20,6 +20,8 @@ const (
 	AccessUser Access = iota
 	// AccessScheduler: a Google OIDC token of the scheduler's service account.
 	AccessScheduler
+	// AccessStaff: a Google ID token of the vendor's staff, or of a program of theirs.
+	AccessStaff
 	// AccessPublic: no token.
 	AccessPublic
 )
@@ -44,7 +46,10 @@ type Operation struct {
 	Params []Param
 	// Query are the parameters of the query. They are documented; the handler
 	// judges them.
-	Query   []Param
+	Query []Param
+	// Headers are those of the request that mean something; they are documented, and
+	// the handler judges them.
+	Headers []Param
 	Body    BodyRule
 	Answers []Documented
 	// Problems are the codes of this operation, beside those that follow from
@@ -146,6 +151,8 @@ func (o Operation) is(s scope) bool {
 		return o.Access != AccessPublic
 	case whereUsers:
 		return o.Access == AccessUser
+	case wherePeople:
+		return o.Access == AccessUser || o.Access == AccessStaff
 	case whereRoles:
 		return len(o.Roles) > 0
 	case whereRead:

@@ -75,6 +75,9 @@ func translate(err error) *fault {
 	if e, ok := errors.AsType[*InvalidRequestError](err); ok {
 		return &fault{code: api.InvalidRequest, fields: e.Errors}
 	}
+	if e, ok := errors.AsType[*license.InvalidError](err); ok {
+		return invalidDocument(e)
+	}
 	if e, ok := errors.AsType[*license.NoSeatsError](err); ok {
 		return noSeats(e)
 	}
@@ -85,6 +88,15 @@ func translate(err error) *fault {
 		return ended(e)
 	}
 	return sentinel(err)
+}
+
+// invalidDocument names the members as the document's fields are named.
+func invalidDocument(e *license.InvalidError) *fault {
+	faults := &faultList{}
+	for _, each := range e.Faults {
+		faults.add(each.Field, each.Message)
+	}
+	return &fault{code: api.InvalidRequest, fields: faults.fields}
 }
 
 // sentinel translates errors that carry no facts.

@@ -84,7 +84,11 @@ func domainErrors() map[string]struct {
 		"ErrLicenseExpired":       {license.ErrLicenseExpired, api.LicenseExpired},
 		"ErrOrganizationNotFound": {license.ErrOrganizationNotFound, api.OrganizationNotFound},
 		"ErrLicenseNotFound":      {license.ErrLicenseNotFound, api.LicenseNotFound},
+		"ErrExists":               {license.ErrExists, api.AlreadyExists},
+		"ErrStale":                {license.ErrStale, api.PreconditionFailed},
+		"ErrKeyReused":            {license.ErrKeyReused, api.IdempotencyKeyReused},
 		"ErrSessionNotFound":      {license.ErrSessionNotFound, api.SessionNotFound},
+		"InvalidError":            {&license.InvalidError{Faults: []license.Fault{{Field: "name", Message: "is missing"}}}, api.InvalidRequest},
 		"NoSeatsError":            {&license.NoSeatsError{Limit: license.LimitLicense, Used: 3, Max: 3}, api.NoSeatsAvailable},
 		"AmbiguousError":          {&license.AmbiguousError{LicenseIDs: []string{"a"}}, api.LicenseAmbiguous},
 		"SessionEndedError":       {&license.SessionEndedError{Reason: license.EndExpired}, api.SessionEnded},
@@ -171,6 +175,10 @@ func TestEveryCodeComesBack(t *testing.T) {
 			for range 10 {
 				b.heartbeatNow()
 			}
+			return b.heartbeatNow()
+		},
+		api.PreconditionRequired: func(b *bench) *httptest.ResponseRecorder {
+			b.heartbeat.err = web.ErrNoRevision
 			return b.heartbeatNow()
 		},
 		api.Internal: func(b *bench) *httptest.ResponseRecorder {

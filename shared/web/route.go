@@ -87,7 +87,7 @@ func (x *exchange) take(p place, values []string) error {
 		return &fault{code: param.missing()}
 	}
 	x.path = clip(p.public(values), maxLoggedPath)
-	x.call.params = p.params(values)
+	x.call.params, x.call.header = p.params(values), x.r.Header
 	if raw := x.r.URL.RawQuery; raw != "" {
 		// Malformed pairs are dropped: no query decides more than a convenience.
 		x.call.Query, _ = url.ParseQuery(raw)

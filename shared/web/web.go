@@ -24,6 +24,20 @@ type Call struct {
 	// Query is the parsed query; nil when there is none.
 	Query  url.Values
 	params map[string]string
+	header http.Header
+}
+
+// Header is the value of the request's header with this name; empty without one.
+// Several are an [*InvalidRequestError]: it would be unclear which of them counts.
+func (c Call) Header(name string) (string, error) {
+	switch values := c.header.Values(name); len(values) {
+	case 0:
+		return "", nil
+	case 1:
+		return values[0], nil
+	default:
+		return "", &InvalidRequestError{Errors: oneField(name, "is sent several times; send it once")}
+	}
 }
 
 // Param is the value of the path's parameter with this name. It panics if the

@@ -114,6 +114,8 @@ func TestRoutes(t *testing.T) {
 		"/api/v1/licenses/sessions/" + id + "/release",
 		"/.well-known/jwks.json", "/openapi.json", "/live", "/ready", "/startup", "/internal/v1/reap",
 		"/internal/v1/organizations/" + id + "/rebuild", "/internal/v1/organizations/" + id + "/check", "/internal/v1/keys/" + id + "/revoke",
+		"/api/v1/control/organizations", "/api/v1/control/organizations/" + id, "/api/v1/control/organizations/" + id + "/licenses",
+		"/api/v1/control/organizations/" + id + "/licenses/" + id, "/api/v1/control/organizations/" + id + "/audit",
 	}
 	for i := range len(paths) + 1 {
 		var tests []a
@@ -132,7 +134,8 @@ func TestRoutes(t *testing.T) {
 
 // placeholders is the path as it is declared.
 func placeholders(path, id string) string {
-	for prefix, name := range map[string]string{"/internal/v1/organizations/": "{organization}", "/internal/v1/keys/": "{kid}"} {
+	path = strings.Replace(path, "/licenses/"+id, "/licenses/{license}", 1)
+	for prefix, name := range map[string]string{"/internal/v1/organizations/": "{organization}", "/api/v1/control/organizations/": "{organization}", "/internal/v1/keys/": "{kid}"} {
 		if strings.HasPrefix(path, prefix) {
 			return strings.ReplaceAll(path, id, name)
 		}

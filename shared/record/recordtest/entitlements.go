@@ -94,7 +94,7 @@ func readBack(t *testing.T, r record.Record) {
 	wantNil(t, r.PutOrganization(t.Context(), caller(), org))
 	basic := license.License{
 		ID: "acme-basic", OrganizationID: "acme", Product: "studio", Plan: "basic",
-		MaxSeats: 1, Status: license.StatusActive,
+		MaxSeats: 1, Status: license.StatusActive, Perpetual: true,
 	}
 	upper, foreign := pro(), pro()
 	upper.ID, foreign.OrganizationID = "0-first", "globex"

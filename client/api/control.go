@@ -1,0 +1,126 @@
+package api
+
+// Never is the end of a license that has none.
+const Never = "never"
+
+// Headers of the vendor's requests.
+const (
+	HeaderIfMatch        = "If-Match"
+	HeaderIdempotencyKey = "Idempotency-Key"
+)
+
+// Parameters of the vendor's queries.
+const (
+	QueryAfter  = "after"
+	QueryLimit  = "limit"
+	QueryDryRun = "dry_run"
+)
+
+// How many of a list are answered at once: as asked for, or else DefaultPage.
+const (
+	DefaultPage = 50
+	MaxPage     = 200
+)
+
+// OrganizationInput is an organization to be created.
+type OrganizationInput struct {
+	ID                 string `json:"id" example:"acme" doc:"1 to 63 of a-z, 0-9 and hyphen, not starting with a hyphen. It cannot be changed."`
+	Name               string `json:"name" example:"Acme Inc." doc:"What people call it, at most 128 characters."`
+	Slug               string `json:"slug,omitempty" example:"acme" doc:"Its short name in addresses; the id, if absent."`
+	SubscriptionTier   string `json:"subscription_tier,omitempty" example:"team" doc:"What was sold, at most 64 characters."`
+	MaxConcurrentSeats int    `json:"max_concurrent_seats" example:"100" doc:"Seats of all its licenses together, 0 to 1000000."`
+	Status             string `json:"status,omitempty" example:"active" doc:"active or suspended; active, if absent."`
+}
+
+// OrganizationPatch is what is to change of an organization. What is absent stays.
+type OrganizationPatch struct {
+	Name               *string `json:"name,omitempty" example:"Acme SE" doc:"What people call it, at most 128 characters."`
+	Slug               *string `json:"slug,omitempty" example:"acme" doc:"Its short name in addresses."`
+	SubscriptionTier   *string `json:"subscription_tier,omitempty" example:"enterprise" doc:"What was sold, at most 64 characters."`
+	MaxConcurrentSeats *int    `json:"max_concurrent_seats,omitempty" example:"200" doc:"Seats of all its licenses together, 0 to 1000000. Fewer end nobody's session."`
+	Status             *string `json:"status,omitempty" example:"suspended" doc:"active or suspended. Suspended, all its sessions end at their next heartbeat."`
+}
+
+// Organization is an organization as the vendor sees it.
+type Organization struct {
+	ID                 string `json:"id" example:"acme" doc:"The organization."`
+	Name               string `json:"name" example:"Acme Inc." doc:"What people call it."`
+	Slug               string `json:"slug" example:"acme" doc:"Its short name in addresses."`
+	SubscriptionTier   string `json:"subscription_tier" example:"team" doc:"What was sold."`
+	MaxConcurrentSeats int    `json:"max_concurrent_seats" example:"100" doc:"Seats of all its licenses together."`
+	Status             string `json:"status" example:"active" doc:"active, or else no seat is granted or kept."`
+	ETag               string `json:"etag" example:"\"3f0a\"" doc:"What If-Match of a change names; empty for one that a dry run would create."`
+}
+
+// OrganizationList is a page of organizations, by id.
+type OrganizationList struct {
+	Organizations []Organization `json:"organizations" nullable:"false" doc:"Ascending by id."`
+	After         string         `json:"after,omitempty" example:"acme" doc:"There are more: ask with this as after. Absent on the last page."`
+}
+
+// LicenseInput is a license to be created.
+type LicenseInput struct {
+	ID                string `json:"id" example:"acme-pro" doc:"1 to 63 of a-z, 0-9 and hyphen, not starting with a hyphen; one of its organization. It cannot be changed."`
+	Product           string `json:"product" example:"studio" doc:"The product, at most 64 characters."`
+	Plan              string `json:"plan,omitempty" example:"pro" doc:"The edition, at most 64 characters."`
+	MaxSeats          int    `json:"max_seats" example:"10" doc:"Seats, 0 to 1000000."`
+	Status            string `json:"status,omitempty" example:"active" doc:"active or suspended; active, if absent."`
+	ExpiresAt         string `json:"expires_at" example:"2030-01-01T00:00:00Z" doc:"When it ends, RFC 3339, or never."`
+	GraceSeconds      int64  `json:"grace_seconds,omitempty" example:"604800" doc:"For how long after its end those who hold a seat keep it; a year at most."`
+	OfflineMaxSeconds int64  `json:"offline_max_seconds,omitempty" example:"86400" doc:"The longest life of its tokens, 30 days at most; absent or 0: the service's."`
+	Handover          *int   `json:"handover,omitempty" example:"10" doc:"How many tokens of earlier holders may be good for each seat, 0 to 10000; 10, if absent."`
+	Entitlements      List   `json:"entitlements,omitempty" example:"export" doc:"The features, at most 64 of at most 64 characters."`
+}
+
+// LicensePatch is what is to change of a license. What is absent stays.
+type LicensePatch struct {
+	Product           *string `json:"product,omitempty" example:"studio" doc:"The product, at most 64 characters."`
+	Plan              *string `json:"plan,omitempty" example:"pro" doc:"The edition, at most 64 characters."`
+	MaxSeats          *int    `json:"max_seats,omitempty" example:"12" doc:"Seats, 0 to 1000000. Fewer end nobody's session."`
+	Status            *string `json:"status,omitempty" example:"suspended" doc:"active or suspended. Suspended, its sessions end at their next heartbeat."`
+	ExpiresAt         *string `json:"expires_at,omitempty" example:"2031-01-01T00:00:00Z" doc:"When it ends, RFC 3339, or never."`
+	GraceSeconds      *int64  `json:"grace_seconds,omitempty" example:"604800" doc:"For how long after its end those who hold a seat keep it; a year at most."`
+	OfflineMaxSeconds *int64  `json:"offline_max_seconds,omitempty" example:"86400" doc:"The longest life of its tokens, 30 days at most; 0: the service's."`
+	Handover          *int    `json:"handover,omitempty" example:"10" doc:"How many tokens of earlier holders may be good for each seat, 0 to 10000."`
+	Entitlements      *List   `json:"entitlements,omitempty" example:"export" doc:"All the features, in place of those before; at most 64 of at most 64 characters."`
+}
+
+// License is a license as the vendor sees it.
+type License struct {
+	ID                string `json:"id" example:"acme-pro" doc:"The license."`
+	OrganizationID    string `json:"organization_id" example:"acme" doc:"Whose it is."`
+	Product           string `json:"product" example:"studio" doc:"The product."`
+	Plan              string `json:"plan" example:"pro" doc:"The edition."`
+	MaxSeats          int    `json:"max_seats" example:"10" doc:"Seats."`
+	Status            string `json:"status" example:"active" doc:"active, or else no seat is granted or kept."`
+	ExpiresAt         string `json:"expires_at,omitempty" example:"2030-01-01T00:00:00.000Z" doc:"When it ends, RFC 3339, or never. Absent where nobody has said either: it does not end, and a change must say it."`
+	GraceSeconds      int64  `json:"grace_seconds" example:"604800" doc:"For how long after its end those who hold a seat keep it."`
+	OfflineMaxSeconds int64  `json:"offline_max_seconds" example:"86400" doc:"The longest life of its tokens; 0: the service's."`
+	Handover          int    `json:"handover" example:"10" doc:"How many tokens of earlier holders may be good for each seat."`
+	Entitlements      List   `json:"entitlements" nullable:"false" example:"export" doc:"The features."`
+	ETag              string `json:"etag" example:"\"3f0a\"" doc:"What If-Match of a change names; empty for one that a dry run would create."`
+}
+
+// LicenseList is a page of an organization's licenses, by id.
+type LicenseList struct {
+	Licenses []License `json:"licenses" nullable:"false" doc:"Ascending by id."`
+	After    string    `json:"after,omitempty" example:"acme-pro" doc:"There are more: ask with this as after. Absent on the last page."`
+}
+
+// AuditEntry is one act on an organization.
+type AuditEntry struct {
+	ID     string `json:"id" format:"uuid" example:"01993f5a-6c00-7000-8000-000000000001" doc:"The entry."`
+	At     Time   `json:"at" format:"date-time" doc:"When."`
+	Actor  string `json:"actor" example:"eve@vendor.example" doc:"Who: an e-mail address or a user id."`
+	Action string `json:"action" example:"license.changed" doc:"What was done: organization.created, organization.changed, license.created, license.changed or license.deleted."`
+	Object string `json:"object" example:"organizations/acme/licenses/acme-pro" doc:"To what."`
+	// Before and After are the document's own fields.
+	Before map[string]any `json:"before,omitempty" doc:"The record's fields before; absent for what was created."`
+	After  map[string]any `json:"after,omitempty" doc:"The record's fields after; absent for what was deleted."`
+}
+
+// AuditList is a page of the audit, newest first.
+type AuditList struct {
+	Entries []AuditEntry `json:"entries" nullable:"false" doc:"Newest first."`
+	After   string       `json:"after,omitempty" example:"01993f5a-6c00-7000-8000-000000000001" doc:"There are more: ask with this as after. Absent on the last page."`
+}

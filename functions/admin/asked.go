@@ -1,0 +1,139 @@
+package admin
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/coditect-ai/coditect-licenses/client/api"
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
+	"github.com/coditect-ai/coditect-licenses/shared/web"
+)
+
+func pageQuery() []web.Param {
+	return []web.Param{
+		{Name: api.QueryAfter, Description: "The after of the page before; absent for the first."},
+		{Name: api.QueryLimit, Description: fmt.Sprintf("How many, 1 to %d; %d, if absent.", api.MaxPage, api.DefaultPage)},
+	}
+}
+
+func dryRunQuery() []web.Param {
+	return []web.Param{{Name: api.QueryDryRun, Description: "true: answer what would be, and write nothing.", Enum: []any{"true", "false"}}}
+}
+
+func keyHeader() []web.Param {
+	return []web.Param{{
+		Name:        api.HeaderIdempotencyKey,
+		Description: "A name of the request, 1 to 255 printable characters of ASCII: sent again with the same name within 24 hours, it is answered as the first time.",
+	}}
+}
+
+func matchHeader() []web.Param {
+	return []web.Param{{Name: api.HeaderIfMatch, Description: "The ETag that the change was made for. It is required."}}
+}
+
+func invalid(field, message string) error {
+	return &web.InvalidRequestError{Errors: []api.FieldError{{Field: field, Message: message}}}
+}
+
+// page is which part of a list is asked for.
+type page struct {
+	after string
+	limit int
+}
+
+func pageOf(c web.Call) (page, error) {
+	p := page{after: c.Query.Get(api.QueryAfter), limit: api.DefaultPage}
+	if text := c.Query.Get(api.QueryLimit); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > api.MaxPage {
+			return page{}, invalid(api.QueryLimit, fmt.Sprintf("is no number from 1 to %d: send one", api.MaxPage))
+		}
+		p.limit = n
+	}
+	return p, nil
+}
+
+// cut is a list without the one more that was asked for, and whether there was one.
+func cut[T any](list []T, p page) ([]T, bool) {
+	return list[:min(len(list), p.limit)], len(list) > p.limit
+}
+
+// afterError: what cannot be a position was made up.
+func afterError(err, missing error) error {
+	if errors.Is(err, missing) {
+		return invalid(api.QueryAfter, "is no position in this list: send the after of a page, or leave it out")
+	}
+	return err
+}
+
+// act is what the request does, in the name of its caller.
+func (f *function) act(c web.Call) (record.Act, error) {
+	a := record.Act{Actor: c.Caller.Email, At: f.Now()}
+	switch dry := c.Query[api.QueryDryRun]; {
+	case len(dry) == 0 || len(dry) == 1 && dry[0] == "false":
+	case len(dry) == 1 && dry[0] == "true":
+		a.DryRun = true
+	default: // something mistyped must not be done for good
+		return record.Act{}, invalid(api.QueryDryRun, "is not true or false: send one of them, once")
+	}
+	return a, nil
+}
+
+// creation is act, with the idempotency key.
+func (f *function) creation(c web.Call) (record.Act, error) {
+	a, err := f.act(c)
+	if err != nil {
+		return record.Act{}, err
+	}
+	a.Key, err = c.Header(api.HeaderIdempotencyKey)
+	if err != nil {
+		return record.Act{}, err
+	}
+	printable := func(r rune) bool { return r < '!' || r > '~' }
+	if len(a.Key) > 255 || strings.ContainsFunc(a.Key, printable) {
+		return record.Act{}, invalid(api.HeaderIdempotencyKey, "is not 1 to 255 printable characters of ASCII: send such a name")
+	}
+	return a, nil
+}
+
+// change is act, with the revision that If-Match names. What is no single strong
+// entity tag names no revision that there is: it cannot be compared.
+func (f *function) change(c web.Call) (record.Act, string, error) {
+	a, err := f.act(c)
+	if err != nil {
+		return record.Act{}, "", err
+	}
+	tag, err := c.Header(api.HeaderIfMatch)
+	switch {
+	case err != nil:
+		return record.Act{}, "", err
+	case tag == "":
+		return record.Act{}, "", web.ErrNoRevision
+	case len(tag) < 2 || tag[0] != '"' || tag[len(tag)-1] != '"':
+		return a, "", nil
+	}
+	return a, tag[1 : len(tag)-1], nil
+}
+
+// done tells this process that an organization was changed.
+func (f *function) done(a record.Act, organizationID string) {
+	if !a.DryRun {
+		f.Changed(organizationID)
+	}
+}
+
+func set[T any](field *T, value *T) {
+	if value != nil {
+		*field = *value
+	}
+}
+
+func statusOr(status string) license.Status {
+	if status == "" {
+		return license.StatusActive
+	}
+	return license.Status(status)
+}

@@ -1,0 +1,204 @@
+package admin
+
+import (
+	"context"
+	"math"
+	"net/http"
+	"time"
+
+	"github.com/coditect-ai/coditect-licenses/client/api"
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
+	"github.com/coditect-ai/coditect-licenses/shared/web"
+)
+
+func exampleLicense() api.License {
+	return api.License{
+		ID: "acme-pro", OrganizationID: "acme", Product: "studio", Plan: "pro", MaxSeats: 10, Status: "active",
+		ExpiresAt: "2030-01-01T00:00:00.000Z", GraceSeconds: 604_800, Handover: 10, Entitlements: api.List{"export"}, ETag: `"3f0a"`,
+	}
+}
+
+// wire is the license as it is answered.
+func wire(l record.Revised[license.License]) api.License {
+	out := api.License{
+		ID: l.Value.ID, OrganizationID: l.Value.OrganizationID, Product: l.Value.Product, Plan: l.Value.Plan,
+		MaxSeats: l.Value.MaxSeats, Status: string(l.Value.Status), GraceSeconds: int64(l.Value.Grace / time.Second),
+		OfflineMaxSeconds: int64(l.Value.OfflineMax / time.Second), Handover: license.DefaultHandover,
+		Entitlements: l.Value.Entitlements, ETag: etag(l.Revision),
+	}
+	set(&out.Handover, l.Value.Handover)
+	switch {
+	case !l.Value.ExpiresAt.IsZero():
+		out.ExpiresAt = api.NewTime(l.Value.ExpiresAt).String()
+	case l.Value.Perpetual:
+		out.ExpiresAt = api.Never
+	}
+	return out
+}
+
+// end sets when a license ends. What is no time says nothing of it, which the
+// license's own rules refuse together with all else.
+func end(l *license.License, text string) {
+	l.Perpetual, l.ExpiresAt = text == api.Never, time.Time{}
+	if at, err := time.Parse(time.RFC3339, text); err == nil {
+		l.ExpiresAt = at.UTC()
+	}
+}
+
+// seconds keeps what is too long for a duration too long.
+func seconds(n int64) time.Duration {
+	const most = int64(math.MaxInt64 / time.Second)
+	return time.Duration(min(max(n, -most), most)) * time.Second
+}
+
+func listLicenses() web.Operation {
+	return web.Operation{
+		ID: "listLicenses", Method: http.MethodGet, Path: api.PathLicenses, Params: []web.Param{organizationParam()}, Query: pageQuery(), Access: web.AccessStaff,
+		Summary: "List an organization's licenses", Description: "For the vendor. By id, a page at a time.",
+		Answers: []web.Documented{{Status: http.StatusOK, Description: "A page.", Body: api.LicenseList{
+			Licenses: []api.License{exampleLicense()}, After: "acme-pro",
+		}}},
+		Problems: []api.Code{api.Forbidden},
+	}
+}
+
+func (f *function) listLicenses(ctx context.Context, c web.Call, _ struct{}) (web.Answer, error) {
+	p, err := pageOf(c)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	found, err := f.Record.LicensePage(ctx, caller(c), p.after, p.limit+1)
+	if err != nil {
+		return web.Answer{}, afterError(err, license.ErrLicenseNotFound)
+	}
+	found, more := cut(found, p)
+	list := api.LicenseList{Licenses: make([]api.License, len(found))}
+	for i, l := range found {
+		list.Licenses[i] = wire(l)
+	}
+	if more {
+		list.After = found[len(found)-1].Value.ID
+	}
+	return web.Answer{Outcome: "listed", Body: list}, nil
+}
+
+func createLicense() web.Operation {
+	return web.Operation{
+		ID: "createLicense", Method: http.MethodPost, Path: api.PathLicenses, Params: []web.Param{organizationParam()}, Access: web.AccessStaff,
+		Query: dryRunQuery(), Headers: keyHeader(), Body: web.BodyRequired,
+		Summary: "Create a license", Description: "For the vendor. It says when it ends, or that it never does.",
+		Answers: []web.Documented{{
+			Status: http.StatusCreated, Description: "It is there, or would be.", Body: exampleLicense(), Headers: etagHeader(),
+		}},
+		Problems: []api.Code{api.Forbidden, api.AlreadyExists, api.IdempotencyKeyReused},
+	}
+}
+
+func (f *function) createLicense(ctx context.Context, c web.Call, in api.LicenseInput) (web.Answer, error) {
+	a, err := f.creation(c)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	lic := license.License{
+		ID: in.ID, OrganizationID: c.Param("organization"), Product: in.Product, Plan: in.Plan, MaxSeats: in.MaxSeats, Status: statusOr(in.Status),
+		Grace: seconds(in.GraceSeconds), OfflineMax: seconds(in.OfflineMaxSeconds), Handover: in.Handover, Entitlements: in.Entitlements,
+	}
+	end(&lic, in.ExpiresAt)
+	if err := lic.Validate(); err != nil { // before the id is looked for: one that cannot be is a fault of the body
+		return web.Answer{}, err
+	}
+	made, err := f.Record.CreateLicense(ctx, caller(c), a, lic)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	f.done(a, lic.OrganizationID)
+	return answered(http.StatusCreated, "created", made.Revision, wire(made)), nil
+}
+
+func oneLicense() []web.Param { return []web.Param{organizationParam(), licenseParam()} }
+
+func getLicense() web.Operation {
+	return web.Operation{
+		ID: "getLicense", Method: http.MethodGet, Path: api.PathLicense, Params: oneLicense(), Access: web.AccessStaff,
+		Summary: "Read a license", Description: "For the vendor.",
+		Answers:  []web.Documented{{Status: http.StatusOK, Description: "It.", Body: exampleLicense(), Headers: etagHeader()}},
+		Problems: []api.Code{api.Forbidden},
+	}
+}
+
+func (f *function) getLicense(ctx context.Context, c web.Call, _ struct{}) (web.Answer, error) {
+	found, err := f.Record.License(ctx, caller(c), c.Param("license"))
+	if err != nil {
+		return web.Answer{}, err
+	}
+	return answered(http.StatusOK, "read", found.Revision, wire(found)), nil
+}
+
+func patchLicense() web.Operation {
+	return web.Operation{
+		ID: "patchLicense", Method: http.MethodPatch, Path: api.PathLicense, Params: oneLicense(), Access: web.AccessStaff,
+		Query: dryRunQuery(), Headers: matchHeader(), Body: web.BodyRequired,
+		Summary: "Change a license", Description: "For the vendor. Fewer seats end nobody's session; suspended, its sessions end at their next heartbeat.",
+		Answers:  []web.Documented{{Status: http.StatusOK, Description: "As it is now, or would be.", Body: exampleLicense(), Headers: etagHeader()}},
+		Problems: []api.Code{api.Forbidden, api.PreconditionFailed, api.PreconditionRequired},
+	}
+}
+
+func (f *function) patchLicense(ctx context.Context, c web.Call, in api.LicensePatch) (web.Answer, error) {
+	a, revision, err := f.change(c)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	now, err := f.Record.ChangeLicense(ctx, caller(c), a, c.Param("license"), revision, patch(in))
+	if err != nil {
+		return web.Answer{}, err
+	}
+	f.done(a, now.Value.OrganizationID)
+	return answered(http.StatusOK, "changed", now.Revision, wire(now)), nil
+}
+
+func patch(in api.LicensePatch) func(*license.License) error {
+	return func(l *license.License) error {
+		set(&l.Product, in.Product)
+		set(&l.Plan, in.Plan)
+		set(&l.MaxSeats, in.MaxSeats)
+		set(&l.Status, (*license.Status)(in.Status))
+		set(&l.Entitlements, (*[]string)(in.Entitlements))
+		if in.GraceSeconds != nil {
+			l.Grace = seconds(*in.GraceSeconds)
+		}
+		if in.OfflineMaxSeconds != nil {
+			l.OfflineMax = seconds(*in.OfflineMaxSeconds)
+		}
+		if in.Handover != nil {
+			l.Handover = in.Handover
+		}
+		if in.ExpiresAt != nil {
+			end(l, *in.ExpiresAt)
+		}
+		return nil
+	}
+}
+
+func deleteLicense() web.Operation {
+	return web.Operation{
+		ID: "deleteLicense", Method: http.MethodDelete, Path: api.PathLicense, Params: oneLicense(), Access: web.AccessStaff,
+		Query: dryRunQuery(), Headers: matchHeader(),
+		Summary: "Delete a license", Description: "For the vendor. Its sessions end at their next heartbeat. The audit keeps what it was.",
+		Answers:  []web.Documented{{Status: http.StatusNoContent, Description: "It is gone, or would be."}},
+		Problems: []api.Code{api.Forbidden, api.PreconditionFailed, api.PreconditionRequired},
+	}
+}
+
+func (f *function) deleteLicense(ctx context.Context, c web.Call, _ struct{}) (web.Answer, error) {
+	a, revision, err := f.change(c)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	if err := f.Record.DeleteLicense(ctx, caller(c), a, c.Param("license"), revision); err != nil {
+		return web.Answer{}, err
+	}
+	f.done(a, c.Param("organization"))
+	return web.Answer{Status: http.StatusNoContent, Outcome: "deleted"}, nil
+}

@@ -1,0 +1,131 @@
+package record
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+)
+
+// Errors of [Administration].
+var (
+	// ErrEntryNotFound: the caller's organization has no such entry in its audit.
+	ErrEntryNotFound = errors.New("audit entry not found")
+	// ErrIncompleteAct: an act without who or when; nothing was sent.
+	ErrIncompleteAct = errors.New("an act needs its actor and its time")
+)
+
+// RetainKeys is for how long an idempotency key is remembered: whoever repeats a
+// request for longer looks first at what came of it.
+const RetainKeys = 24 * time.Hour
+
+// RetainAudit is for how long the audit is kept before Firestore's TTL policy on
+// purge_at may delete it.
+const RetainAudit = RetainEnded
+
+// Act is who changes something, when and how.
+type Act struct {
+	// Actor is the e-mail address or user id of who acts, for the audit.
+	Actor string
+	// At is when, by the clock of who writes.
+	At time.Time
+	// Key is the idempotency key of a create; empty is none. It counts for its actor
+	// alone, and for [RetainKeys].
+	Key string
+	// DryRun writes nothing and answers what a write would.
+	DryRun bool
+}
+
+func (a Act) check() error {
+	if a.Actor == "" || a.At.IsZero() {
+		return ErrIncompleteAct
+	}
+	return nil
+}
+
+// Revised is what a document says, and its revision.
+type Revised[T any] struct {
+	Value T
+	// Revision changes with every change of the document, whoever makes it. It is
+	// empty where there is no document yet: in the answer to a create that was a dry run.
+	Revision string
+}
+
+// Entry is what the audit has of one act.
+type Entry struct {
+	ID    string
+	At    time.Time
+	Actor string
+	// Action is one of those below.
+	Action Action
+	// Object is what was changed: organizations/acme or organizations/acme/licenses/pro.
+	Object string
+	// Before and After are the document's fields; nil where there was or is none.
+	// Whole numbers are int64, times are in UTC.
+	Before, After map[string]any
+}
+
+// Action is what was done.
+type Action string
+
+// The actions that are recorded.
+const (
+	OrganizationCreated Action = "organization.created"
+	OrganizationChanged Action = "organization.changed"
+	LicenseCreated      Action = "license.created"
+	LicenseChanged      Action = "license.changed"
+	LicenseDeleted      Action = "license.deleted"
+)
+
+// Administration is the part of the record that sells: organizations and licenses,
+// and who changed what. Every method but Organizations is scoped to the caller's
+// organization, as those of [Record] are, and the same holds for ids, contexts, copies
+// and failures.
+//
+// Each write is one transaction together with its audit entry and its idempotency
+// key, so that none of them is there without the others. What is written is valid
+// ([*license.InvalidError]), and the act complete ([ErrIncompleteAct]), or nothing is sent.
+//
+// A create may be repeated with its key. Any other write whose outcome is unknown is
+// repeated safely as well: it finds the document at another revision if it was made.
+// recordtest.RunAdministration enforces this contract on every implementation.
+type Administration interface {
+	// Organizations lists up to limit organizations of ids greater than after,
+	// ascending. An `after` that cannot be an id is license.ErrOrganizationNotFound;
+	// empty starts from the first. A limit below 1 lists none.
+	Organizations(ctx context.Context, after string, limit int) ([]Revised[license.Organization], error)
+	// Organization reads the caller's organization; license.ErrOrganizationNotFound.
+	Organization(ctx context.Context, caller license.Caller) (Revised[license.Organization], error)
+	// CreateOrganization makes the caller's organization, whatever org.ID says. With a
+	// key that came with the same organization before, it answers what it answered
+	// then. license.ErrExists, license.ErrKeyReused.
+	CreateOrganization(ctx context.Context, caller license.Caller, act Act, org license.Organization) (Revised[license.Organization], error)
+	// ChangeOrganization runs change on the organization if it is at the revision, else
+	// license.ErrStale. An error of change is answered as it is, and its changes of the id
+	// are dropped. It may run more than once, and on after the call has ended without
+	// success, so it must touch nothing but its argument. What changes nothing is
+	// neither written nor recorded. license.ErrOrganizationNotFound.
+	ChangeOrganization(ctx context.Context, caller license.Caller, act Act, revision string, change func(*license.Organization) error) (Revised[license.Organization], error)
+
+	// LicensePage lists up to limit licenses of ids greater than after, ascending, as
+	// Organizations does. license.ErrOrganizationNotFound where there is no
+	// organization; an `after` that cannot be an id is license.ErrLicenseNotFound.
+	LicensePage(ctx context.Context, caller license.Caller, after string, limit int) ([]Revised[license.License], error)
+	// License reads one license; license.ErrLicenseNotFound.
+	License(ctx context.Context, caller license.Caller, id string) (Revised[license.License], error)
+	// CreateLicense makes a license of the caller's organization, whatever
+	// lic.OrganizationID says, as CreateOrganization does.
+	// license.ErrOrganizationNotFound where there is no organization.
+	CreateLicense(ctx context.Context, caller license.Caller, act Act, lic license.License) (Revised[license.License], error)
+	// ChangeLicense is to a license what ChangeOrganization is to an organization.
+	ChangeLicense(ctx context.Context, caller license.Caller, act Act, id, revision string, change func(*license.License) error) (Revised[license.License], error)
+	// DeleteLicense deletes the license if it is at the revision, else license.ErrStale. Its
+	// sessions end at their next heartbeat. license.ErrLicenseNotFound.
+	DeleteLicense(ctx context.Context, caller license.Caller, act Act, id, revision string) error
+
+	// Audit lists up to limit acts on the caller's organization, newest first, after
+	// the entry of an id; empty starts with the newest. license.ErrOrganizationNotFound,
+	// [ErrEntryNotFound]. A limit below 1 lists none.
+	Audit(ctx context.Context, caller license.Caller, after string, limit int) ([]Entry, error)
+}

@@ -1,0 +1,156 @@
+package recordtest
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
+)
+
+func administrationTenancyTests() map[string]func(*testing.T, Administered) {
+	return map[string]func(*testing.T, Administered){
+		"a stranger's license does not exist": func(t *testing.T, r Administered) {
+			_, l := sold(t, r)
+			wantNil(t, errorOf(r.CreateOrganization(t.Context(), other(), act(), acme())))
+			for method, call := range administrationOfLicense(r, other(), "acme-pro", l) {
+				if err := call(t.Context()); !errors.Is(err, license.ErrLicenseNotFound) {
+					t.Errorf("%s: %v", method, err)
+				}
+			}
+			page, err := r.LicensePage(t.Context(), other(), "", 10)
+			wantNil(t, err)
+			wantEqual(t, "licenses", len(page), 0)
+			wantLicense(t, r, pro(), l)
+		},
+		"the same ids live side by side": func(t *testing.T, r Administered) {
+			_, l := sold(t, r)
+			wantNil(t, errorOf(r.CreateOrganization(t.Context(), other(), act(), acme())))
+			theirs, err := r.CreateLicense(t.Context(), other(), act(), pro())
+			wantNil(t, err)
+			wantNil(t, errorOf(r.ChangeLicense(t.Context(), other(), act(), "acme-pro", theirs.Revision, resell)))
+			wantLicense(t, r, pro(), l)
+		},
+		"a stranger's audit has nothing of it": func(t *testing.T, r Administered) {
+			sold(t, r)
+			wantNil(t, errorOf(r.CreateOrganization(t.Context(), other(), act(), acme())))
+			theirs, err := r.Audit(t.Context(), other(), "", 10)
+			wantNil(t, err)
+			wantEqual(t, "entries", len(theirs), 1)
+			wantEqual(t, "object", theirs[0].Object, "organizations/globex")
+			_, err = r.Audit(t.Context(), caller(), theirs[0].ID, 10)
+			wantError(t, err, record.ErrEntryNotFound)
+		},
+		"a key counts within an organization": func(t *testing.T, r Administered) {
+			sold(t, r)
+			wantNil(t, errorOf(r.CreateOrganization(t.Context(), other(), act(), acme())))
+			lab := pro()
+			lab.ID = "lab"
+			wantNil(t, errorOf(r.CreateLicense(t.Context(), caller(), keyed("k"), lab)))
+			wantNil(t, errorOf(r.CreateLicense(t.Context(), other(), keyed("k"), pro())))
+		},
+		"no id leads elsewhere": func(t *testing.T, r Administered) {
+			o, l := sold(t, r)
+			for _, id := range brokenIDs() {
+				for method, call := range administrationOf(r, license.ServiceCaller(id), o, l) {
+					if err := call(t.Context()); !errors.Is(err, license.ErrOrganizationNotFound) {
+						t.Errorf("%s with organization %.40q: %v", method, id, err)
+					}
+				}
+				for method, call := range administrationOfLicense(r, caller(), id, l) {
+					if err := call(t.Context()); !errors.Is(err, license.ErrLicenseNotFound) {
+						t.Errorf("%s with license %.40q: %v", method, id, err)
+					}
+				}
+			}
+			for _, after := range brokenIDs()[1:] {
+				wantError(t, errorOf(r.Organizations(t.Context(), after, 9)), license.ErrOrganizationNotFound)
+				wantError(t, errorOf(r.LicensePage(t.Context(), caller(), after, 9)), license.ErrLicenseNotFound)
+			}
+			wantAudit(t, r, 2)
+		},
+	}
+}
+
+// administrationOfLicense has every method that takes the id of a license.
+func administrationOfLicense(r record.Administration, c license.Caller, id, revision string) map[string]func(context.Context) error {
+	calls := map[string]func(context.Context) error{
+		"License":       func(ctx context.Context) error { return errorOf(r.License(ctx, c, id)) },
+		"ChangeLicense": func(ctx context.Context) error { return errorOf(r.ChangeLicense(ctx, c, act(), id, revision, resell)) },
+		"DeleteLicense": func(ctx context.Context) error { return r.DeleteLicense(ctx, c, act(), id, revision) },
+	}
+	if !license.ValidID(id) {
+		lic := pro()
+		lic.ID = id
+		calls["CreateLicense"] = func(ctx context.Context) error { return errorOf(r.CreateLicense(ctx, c, act(), lic)) }
+	}
+	return calls
+}
+
+// administrationOf has every method that takes a caller.
+func administrationOf(r record.Administration, c license.Caller, organization, lic string) map[string]func(context.Context) error {
+	calls := administrationWrites(r, c, act(), organization, lic)
+	for method, call := range administrationReads(r, c) {
+		if method != "Organizations" {
+			calls[method] = call
+		}
+	}
+	return calls
+}
+
+// administrationWrites has every method that writes. Each of them could, where the
+// revisions are those of [sold].
+func administrationWrites(
+	r record.Administration, c license.Caller, a record.Act, organization, lic string,
+) map[string]func(context.Context) error {
+	lab := pro()
+	lab.ID = "acme-lab"
+	return map[string]func(context.Context) error{
+		"CreateOrganization": func(ctx context.Context) error { return errorOf(r.CreateOrganization(ctx, c, a, acme())) },
+		"ChangeOrganization": func(ctx context.Context) error {
+			return errorOf(r.ChangeOrganization(ctx, c, a, organization, rename))
+		},
+		"CreateLicense": func(ctx context.Context) error { return errorOf(r.CreateLicense(ctx, c, a, lab)) },
+		"ChangeLicense": func(ctx context.Context) error { return errorOf(r.ChangeLicense(ctx, c, a, "acme-pro", lic, resell)) },
+		"DeleteLicense": func(ctx context.Context) error { return r.DeleteLicense(ctx, c, a, "acme-pro", lic) },
+	}
+}
+
+func administrationReads(r record.Administration, c license.Caller) map[string]func(context.Context) error {
+	return map[string]func(context.Context) error{
+		"Organizations": func(ctx context.Context) error { return errorOf(r.Organizations(ctx, "", 9)) },
+		"Organization":  func(ctx context.Context) error { return errorOf(r.Organization(ctx, c)) },
+		"LicensePage":   func(ctx context.Context) error { return errorOf(r.LicensePage(ctx, c, "", 9)) },
+		"License":       func(ctx context.Context) error { return errorOf(r.License(ctx, c, "acme-pro")) },
+		"Audit":         func(ctx context.Context) error { return errorOf(r.Audit(ctx, c, "", 9)) },
+	}
+}
+
+func administrationContextTests() map[string]func(*testing.T, Administered) {
+	return map[string]func(*testing.T, Administered){
+		"a call whose time is over does nothing": func(t *testing.T, r Administered) {
+			o, l := sold(t, r)
+			over, cancel := context.WithCancel(t.Context())
+			cancel()
+			for method, call := range administrationWrites(r, caller(), act(), o, l) {
+				err := call(over)
+				wantUnavailable(t, method, err)
+				if !errors.Is(err, record.ErrNotWritten) {
+					t.Errorf("%s: %v is not marked as not written", method, err)
+				}
+			}
+			wantOrganization(t, r, acme(), o)
+			wantLicense(t, r, pro(), l)
+			wantAudit(t, r, 2)
+		},
+		"reads fail as unavailable": func(t *testing.T, r Administered) {
+			sold(t, r)
+			over, cancel := context.WithCancel(t.Context())
+			cancel()
+			for method, call := range administrationReads(r, caller()) {
+				wantUnavailable(t, method, call(over))
+			}
+		},
+	}
+}
