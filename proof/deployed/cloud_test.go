@@ -35,6 +35,7 @@ import (
 type cloud struct {
 	t       *testing.T
 	project string
+	binary  *binary
 
 	idp         *fakeidp.IDP
 	kms         *fakekms.Server
@@ -59,7 +60,7 @@ const kmsKey = fakekms.DefaultKey
 
 func newCloud(t *testing.T) *cloud {
 	t.Helper()
-	c := &cloud{t: t, project: projectID(), redis: servers.Redis(t), emulator: servers.Firestore(t)}
+	c := &cloud{t: t, project: projectID(), binary: usual, redis: servers.Redis(t), emulator: servers.Firestore(t)}
 	c.idp = must(fakeidp.New(fakeidp.Config{ProjectID: c.project}))(t)
 	c.kms = must(fakekms.New(fakekms.Config{}))(t)
 	t.Cleanup(c.kms.Close)

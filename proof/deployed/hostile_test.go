@@ -37,6 +37,7 @@ const (
 
 func besieged(t *testing.T, hostile int) {
 	c := newCloud(t)
+	c.binary = unraced // the race detector makes two cores of one
 	// Fewer places than Cloud Run would give an instance: they would be gone in a second.
 	// What is bought is known from the start: it is not the emulator that is besieged.
 	p := c.start("Acquire", append(patient(), "MAX_IN_FLIGHT=80", "ENTITLEMENT_CACHE_TTL=1h")...)

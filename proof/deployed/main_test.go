@@ -32,36 +32,43 @@ type removeProgram struct{ tests servers.Runner }
 
 func (r removeProgram) Run() int {
 	code := r.tests.Run()
-	if built.dir != "" {
-		_ = os.RemoveAll(built.dir) // a folder left in the system's temporary one harms nobody
+	for _, b := range []*binary{usual, unraced} {
+		if b.dir != "" {
+			_ = os.RemoveAll(b.dir) // a folder left in the system's temporary one harms nobody
+		}
 	}
 	return code
 }
 
-// built is the program, built once for all tests.
-var built struct {
+// binary is the program, built once for all tests.
+type binary struct {
+	race bool
 	once sync.Once
 	dir  string
 	err  error
 }
 
+// usual has the race detector if the tests have it. unraced is as deployed: for tests
+// about how much is answered.
+var usual, unraced = &binary{race: raceDetector}, &binary{}
+
 // program is the path of the deployed program.
-func program(t *testing.T) string {
+func (b *binary) program(t *testing.T) string {
 	t.Helper()
-	built.once.Do(func() {
-		if built.dir, built.err = os.MkdirTemp("", "deployed-*"); built.err == nil { //nolint:usetesting // for all tests
-			built.err = build(filepath.Join(built.dir, "function"))
+	b.once.Do(func() {
+		if b.dir, b.err = os.MkdirTemp("", "deployed-*"); b.err == nil { //nolint:usetesting // for all tests
+			b.err = b.build(filepath.Join(b.dir, "function"))
 		}
 	})
-	if built.err != nil {
-		t.Fatal(built.err)
+	if b.err != nil {
+		t.Fatal(b.err)
 	}
-	return filepath.Join(built.dir, "function")
+	return filepath.Join(b.dir, "function")
 }
 
-func build(to string) error {
+func (b *binary) build(to string) error {
 	args := []string{"build", "-o", to}
-	if raceDetector {
+	if b.race {
 		args = append(args, "-race")
 	}
 	if os.Getenv(coverVariable) != "" {

@@ -57,14 +57,20 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
+// launch runs the usual program with this environment and nothing else.
+func launch(t *testing.T, target string, environment []string) *process {
+	t.Helper()
+	return usual.launch(t, target, environment)
+}
+
 // launch runs the program with this environment and nothing else.
 //
 // The goroutine that forks keeps its thread until the child is gone: the
 // kernel takes that thread for the parent of dieWithParent.
-func launch(t *testing.T, target string, environment []string) *process {
+func (b *binary) launch(t *testing.T, target string, environment []string) *process {
 	t.Helper()
 	p := &process{t: t, target: target, exited: make(chan struct{})}
-	p.cmd = exec.Command(program(t)) //nolint:noctx // ended by signals, which are what is tested
+	p.cmd = exec.Command(b.program(t)) //nolint:noctx // ended by signals, which are what is tested
 	p.cmd.Env = environment
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
 	p.cmd.SysProcAttr = dieWithParent()
@@ -98,7 +104,7 @@ func (c *cloud) start(target string, changes ...string) *process {
 	const attempts = 3 // somebody else may take the port in between
 	for range attempts {
 		port := strconv.Itoa(servers.FreePort(c.t))
-		p := launch(c.t, target, c.environment(target, append(changes, "PORT="+port)...))
+		p := c.binary.launch(c.t, target, c.environment(target, append(changes, "PORT="+port)...))
 		p.base = "http://127.0.0.1:" + port
 		if p.listens() {
 			c.t.Cleanup(func() {
