@@ -1,6 +1,7 @@
 package functions_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -153,7 +154,7 @@ func TestARepeatedRequestIsDoneOnce(t *testing.T) {
 	}
 	const lab = `{"id":"lab","product":"lab","max_seats":1,"expires_at":"2030-01-01T00:00:00Z"}`
 	first := create(lab, "k").want(t, http.StatusCreated)
-	if again := create(" "+lab, "k").want(t, http.StatusCreated); string(again.body) != string(first.body) || again.header.Get("Etag") != first.header.Get("Etag") {
+	if again := create(" "+lab, "k").want(t, http.StatusCreated); !bytes.Equal(again.body, first.body) || again.header.Get("Etag") != first.header.Get("Etag") {
 		t.Errorf("%s, and then %s", first.body, again.body)
 	}
 	create(strings.Replace(lab, "2030", "2031", 1), "k").refused(t, "idempotency_key_reused")

@@ -283,8 +283,8 @@ func (c *client) reap(ctx context.Context, worker int) history.Op {
 const stranger = "mallory"
 
 // intrude sends a request about somebody else's session or license.
-func (c *client) intrude(ctx context.Context, worker int, org string, victim history.Holder, session, method string, want history.Result) {
-	op := history.Op{Kind: history.Intrude, Holder: victim, Session: session, By: method + " " + org + "/" + stranger, Intruder: org, Worker: worker, Want: want}
+func (c *client) intrude(ctx context.Context, worker int, org string, victim history.Holder, session, method string) {
+	op := history.Op{Kind: history.Intrude, Holder: victim, Session: session, By: method + " " + org + "/" + stranger, Intruder: org, Worker: worker, Want: history.NotFound}
 	token := c.token(org, stranger, "member")
 	path, body := api.SessionPath(session), any(nil)
 	switch method {

@@ -62,16 +62,16 @@ func (o *other) meddle(active context.Context) {
 		case 0:
 			o.client.revoke(ctx, worker, target.holder, target.session)
 		case 1:
-			o.client.intrude(ctx, worker, o.foreign(target), target.holder, target.session, http.MethodPatch, history.NotFound)
+			o.client.intrude(ctx, worker, o.foreign(target), target.holder, target.session, http.MethodPatch)
 		case 2:
-			o.client.intrude(ctx, worker, o.foreign(target), target.holder, target.session, http.MethodDelete, history.NotFound)
+			o.client.intrude(ctx, worker, o.foreign(target), target.holder, target.session, http.MethodDelete)
 		case 3:
-			o.client.intrude(ctx, worker, target.holder.Org, target.holder, target.session, http.MethodPatch, history.NotFound)
+			o.client.intrude(ctx, worker, target.holder.Org, target.holder, target.session, http.MethodPatch)
 		case 4:
-			o.client.intrude(ctx, worker, target.holder.Org, target.holder, target.session, http.MethodDelete, history.NotFound)
+			o.client.intrude(ctx, worker, target.holder.Org, target.holder, target.session, http.MethodDelete)
 		case 5:
 			victim := history.Holder{Org: target.holder.Org, License: "no-such-license"}
-			o.client.intrude(ctx, worker, o.foreign(target), victim, "", http.MethodPost, history.NotFound)
+			o.client.intrude(ctx, worker, o.foreign(target), victim, "", http.MethodPost)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package recordtest
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
@@ -183,14 +184,14 @@ func pagesOfOrganizations(t *testing.T, r Administered) {
 	}{{"", 2, "ab"}, {"b", 2, "c"}, {"c", 2, ""}, {"aa", 1, "b"}, {"", 0, ""}, {"", -1, ""}} {
 		got, err := r.Organizations(t.Context(), page.after, page.limit)
 		wantNil(t, err)
-		ids := ""
+		var ids strings.Builder
 		for _, o := range got {
-			ids += o.Value.ID
+			ids.WriteString(o.Value.ID)
 			one, err := r.Organization(t.Context(), license.ServiceCaller(o.Value.ID))
 			wantNil(t, err)
 			wantEqual(t, "in the list", o, one)
 		}
-		wantEqual(t, "after "+page.after, ids, page.want)
+		wantEqual(t, "after "+page.after, ids.String(), page.want)
 	}
 }
 

@@ -1,6 +1,7 @@
 package recordtest
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -103,12 +104,12 @@ func pagesOfLicenses(t *testing.T, r Administered) {
 	}{{"", 2, "ab"}, {"b", 2, "c"}, {"c", 2, ""}, {"aa", 1, "b"}, {"", 0, ""}, {"", -1, ""}} {
 		got, err := r.LicensePage(t.Context(), caller(), page.after, page.limit)
 		wantNil(t, err)
-		ids := ""
+		var ids strings.Builder
 		for _, l := range got {
-			ids += l.Value.ID
+			ids.WriteString(l.Value.ID)
 			wantLicense(t, r, l.Value, l.Revision)
 		}
-		wantEqual(t, "after "+page.after, ids, page.want)
+		wantEqual(t, "after "+page.after, ids.String(), page.want)
 	}
 }
 
