@@ -34,6 +34,7 @@ type program struct {
 type runCommand struct {
 	Duration    time.Duration `default:"2s" help:"How long each cell is measured."`
 	Connections []int         `default:"1,8,64" help:"Keep-alive connections to measure with."`
+	Rounds      int           `default:"3" help:"How often all cells are measured; the round whose heartbeats cost the median is shown."`
 	Quick       bool          `help:"Everything at a fraction of its size: shows that it works, measures nothing."`
 	Profile     string        `placeholder:"FILE" type:"path" help:"Write the function's CPU profile of the heartbeats here (go tool pprof)."`
 }
@@ -42,6 +43,9 @@ type runCommand struct {
 func (c runCommand) Validate() error {
 	if c.Duration < time.Millisecond {
 		return errors.New("--duration must be at least 1ms")
+	}
+	if c.Rounds < 1 {
+		return errors.New("--rounds must be at least 1")
 	}
 	if len(c.Connections) == 0 {
 		return errors.New("--connections names no number")
@@ -67,6 +71,7 @@ func (c runCommand) Run(ctx context.Context, out io.Writer) error {
 type plan struct {
 	duration    time.Duration
 	connections []int
+	rounds      int
 	// levels are the numbers of living seats of a license to acquire at,
 	// ascending; the last is also what the memory is measured with.
 	levels []int
@@ -80,11 +85,11 @@ type plan struct {
 
 func (c runCommand) plan() plan {
 	p := plan{
-		duration: c.Duration, connections: c.Connections, profile: c.Profile, quick: c.Quick,
+		duration: c.Duration, connections: c.Connections, rounds: c.Rounds, profile: c.Profile, quick: c.Quick,
 		levels: []int{1, 1_000, 100_000}, rebuilt: 100_000, rebuilds: 5, pool: 6_000,
 	}
 	if c.Quick {
-		p.duration, p.connections = 50*time.Millisecond, []int{1, 2}
+		p.duration, p.connections, p.rounds = 50*time.Millisecond, []int{1, 2}, 1
 		p.levels, p.rebuilt, p.rebuilds = []int{1, 50, 500}, 1_000, 1
 	}
 	return p
