@@ -47,7 +47,7 @@ test: test-tools ## every test but test-programs, under the race detector
 	$(GO) -C client test -race -timeout 60m ./...
 	cd proof && $(GO) test -race -timeout 60m $$($(GO) list ./... | grep -vxF "$$($(GO) list $(PROGRAM_TESTS))")
 
-test-programs: test-tools ## compile the deployed program and what the images run, and test them from outside
+test-programs: test-tools ## the tests that compile whole programs: the deployed one, the images, torture, mutants, releases
 	$(GO) -C proof test -race -timeout 60m $(PROGRAM_TESTS)
 
 coverage: test-tools ## the service's tests without the race detector, and the coverage bound

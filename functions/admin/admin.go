@@ -49,6 +49,9 @@ func (f *function) routes() []web.Route {
 	}
 }
 
+// forVendor begins what is documented of each operation.
+const forVendor = "For the vendor: no route of the load balancer leads here. "
+
 const idPattern = "^[a-z0-9][a-z0-9-]{0,62}$"
 
 func organizationParam() web.Param {
@@ -60,8 +63,11 @@ func licenseParam() web.Param {
 }
 
 // caller is the staff's, for the organization in the path.
-func caller(c web.Call) license.Caller {
-	return license.Caller{OrganizationID: c.Param("organization"), Role: license.RoleService, Email: c.Caller.Email}
+func caller(c web.Call) license.Caller { return staff(c, c.Param("organization")) }
+
+// staff is the caller, for an organization.
+func staff(c web.Call, organizationID string) license.Caller {
+	return license.Caller{OrganizationID: organizationID, Role: license.RoleService, Email: c.Caller.Email}
 }
 
 func etagHeader() map[string]string {

@@ -71,12 +71,16 @@ func afterError(err, missing error) error {
 
 // act is what the request does, in the name of its caller.
 func (f *function) act(c web.Call) (record.Act, error) {
+	// What is mistyped must not be done for good.
+	if err := c.CheckQuery(api.QueryDryRun); err != nil {
+		return record.Act{}, err
+	}
 	a := record.Act{Actor: c.Caller.Email, At: f.Now()}
 	switch dry := c.Query[api.QueryDryRun]; {
 	case len(dry) == 0 || len(dry) == 1 && dry[0] == "false":
 	case len(dry) == 1 && dry[0] == "true":
 		a.DryRun = true
-	default: // something mistyped must not be done for good
+	default:
 		return record.Act{}, invalid(api.QueryDryRun, "is not true or false: send one of them, once")
 	}
 	return a, nil

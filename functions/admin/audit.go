@@ -13,7 +13,7 @@ import (
 func listAudit() web.Operation {
 	return web.Operation{
 		ID: "listAudit", Method: http.MethodGet, Path: api.PathAudit, Params: []web.Param{organizationParam()}, Query: pageQuery(), Access: web.AccessStaff,
-		Summary: "List who changed what", Description: "For the vendor. Newest first, a page at a time.",
+		Summary: "List who changed what", Description: forVendor + "Newest first, a page at a time.",
 		Answers: []web.Documented{{Status: http.StatusOK, Description: "A page.", Body: api.AuditList{Entries: []api.AuditEntry{{
 			ID: "01993f5a-6c00-7000-8000-000000000001", At: api.NewTime(time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)),
 			Actor: "eve@vendor.example", Action: string(record.LicenseChanged), Object: "organizations/acme/licenses/acme-pro",

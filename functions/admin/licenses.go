@@ -2,8 +2,8 @@ package admin
 
 import (
 	"context"
-	"math"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
@@ -46,16 +46,10 @@ func end(l *license.License, text string) {
 	}
 }
 
-// seconds keeps what is too long for a duration too long.
-func seconds(n int64) time.Duration {
-	const most = int64(math.MaxInt64 / time.Second)
-	return time.Duration(min(max(n, -most), most)) * time.Second
-}
-
 func listLicenses() web.Operation {
 	return web.Operation{
 		ID: "listLicenses", Method: http.MethodGet, Path: api.PathLicenses, Params: []web.Param{organizationParam()}, Query: pageQuery(), Access: web.AccessStaff,
-		Summary: "List an organization's licenses", Description: "For the vendor. By id, a page at a time.",
+		Summary: "List an organization's licenses", Description: forVendor + "By id, a page at a time.",
 		Answers: []web.Documented{{Status: http.StatusOK, Description: "A page.", Body: api.LicenseList{
 			Licenses: []api.License{exampleLicense()}, After: "acme-pro",
 		}}},
@@ -87,7 +81,7 @@ func createLicense() web.Operation {
 	return web.Operation{
 		ID: "createLicense", Method: http.MethodPost, Path: api.PathLicenses, Params: []web.Param{organizationParam()}, Access: web.AccessStaff,
 		Query: dryRunQuery(), Headers: keyHeader(), Body: web.BodyRequired,
-		Summary: "Create a license", Description: "For the vendor. It says when it ends, or that it never does.",
+		Summary: "Create a license", Description: forVendor + "It says when it ends, or that it never does.",
 		Answers: []web.Documented{{
 			Status: http.StatusCreated, Description: "It is there, or would be.", Body: exampleLicense(), Headers: etagHeader(),
 		}},
@@ -102,7 +96,7 @@ func (f *function) createLicense(ctx context.Context, c web.Call, in api.License
 	}
 	lic := license.License{
 		ID: in.ID, OrganizationID: c.Param("organization"), Product: in.Product, Plan: in.Plan, MaxSeats: in.MaxSeats, Status: statusOr(in.Status),
-		Grace: seconds(in.GraceSeconds), OfflineMax: seconds(in.OfflineMaxSeconds), Handover: in.Handover, Entitlements: in.Entitlements,
+		Grace: license.Seconds(in.GraceSeconds), OfflineMax: license.Seconds(in.OfflineMaxSeconds), Handover: in.Handover, Entitlements: in.Entitlements,
 	}
 	end(&lic, in.ExpiresAt)
 	if err := lic.Validate(); err != nil { // before the id is looked for: one that cannot be is a fault of the body
@@ -121,7 +115,7 @@ func oneLicense() []web.Param { return []web.Param{organizationParam(), licenseP
 func getLicense() web.Operation {
 	return web.Operation{
 		ID: "getLicense", Method: http.MethodGet, Path: api.PathLicense, Params: oneLicense(), Access: web.AccessStaff,
-		Summary: "Read a license", Description: "For the vendor.",
+		Summary: "Read a license", Description: strings.TrimSpace(forVendor),
 		Answers:  []web.Documented{{Status: http.StatusOK, Description: "It.", Body: exampleLicense(), Headers: etagHeader()}},
 		Problems: []api.Code{api.Forbidden},
 	}
@@ -139,7 +133,7 @@ func patchLicense() web.Operation {
 	return web.Operation{
 		ID: "patchLicense", Method: http.MethodPatch, Path: api.PathLicense, Params: oneLicense(), Access: web.AccessStaff,
 		Query: dryRunQuery(), Headers: matchHeader(), Body: web.BodyRequired,
-		Summary: "Change a license", Description: "For the vendor. Fewer seats end nobody's session; suspended, its sessions end at their next heartbeat.",
+		Summary: "Change a license", Description: forVendor + "Fewer seats end nobody's session; suspended, its sessions end at their next heartbeat.",
 		Answers:  []web.Documented{{Status: http.StatusOK, Description: "As it is now, or would be.", Body: exampleLicense(), Headers: etagHeader()}},
 		Problems: []api.Code{api.Forbidden, api.PreconditionFailed, api.PreconditionRequired},
 	}
@@ -166,10 +160,10 @@ func patch(in api.LicensePatch) func(*license.License) error {
 		set(&l.Status, (*license.Status)(in.Status))
 		set(&l.Entitlements, (*[]string)(in.Entitlements))
 		if in.GraceSeconds != nil {
-			l.Grace = seconds(*in.GraceSeconds)
+			l.Grace = license.Seconds(*in.GraceSeconds)
 		}
 		if in.OfflineMaxSeconds != nil {
-			l.OfflineMax = seconds(*in.OfflineMaxSeconds)
+			l.OfflineMax = license.Seconds(*in.OfflineMaxSeconds)
 		}
 		if in.Handover != nil {
 			l.Handover = in.Handover
@@ -185,7 +179,7 @@ func deleteLicense() web.Operation {
 	return web.Operation{
 		ID: "deleteLicense", Method: http.MethodDelete, Path: api.PathLicense, Params: oneLicense(), Access: web.AccessStaff,
 		Query: dryRunQuery(), Headers: matchHeader(),
-		Summary: "Delete a license", Description: "For the vendor. Its sessions end at their next heartbeat. The audit keeps what it was.",
+		Summary: "Delete a license", Description: forVendor + "Its sessions end at their next heartbeat. The audit keeps what it was.",
 		Answers:  []web.Documented{{Status: http.StatusNoContent, Description: "It is gone, or would be."}},
 		Problems: []api.Code{api.Forbidden, api.PreconditionFailed, api.PreconditionRequired},
 	}

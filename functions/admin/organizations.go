@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net/http"
+	"strings"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
@@ -20,7 +21,7 @@ func exampleOrganization() api.Organization {
 func listOrganizations() web.Operation {
 	return web.Operation{
 		ID: "listOrganizations", Method: http.MethodGet, Path: api.PathOrganizations, Query: pageQuery(), Access: web.AccessStaff,
-		Summary: "List organizations", Description: "For the vendor. By id, a page at a time.",
+		Summary: "List organizations", Description: forVendor + "By id, a page at a time.",
 		Answers: []web.Documented{{Status: http.StatusOK, Description: "A page.", Body: api.OrganizationList{
 			Organizations: []api.Organization{exampleOrganization()}, After: "acme",
 		}}},
@@ -59,7 +60,7 @@ func createOrganization() web.Operation {
 	return web.Operation{
 		ID: "createOrganization", Method: http.MethodPost, Path: api.PathOrganizations, Access: web.AccessStaff,
 		Query: dryRunQuery(), Headers: keyHeader(), Body: web.BodyRequired,
-		Summary: "Create an organization", Description: "For the vendor.",
+		Summary: "Create an organization", Description: strings.TrimSpace(forVendor),
 		Answers: []web.Documented{{
 			Status: http.StatusCreated, Description: "It is there, or would be.", Body: exampleOrganization(), Headers: etagHeader(),
 		}},
@@ -80,7 +81,7 @@ func (f *function) createOrganization(ctx context.Context, c web.Call, in api.Or
 		return web.Answer{}, err
 	}
 	org.Slug = cmp.Or(org.Slug, org.ID)
-	made, err := f.Record.CreateOrganization(ctx, license.Caller{OrganizationID: in.ID, Email: c.Caller.Email}, a, org)
+	made, err := f.Record.CreateOrganization(ctx, staff(c, in.ID), a, org)
 	if err != nil {
 		return web.Answer{}, err
 	}
@@ -91,7 +92,7 @@ func (f *function) createOrganization(ctx context.Context, c web.Call, in api.Or
 func getOrganization() web.Operation {
 	return web.Operation{
 		ID: "getOrganization", Method: http.MethodGet, Path: api.PathOrganization, Params: []web.Param{organizationParam()}, Access: web.AccessStaff,
-		Summary: "Read an organization", Description: "For the vendor.",
+		Summary: "Read an organization", Description: strings.TrimSpace(forVendor),
 		Answers:  []web.Documented{{Status: http.StatusOK, Description: "It.", Body: exampleOrganization(), Headers: etagHeader()}},
 		Problems: []api.Code{api.Forbidden},
 	}
@@ -109,7 +110,7 @@ func patchOrganization() web.Operation {
 	return web.Operation{
 		ID: "patchOrganization", Method: http.MethodPatch, Path: api.PathOrganization, Params: []web.Param{organizationParam()}, Access: web.AccessStaff,
 		Query: dryRunQuery(), Headers: matchHeader(), Body: web.BodyRequired,
-		Summary: "Change an organization", Description: "For the vendor. Suspended, it is granted nothing, and its sessions end at their next heartbeat.",
+		Summary: "Change an organization", Description: forVendor + "Suspended, it is granted nothing, and its sessions end at their next heartbeat.",
 		Answers:  []web.Documented{{Status: http.StatusOK, Description: "As it is now, or would be.", Body: exampleOrganization(), Headers: etagHeader()}},
 		Problems: []api.Code{api.Forbidden, api.PreconditionFailed, api.PreconditionRequired},
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -221,7 +220,7 @@ func (s *Stack) devLicense(r *http.Request, in licenseRequest) (any, error) {
 	if in.MaxSeats != nil {
 		lic.MaxSeats = *in.MaxSeats
 	}
-	lic.Grace, lic.OfflineMax = seconds(in.GraceSeconds), seconds(in.OfflineMax)
+	lic.Grace, lic.OfflineMax = license.Seconds(in.GraceSeconds), license.Seconds(in.OfflineMax)
 	lic.Handover, lic.Perpetual = in.Handover, in.ExpiresAt == nil
 	if in.ExpiresAt != nil {
 		lic.ExpiresAt = in.ExpiresAt.UTC()
@@ -237,12 +236,6 @@ func (s *Stack) devLicense(r *http.Request, in licenseRequest) (any, error) {
 		"id": lic.ID, "organization_id": org, "product": lic.Product, "plan": lic.Plan, "max_seats": lic.MaxSeats,
 		"status": lic.Status, "expires_at": in.ExpiresAt, "grace_seconds": in.GraceSeconds, "entitlements": api.List(lic.Entitlements),
 	}, nil
-}
-
-// seconds keeps what is too long for a duration too long.
-func seconds(n int64) time.Duration {
-	const most = int64(math.MaxInt64 / time.Second)
-	return time.Duration(min(max(n, -most), most)) * time.Second
 }
 
 func or[T ~string](v, fallback T) T {

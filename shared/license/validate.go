@@ -2,6 +2,7 @@ package license
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -39,6 +40,13 @@ func (e *InvalidError) Error() string {
 		sentences[i] = f.Field + " " + f.Message
 	}
 	return strings.Join(sentences, "; ")
+}
+
+// Seconds is so many of them; what is too long for a duration stays too long, for
+// Validate to refuse.
+func Seconds(n int64) time.Duration {
+	const most = int64(math.MaxInt64 / time.Second)
+	return time.Duration(min(max(n, -most), most)) * time.Second
 }
 
 // Validate reports all that is wrong with the organization, as an [*InvalidError].

@@ -89,8 +89,9 @@ func (x *exchange) take(p place, values []string) error {
 	x.path = clip(p.public(values), maxLoggedPath)
 	x.call.params, x.call.header = p.params(values), x.r.Header
 	if raw := x.r.URL.RawQuery; raw != "" {
-		// Malformed pairs are dropped: no query decides more than a convenience.
-		x.call.Query, _ = url.ParseQuery(raw)
+		// Malformed pairs are dropped: where more depends on the query than a
+		// convenience, the handler calls CheckQuery.
+		x.call.Query, x.call.malformed = url.ParseQuery(raw)
 	}
 	return nil
 }

@@ -13,6 +13,8 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
+	"strings"
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
@@ -25,6 +27,21 @@ type Call struct {
 	Query  url.Values
 	params map[string]string
 	header http.Header
+	// malformed is why a part of the query was dropped.
+	malformed error
+}
+
+// CheckQuery is an [*InvalidRequestError] for a query that is malformed, or has a
+// parameter of another name.
+func (c Call) CheckQuery(names ...string) error {
+	wrong := c.malformed != nil
+	for name := range c.Query {
+		wrong = wrong || !slices.Contains(names, name)
+	}
+	if wrong {
+		return &InvalidRequestError{Errors: oneField("query", "is malformed, or has something other than "+strings.Join(names, ", ")+": correct it")}
+	}
+	return nil
 }
 
 // Header is the value of the request's header with this name; empty without one.
