@@ -69,7 +69,10 @@ type ClusterOptions struct {
 
 // patientNodes keep a node that stands still, or whose clock was stepped, from
 // being taken for dead.
-var patientNodes = []string{"--cluster-node-timeout", "3600000", "--cluster-replica-no-failover", "yes"} //nolint:gochecknoglobals // a constant
+var patientNodes = []string{"--cluster-node-timeout", patience, "--cluster-replica-no-failover", "yes"} //nolint:gochecknoglobals // a constant
+
+// patience is that node timeout, in milliseconds.
+const patience = "3600000"
 
 // StartCluster starts a Redis Cluster of three masters, whose files are below
 // dir: the masters in the order of their slots, then the replicas in the order of
@@ -220,7 +223,7 @@ const (
 const handoverLimit = 6 * time.Second
 
 // handoverTries is how often a handover is asked for.
-const handoverTries = 4
+const handoverTries = 6
 
 // ErrNotAgreed says that the cluster agreed on no handover. A master that voted while
 // its clock was an hour ahead votes again when that hour has come.
@@ -235,6 +238,7 @@ func (r *RedisProcess) Succeed(ctx context.Context, how Succession) error {
 	if how == Takeover {
 		command = append(command, "TAKEOVER")
 	}
+	defer func() { _ = setNodeTimeout(ctx, client, true) }()
 	var asked time.Time
 	var refusal error
 	tries, agreed := 0, false
@@ -243,7 +247,7 @@ func (r *RedisProcess) Succeed(ctx context.Context, how Succession) error {
 			if tries == handoverTries && how == Handover {
 				return true
 			}
-			refusal, asked = client.Do(ctx, command...).Err(), time.Now()
+			refusal, asked = errors.Join(setNodeTimeout(ctx, client, tries == 0), client.Do(ctx, command...).Err()), time.Now()
 			if refusal == nil {
 				tries++
 			}
@@ -258,10 +262,20 @@ func (r *RedisProcess) Succeed(ctx context.Context, how Succession) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case !agreed:
-		return ErrNotAgreed
+		return fmt.Errorf("%w; the replica wrote:\n%s", ErrNotAgreed, r.Output())
 	default:
 		return nil
 	}
+}
+
+// setNodeTimeout makes a replica patient, as it is usually, or not while it asks for a
+// handover again: it asks for votes once in four node timeouts, and would ask nobody.
+func setNodeTimeout(ctx context.Context, replica *redis.Client, patient bool) error {
+	timeout := patience
+	if !patient {
+		timeout = "1000"
+	}
+	return replica.ConfigSet(ctx, "cluster-node-timeout", timeout).Err()
 }
 
 // WaitDemoted waits until a former master has heard of its successor.

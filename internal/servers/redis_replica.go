@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -48,15 +49,53 @@ func (c *Clocks) StartReplica(ctx context.Context, dir, of string, args ...strin
 	return replica, nil
 }
 
-// WaitReplicated waits until a replica's connection to its master is up, for example
-// after the master was started again.
+// WaitReplicated waits until a replica has what its master has, for example after the
+// master was started again. That its connection is up is not enough: the master sends
+// what was written since its snapshot only after the replica has asked for it.
 func (r *RedisProcess) WaitReplicated(ctx context.Context) error {
 	client := adminClient(r.Addr())
 	defer func() { _ = client.Close() }()
-	return waitFor(r.proc.Exited(), func() bool {
-		info, err := client.Info(ctx, "replication").Result()
-		return err == nil && strings.Contains(info, "master_link_status:up")
-	})
+	return waitFor(r.proc.Exited(), func() bool { return ctx.Err() != nil || hasAll(ctx, client) })
+}
+
+// hasAll reports whether a replica has what its master had a moment ago.
+func hasAll(ctx context.Context, replica *redis.Client) bool {
+	before, err := replication(ctx, replica)
+	if err != nil || before["master_link_status"] != "up" {
+		return false
+	}
+	client := adminClient(net.JoinHostPort(before["master_host"], before["master_port"]))
+	defer func() { _ = client.Close() }()
+	master, err := replication(ctx, client)
+	if err != nil {
+		return false
+	}
+	after, err := replication(ctx, replica)
+	return err == nil && after["master_link_status"] == "up" && after["master_replid"] == master["master_replid"] &&
+		offset(after["slave_repl_offset"]) >= offset(master["master_repl_offset"])
+}
+
+// offset is a place in a history of writes; -1 is none.
+func offset(text string) int64 {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// replication is what a server tells of its replication (INFO), by name.
+func replication(ctx context.Context, client *redis.Client) (map[string]string, error) {
+	info, err := client.Info(ctx, "replication").Result()
+	if err != nil {
+		return nil, err
+	}
+	told := map[string]string{}
+	for line := range strings.Lines(info) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
+		told[name] = value
+	}
+	return told, nil
 }
 
 // ReplicationID is the name of the history of writes that the server is in
@@ -64,16 +103,11 @@ func (r *RedisProcess) WaitReplicated(ctx context.Context) error {
 func (r *RedisProcess) ReplicationID(ctx context.Context) (string, error) {
 	client := adminClient(r.Addr())
 	defer func() { _ = client.Close() }()
-	info, err := client.Info(ctx, "replication").Result()
+	told, err := replication(ctx, client)
 	if err != nil {
 		return "", err
 	}
-	for line := range strings.Lines(info) {
-		if id, found := strings.CutPrefix(line, "master_replid:"); found {
-			return strings.TrimSpace(id), nil
-		}
-	}
-	return "", errors.New("INFO tells no master_replid")
+	return told["master_replid"], nil
 }
 
 // Admin is a client for commands to a server that is administered, not used. Close it.

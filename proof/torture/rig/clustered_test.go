@@ -23,6 +23,11 @@ func cluster(t *testing.T) (*clustered, *redis.ClusterClient) {
 		if err := c.Close(); err != nil {
 			t.Error(err)
 		}
+		for i := range masters {
+			if t.Failed() {
+				t.Logf("master %d wrote:\n%s\nits replica wrote:\n%s", i, c.Server(i).Output(), c.Replica(i).Output())
+			}
+		}
 	})
 	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: strings.Split(c.Address(0), ","), DisableIdentity: true})
 	t.Cleanup(func() { _ = client.Close() })
