@@ -147,11 +147,18 @@ func (l *life) lasts() Instant { return l.told[0].Expires - l.told[0].Server }
 // last is the moment until which it certainly lived by all that was ever told.
 func (l *life) last() Instant { return l.until(Never - 1) }
 
-// passed is the moment at which all clocks show the latest expiry ever told.
-func (l *life) passed() Instant {
+// passed is the moment at which all clocks show the latest expiry that it can have been
+// given: the one told, or a later one where the clocks may have differed, for then the
+// later of the two counts (shared/ledger, organization.lua: end_after).
+func (l *life) passed(h *History) Instant {
 	var latest Instant
 	for _, op := range l.told {
-		latest = max(latest, l.time.passed(op.Expires, op.Call))
+		expires := op.Expires
+		if h.disputed(op) {
+			_, ahead := h.skewsOf(op)
+			expires = max(expires, min(op.until()+ahead, op.Server+(atMost-1)*l.lasts())+l.lasts())
+		}
+		latest = max(latest, l.time.passed(expires, op.Call))
 	}
 	return latest
 }

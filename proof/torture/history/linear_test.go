@@ -91,6 +91,30 @@ func TestLinearize(t *testing.T) {
 	}
 }
 
+// TestLinearizeWhileClocksDiffer: who is heartbeaten while the server's clock is far back
+// lives on by the function's when it is set right, and as long as that said.
+func TestLinearizeWhileClocksDiffer(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		refused int
+		bad     bool
+	}{
+		"refused while it lives":   {refused: 600},
+		"refused after it is over": {refused: 900, bad: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			beat := stamped(op(history.Heartbeat, "a", "s1", history.Extended, 300, 310), -3000)
+			h := stepped(past(1, grant("a", "s1", 0, 10), beat, full("b", tt.refused, tt.refused+10)),
+				step("r", 100, 110, 0, -3000), step("r", 400, 410, -3000, 0))
+			_, violations := h.Linearize([]history.Record{ended("s1", 5, 805)}, time.Minute)
+			if bad := len(violations) > 0; bad != tt.bad {
+				t.Errorf("found %v", violations)
+			}
+		})
+	}
+}
+
 // TestLinearizeGivesUp: what was not checked is said, not passed over.
 func TestLinearizeGivesUp(t *testing.T) {
 	t.Parallel()

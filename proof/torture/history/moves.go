@@ -157,7 +157,7 @@ func (l *life) freed(h *History, recorded Instant) (from, to Instant) {
 	last := l.last()
 	to = min(l.announced, recorded)
 	if !l.extendedUnseen(last) {
-		to = min(to, h.within(l.passed()))
+		to = min(to, h.within(l.passed(h)))
 	}
 	return min(l.givenUp, last, to), to
 }
