@@ -28,6 +28,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/proof/torture/drill"
 	"github.com/coditect-ai/coditect-licenses/proof/torture/rig"
 	"github.com/coditect-ai/coditect-licenses/proof/torture/worker"
+	"github.com/coditect-ai/coditect-licenses/shared/boot"
 )
 
 // program is the command line: to torture, or to be one of the processes that
@@ -131,6 +132,7 @@ func (c serveCommand) Run(ctx context.Context, out io.Writer) error {
 }
 
 func main() {
+	boot.TuneMemory() // as where the functions are deployed
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := dispatch(ctx, os.Args[1:], os.Stdout)
 	stop()
