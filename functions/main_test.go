@@ -67,7 +67,7 @@ func on(t *testing.T, test func(t *testing.T, w *world), backends ...backend) {
 	for _, b := range backends {
 		t.Run(b.name, func(t *testing.T) {
 			w := commons.get(t, b)
-			defer func() { w.outage.end(); w.kmsUp() }()
+			defer func() { w.outage.end(); w.kmsUp(); w.tell(t) }()
 			test(t, w)
 		})
 	}

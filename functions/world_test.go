@@ -3,6 +3,7 @@ package functions_test
 import (
 	"cmp"
 	"context"
+	"log/slog"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -34,6 +35,8 @@ type world struct {
 	opts   devstack.Options
 	// move moves the time of everything; nil where it runs on by itself.
 	move func(time.Duration)
+	// warned is what the functions warned of.
+	warned *warnings
 	// common worlds serve several tests: their clock and their Redis stay as they are.
 	common  bool
 	closers []func()
@@ -86,6 +89,7 @@ func start(t *testing.T, b backend, opts devstack.Options) *world {
 	t.Helper()
 	w := open(t, b, opts)
 	t.Cleanup(w.close)
+	t.Cleanup(func() { w.tell(t) })
 	return w
 }
 
@@ -93,7 +97,10 @@ func start(t *testing.T, b backend, opts devstack.Options) *world {
 func open(t *testing.T, b backend, opts devstack.Options) *world {
 	t.Helper()
 	// The world may outlive this test, and with it its context.
-	w := &world{ctx: context.WithoutCancel(t.Context()), opts: opts, outage: &outage{}}
+	w := &world{ctx: context.WithoutCancel(t.Context()), opts: opts, outage: &outage{}, warned: &warnings{}}
+	if w.opts.Log == nil {
+		w.opts.Log = slog.New(slog.NewTextHandler(w.warned, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	}
 	b.build(t, w)
 	w.opts.Record = &recordtest.Faulty{Record: w.record, Before: w.outage.runBefore, After: w.outage.runAfter}
 	if administration, ok := w.record.(record.Administration); ok {
@@ -131,6 +138,34 @@ func (w *world) startStack() (*devstack.Stack, error) {
 	opts.BackendDeadline = cmp.Or(opts.BackendDeadline, slowest)
 	opts.RequestDeadline = cmp.Or(opts.RequestDeadline, 2*slowest)
 	return devstack.Start(w.ctx, opts)
+}
+
+// tell shows, of a test that failed, what the functions warned of last.
+func (w *world) tell(t *testing.T) {
+	t.Helper()
+	if t.Failed() {
+		t.Logf("the functions warned of:\n%s", w.warned)
+	}
+}
+
+// warnings are the last lines of a log.
+type warnings struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+// Write implements [io.Writer]; a handler of slog writes one line at a time.
+func (w *warnings) Write(line []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lines = append(w.lines[max(0, len(w.lines)-20):], string(line))
+	return len(line), nil
+}
+
+func (w *warnings) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return strings.Join(w.lines, "")
 }
 
 func (w *world) onClose(f func()) { w.closers = append(w.closers, f) }

@@ -198,13 +198,14 @@ func (s *Stack) issuers(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s.clients.Users, err = identity.New(ctx, identity.Config{ProjectID: Project, KeyClient: keys, Now: s.opts.Now})
+	s.clients.Users, err = identity.New(ctx, identity.Config{ProjectID: Project, KeyClient: keys, Deadline: s.opts.BackendDeadline, Now: s.opts.Now})
 	if err != nil {
 		return err
 	}
 	s.onClose(func() error { s.clients.Users.Close(); return nil })
 	scheduler, err := identity.NewScheduler(identity.SchedulerConfig{
-		Audience: schedulerAudience, ServiceAccount: schedulerAccount, KeyClient: keys, Now: s.opts.Now,
+		Audience: schedulerAudience, ServiceAccount: schedulerAccount,
+		KeyClient: keys, Deadline: s.opts.BackendDeadline, Now: s.opts.Now,
 	})
 	if err != nil {
 		return err
@@ -216,7 +217,8 @@ func (s *Stack) issuers(ctx context.Context) (err error) {
 
 func (s *Stack) staff(keys *http.Client) (err error) {
 	s.clients.Staff, err = identity.NewStaff(identity.StaffConfig{
-		Audience: staffAudience, Accounts: []string{"@" + staffDomain}, KeyClient: keys, Now: s.opts.Now,
+		Audience: staffAudience, Accounts: []string{"@" + staffDomain},
+		KeyClient: keys, Deadline: s.opts.BackendDeadline, Now: s.opts.Now,
 	})
 	if err == nil {
 		s.onClose(func() error { s.clients.Staff.Close(); return nil })

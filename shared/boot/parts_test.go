@@ -59,7 +59,7 @@ func (p *parts) addIdentity(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.Users, err = identity.New(t.Context(), identity.Config{
-		ProjectID: project, KeyClient: p.idp.Client(), CheckRevoked: true,
+		ProjectID: project, KeyClient: p.idp.Client(), Deadline: time.Minute, CheckRevoked: true,
 		ClientOptions: []option.ClientOption{option.WithHTTPClient(p.idp.Client())},
 	})
 	if err != nil {
@@ -97,7 +97,7 @@ func (p *parts) signedBy(t *testing.T, function string) *parts {
 
 func (p *parts) addScheduler(t *testing.T, audience string) {
 	t.Helper()
-	s, err := identity.NewScheduler(identity.SchedulerConfig{Audience: audience, ServiceAccount: scheduler, KeyClient: p.idp.Client()})
+	s, err := identity.NewScheduler(identity.SchedulerConfig{Audience: audience, ServiceAccount: scheduler, KeyClient: p.idp.Client(), Deadline: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,8 +123,8 @@ func configuration(function string) config.Config {
 	return config.Config{
 		Function: function, Project: project, KMSKey: fakekms.DefaultKey, TokenIssuer: "https://licenses.coditect.ai",
 		SessionTTL: 6 * time.Minute, HeartbeatInterval: 2 * time.Minute, TokenTTL: time.Hour,
-		KeyActivationDelay: 10 * time.Minute, RequestDeadline: 10 * time.Second, BackendDeadline: 5 * time.Second, ReapBudget: 45 * time.Second,
-		RedisDeadline: 5 * time.Second, MaxInFlight: 7,
+		KeyActivationDelay: 10 * time.Minute, RequestDeadline: 4 * time.Minute, BackendDeadline: 2 * time.Minute, ReapBudget: 45 * time.Second,
+		RedisDeadline: 2 * time.Minute, MaxInFlight: 7, // a busy machine answers too
 	}
 }
 

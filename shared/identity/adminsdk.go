@@ -113,7 +113,7 @@ func (k *keyCache) transport(base http.RoundTripper) *http.Transport {
 // running between fetches.
 func (k *keyCache) serve(conn net.Conn) {
 	defer func() { _ = conn.Close() }()
-	_ = conn.SetDeadline(time.Now().Add(2 * fetchTimeout)) // a reader that never asks
+	_ = conn.SetDeadline(time.Now().Add(2 * k.rules.Deadline)) // a reader that never asks
 	defer context.AfterFunc(k.lifetime, func() { _ = conn.Close() })()
 	req, err := http.ReadRequest(bufio.NewReader(conn))
 	if err != nil {

@@ -161,7 +161,7 @@ func TestKeyCacheRefuses(t *testing.T) {
 					return errNoKeys
 				}
 				return nil
-			}, time.Now)
+			}, defaultDeadline, time.Now)
 			defer k.close()
 			if body, err := k.get(t.Context()); err == nil || body != nil {
 				t.Errorf("got %.10q, %v", body, err)
@@ -182,7 +182,7 @@ func (s redirects) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func TestKeyCacheFollowsNoRedirection(t *testing.T) {
 	client := &http.Client{Transport: redirects{answers{http.StatusOK, nil, "keys"}}}
-	k := newKeyCache(userKeysURL, client, func([]byte) error { return nil }, time.Now)
+	k := newKeyCache(userKeysURL, client, func([]byte) error { return nil }, defaultDeadline, time.Now)
 	defer k.close()
 	if body, err := k.get(t.Context()); err == nil {
 		t.Errorf("got %q from elsewhere", body)
@@ -193,7 +193,7 @@ func TestKeyCacheFollowsNoRedirection(t *testing.T) {
 }
 
 func TestKeyCacheServesNothingElse(t *testing.T) {
-	k := newKeyCache(userKeysURL, &http.Client{Transport: answers{http.StatusOK, nil, "keys"}}, func([]byte) error { return nil }, time.Now)
+	k := newKeyCache(userKeysURL, &http.Client{Transport: answers{http.StatusOK, nil, "keys"}}, func([]byte) error { return nil }, defaultDeadline, time.Now)
 	defer k.close()
 	client := &http.Client{Transport: k}
 	for _, u := range []string{serviceKeysURL, userKeysURL + "?x=1", strings.Replace(userKeysURL, "https", "http", 1)} {
@@ -223,7 +223,7 @@ func throughTransport(t *testing.T, k *keyCache, url string) (int, string) {
 }
 
 func TestTransportLeadsToKeys(t *testing.T) {
-	k := newKeyCache(userKeysURL, &http.Client{Transport: answers{http.StatusOK, nil, "keys"}}, func([]byte) error { return nil }, time.Now)
+	k := newKeyCache(userKeysURL, &http.Client{Transport: answers{http.StatusOK, nil, "keys"}}, func([]byte) error { return nil }, defaultDeadline, time.Now)
 	if status, body := throughTransport(t, k, userKeysURL); status != http.StatusOK || body != "keys" {
 		t.Errorf("got %d %q", status, body)
 	}
@@ -242,12 +242,12 @@ func TestIdleConnectionsEnd(t *testing.T) {
 		end  func(*keyCache)
 		want time.Duration
 	}{
-		"left alone": {func(*keyCache) {}, 2 * fetchTimeout},
+		"left alone": {func(*keyCache) {}, 2 * defaultDeadline},
 		"closed":     {(*keyCache).close, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				k := newKeyCache(userKeysURL, http.DefaultClient, checkCertificates, time.Now)
+				k := newKeyCache(userKeysURL, http.DefaultClient, checkCertificates, defaultDeadline, time.Now)
 				defer k.close()
 				conn, err := k.dial()
 				if err != nil {
@@ -268,7 +268,7 @@ func TestIdleConnectionsEnd(t *testing.T) {
 func TestTransportLeavesOtherHostsAlone(t *testing.T) {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "other") }))
 	defer server.Close()
-	k := newKeyCache(userKeysURL, http.DefaultClient, checkCertificates, time.Now)
+	k := newKeyCache(userKeysURL, http.DefaultClient, checkCertificates, defaultDeadline, time.Now)
 	defer k.close()
 	transport := k.transport(server.Client().Transport)
 	defer transport.CloseIdleConnections()
@@ -286,7 +286,7 @@ func TestTransportLeavesOtherHostsAlone(t *testing.T) {
 // never be dialed.
 func TestTransportGoesAroundProxy(t *testing.T) {
 	proxy := &url.URL{Scheme: "http", Host: "proxy.example:3128"}
-	k := newKeyCache(userKeysURL, http.DefaultClient, checkCertificates, time.Now)
+	k := newKeyCache(userKeysURL, http.DefaultClient, checkCertificates, defaultDeadline, time.Now)
 	defer k.close()
 	transport := k.transport(&http.Transport{Proxy: http.ProxyURL(proxy)})
 	for address, want := range map[string]*url.URL{userKeysURL: nil, "https://other.example/": proxy} {

@@ -16,9 +16,9 @@ import (
 )
 
 const (
-	// fetchTimeout bounds one fetch: Google answers in tens of milliseconds, and
-	// a request that waits for it has a few seconds in all.
-	fetchTimeout = 3 * time.Second
+	// defaultDeadline bounds a call of Google: it answers in tens of milliseconds, and a
+	// request that waits for it has a few seconds in all.
+	defaultDeadline = 3 * time.Second
 	// retryAfter is how long stale keys are used before the next attempt.
 	retryAfter = 30 * time.Second
 	// maxStale is how long keys are used past their lifetime when they cannot be
@@ -54,13 +54,13 @@ type keyCache struct {
 	work     sync.WaitGroup
 }
 
-func newKeyCache(url string, client *http.Client, check func([]byte) error, now func() time.Time) *keyCache {
+func newKeyCache(url string, client *http.Client, check func([]byte) error, deadline time.Duration, now func() time.Time) *keyCache {
 	own := *client
 	// The keys are wherever the URL says, and nowhere else.
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	lifetime, stop := context.WithCancel(context.Background())
 	// With old keys at hand only the request that asks for new ones waits.
-	rules := refresh.Rules{Now: now, Deadline: fetchTimeout, Stale: maxStale, Pause: retryAfter, Spare: true}
+	rules := refresh.Rules{Now: now, Deadline: deadline, Stale: maxStale, Pause: retryAfter, Spare: true}
 	return &keyCache{url: url, client: &own, check: check, rules: rules, lifetime: lifetime, stop: stop}
 }
 

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,8 +29,9 @@ type SchedulerConfig struct {
 	// then nobody has checked the one that comes here: see web.Access.
 	// https://docs.cloud.google.com/run/docs/troubleshooting#signature-removed
 	IAMChecked bool
-	// KeyClient and Now are as in [Config].
+	// KeyClient, Deadline and Now are as in [Config].
 	KeyClient *http.Client
+	Deadline  time.Duration
 	Now       func() time.Time
 }
 
@@ -70,7 +72,7 @@ func newGoogle(cfg SchedulerConfig) (*Scheduler, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	keys := newKeyCache(serviceKeysURL, cfg.KeyClient, checkKeySet, cfg.Now)
+	keys := newKeyCache(serviceKeysURL, cfg.KeyClient, checkKeySet, cmp.Or(cfg.Deadline, defaultDeadline), cfg.Now)
 	validator, err := idtoken.NewValidator(&idtoken.ValidatorOptions{
 		Client:        &http.Client{Transport: keys},
 		RS256CertsURL: serviceKeysURL,

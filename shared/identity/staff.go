@@ -19,9 +19,10 @@ type StaffConfig struct {
 	// Accounts are the addresses that may call: people's and service accounts', or of
 	// all accounts of a Google Workspace domain @ and its name. One is required.
 	Accounts []string
-	// IAMChecked, KeyClient and Now are as in [SchedulerConfig].
+	// IAMChecked, KeyClient, Deadline and Now are as in [SchedulerConfig].
 	IAMChecked bool
 	KeyClient  *http.Client
+	Deadline   time.Duration
 	Now        func() time.Time
 }
 
@@ -37,7 +38,7 @@ func NewStaff(cfg StaffConfig) (*Staff, error) {
 		return nil, err
 	}
 	tokens, err := newGoogle(SchedulerConfig{
-		Audience: cfg.Audience, IAMChecked: cfg.IAMChecked, KeyClient: cfg.KeyClient, Now: cfg.Now,
+		Audience: cfg.Audience, IAMChecked: cfg.IAMChecked, KeyClient: cfg.KeyClient, Deadline: cfg.Deadline, Now: cfg.Now,
 	})
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -20,12 +21,8 @@ import (
 // https://firebase.google.com/docs/emulator-suite/connect_auth#id_tokens
 const emulatorVariable = "FIREBASE_AUTH_EMULATOR_HOST"
 
-const (
-	// defaultCacheSize holds the callers of 10,000 tokens in 2–3 MiB.
-	defaultCacheSize = 10_000
-	// lookupTimeout bounds a revocation check, its retries included.
-	lookupTimeout = 3 * time.Second
-)
+// defaultCacheSize holds the callers of 10,000 tokens in 2–3 MiB.
+const defaultCacheSize = 10_000
 
 // Config says which project's users are callers. Only ProjectID is required.
 type Config struct {
@@ -33,8 +30,11 @@ type Config struct {
 	// every other project are refused.
 	ProjectID string
 	// KeyClient fetches Google's certificates. Nil: a client of its own that
-	// honours HTTPS_PROXY. Each fetch is bounded to 3 s either way.
+	// honours HTTPS_PROXY.
 	KeyClient *http.Client
+	// Deadline bounds a fetch of certificates, and a revocation check with its
+	// retries. 0: 3 s.
+	Deadline time.Duration
 	// CheckRevoked makes [Verifier.VerifyFresh] ask Identity Platform whether
 	// the token was revoked or its user disabled: one RPC per call.
 	CheckRevoked bool
@@ -66,6 +66,7 @@ func (c Config) withDefaults() Config {
 	if c.KeyClient == nil {
 		c.KeyClient = newKeyClient()
 	}
+	c.Deadline = cmp.Or(c.Deadline, defaultDeadline)
 	if c.CacheSize == 0 {
 		c.CacheSize = defaultCacheSize
 	}
@@ -78,7 +79,6 @@ func (c Config) withDefaults() Config {
 // newKeyClient is for one request every few hours: no connection is kept.
 func newKeyClient() *http.Client {
 	return &http.Client{
-		Timeout:   fetchTimeout,
 		Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, DisableKeepAlives: true},
 	}
 }
@@ -113,7 +113,7 @@ func New(ctx context.Context, cfg Config) (*Verifier, error) {
 	if err != nil {
 		return nil, fmt.Errorf("identity: %w", err)
 	}
-	keys := newKeyCache(userKeysURL, cfg.KeyClient, checkCertificates, cfg.Now)
+	keys := newKeyCache(userKeysURL, cfg.KeyClient, checkCertificates, cfg.Deadline, cfg.Now)
 	client, err := newAdminClient(ctx, cfg.ProjectID, keys, rpc)
 	if err != nil {
 		return nil, fmt.Errorf("identity: %w", err)
@@ -207,7 +207,7 @@ func (v *Verifier) signature(ctx context.Context, bearer string, _ claimSet) (*a
 // the SDK's client for it. Its name becomes part of a URL: a malformed one gets
 // no further than the signature, and is refused afterwards.
 func (v *Verifier) revocation(ctx context.Context, bearer string, claims claimSet) (*auth.Token, error) {
-	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	ctx, cancel := context.WithTimeout(ctx, v.keys.rules.Deadline)
 	defer cancel()
 	firebase := claims.firebase()
 	if _, tenanted := firebase["tenant"]; !tenanted {

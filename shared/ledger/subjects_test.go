@@ -23,21 +23,26 @@ func openCluster(t *testing.T, sessionTTL, tokenTTL time.Duration) ledgertest.Su
 	return ledgertest.Subject{Ledger: s, Advance: s.Advance, Step: s.Step, Lose: s.Lose, Promote: s.Promote}
 }
 
-func openFake(t *testing.T, sessionTTL, tokenTTL time.Duration) ledgertest.Subject {
+// open is a ledger in the embedded Redis whose calls are listened to.
+func (a *arguments) open(t *testing.T, sessionTTL, tokenTTL time.Duration) ledgertest.Subject {
 	t.Helper()
 	f := ledgertest.Fake(t)
 	var ahead time.Duration
 	r := ledgertest.NewRedisAt(t, ledgertest.Client(t, f.Addr()), "", sessionTTL, tokenTTL, func() time.Time { return f.Now().Add(-ahead) })
+	ledger.CallsOf(r, func(script string, keys int, names []string) { a.listen(t, script, keys, names) })
 	step := func(d time.Duration) { f.Advance(d); ahead += d }
 	return ledgertest.Subject{Ledger: r, Advance: f.Advance, Step: step, Lose: f.Lose, Promote: f.Promote}
 }
 
+// TestLedgerContract: and in the suite each script is given what its head names.
 func TestLedgerContract(t *testing.T) {
+	given := &arguments{}
 	for name, open := range map[string]func(*testing.T, time.Duration, time.Duration) ledgertest.Subject{
-		"embedded": openFake, "redis-server": openSingle, "cluster": openCluster,
+		"embedded": given.open, "redis-server": openSingle, "cluster": openCluster,
 	} {
 		t.Run(name, func(t *testing.T) { ledgertest.Run(t, open) })
 	}
+	t.Run("arguments are those of the heads", given.check)
 }
 
 // The ledger's usual times, and the organization of most tests.

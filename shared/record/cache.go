@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,9 +29,9 @@ const (
 	// on waits for a load: a store that hangs must not hold up every heartbeat
 	// for a deadline when the entries run out.
 	stalePatience = 500 * time.Millisecond
-	// loadDeadline bounds one load: an acquire that waits for it in vain has a
+	// defaultLoad bounds one load: an acquire that waits for it in vain has a
 	// commit to wait for yet.
-	loadDeadline = time.Second
+	defaultLoad = time.Second
 )
 
 // Freshness is how new the answer of a [Cache] must be.
@@ -62,14 +63,24 @@ type Cache struct {
 	entries *refresh.Values[string, license.Entitlements] // never handed out, only copies
 }
 
-// NewCache makes a cache over a record. Entries live for ttl; with ttl zero
-// every call reads the store and nothing is kept. now is the process's clock.
-func NewCache(record Record, ttl time.Duration, now func() time.Time) *Cache {
-	c := &Cache{record: record, ttl: ttl}
+// CacheOptions are a cache's times.
+type CacheOptions struct {
+	// TTL is how long an entry lives; with zero every call reads the store and nothing
+	// is kept.
+	TTL time.Duration
+	// Load bounds one reading of the store. 0: 1 s.
+	Load time.Duration
+	// Now is the process's clock.
+	Now func() time.Time
+}
+
+// NewCache makes a cache over a record.
+func NewCache(record Record, opts CacheOptions) *Cache {
+	c := &Cache{record: record, ttl: opts.TTL}
 	c.entries = refresh.NewValues(cachedOrganizations, refresh.Rules{
-		Now:      now,
-		Deadline: loadDeadline,
-		Stale:    max(StaleFor-ttl, 0),
+		Now:      opts.Now,
+		Deadline: cmp.Or(opts.Load, defaultLoad),
+		Stale:    max(StaleFor-opts.TTL, 0),
 		Pause:    retryAfter,
 		Judge:    meaning,
 	}, c.read)

@@ -157,7 +157,7 @@ func TestCacheForgetDuringALoad(t *testing.T) {
 			}
 			return err
 		}}
-		rig.Cache = record.NewCache(slow, ttl, func() time.Time { return time.Unix(0, rig.now.Load()) })
+		rig.Cache = record.NewCache(slow, record.CacheOptions{TTL: ttl, Now: func() time.Time { return time.Unix(0, rig.now.Load()) }})
 		before := make(chan license.Entitlements, 1)
 		go func() {
 			got, err := rig.Get(t.Context(), acme(), record.Usual)

@@ -25,7 +25,7 @@ func TestNobodyWaitsForAHangingStore(t *testing.T) {
 			<-ctx.Done()
 			return recordtest.Outage(nil)
 		}}
-		cache := record.NewCache(faulty, 30*time.Second, time.Now)
+		cache := record.NewCache(faulty, record.CacheOptions{TTL: 30 * time.Second, Now: time.Now})
 		ask := func() (took time.Duration, err error) {
 			start := time.Now()
 			e, err := cache.Get(t.Context(), acme(), record.Hurried)

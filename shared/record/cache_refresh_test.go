@@ -15,7 +15,7 @@ import (
 // without taking from the others what they live on during an outage.
 func TestRefreshReadsNow(t *testing.T) {
 	faulty := &recordtest.Faulty{Record: record.NewMemory()}
-	cache := record.NewCache(faulty, time.Hour, time.Now)
+	cache := record.NewCache(faulty, record.CacheOptions{TTL: time.Hour, Now: time.Now})
 	put := func(seats int) {
 		org := license.Organization{MaxConcurrentSeats: seats, Status: license.StatusActive}
 		if err := faulty.PutOrganization(t.Context(), acme(), org); err != nil {
@@ -67,7 +67,7 @@ func TestUnusableLicensesAreLeftOut(t *testing.T) {
 		}
 	}
 	for _, ttl := range []time.Duration{0, time.Hour} {
-		e, err := record.NewCache(memory, ttl, time.Now).Get(t.Context(), acme(), record.Usual)
+		e, err := record.NewCache(memory, record.CacheOptions{TTL: ttl, Now: time.Now}).Get(t.Context(), acme(), record.Usual)
 		if err != nil || len(e.Licenses) != 1 || e.Licenses[0].ID != "good" {
 			t.Errorf("life %v: %v, %v", ttl, e.Licenses, err)
 		}

@@ -35,7 +35,7 @@ func newCacheRig(t *testing.T) *cacheRig {
 		}
 		return nil
 	}}
-	rig.Cache = record.NewCache(faulty, ttl, func() time.Time { return time.Unix(0, rig.now.Load()) })
+	rig.Cache = record.NewCache(faulty, record.CacheOptions{TTL: ttl, Now: func() time.Time { return time.Unix(0, rig.now.Load()) }})
 	rig.put(1)
 	return rig
 }
@@ -107,7 +107,7 @@ func TestCacheOff(t *testing.T) {
 	rig.Cache = record.NewCache(&recordtest.Faulty{Record: rig.record, Before: func(context.Context, string) error {
 		rig.loads.Add(1)
 		return nil
-	}}, 0, time.Now)
+	}}, record.CacheOptions{Now: time.Now})
 	rig.want(1, 1)
 	rig.put(2)
 	rig.want(2, 1)
@@ -116,7 +116,7 @@ func TestCacheOff(t *testing.T) {
 // TestCacheLongerThanStale: a ttl above StaleFor still counts.
 func TestCacheLongerThanStale(t *testing.T) {
 	rig := newCacheRig(t)
-	rig.Cache = record.NewCache(rig.record, 2*record.StaleFor, func() time.Time { return time.Unix(0, rig.now.Load()) })
+	rig.Cache = record.NewCache(rig.record, record.CacheOptions{TTL: 2 * record.StaleFor, Now: func() time.Time { return time.Unix(0, rig.now.Load()) }})
 	rig.want(1, 0)
 	rig.put(2)
 	rig.pass(2*record.StaleFor - 1)

@@ -143,7 +143,7 @@ func TestNowSharesNoLoad(t *testing.T) {
 				put := func(seats int) {
 					must(t, memory.PutOrganization(t.Context(), acme(), license.Organization{MaxConcurrentSeats: seats}))
 				}
-				cache := record.NewCache(faulty, ttl, time.Now)
+				cache := record.NewCache(faulty, record.CacheOptions{TTL: ttl, Now: time.Now})
 				put(1)
 				first := make(chan license.Entitlements, 1)
 				go func() {
