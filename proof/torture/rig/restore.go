@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"cloud.google.com/go/firestore"
 	"google.golang.org/api/iterator"
@@ -64,8 +65,35 @@ func (s *Shared) Export(ctx context.Context, org string) (*Copy, error) {
 	}
 }
 
-// Forget deletes all documents of a run's own emulator.
+// emulatorLasts is how often an emulator forgets before there is a new one.
+const emulatorLasts = 8
+
+// Forget deletes all documents of a run's own emulator. Now and then it starts that
+// anew: what is deleted stays in it, and each round would be slower than the one before.
 func (s *Shared) Forget(ctx context.Context) error {
+	if s.forgotten++; s.own != nil && s.forgotten%emulatorLasts == 0 {
+		return s.renew(ctx)
+	}
+	return s.clear(ctx)
+}
+
+// renew starts the emulator anew, and waits until all find it again.
+func (s *Shared) renew(ctx context.Context) error {
+	if err := s.own.Restart(); err != nil { //nolint:contextcheck // bounded by itself
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, emulatorDeadline)
+	defer cancel()
+	for {
+		_, err := s.Client.Collection(orgs).Limit(1).Documents(ctx).GetAll()
+		if err = errors.Join(err, s.Record.Ping(ctx)); err == nil || ctx.Err() != nil {
+			return err
+		}
+		Sleep(ctx, 50*time.Millisecond)
+	}
+}
+
+func (s *Shared) clear(ctx context.Context) error {
 	url := fmt.Sprintf("http://%s/emulator/v1/projects/%s/databases/(default)/documents", s.emulator, devstack.Project)
 	request, err := http.NewRequestWithContext(ctx, http.MethodDelete, url, http.NoBody)
 	if err != nil {
