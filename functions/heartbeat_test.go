@@ -144,9 +144,15 @@ func TestATokenThatIsNotMadeIsNotCounted(t *testing.T) {
 	w := start(t, embedded(), opts)
 	org := w.licensed(t, 1)
 	w.putLicense(t, org, "pro", map[string]any{"max_seats": 1, "handover": 0})
-	session := w.user(org, "ann").take(t, "hw").SessionID
-	ahead.Store(int64(2 * token.DelegationLife)) // and nobody has made a key meanwhile
 	ann := w.user(org, "ann")
+	session := ann.take(t, "hw").SessionID
+	if _, err := w.record.ChangeSigningKeys(t.Context(), func(k *record.SigningKeys) error {
+		k.Delegations = nil
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	ahead.Add(int64(2 * token.KeySetLife))
 	for range 2 { // the first finds out
 		if s := ann.beat(t, session).want(t, http.StatusOK).session(t); s.LicenseToken != "" {
 			t.Error("a token without a key")

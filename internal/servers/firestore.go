@@ -109,8 +109,10 @@ func (f *Emulator) Restart() error {
 func (f *Emulator) Stop() error { return errors.Join(f.proc.Kill(), os.RemoveAll(f.dir)) }
 
 func (f *Emulator) run() error {
+	// It lives for seconds: what the JVM spends on fast code and on collecting garbage
+	// beside the program does not come back.
 	command := append([]string{
-		"-Djava.awt.headless=true", "-Xmx512m", "-cp", f.jar,
+		"-Djava.awt.headless=true", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f.jar,
 		emulatorMain, "start", "--host=127.0.0.1", "--port=" + strconv.Itoa(f.port),
 	}, f.args...)
 	proc, err := StartProcess(f.dir, f.java, command...)

@@ -65,13 +65,15 @@ func (s *Shared) Export(ctx context.Context, org string) (*Copy, error) {
 	}
 }
 
-// emulatorLasts is how often an emulator forgets before there is a new one.
-const emulatorLasts = 8
+// emulatorHolds is how many sessions an emulator has had at most before there is a new
+// one: what is deleted stays in it, and every query looks at it, until none is answered
+// within its deadline.
+const emulatorHolds = 4000
 
-// Forget deletes all documents of a run's own emulator. Now and then it starts that
-// anew: what is deleted stays in it, and each round would be slower than the one before.
-func (s *Shared) Forget(ctx context.Context) error {
-	if s.forgotten++; s.own != nil && s.forgotten%emulatorLasts == 0 {
+// Forget deletes all documents of a run's own emulator, among them this many sessions.
+func (s *Shared) Forget(ctx context.Context, sessions int) error {
+	if s.forgotten += sessions; s.own != nil && s.forgotten > emulatorHolds {
+		s.forgotten = 0
 		return s.renew(ctx)
 	}
 	return s.clear(ctx)

@@ -50,7 +50,7 @@ type Shared struct {
 
 	written                       *firestore.Client // behind Record
 	own                           *servers.Emulator // nil where somebody else started it
-	forgotten                     int               // how often
+	forgotten                     int               // how many sessions are left in it
 	clocks                        *servers.Clocks
 	mode                          Firestore
 	emulator, firestore, kms, idp string
