@@ -28,7 +28,7 @@ type StaffConfig struct {
 
 // Staff verifies the vendor's people and programs. It is safe for concurrent use.
 type Staff struct {
-	tokens   *Scheduler
+	tokens   *googleTokens
 	accounts []string
 }
 
@@ -37,9 +37,7 @@ func NewStaff(cfg StaffConfig) (*Staff, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	tokens, err := newGoogle(SchedulerConfig{
-		Audience: cfg.Audience, IAMChecked: cfg.IAMChecked, KeyClient: cfg.KeyClient, Deadline: cfg.Deadline, Now: cfg.Now,
-	})
+	tokens, err := newGoogleTokens(googleConfig{cfg.Audience, cfg.IAMChecked, cfg.KeyClient, cfg.Deadline, cfg.Now})
 	if err != nil {
 		return nil, err
 	}
@@ -69,11 +67,7 @@ func (s *Staff) Close() { s.tokens.Close() }
 // call. The caller is known by its address, and has no organization: which one is meant
 // stands in the request. Errors are as those of [Scheduler.Verify].
 func (s *Staff) Verify(ctx context.Context, bearer string) (license.Caller, error) {
-	claims, err := s.tokens.genuine(ctx, bearer)
-	if err != nil {
-		return license.Caller{}, err
-	}
-	email, err := claims.googleAccount()
+	email, claims, err := s.tokens.account(ctx, bearer)
 	if err != nil {
 		return license.Caller{}, err
 	}
