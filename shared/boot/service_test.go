@@ -224,6 +224,38 @@ func TestReaperIsWired(t *testing.T) {
 	}
 }
 
+// TestControlIsWired: the vendor's door sells to its staff alone, and is nowhere that
+// the record has no administration.
+func TestControlIsWired(t *testing.T) {
+	p := newParts(t)
+	if _, err := functions.Control(p.assemble(t, configuration(config.Control))); err == nil {
+		t.Error("there is a door to nothing")
+	}
+	if _, err := p.assemble(t, configuration(config.Release)).AuthenticateStaff(t.Context(), p.schedulerToken(door, seller)); !errors.Is(err, license.ErrUnauthenticated) {
+		t.Errorf("without staff: %v", err)
+	}
+	p.addAdministration(t)
+	control, err := functions.Control(p.assemble(t, configuration(config.Control)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const acme = `{"id":"acme","name":"Acme","max_concurrent_seats":9}`
+	for _, tt := range []struct {
+		token string
+		want  int
+	}{
+		{"", http.StatusUnauthorized},
+		{p.schedulerToken("https://reaper.example/", seller), http.StatusUnauthorized},
+		{p.idp.IDToken(fakeidp.Claims{UserID: "ann", TenantID: "acme", Role: "owner"}), http.StatusUnauthorized},
+		{p.schedulerToken(door, scheduler), http.StatusForbidden},
+		{p.schedulerToken(door, seller), http.StatusCreated},
+	} {
+		if w := ask(control, http.MethodPost, api.PathOrganizations, tt.token, acme); w.Code != tt.want {
+			t.Errorf("%d %s, want %d", w.Code, w.Body, tt.want)
+		}
+	}
+}
+
 func seed(t *testing.T, p *parts) {
 	t.Helper()
 	service := license.ServiceCaller("acme")

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
@@ -47,14 +46,14 @@ func NewStaff(cfg StaffConfig) (*Staff, error) {
 func (c StaffConfig) validate() error {
 	var faults []error
 	if err := CheckAudience(c.Audience); err != nil {
-		faults = append(faults, fmt.Errorf("identity: the staff's %w", err))
+		faults = append(faults, fmt.Errorf("identity: the staff %w", err))
 	}
 	if len(c.Accounts) == 0 {
 		faults = append(faults, errors.New("identity: nobody is staff: name an account"))
 	}
-	for _, account := range c.Accounts {
-		if _, domain, ok := strings.Cut(account, "@"); !ok || domain == "" {
-			faults = append(faults, errors.New("identity: an account of the staff is no address and no @ with a domain"))
+	for i, account := range c.Accounts {
+		if err := CheckStaffAccount(account); err != nil {
+			faults = append(faults, fmt.Errorf("identity: account %d of the staff %w", i+1, err))
 		}
 	}
 	return errors.Join(faults...)
