@@ -242,7 +242,7 @@ plant() {
   fault tests "a function around the load balancer" functions modules/function/main.tf 'default_uri_disabled = local.public' 'default_uri_disabled = false'
   fault tests "a vendor's door that only the project reaches" control modules/function/main.tf '"INGRESS_TRAFFIC_ALL"' '"INGRESS_TRAFFIC_INTERNAL_ONLY"'
   fault tests "a vendor's door that believes anybody's token" control functions.tf 'STAFF_ACCOUNTS    = join(",", sort(var.staff.accounts))' 'STAFF_ACCOUNTS    = "@acme.example"'
-  fault tests "a vendor's door open to everybody" control variables.tf 'can(regex("^(group:' 'can(regex("^(all|group:'
+  fault tests "a vendor's door open to everybody" control variables.tf 'can(regex("^(group:' 'can(regex("^(all.*|group:'
   fault tests "a vendor's door behind the load balancer" edge edge.tf 'if f.callers == "users" && var.image' 'if f.callers != "scheduler" && var.image'
   fault tests "every function deletes" record record.tf '    "datastore.entities.update",' '    "datastore.entities.update",
     "datastore.entities.delete",'
