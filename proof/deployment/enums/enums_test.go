@@ -90,13 +90,13 @@ func sentAs() map[string]enum {
 		"local.burn_widgets.xyChart.dataSets.timeSeriesQuery.timeSeriesFilter.aggregation.perSeriesAligner": dashboardpb("Aggregation_Aligner"),
 		"local.burns.*.severity":                                                                            monitoringpb("AlertPolicy_Severity"),
 		"local.chart_widgets.xyChart.dataSets.plotType":                                                     dashboardpb("XyChart_DataSet_PlotType"),
-		"local.ingress.*":                                                                                   runpb("IngressTraffic"),
-		"local.sizes.*.ledger.node_type":                                                                    nodeType,
-		"var.identity.mfa":                                                                                  mfa,
-		"var.ledger.maintenance.day":                                                                        weekday,
-		"var.ledger.mode":                                                                                   mode,
-		"var.ledger.node_type":                                                                              nodeType,
-		"var.signing_key.protection_level":                                                                  kmspb("ProtectionLevel"),
+		"local.ingress.*":                  runpb("IngressTraffic"),
+		"local.sizes.*.ledger.node_type":   nodeType,
+		"var.identity.mfa":                 mfa,
+		"var.ledger.maintenance.day":       weekday,
+		"var.ledger.mode":                  mode,
+		"var.ledger.node_type":             nodeType,
+		"var.signing_key.protection_level": kmspb("ProtectionLevel"),
 	}
 }
 
