@@ -91,6 +91,7 @@ bound_elsewhere := {
 	"the scheduler opens the vendor's door": ["invoker", {"name": "licenses-control"}],
 	"staff invoke the reaper": ["staff", {"name": "licenses-reaper"}],
 	"staff invoke something else": ["staff", {"name": "billing"}],
+	"staff of another project": ["staff", {"project": "acme-payments"}],
 	"logs of another project": ["logs", {"project": "acme-audit"}],
 }
 
