@@ -24,7 +24,7 @@ run "iam_is_asked_first" {
     error_message = "Whoever comes must be checked by IAM."
   }
   assert {
-    condition     = google_cloud_run_v2_service_iam_binding.staff[0].members == var.staff.invokers && google_cloud_run_v2_service_iam_binding.staff[0].name == "licenses-control" && google_cloud_run_v2_service_iam_binding.staff[0].role == "roles/run.invoker"
+    condition     = google_cloud_run_v2_service_iam_binding.staff[0].members == toset(var.staff.invokers) && google_cloud_run_v2_service_iam_binding.staff[0].name == "licenses-control" && google_cloud_run_v2_service_iam_binding.staff[0].role == "roles/run.invoker"
     error_message = "Those named, and nobody else, may invoke it."
   }
 }
