@@ -59,13 +59,11 @@ func checks(s *boot.Service) []string { return slices.Sorted(maps.Keys(s.Web("x"
 
 func TestWebOptions(t *testing.T) {
 	p := newParts(t)
-	for _, tt := range []struct {
-		function string
-		deadline time.Duration
-	}{{config.Release, 10 * time.Second}, {config.Reaper, 50 * time.Second}} {
-		got := p.assemble(t, configuration(tt.function)).Web("name")
-		if got.Name != "name" || got.ProjectID != project || got.Deadline != tt.deadline || got.Logger == nil || got.Now == nil || got.MaxInFlight != 7 {
-			t.Errorf("%s: %+v", tt.function, got)
+	for _, function := range []string{config.Release, config.Reaper} {
+		cfg := configuration(function)
+		got := p.assemble(t, cfg).Web("name")
+		if got.Name != "name" || got.ProjectID != project || got.Deadline != cfg.Deadline() || got.Logger == nil || got.Now == nil || got.MaxInFlight != 7 {
+			t.Errorf("%s: %+v", function, got)
 		}
 	}
 }
