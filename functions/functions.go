@@ -28,7 +28,7 @@ func Contract() []web.Served {
 		{Function: "heartbeat", Operations: heartbeat.Operations()},
 		{Function: "release", Operations: release.Operations()},
 		{Function: "reaper", Operations: reaper.Operations()},
-		{Function: "admin", Operations: admin.Operations()},
+		{Function: "control", Operations: admin.Operations()},
 	}
 }
 
@@ -67,12 +67,13 @@ func Reaper(s *boot.Service) (*web.App, error) {
 	}), nil
 }
 
-// Admin sells seats. It has the one part of the record that may change what was sold.
-func Admin(s *boot.Service) (*web.App, error) {
+// Control sells seats: it is the administration's door for the vendor. It has the one
+// part of the record that may change what was sold.
+func Control(s *boot.Service) (*web.App, error) {
 	if s.Administration == nil {
 		return nil, errors.New("the record has no administration here")
 	}
-	return admin.New(s.Web("admin"), admin.Deps{
+	return admin.New(s.Web("control"), admin.Deps{
 		Authenticate: s.AuthenticateStaff, Record: s.Administration, Changed: s.Entitlements.Forget, Now: s.Now,
 	}), nil
 }

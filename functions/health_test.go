@@ -33,11 +33,11 @@ func probe(t *testing.T, app *web.App, path string) (status int, body api.Health
 }
 
 func (w *world) functions() map[string]*web.App {
-	return map[string]*web.App{"acquire": w.stack.Acquire, "heartbeat": w.stack.Heartbeat, "release": w.stack.Release, "reaper": w.stack.Reaper}
+	return map[string]*web.App{"acquire": w.stack.Acquire, "heartbeat": w.stack.Heartbeat, "release": w.stack.Release, "reaper": w.stack.Reaper, "control": w.stack.Control}
 }
 
 // TestReadiness names what fails, in every function, and /live never minds.
-// What a start needs is less: see TestAStartOfHeartbeatAndReleaseNeedsRedisAlone.
+// What a start needs is less: see TestAStartNeedsWhatTheFunctionCannotDoWithout.
 func TestReadiness(t *testing.T) {
 	opts, later := looks()
 	onEach(t, opts, func(t *testing.T, w *world) {
@@ -96,9 +96,10 @@ func looks() (opts devstack.Options, later func()) {
 	return opts, func() { ahead.Add(int64(time.Second)) }
 }
 
-// TestAStartOfHeartbeatAndReleaseNeedsRedisAlone: they scale while the record and
-// the key are away, and not while Redis is.
-func TestAStartOfHeartbeatAndReleaseNeedsRedisAlone(t *testing.T) {
+// TestAStartNeedsWhatTheFunctionCannotDoWithout: heartbeat and release scale while the
+// record and the key are away, and not while Redis is; the vendor's door is opened by
+// the record alone.
+func TestAStartNeedsWhatTheFunctionCannotDoWithout(t *testing.T) {
 	opts, later := looks()
 	onEach(t, opts, func(t *testing.T, w *world) {
 		w.outage.begin(recordtest.Outage(record.ErrNotWritten))
@@ -111,14 +112,14 @@ func TestAStartOfHeartbeatAndReleaseNeedsRedisAlone(t *testing.T) {
 				}
 			}
 		}
-		want(map[string]int{"acquire": 503, "heartbeat": 200, "release": 200, "reaper": 503})
+		want(map[string]int{"acquire": 503, "heartbeat": 200, "release": 200, "reaper": 503, "control": 503})
 		w.outage.end()
 		w.kmsUp()
 		later()
-		want(map[string]int{"acquire": 200, "heartbeat": 200, "release": 200, "reaper": 200})
+		want(map[string]int{"acquire": 200, "heartbeat": 200, "release": 200, "reaper": 200, "control": 200})
 		w.killRedis()
 		later()
-		want(map[string]int{"acquire": 503, "heartbeat": 503, "release": 503, "reaper": 503})
+		want(map[string]int{"acquire": 503, "heartbeat": 503, "release": 503, "reaper": 503, "control": 200})
 	})
 }
 

@@ -97,6 +97,7 @@ R
 
 image=us-central1-docker.pkg.dev/acme-licenses/licenses/licenses@sha256:$(printf '0%.0s' {1..64})
 values=(-var=project_id=acme-licenses -var=domain=licenses.acme.example
+  -var='staff={invokers=["group:licensing@acme.example"],accounts=["licensing@acme-licenses.iam.gserviceaccount.com"]}'
   -var='observability={emails=["oncall@acme.example"]}')
 
 module() {
@@ -235,10 +236,18 @@ plant() {
   fault tests "maxmemory-policy left at its default" ledger ledger.tf 'engine_configs = { "maxmemory-policy" = "noeviction" }' ''
   fault tests "a ledger anybody may enter" ledger ledger.tf '"IAM_AUTH"' '"AUTH_DISABLED"'
   fault tests "a ledger in the clear" ledger ledger.tf '"SERVER_AUTHENTICATION"' '"TRANSIT_ENCRYPTION_DISABLED"'
-  fault tests "a public reaper, by the switch" functions modules/function/main.tf 'invoker_iam_disabled = var.public' 'invoker_iam_disabled = true'
+  fault tests "a public reaper, by the switch" functions modules/function/main.tf 'invoker_iam_disabled = local.public' 'invoker_iam_disabled = true'
   fault tests "a public reaper, by a binding" functions reaper.tf '[local.member["scheduler"]]' '["allUsers"]'
   fault tests "a reaper reachable from outside" functions modules/function/main.tf '"INGRESS_TRAFFIC_INTERNAL_ONLY"' '"INGRESS_TRAFFIC_ALL"'
-  fault tests "a function around the load balancer" functions modules/function/main.tf 'default_uri_disabled = var.public' 'default_uri_disabled = false'
+  fault tests "a function around the load balancer" functions modules/function/main.tf 'default_uri_disabled = local.public' 'default_uri_disabled = false'
+  fault tests "a vendor's door that only the project reaches" control modules/function/main.tf '"INGRESS_TRAFFIC_ALL"' '"INGRESS_TRAFFIC_INTERNAL_ONLY"'
+  fault tests "a vendor's door that believes anybody's token" control functions.tf 'STAFF_ACCOUNTS    = join(",", sort(var.staff.accounts))' 'STAFF_ACCOUNTS    = "@acme.example"'
+  fault tests "a vendor's door open to everybody" control variables.tf 'can(regex("^(group:' 'can(regex("^(all.*|group:'
+  fault tests "a vendor's door behind the load balancer" edge edge.tf 'if f.callers == "users" && var.image' 'if f.callers != "scheduler" && var.image'
+  fault tests "every function deletes" record record.tf '    "datastore.entities.update",' '    "datastore.entities.update",
+    "datastore.entities.delete",'
+  fault tests "an audit that is kept for ever" record record.tf 'toset(["audit", "requests"])' 'toset(["requests"])'
+  fault policies "a function that sells" edge control.tf 'members  = var.staff.invokers' 'members  = [local.member["acquire"]]'
   fault tests "a widened role on the record" record record.tf 'local.role.record_user' '"roles/datastore.owner"'
   fault tests "a role on the whole project" build build.tf '"roles/run.developer"' '"roles/run.admin"'
   fault tests "release signs" token functions.tf 'release   = { target = "Release", signs = false' 'release   = { target = "Release", signs = true'

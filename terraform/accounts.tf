@@ -34,6 +34,7 @@ locals {
     key_version_lister = "projects/${var.project_id}/roles/${google_project_iam_custom_role.key_version_lister.role_id}"
     metric_reader      = "projects/${var.project_id}/roles/${google_project_iam_custom_role.metric_reader.role_id}"
     key_rotator        = "projects/${var.project_id}/roles/${google_project_iam_custom_role.key_rotator.role_id}"
+    record_deleter     = "projects/${var.project_id}/roles/${google_project_iam_custom_role.record_deleter.role_id}"
     record_user        = "projects/${var.project_id}/roles/${google_project_iam_custom_role.record_user.role_id}"
     rules_publisher    = "projects/${var.project_id}/roles/${google_project_iam_custom_role.rules_publisher.role_id}"
   }

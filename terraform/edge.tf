@@ -4,11 +4,11 @@
 locals {
   # The functions behind it exist once there is an image.
   edge   = var.image == null ? {} : { this = true }
-  public = { for name, f in local.functions : name => f if f.public && var.image != null }
+  public = { for name, f in local.functions : name => f if f.callers == "users" && var.image != null }
 
   # The contract's paths (api.md), tried in this order. Whatever else is asked for
-  # goes to acquire, which answers 404 as a problem document; so does the reaper's
-  # path, which has no business here.
+  # goes to acquire, which answers 404 as a problem document; so do the paths of the
+  # reaper and of the vendor's door, which have no business here.
   routes = [
     { function = "heartbeat", template = "/api/v1/licenses/sessions/*/heartbeat" },
     { function = "release", template = "/api/v1/licenses/sessions/*/release" },

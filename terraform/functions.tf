@@ -1,23 +1,45 @@
-# The four functions: one image, told apart by FUNCTION_TARGET, each with an
+# The five functions: one image, told apart by FUNCTION_TARGET, each with an
 # identity of its own that may do only what the function does.
 locals {
-  # What a function is. What it is given (instances, memory) is var.functions.
+  # What a function is, and who calls it: users, the scheduler or the vendor's staff.
+  # What it is given (instances, memory) is var.functions.
   functions = {
     acquire = {
       target    = "Acquire"
       signs     = true
-      public    = true
+      callers   = "users"
       revokable = var.identity.check_revoked
       env       = { CHECK_REVOKED = tostring(var.identity.check_revoked) }
     }
-    heartbeat = { target = "Heartbeat", signs = true, public = true, revokable = false, env = {} }
-    release   = { target = "Release", signs = false, public = true, revokable = false, env = {} }
-    reaper = {
-      target    = "Reaper"
-      signs     = false
-      public    = false
-      revokable = false
-      env       = {}
+    heartbeat = { target = "Heartbeat", signs = true, callers = "users", revokable = false, env = {} }
+    release   = { target = "Release", signs = false, callers = "users", revokable = false, env = {} }
+    reaper    = { target = "Reaper", signs = false, callers = "scheduler", revokable = false, env = {} }
+    control   = { target = "Control", signs = false, callers = "staff", revokable = false, env = {} }
+  }
+
+  # What a function is told of its callers, and the audience that Cloud Run accepts
+  # beside its own address. IAM is asked before the function is, and takes the
+  # signature off the token.
+  callers = {
+    users = {
+      env       = length(var.cors_origins) > 0 ? { CORS_ORIGINS = join(",", var.cors_origins) } : {}
+      audiences = []
+    }
+    scheduler = {
+      env = {
+        REAPER_AUDIENCE        = local.reaper_audience
+        REAPER_SERVICE_ACCOUNT = local.email["scheduler"]
+        REAPER_IAM_CHECKED     = "true"
+      }
+      audiences = [local.reaper_audience]
+    }
+    staff = {
+      env = {
+        STAFF_AUDIENCE    = local.staff_audience
+        STAFF_ACCOUNTS    = join(",", sort(var.staff.accounts))
+        STAFF_IAM_CHECKED = "true"
+      }
+      audiences = [local.staff_audience]
     }
   }
 
@@ -52,13 +74,7 @@ module "functions" {
   environment = merge(
     local.environment,
     lookup(local.signing, each.key, {}),
-    each.value.public ? {} : {
-      REAPER_AUDIENCE        = local.reaper_audience
-      REAPER_SERVICE_ACCOUNT = local.email["scheduler"]
-      # IAM is asked before the reaper is, and takes the signature off the token.
-      REAPER_IAM_CHECKED = "true"
-    },
-    each.value.public && length(var.cors_origins) > 0 ? { CORS_ORIGINS = join(",", var.cors_origins) } : {},
+    local.callers[each.value.callers].env,
     var.settings,
     each.value.env,
   )
@@ -67,10 +83,10 @@ module "functions" {
   } : {}
   size = local.function_size[each.key]
 
-  # The load balancer is the only way in; the functions check the caller's token
+  # Users come through the load balancer alone; their functions check the token
   # themselves. Cloud Run would take its signature off if it looked at it first.
-  public    = each.value.public
-  audiences = each.value.public ? [] : [local.reaper_audience] # only of those that are not public
+  callers   = each.value.callers
+  audiences = local.callers[each.value.callers].audiences
 
   network    = google_compute_network.this.id
   subnetwork = google_compute_subnetwork.functions.id
@@ -85,6 +101,7 @@ module "functions" {
     google_kms_crypto_key_iam_binding.version_listers,
     google_project_iam_member.ledger_finder,
     google_project_iam_member.ledger_user,
+    google_project_iam_member.record_deleter,
     google_project_iam_member.record_user,
     google_project_iam_member.revocation_reader,
     google_secret_manager_secret_iam_member.log_key,

@@ -12,8 +12,8 @@ resource "google_secret_manager_secret" "log_key" {
 }
 
 locals {
-  # Functions that know users.
-  log_key_readers = var.log_key_version == null ? {} : { for name, f in local.functions : name => local.member[name] if f.public }
+  # Functions that people call.
+  log_key_readers = var.log_key_version == null ? {} : { for name, f in local.functions : name => local.member[name] if f.callers != "scheduler" }
 }
 
 resource "google_secret_manager_secret_iam_member" "log_key" {

@@ -26,7 +26,7 @@ module "observability" {
     readers = [for member in local.issuers : trimprefix(member, "serviceAccount:")]
   } : null
   record_database = google_firestore_database.record.name
-  max_instances   = { for name, f in local.functions : name => local.function_size[name].max_instances if f.public }
+  max_instances   = { for name, f in local.functions : name => local.function_size[name].max_instances if f.callers == "users" }
   build_region    = local.build_region
   scheduler_jobs = {
     reaper   = one(google_cloud_scheduler_job.reaper[*].name)

@@ -45,8 +45,18 @@ output "services" {
 }
 
 output "service_accounts" {
-  description = "E-mail address of each account: the four functions', build, rotation and scheduler."
+  description = "E-mail address of each account: the five functions', build, rotation and scheduler."
   value       = local.email
+}
+
+output "control_url" {
+  description = "Address of the vendor's door, or null while there is no image. Only invokers of var.staff are let in."
+  value       = module.functions["control"].uri
+}
+
+output "control_audience" {
+  description = "What tokens for the vendor's door are made for."
+  value       = local.staff_audience
 }
 
 output "signing_key" {

@@ -59,6 +59,18 @@ resource "google_firestore_field" "purge" {
   ttl_config {}
 }
 
+# The same of the audit, and of the idempotency keys of what was created: those of an
+# organization and the service's are one collection by name.
+resource "google_firestore_field" "purge_administration" {
+  for_each   = toset(["audit", "requests"])
+  project    = local.project
+  database   = google_firestore_database.record.name
+  collection = each.value
+  field      = "purge_at"
+  index_config {}
+  ttl_config {}
+}
+
 resource "google_firestore_backup_schedule" "daily" {
   project   = local.project
   database  = google_firestore_database.record.name
@@ -76,7 +88,7 @@ resource "google_firestore_backup_schedule" "weekly" {
 }
 
 # What the functions call (docs/security.md has the list). roles/datastore.user
-# could also delete, which no function does.
+# could also delete, which control alone does.
 resource "google_project_iam_custom_role" "record_user" {
   project     = local.project
   role_id     = "${local.role_prefix}.recordUser"
@@ -91,19 +103,50 @@ resource "google_project_iam_custom_role" "record_user" {
   ]
 }
 
-# Firestore has no IAM of its own on a database: a condition on its name narrows
-# the project's.
+resource "google_project_iam_custom_role" "record_deleter" {
+  project     = local.project
+  role_id     = "${local.role_prefix}.recordDeleter"
+  title       = "${var.name}: delete from the record"
+  description = "Delete documents."
+  permissions = ["datastore.entities.delete"]
+}
+
+locals {
+  # Firestore has no IAM of its own on a database: a condition on its name narrows
+  # the project's.
+  record_only = {
+    title       = "${var.name}-record"
+    description = "The record's database alone."
+    expression  = "resource.name == \"projects/${var.project_id}/databases/${google_firestore_database.record.name}\""
+  }
+}
+
 resource "google_project_iam_member" "record_user" {
   for_each = local.function_members
   project  = local.project
   role     = local.role.record_user
   member   = each.value
   condition {
-    title       = "${var.name}-record"
-    description = "The record's database alone."
-    expression  = "resource.name == \"projects/${var.project_id}/databases/${google_firestore_database.record.name}\""
+    title       = local.record_only.title
+    description = local.record_only.description
+    expression  = local.record_only.expression
   }
   lifecycle {
     replace_triggered_by = [google_service_account.this[each.key].unique_id]
+  }
+}
+
+# A license that is deleted is gone; the audit keeps what it was.
+resource "google_project_iam_member" "record_deleter" {
+  project = local.project
+  role    = local.role.record_deleter
+  member  = local.member["control"]
+  condition {
+    title       = local.record_only.title
+    description = local.record_only.description
+    expression  = local.record_only.expression
+  }
+  lifecycle {
+    replace_triggered_by = [google_service_account.this["control"].unique_id]
   }
 }

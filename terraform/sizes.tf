@@ -13,6 +13,7 @@ locals {
         heartbeat = { min_instances = 1, max_instances = 4 }
         release   = { min_instances = 0, max_instances = 4 }
         reaper    = { min_instances = 0, max_instances = 2 }
+        control   = { min_instances = 0, max_instances = 2 }
       }
       edge  = { requests_per_minute = 6000, acquires_per_minute = 1200 }
       build = { approval = false }
@@ -26,6 +27,7 @@ locals {
         heartbeat = { min_instances = 3, max_instances = 40 }
         release   = { min_instances = 1, max_instances = 20 }
         reaper    = { min_instances = 0, max_instances = 2 }
+        control   = { min_instances = 0, max_instances = 2 }
       }
       edge  = { requests_per_minute = 30000, acquires_per_minute = 6000 }
       build = { approval = true }
@@ -37,6 +39,7 @@ locals {
     heartbeat = { concurrency = 400, cpu = "1", memory = "512Mi", timeout = "15s", billing = "requests" }
     release   = { concurrency = 200, cpu = "1", memory = "512Mi", timeout = "15s", billing = "requests" }
     reaper    = { concurrency = 4, cpu = "1", memory = "512Mi", timeout = "60s", billing = "requests" }
+    control   = { concurrency = 20, cpu = "1", memory = "512Mi", timeout = "15s", billing = "requests" }
   }
 
   # The size, and over it whatever was said one by one.

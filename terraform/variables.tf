@@ -112,6 +112,15 @@ variable "functions" {
       timeout       = optional(string)
       billing       = optional(string)
     }), {})
+    control = optional(object({
+      min_instances = optional(number)
+      max_instances = optional(number)
+      concurrency   = optional(number)
+      cpu           = optional(string)
+      memory        = optional(string)
+      timeout       = optional(string)
+      billing       = optional(string)
+    }), {})
   })
   default  = {}
   nullable = false
@@ -126,7 +135,7 @@ variable "functions" {
 }
 
 variable "settings" {
-  description = "Environment variables of all four functions beside those set here: durations and limits of shared/config.Config, such as SESSION_TTL."
+  description = "Environment variables of all five functions beside those set here: durations and limits of shared/config.Config, such as SESSION_TTL."
   type        = map(string)
   default     = {}
   validation {
@@ -141,6 +150,28 @@ variable "settings" {
   validation {
     condition     = contains(["debug", "info"], lower(lookup(var.settings, "LOG_LEVEL", "info")))
     error_message = "settings.LOG_LEVEL must be info or debug: metrics and alerts are made of the lines of requests, which are info."
+  }
+}
+
+variable "staff" {
+  description = "Who may open the vendor's door, where organizations and licenses are made and changed. invokers: whom Cloud Run's IAM check lets in, groups and service accounts, as group:… and serviceAccount:…. accounts: whose tokens the function itself takes then: e-mail addresses, or @ and the name of a Google Workspace domain. Somebody must be in both; both are required once there is an image."
+  type = object({
+    invokers = optional(set(string), [])
+    accounts = optional(set(string), [])
+  })
+  default  = {}
+  nullable = false
+  validation {
+    condition     = alltrue([for member in var.staff.invokers : can(regex("^(group:[^@ ]+@([a-z0-9-]+[.])+[a-z]{2,}|serviceAccount:[a-z0-9-]+@[a-z0-9.-]+[.]iam[.]gserviceaccount[.]com)$", member))])
+    error_message = "staff.invokers must be group:ADDRESS or serviceAccount:ADDRESS: never everybody, and people by a group, which has whoever leaves taken out in one place."
+  }
+  validation {
+    condition     = alltrue([for account in var.staff.accounts : can(regex("^[a-z0-9._%+'-]*@([a-z0-9]([a-z0-9-]*[a-z0-9])?[.])+[a-z]{2,}$", account)) && !contains(["@gmail.com", "@googlemail.com"], account)])
+    error_message = "staff.accounts must be e-mail addresses in lower case, or @ and the name of your own domain."
+  }
+  validation {
+    condition     = var.image == null || length(var.staff.invokers) > 0 && length(var.staff.accounts) > 0
+    error_message = "Nobody could make an organization or a license. Set staff = { invokers = [\"serviceAccount:licensing@PROJECT.iam.gserviceaccount.com\"], accounts = [\"licensing@PROJECT.iam.gserviceaccount.com\"] }."
   }
 }
 
@@ -367,6 +398,7 @@ variable "observability" {
       delegation_hours      = optional(number, 9)
       tokens_per_seat       = optional(number, 11)
       kms_failures          = optional(number, 5)
+      control_failures      = optional(number, 2)
       reaper_silent_minutes = optional(number, 5)
       backend_failures      = optional(number, 5)
       rebuild_minutes       = optional(number, 15)

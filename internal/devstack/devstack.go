@@ -82,7 +82,7 @@ type Options struct {
 	// Record, when set, takes the place of Firestore and of the record in memory.
 	Record record.Record
 	// Administration is that of Record; without it a stack with a Record of its own has
-	// no Admin.
+	// no Control.
 	Administration record.Administration
 	// Watch, when set, is given the record, and what it answers is used in its place.
 	Watch func(record.Record) record.Record
@@ -121,8 +121,8 @@ type Stack struct {
 	Redis *fakeredis.Server
 	// Acquire, Heartbeat, Release and Reaper are the functions.
 	Acquire, Heartbeat, Release, Reaper *web.App
-	// Admin is the vendor's own door; nil where the record has no administration.
-	Admin *web.App
+	// Control is the vendor's own door; nil where the record has no administration.
+	Control *web.App
 
 	opts    Options
 	clients boot.Clients
@@ -354,24 +354,25 @@ func (s *Stack) assemble(context.Context) (err error) {
 		{&s.Heartbeat, functions.Heartbeat, config.Heartbeat},
 		{&s.Release, functions.Release, config.Release},
 		{&s.Reaper, functions.Reaper, config.Reaper},
+		{&s.Control, functions.Control, config.Control},
 	} {
+		if f.name == config.Control && s.clients.Administration == nil {
+			continue
+		}
 		service := *s.Service
 		service.Config.Function = f.name
 		if *f.app, err = f.wire(&service); err != nil {
 			return err
 		}
 	}
-	if s.clients.Administration != nil {
-		s.Admin, err = functions.Admin(s.Service)
-	}
-	return err
+	return nil
 }
 
 // Handler is all functions at one address, as the load balancer serves them.
 func (s *Stack) Handler() http.Handler {
 	apps := []*web.App{s.Heartbeat, s.Release, s.Reaper}
-	if s.Admin != nil {
-		apps = append(apps, s.Admin)
+	if s.Control != nil {
+		apps = append(apps, s.Control)
 	}
 	return web.Join(s.Acquire, apps...)
 }

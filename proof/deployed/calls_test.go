@@ -23,6 +23,8 @@ const (
 	scheduler     = "scheduler@test.iam.gserviceaccount.com"
 	audience      = "https://reaper.example.com/"
 	olderAudience = "https://reaper-older.example.com/"
+	doorAudience  = "https://licenses.example.com/api/v1/control"
+	seller        = "eve@vendor.example.com"
 	issuer        = "https://licenses.coditect.ai"
 	product       = "studio"
 	// callLimit is longer than anything a function may take to answer.
@@ -101,6 +103,7 @@ func (c *cloud) idToken(user, organization string) string {
 	return c.keep(c.idp.IDToken(fakeidp.Claims{UserID: user, TenantID: organization, Email: c.keep(user + "@people.example.com")}))
 }
 
+// schedulerToken is any Google ID token of an account, not the scheduler's alone.
 func (c *cloud) schedulerToken(audience, account string) string {
 	return c.keep(c.idp.SchedulerToken(fakeidp.SchedulerClaims{Audience: audience, Email: account}))
 }
@@ -145,7 +148,7 @@ func call(client *http.Client, method, url, bearer, body string, header ...strin
 	return reply{response.StatusCode, response.Header, content}, err
 }
 
-// user is one caller of the four functions.
+// user is one caller of the functions.
 type user struct {
 	t      *testing.T
 	c      *cloud

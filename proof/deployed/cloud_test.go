@@ -112,6 +112,7 @@ func (c *cloud) environment(target string, changes ...string) []string {
 		"FUNCTION_TARGET=" + target, "K_SERVICE=" + strings.ToLower(target), "K_REVISION=" + strings.ToLower(target) + "-00001",
 		"GOOGLE_CLOUD_PROJECT=" + c.project, "REDIS_ADDR=" + c.redis.Addr(), "KMS_KEY=" + kmsKey, "KMS_ENCRYPTION_KEY=" + fakekms.DefaultEncryptionKey,
 		"REAPER_AUDIENCE=" + audience + "," + olderAudience, "REAPER_SERVICE_ACCOUNT=" + scheduler,
+		"STAFF_AUDIENCE=" + doorAudience, "STAFF_ACCOUNTS=" + seller + ",@staff.example.com",
 		"HTTPS_PROXY=" + c.proxy, "SSL_CERT_FILE=" + c.caFile, "GOOGLE_APPLICATION_CREDENTIALS=" + c.serviceKey,
 	}
 	return changed(append(env, inherited()...), changes...)

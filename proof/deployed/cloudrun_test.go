@@ -82,6 +82,26 @@ func TestReaperBehindIAM(t *testing.T) {
 	refused(t, reap(untold, stripped(scheduler)), api.Unauthenticated)
 }
 
+// TestTheVendorsDoorBehindIAM: the same of the vendor's staff.
+func TestTheVendorsDoorBehindIAM(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	client := newClient(t)
+	stripped := func(email string) string {
+		signed := c.schedulerToken(doorAudience, email)
+		return signed[:strings.LastIndexByte(signed, '.')+1] + "SIGNATURE_REMOVED_BY_GOOGLE"
+	}
+	told, untold := c.start("Control", "STAFF_IAM_CHECKED=true"), c.start("Control")
+	look := func(p *process, token string, header ...string) reply {
+		return must(call(client, http.MethodGet, p.base+api.PathOrganizations, token, "", header...))(t)
+	}
+	read[api.OrganizationList](t, look(told, stripped(seller)), http.StatusOK)
+	read[api.OrganizationList](t, look(told, c.schedulerToken(doorAudience, seller)), http.StatusOK)
+	refused(t, look(told, stripped(seller), "X-Serverless-Authorization", "Bearer x"), api.Unauthenticated)
+	refused(t, look(told, stripped("bob@vendor.example.com")), api.Forbidden)
+	refused(t, look(untold, stripped(seller)), api.Unauthenticated)
+}
+
 // TestRevokedTokens: with CHECK_REVOKED the acquire function asks Identity
 // Platform, as the service account.
 func TestRevokedTokens(t *testing.T) {

@@ -36,6 +36,7 @@ func TestSignalWithARequestInside(t *testing.T) {
 		{"Heartbeat", &c.signatures, http.MethodPatch, api.HeartbeatPath(session) + "?token=renew", "", ann.token, http.StatusOK},
 		{"Release", &c.firestore, http.MethodDelete, api.SessionPath(session), "", ann.token, http.StatusNoContent},
 		{"Reaper", &c.firestore, http.MethodPost, "/", "", c.schedulerToken(audience, scheduler), http.StatusOK},
+		{"Control", &c.firestore, http.MethodGet, api.PathOrganizations, "", c.schedulerToken(doorAudience, seller), http.StatusOK},
 	} {
 		t.Run(tt.target, func(t *testing.T) {
 			p := c.start(tt.target, signingByRoot)

@@ -59,8 +59,8 @@ func newBackends(t *testing.T, c *cloud) backends {
 // functionRows: which function a process is, and where it runs.
 func functionRows(c *cloud, b backends) []environment {
 	return []environment{
-		refusal("no target", "", nil, []string{"FUNCTION_TARGET is not set", "Acquire, Heartbeat, Release or Reaper"}),
-		refusal("no such target", "Nobody", nil, []string{"FUNCTION_TARGET names no function", "Acquire, Heartbeat, Release or Reaper"}),
+		refusal("no target", "", nil, []string{"FUNCTION_TARGET is not set", "Acquire, Heartbeat, Release, Reaper or Control"}),
+		refusal("no such target", "Nobody", nil, []string{"FUNCTION_TARGET names no function", "Acquire, Heartbeat, Release, Reaper or Control"}),
 		refusal("two targets", "Acquire,Release", nil, []string{"FUNCTION_TARGET names no function"}),
 		{name: "any case", target: "hEARTBEAT"},
 		{name: "blanks around", target: " Release\n", changes: []string{"GOOGLE_CLOUD_PROJECT= " + c.project + "\n", "REDIS_ADDR=\t" + c.redis.Addr() + "\r\n"}},
@@ -132,6 +132,12 @@ func settingRows(c *cloud) []environment {
 		refusal("nobody may reap", "Reaper", list("REAPER_AUDIENCE= REAPER_SERVICE_ACCOUNT="), list("REAPER_AUDIENCE REAPER_SERVICE_ACCOUNT")),
 		refusal("a person may reap", "Reaper", list("REAPER_SERVICE_ACCOUNT=eve@gmail.com"), list("REAPER_SERVICE_ACCOUNT")),
 		refusal("IAM is said to check, and does not", "Reaper", list("REAPER_IAM_CHECKED=true K_SERVICE="), list("REAPER_IAM_CHECKED")),
+		refusal("nobody may sell", "Control", list("STAFF_AUDIENCE= STAFF_ACCOUNTS="), list("STAFF_AUDIENCE STAFF_ACCOUNTS")),
+		refusal("two who are no accounts", "Control", list("STAFF_ACCOUNTS=eve,"+seller+",@"), []string{"STAFF_ACCOUNTS entry 1 ", "STAFF_ACCOUNTS entry 3 "}),
+		refusal("everybody with an account at Gmail may sell", "Control", list("STAFF_ACCOUNTS=@gmail.com"), list("STAFF_ACCOUNTS")),
+		refusal("a list of doors", "Control", list("STAFF_AUDIENCE=https://a.example/,https://b.example/"), list("STAFF_AUDIENCE")),
+		refusal("IAM is said to check who sells, and does not", "Control", list("STAFF_IAM_CHECKED=true K_SERVICE="), list("STAFF_IAM_CHECKED")),
+		{name: "no key and no schedule where licenses are sold", target: "Control", changes: list("KMS_KEY= KMS_ENCRYPTION_KEY= REAPER_AUDIENCE= REAPER_SERVICE_ACCOUNT=")},
 		{name: "two audiences", target: "Reaper", changes: []string{"REAPER_AUDIENCE= https://a.example/ , https://b.example/ ,"}},
 		refusal("no unit", "Acquire", list("SESSION_TTL=6"), list("SESSION_TTL")),
 		refusal("a heartbeat that may not be lost", "Acquire", list("HEARTBEAT_INTERVAL=4m"), list("HEARTBEAT_INTERVAL")),

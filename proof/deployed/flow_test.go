@@ -10,21 +10,21 @@ import (
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakeidp"
 )
 
-// fleet is the four functions as they are deployed: a process each.
+// fleet is the five functions as they are deployed: a process each.
 type fleet struct {
 	*cloud
-	acquire, heartbeat, release, reaper *process
+	acquire, heartbeat, release, reaper, control *process
 }
 
 func (c *cloud) fleet(changes ...string) *fleet {
 	return &fleet{
 		cloud: c, acquire: c.start("Acquire", changes...), heartbeat: c.start("Heartbeat", changes...),
-		release: c.start("Release", changes...), reaper: c.start("Reaper", changes...),
+		release: c.start("Release", changes...), reaper: c.start("Reaper", changes...), control: c.start("Control", changes...),
 	}
 }
 
 func (f *fleet) all() []*process {
-	return []*process{f.acquire, f.heartbeat, f.release, f.reaper}
+	return []*process{f.acquire, f.heartbeat, f.release, f.reaper, f.control}
 }
 
 // TestFleet runs as on Cloud Run: K_SERVICE is set, Firestore is reached under
@@ -37,12 +37,14 @@ func TestFleet(t *testing.T) {
 	t.Run("a session's life", f.life)
 	t.Run("refusals", f.refusals)
 	t.Run("scheduler", f.scheduler)
+	t.Run("vendor", f.vendor)
 	t.Run("log", f.log)
 }
 
 func (f *fleet) probes(t *testing.T) {
 	for target, want := range map[*process]string{
 		f.acquire: "firestore kms redis", f.heartbeat: "firestore kms redis", f.release: "firestore redis", f.reaper: "firestore kms redis",
+		f.control: "firestore redis",
 	} {
 		client := newClient(t)
 		live := must(call(client, http.MethodGet, target.base+api.PathLive, "", ""))(t)
@@ -79,6 +81,8 @@ func (f *fleet) routes(t *testing.T) {
 		{http.MethodDelete, api.SessionPath(session), f.release, 401},
 		{http.MethodPost, api.PathReap, f.reaper, 401},
 		{http.MethodPost, "/", f.reaper, 401},
+		{http.MethodGet, api.PathOrganizations, f.control, 401},
+		{http.MethodPost, api.LicensesPath("acme"), f.control, 401},
 		{http.MethodGet, "/Acquire", nil, 0},
 		{http.MethodPost, "/Reaper", nil, 0},
 		{http.MethodGet, "/favicon.ico", nil, 0},
@@ -189,6 +193,7 @@ func (f *fleet) refusals(t *testing.T) {
 			{f.heartbeat, http.MethodPatch, api.HeartbeatPath("01993f5a-6c00-7000-8000-000000000001")},
 			{f.release, http.MethodDelete, api.SessionPath("01993f5a-6c00-7000-8000-000000000001")},
 			{f.reaper, http.MethodPost, "/"},
+			{f.control, http.MethodGet, api.PathOrganizations},
 		} {
 			r := must(call(client, at.method, at.p.base+at.path, token, ""))(t)
 			if r.status != http.StatusUnauthorized || !strings.HasPrefix(r.header.Get("WWW-Authenticate"), "Bearer") {
@@ -219,6 +224,48 @@ func (f *fleet) scheduler(t *testing.T) {
 		refused(t, reap(path, f.schedulerToken("https://elsewhere.example.com/", scheduler)), api.Unauthenticated)
 		refused(t, reap(path, f.schedulerToken(audience, "other@test.iam.gserviceaccount.com")), api.Forbidden)
 		refused(t, reap(path, f.idToken("ann", "acme")), api.Unauthenticated)
+	}
+}
+
+// vendor: what one of the staff sells, a program of the customer's uses; nobody else
+// sells. Whoever may call is known by the address in a token for this door.
+func (f *fleet) vendor(t *testing.T) {
+	client := newClient(t)
+	ask := func(token, method, path, body string) reply {
+		return must(call(client, method, f.control.base+path, token, body))(t)
+	}
+	for _, tt := range []struct {
+		token string
+		code  api.Code
+	}{
+		{"", api.Unauthenticated},
+		{f.schedulerToken(audience, f.keep(seller)), api.Unauthenticated},
+		{f.idToken("ann", "sold"), api.Unauthenticated},
+		{f.schedulerToken(doorAudience, scheduler), api.Forbidden},
+		{f.schedulerToken(doorAudience, f.keep("bob@staff.example.com")), api.Forbidden}, // the domain's administrator made no such account
+	} {
+		refused(t, ask(tt.token, http.MethodGet, api.PathOrganizations, ""), tt.code)
+		refused(t, ask(tt.token, http.MethodPost, api.PathOrganizations, `{"id":"sold","name":"Sold","max_concurrent_seats":1}`), tt.code)
+	}
+	staff := f.schedulerToken(doorAudience, seller)
+	read[api.Organization](t, ask(staff, http.MethodPost, api.PathOrganizations, `{"id":"sold","name":"Sold","max_concurrent_seats":1}`), http.StatusCreated)
+	pro := read[api.License](t, ask(staff, http.MethodPost, api.LicensesPath("sold"),
+		`{"id":"pro","product":"`+product+`","max_seats":1,"expires_at":"never"}`), http.StatusCreated)
+	ann := f.user(t, "ann", "sold")
+	ann.session(ann.acquire(f.acquire, "hardware-of-anns-other"), http.StatusCreated)
+
+	gone := must(call(client, http.MethodDelete, f.control.base+api.LicensePath("sold", "pro"), staff, "", api.HeaderIfMatch, pro.ETag))(t)
+	if gone.status != http.StatusNoContent {
+		t.Errorf("delete: %d %s", gone.status, gone.body)
+	}
+	told := read[api.AuditList](t, ask(staff, http.MethodGet, api.AuditPath("sold"), ""), http.StatusOK)
+	if len(told.Entries) != 3 {
+		t.Errorf("the audit has %+v, want three entries", told.Entries)
+	}
+	for _, e := range told.Entries {
+		if e.Actor != seller {
+			t.Errorf("%s was done by %q", e.Action, e.Actor)
+		}
 	}
 }
 

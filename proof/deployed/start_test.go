@@ -43,15 +43,18 @@ func TestLenientConfiguration(t *testing.T) {
 }
 
 // TestOutages: a backend that is away keeps no instance from starting, and its
-// return needs no restart; a holder keeps its seat over the loss of Redis.
+// return needs no restart; a holder keeps its seat over the loss of Redis, and the
+// vendor sees what was sold during it.
 func TestOutages(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t)
 	c.organization("acme", 1)
 	c.redis.Kill()
-	acquire, heartbeat := c.start("Acquire"), c.start("Heartbeat")
+	acquire, heartbeat, control := c.start("Acquire"), c.start("Heartbeat"), c.start("Control")
 	ann, bob := c.user(t, "ann", "acme"), c.user(t, "bob", "acme")
 	acquire.awaitReadiness(t, "redis")
+	control.awaitReadiness(t, "redis")
+	read[api.OrganizationList](t, must(call(ann.client, http.MethodGet, control.base+api.PathOrganizations, c.schedulerToken(doorAudience, seller), ""))(t), http.StatusOK)
 	if r := ann.acquire(acquire, "hardware-of-ann"); r.header.Get("Retry-After") == "" {
 		t.Errorf("no Retry-After with %d", r.status)
 	} else {

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# deploy.sh IMAGE@sha256:DIGEST: releases one image to the four services.
+# deploy.sh IMAGE@sha256:DIGEST: releases one image to the five services.
 #
 #   1. Each service gets a revision of the image, without traffic. Cloud Run starts
 #      an instance of it (its deployment health check, on by default), and the
 #      revision is ready only if its startup probe on /startup passes: with the service's own account, on its own network, it has
-#      reached Redis, Firestore and KMS. Before all four are ready nothing else
+#      reached Redis, Firestore and KMS. Before all five are ready nothing else
 #      happens.
 #   2. Each gets CANARY_PERCENT of the traffic; the public address is asked
 #      SMOKE_ROUNDS times over, and as often a seat is taken, kept and given back
@@ -15,11 +15,12 @@
 #   3. Each gets all of it, as "latest": what Terraform changes later then takes
 #      the traffic too. The public address is asked again.
 #
-# If anything fails from 2 on, all four get the traffic they had before.
+# If anything fails from 2 on, all five get the traffic they had before.
 #
-# A revision without traffic cannot be called from a build: its services take
+# A revision without traffic cannot be called from a build: the services of users take
 # requests from the load balancer alone and have no run.app address, which a tag
-# would need. The reaper asks IAM besides. Hence 1, and the small step 2.
+# would need. Before the reaper and control IAM asks, which lets no build in. Hence 1,
+# and the small step 2.
 #
 # Two releases at once: whoever finds that a service is not as it left it stops
 # before it moves traffic. (Two that look in the same second both go on; the one
@@ -35,7 +36,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 image=${1:?usage: deploy.sh IMAGE@sha256:DIGEST}
 : "${PROJECT:?}" "${REGION:?}" "${SERVICES:?}" "${URL:?}" "${CANARY_PERCENT:?}"
 
-readonly functions=(acquire heartbeat release reaper)
+readonly functions=(acquire heartbeat release reaper control)
 readonly rounds=${SMOKE_ROUNDS:-45}
 declare -A before after
 
@@ -82,7 +83,7 @@ roll_back() {
 		run update-traffic "$SERVICES-$f" --to-revisions="${before[$f]}" || lost+=("$f")
 	done
 	if [ ${#lost[@]} -eq 0 ]; then
-		say "rolled back: all four services have the traffic they had; $pinned"
+		say "rolled back: all five services have the traffic they had; $pinned"
 		return
 	fi
 	{
@@ -145,7 +146,7 @@ if [ "$CANARY_PERCENT" -ne 0 ]; then
 	./smoke.sh "$URL" "$rounds"
 	take_seats "$rounds"
 	revisions=()
-	for f in "${functions[@]}"; do [ "$f" = reaper ] || revisions+=("${after[$f]%% *}"); done
+	for f in acquire heartbeat release; do revisions+=("${after[$f]%% *}"); done # what customers call
 	./failures.sh "${revisions[@]}"
 fi
 for f in "${functions[@]}"; do

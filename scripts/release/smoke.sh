@@ -6,8 +6,9 @@
 #
 # Nothing is tried again: an answer that fails once fails a customer.
 #
-# The reaper has no public address. That its revision started says that it reaches
-# its backends; an alert says if it does not run.
+# The reaper and control are not behind the public address. That their revisions
+# started says that they reach what they need; alerts say if one does not run, and if
+# the other fails.
 set -euo pipefail
 
 url=${1:?usage: smoke.sh URL [ROUNDS]}

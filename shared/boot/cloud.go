@@ -65,10 +65,14 @@ func (d *dialer) record(ctx context.Context) error {
 		return err
 	}
 	deadline := min(d.cfg.BackendDeadline, record.DefaultDeadline)
-	d.clients.Record = record.NewFirestore(client, record.FirestoreOptions{
+	store := record.NewFirestore(client, record.FirestoreOptions{
 		Deadline: deadline,
 		Circuit:  circuit.New(circuit.Options{Backend: "firestore", Cooldown: d.cfg.CircuitCooldown, Patience: deadline / 4, Log: d.log}),
 	})
+	d.clients.Record = store
+	if d.cfg.Function == config.Control {
+		d.clients.Administration = store
+	}
 	d.closers = append(d.closers, client.Close)
 	return nil
 }
@@ -87,8 +91,11 @@ func (d *dialer) kms(ctx context.Context) error {
 }
 
 func (d *dialer) identity(ctx context.Context) error {
-	if d.cfg.Function == config.Reaper {
+	switch d.cfg.Function {
+	case config.Reaper:
 		return d.schedulers()
+	case config.Control:
+		return d.staff()
 	}
 	users, err := identity.New(ctx, identity.Config{ProjectID: d.cfg.IdentityProject, CheckRevoked: d.cfg.CheckRevoked})
 	if err != nil {
@@ -110,6 +117,18 @@ func (d *dialer) schedulers() error {
 		d.clients.Schedulers = append(d.clients.Schedulers, s)
 		d.closers = append(d.closers, func() error { s.Close(); return nil })
 	}
+	return nil
+}
+
+func (d *dialer) staff() error {
+	s, err := identity.NewStaff(identity.StaffConfig{
+		Audience: d.cfg.StaffAudience, Accounts: d.cfg.StaffAccounts, IAMChecked: d.cfg.StaffIAMChecked,
+	})
+	if err != nil {
+		return err
+	}
+	d.clients.Staff = s
+	d.closers = append(d.closers, func() error { s.Close(); return nil })
 	return nil
 }
 

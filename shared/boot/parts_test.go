@@ -25,6 +25,8 @@ import (
 const (
 	project   = "boot-test"
 	scheduler = "scheduler@boot-test.iam.gserviceaccount.com"
+	seller    = "eve@vendor.example"
+	door      = "https://control.example/"
 )
 
 // parts are clients over stand-ins, and the stand-ins.
@@ -103,6 +105,18 @@ func (p *parts) addScheduler(t *testing.T, audience string) {
 	}
 	t.Cleanup(s.Close)
 	p.Schedulers = append(p.Schedulers, s)
+}
+
+// addAdministration gives the process what the vendor's door needs.
+func (p *parts) addAdministration(t *testing.T) {
+	t.Helper()
+	store := record.NewMemory()
+	staff, err := identity.NewStaff(identity.StaffConfig{Audience: door, Accounts: []string{seller}, KeyClient: p.idp.Client(), Deadline: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(staff.Close)
+	p.Record, p.Administration, p.Staff = store, store, staff
 }
 
 func (p *parts) schedulerToken(audience, account string) string {

@@ -175,10 +175,14 @@ func (s *Service) Web(name string) web.Options {
 // startNeeds are the checks that a new instance of the function waits for. A heartbeat and a
 // release do their work with Redis alone (the record's part is made up for), so
 // these functions scale while the record or the key is away; acquire and the reaper
-// could do nothing then.
+// could do nothing then. What is sold is in the record alone: the vendor can look and
+// mend while Redis is away.
 func startNeeds(function string) []string {
-	if function == config.Heartbeat || function == config.Release {
+	switch function {
+	case config.Heartbeat, config.Release:
 		return []string{"redis"}
+	case config.Control:
+		return []string{"firestore"}
 	}
 	return nil
 }

@@ -59,13 +59,11 @@ func checks(s *boot.Service) []string { return slices.Sorted(maps.Keys(s.Web("x"
 
 func TestWebOptions(t *testing.T) {
 	p := newParts(t)
-	for _, tt := range []struct {
-		function string
-		deadline time.Duration
-	}{{config.Release, 10 * time.Second}, {config.Reaper, 50 * time.Second}} {
-		got := p.assemble(t, configuration(tt.function)).Web("name")
-		if got.Name != "name" || got.ProjectID != project || got.Deadline != tt.deadline || got.Logger == nil || got.Now == nil || got.MaxInFlight != 7 {
-			t.Errorf("%s: %+v", tt.function, got)
+	for _, function := range []string{config.Release, config.Reaper} {
+		cfg := configuration(function)
+		got := p.assemble(t, cfg).Web("name")
+		if got.Name != "name" || got.ProjectID != project || got.Deadline != cfg.Deadline() || got.Logger == nil || got.Now == nil || got.MaxInFlight != 7 {
+			t.Errorf("%s: %+v", function, got)
 		}
 	}
 }
@@ -221,6 +219,38 @@ func TestReaperIsWired(t *testing.T) {
 	}
 	if n, err := p.Record.CountActive(t.Context(), license.ServiceCaller("acme")); err != nil || n != 0 {
 		t.Errorf("%d sessions active in the record, %v", n, err)
+	}
+}
+
+// TestControlIsWired: the vendor's door sells to its staff alone, and is nowhere that
+// the record has no administration.
+func TestControlIsWired(t *testing.T) {
+	p := newParts(t)
+	if _, err := functions.Control(p.assemble(t, configuration(config.Control))); err == nil {
+		t.Error("there is a door to nothing")
+	}
+	if _, err := p.assemble(t, configuration(config.Release)).AuthenticateStaff(t.Context(), p.schedulerToken(door, seller)); !errors.Is(err, license.ErrUnauthenticated) {
+		t.Errorf("without staff: %v", err)
+	}
+	p.addAdministration(t)
+	control, err := functions.Control(p.assemble(t, configuration(config.Control)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const acme = `{"id":"acme","name":"Acme","max_concurrent_seats":9}`
+	for _, tt := range []struct {
+		token string
+		want  int
+	}{
+		{"", http.StatusUnauthorized},
+		{p.schedulerToken("https://reaper.example/", seller), http.StatusUnauthorized},
+		{p.idp.IDToken(fakeidp.Claims{UserID: "ann", TenantID: "acme", Role: "owner"}), http.StatusUnauthorized},
+		{p.schedulerToken(door, scheduler), http.StatusForbidden},
+		{p.schedulerToken(door, seller), http.StatusCreated},
+	} {
+		if w := ask(control, http.MethodPost, api.PathOrganizations, tt.token, acme); w.Code != tt.want {
+			t.Errorf("%d %s, want %d", w.Code, w.Body, tt.want)
+		}
 	}
 }
 

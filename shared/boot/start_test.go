@@ -40,6 +40,7 @@ func environment(changes ...string) map[string]string {
 	env := map[string]string{
 		"GOOGLE_CLOUD_PROJECT": project, "REDIS_ADDR": nowhere, "KMS_KEY": fakekms.DefaultKey, "KMS_ENCRYPTION_KEY": fakekms.DefaultEncryptionKey,
 		"REAPER_AUDIENCE": "https://a.example/,https://b.example/", "REAPER_SERVICE_ACCOUNT": scheduler,
+		"STAFF_AUDIENCE": door, "STAFF_ACCOUNTS": seller,
 	}
 	for i := 0; i < len(changes); i += 2 {
 		env[changes[i]] = changes[i+1]
@@ -61,6 +62,7 @@ func quiet(t *testing.T) {
 func all() map[string]boot.Wire {
 	return map[string]boot.Wire{
 		"Acquire": functions.Acquire, "Heartbeat": functions.Heartbeat, "Release": functions.Release, "Reaper": functions.Reaper,
+		"Control": functions.Control,
 	}
 }
 
@@ -69,7 +71,7 @@ func all() map[string]boot.Wire {
 func TestStart(t *testing.T) {
 	quiet(t)
 	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", serviceAccount(t))
-	for _, name := range []string{"Acquire", "Heartbeat", "Release", "Reaper", "acquire", "REAPER"} {
+	for _, name := range []string{"Acquire", "Heartbeat", "Release", "Reaper", "Control", "acquire", "REAPER"} {
 		t.Run(name, func(t *testing.T) {
 			app, flush, err := boot.Start(name, all(), environment())
 			if err != nil {
@@ -120,6 +122,10 @@ func TestStartFails(t *testing.T) {
 			name: "all faults at once", function: "Reaper",
 			env:  map[string]string{"REDIS_ADDR": "redis", "SESSION_TTL": "six", "LOG_LEVEL": "loud"},
 			want: []string{"GOOGLE_CLOUD_PROJECT", "REDIS_ADDR", "SESSION_TTL", "LOG_LEVEL", "REAPER_AUDIENCE", "REAPER_SERVICE_ACCOUNT"},
+		},
+		{
+			name: "nobody is staff", function: "Control", env: environment("STAFF_AUDIENCE", "", "STAFF_ACCOUNTS", "eve,@"),
+			want: []string{"STAFF_AUDIENCE", "STAFF_ACCOUNTS entry 1", "STAFF_ACCOUNTS entry 2"},
 		},
 		{name: "no function", function: "Nobody", env: environment(), want: []string{"FUNCTION_TARGET"}},
 		{

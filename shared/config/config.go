@@ -18,13 +18,14 @@ const (
 	Heartbeat = "heartbeat"
 	Release   = "release"
 	Reaper    = "reaper"
+	Control   = "control"
 )
 
 // Config is the configuration of one function. [Load] fills and checks it; what
 // a function does not need may stay empty. docs/operations.md has the variables as
 // a table.
 type Config struct {
-	// Function is which of the four this is; not a variable of its own.
+	// Function is which of the five this is; not a variable of its own.
 	Function string
 
 	// Project is the Google Cloud project of everything named without one:
@@ -107,9 +108,9 @@ type Config struct {
 	// Above [KeySetMaxAge], so that every cached key set has it by then.
 	KeyActivationDelay time.Duration `env:"KEY_ACTIVATION_DELAY" envDefault:"10m"`
 
-	// RequestDeadline bounds a request of acquire, heartbeat and release as a
-	// whole: a client that waited this long has given up. The reaper's requests
-	// are bounded by ReapBudget.
+	// RequestDeadline bounds a request of any function but the reaper as a whole: a
+	// client that waited this long has given up. The reaper's requests are bounded by
+	// ReapBudget.
 	RequestDeadline time.Duration `env:"REQUEST_DEADLINE" envDefault:"10s"`
 	// BackendDeadline bounds one call to KMS; one to Redis or Firestore too, where
 	// it is shorter than RedisDeadline or record.DefaultDeadline. At most a
@@ -150,6 +151,15 @@ type Config struct {
 	// must be signed, as it is where the check is off.
 	ReaperIAMChecked bool `env:"REAPER_IAM_CHECKED" envDefault:"false"`
 
+	// StaffAudience is the one accepted `aud` of the tokens of the vendor's staff.
+	StaffAudience string `env:"STAFF_AUDIENCE"`
+	// StaffAccounts may open the vendor's door, separated by commas: addresses of people
+	// and service accounts, or @ and the name of a Google Workspace domain for all of
+	// its accounts.
+	StaffAccounts []string `env:"STAFF_ACCOUNTS" envSeparator:","`
+	// StaffIAMChecked is what ReaperIAMChecked is, of the control function.
+	StaffIAMChecked bool `env:"STAFF_IAM_CHECKED" envDefault:"false"`
+
 	// RateLimitPerUser is how many requests per second one user may send to one
 	// instance, and half of what it may send at once; 0 is no limit. Far above
 	// any sane client, far below what an instance can do.
@@ -186,9 +196,9 @@ func (c Config) LedgerDeadline() time.Duration { return min(c.RedisDeadline, c.B
 func (c Config) RedisAttempt() time.Duration { return c.LedgerDeadline() * 3 / 5 }
 
 // Origins are those whose pages may call this function: no page has business with
-// the reaper.
+// the reaper, or with the vendor's own door.
 func (c Config) Origins() []string {
-	if c.Function == Reaper {
+	if c.Function == Reaper || c.Function == Control {
 		return nil
 	}
 	return c.CORSOrigins

@@ -26,6 +26,7 @@ func environ(changes ...string) map[string]string {
 	m := map[string]string{
 		"GOOGLE_CLOUD_PROJECT": "p", "REDIS_ADDR": "redis:6379", "KMS_KEY": key, "KMS_ENCRYPTION_KEY": sealing,
 		"REAPER_AUDIENCE": "https://reaper.example", "REAPER_SERVICE_ACCOUNT": "scheduler@p.iam.gserviceaccount.com",
+		"STAFF_AUDIENCE": "https://control.example", "STAFF_ACCOUNTS": "eve@vendor.example",
 		"PATH": "/bin", "K_SERVICE": "acquire",
 	}
 	for i := 0; i < len(changes); i += 2 {
@@ -35,7 +36,7 @@ func environ(changes ...string) map[string]string {
 }
 
 func TestDefaults(t *testing.T) {
-	got, err := config.Load("Acquire", environ("REAPER_AUDIENCE", "", "REAPER_SERVICE_ACCOUNT", " "))
+	got, err := config.Load("Acquire", environ("REAPER_AUDIENCE", "", "REAPER_SERVICE_ACCOUNT", " ", "STAFF_AUDIENCE", "", "STAFF_ACCOUNTS", " , "))
 	want := config.Config{
 		Function: config.Acquire, Project: "p", FirestoreDatabase: "(default)", RedisAddr: "redis:6379", TokenSigning: "delegated", KMSKey: key, KMSEncryptionKey: sealing,
 		IdentityProject: "p", TokenIssuer: "https://licenses.coditect.ai",
@@ -58,7 +59,8 @@ func TestEverythingSet(t *testing.T) {
 		"REQUEST_DEADLINE", "5s", "BACKEND_DEADLINE", "5s", "REAP_BUDGET", "50s",
 		"REDIS_DEADLINE", "1s", "CIRCUIT_COOLDOWN", "2s", "MAX_IN_FLIGHT", "0",
 		"CORS_ORIGINS", " https://app.example.com ,, http://localhost:3000 ,", "LOG_KEY", " "+longKey+"\n",
-		"REAPER_AUDIENCE", " https://a , https://b ,", "REAPER_IAM_CHECKED", "true", "RATE_LIMIT_PER_USER", "0", "LOG_LEVEL", "DEBUG"))
+		"REAPER_AUDIENCE", " https://a , https://b ,", "REAPER_IAM_CHECKED", "true", "RATE_LIMIT_PER_USER", "0", "LOG_LEVEL", "DEBUG",
+		"STAFF_AUDIENCE", " https://c ", "STAFF_ACCOUNTS", " eve@vendor.example ,, @vendor.example ,", "STAFF_IAM_CHECKED", "true"))
 	want := config.Config{
 		Function: config.Reaper, Project: "p", FirestoreDatabase: "records", MemorystoreInstance: "projects/p/locations/l/instances/i", TokenSigning: "kms", KMSKey: key, KMSEncryptionKey: sealing,
 		IdentityProject: "people", CheckRevoked: true, TokenIssuer: "https://example.com/x",
@@ -67,6 +69,7 @@ func TestEverythingSet(t *testing.T) {
 		RedisDeadline: time.Second, CircuitCooldown: 2 * time.Second,
 		ReaperAudiences: []string{"https://a", "https://b"}, ReaperServiceAccount: "scheduler@p.iam.gserviceaccount.com",
 		ReaperIAMChecked: true, LogLevel: slog.LevelDebug, LogKey: longKey,
+		StaffAudience: "https://c", StaffAccounts: []string{"eve@vendor.example", "@vendor.example"}, StaffIAMChecked: true,
 		CORSOrigins: []string{"https://app.example.com", "http://localhost:3000"},
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
@@ -91,7 +94,8 @@ func TestNotNeededMayBeMissing(t *testing.T) {
 	}{
 		{"release", []string{"KMS_KEY", "", "KMS_ENCRYPTION_KEY", "", "REAPER_AUDIENCE", "", "REAPER_SERVICE_ACCOUNT", ""}},
 		{"reaper", []string{"TOKEN_SIGNING", "kms", "KMS_KEY", "", "KMS_ENCRYPTION_KEY", ""}},
-		{"heartbeat", []string{"REAPER_AUDIENCE", "", "REAPER_SERVICE_ACCOUNT", ""}},
+		{"heartbeat", []string{"REAPER_AUDIENCE", "", "REAPER_SERVICE_ACCOUNT", "", "STAFF_AUDIENCE", "", "STAFF_ACCOUNTS", ""}},
+		{"control", []string{"KMS_KEY", "", "KMS_ENCRYPTION_KEY", "", "REAPER_AUDIENCE", "", "REAPER_SERVICE_ACCOUNT", ""}},
 		{"acquire", []string{"SESSION_TTL", "", "REDIS_TLS", "", "LOG_LEVEL", ""}},
 	} {
 		if _, err := config.Load(tt.function, environ(tt.changes...)); err != nil {
@@ -160,6 +164,7 @@ func TestWarnings(t *testing.T) {
 		{"release", []string{"REDIS_PASSWORD", "hunter2", "REDIS_TLS", "true"}, 0},
 		{"release", []string{"LOG_KEY", ""}, 1},
 		{"reaper", []string{"LOG_KEY", ""}, 0},
+		{"control", []string{"LOG_KEY", ""}, 1},
 		{"release", []string{"CORS_ORIGINS", "https://app.example.com,http://localhost:3000,http://127.0.0.1,http://[::1]:8080,app://studio"}, 0},
 		{"release", []string{"CORS_ORIGINS", "http://intranet,http://app.example.com:8080"}, 2},
 	} {
@@ -175,7 +180,7 @@ func TestWarnings(t *testing.T) {
 }
 
 func TestDeadline(t *testing.T) {
-	for function, want := range map[string]time.Duration{"acquire": 10 * time.Second, "release": 10 * time.Second, "reaper": 50 * time.Second} {
+	for function, want := range map[string]time.Duration{"acquire": 10 * time.Second, "release": 10 * time.Second, "reaper": 50 * time.Second, "control": 10 * time.Second} {
 		c, err := config.Load(function, environ())
 		if err != nil || c.Deadline() != want {
 			t.Errorf("%s: %v, %v", function, c.Deadline(), err)

@@ -12,8 +12,8 @@ import (
 	"github.com/caarlos0/env/v11"
 )
 
-// Load reads the configuration of a function ([Acquire], [Heartbeat],
-// [Release], [Reaper], in any case) out of the environment of a deployed program;
+// Load reads the configuration of a function ([Acquire], [Heartbeat], [Release],
+// [Reaper], [Control], in any case) out of the environment of a deployed program;
 // no emulator may be in it. Blanks around a value do not count, and a variable that
 // is set to nothing is one that is not set. The error joins every fault found, so
 // that one deployment is enough to see them all; each names its variable, what
@@ -23,10 +23,10 @@ func Load(function string, environ map[string]string) (Config, error) {
 	r.refuseEmulators(environ)
 	c := r.parse(r.settings(environ))
 	c.Function = Name(function)
-	c.ReaperAudiences, c.CORSOrigins = trimAll(c.ReaperAudiences), trimAll(c.CORSOrigins)
+	c.ReaperAudiences, c.StaffAccounts, c.CORSOrigins = trimAll(c.ReaperAudiences), trimAll(c.StaffAccounts), trimAll(c.CORSOrigins)
 	c.RedisCA = strings.ReplaceAll(c.RedisCA, `\n`, "\n") // PEM has no backslash of its own
-	if c.ReaperIAMChecked && strings.TrimSpace(environ["K_SERVICE"]) == "" {
-		r.add("REAPER_IAM_CHECKED", "is set outside of Cloud Run (K_SERVICE is not set), where nobody checks the caller first: unset it")
+	if strings.TrimSpace(environ["K_SERVICE"]) == "" {
+		r.refuseIAMChecked(c)
 	}
 	if err := errors.Join(append(r.errs, c.validate(r.unread))...); err != nil {
 		return Config{}, fmt.Errorf("the configuration of %q is not usable:\n%w", c.Function, err)
@@ -108,6 +108,18 @@ func (r *reader) refuseEmulators(environ map[string]string) {
 	for _, name := range set {
 		r.add(name, "is set: client libraries would leave out signatures or credentials and talk to an emulator: "+
 			"unset it; for a local run, `go run ./cmd/local` takes an emulator as an option")
+	}
+}
+
+// refuseIAMChecked: outside of Cloud Run nobody checks a caller before the function.
+func (r *reader) refuseIAMChecked(c Config) {
+	for _, s := range [...]struct {
+		variable string
+		set      bool
+	}{{"REAPER_IAM_CHECKED", c.ReaperIAMChecked}, {"STAFF_IAM_CHECKED", c.StaffIAMChecked}} {
+		if s.set {
+			r.add(s.variable, "is set outside of Cloud Run (K_SERVICE is not set), where nobody checks the caller first: unset it")
+		}
 	}
 }
 

@@ -42,9 +42,11 @@ func instance(more ...string) []string {
 // functions: which function is meant, and what each cannot do without.
 func functions() []row {
 	return []row{
-		starts("acquire"), starts("Heartbeat"), starts("RELEASE"), starts(" reaper\n"),
-		starts("release", "KMS_KEY", "", "KMS_ENCRYPTION_KEY", "", "REAPER_AUDIENCE", "", "REAPER_SERVICE_ACCOUNT", ""),
+		starts("acquire"), starts("Heartbeat"), starts("RELEASE"), starts(" reaper\n"), starts("cONTROL"),
+		starts("release", "KMS_KEY", "", "KMS_ENCRYPTION_KEY", "", "REAPER_AUDIENCE", "", "REAPER_SERVICE_ACCOUNT", "", "STAFF_AUDIENCE", "", "STAFF_ACCOUNTS", ""),
+		starts("control", "KMS_KEY", "", "KMS_ENCRYPTION_KEY", "", "REAPER_AUDIENCE", "", "REAPER_SERVICE_ACCOUNT", ""),
 		refused("FUNCTION_TARGET", "nobody"),
+		refused("FUNCTION_TARGET", "admin"),
 		refused("FUNCTION_TARGET", ""),
 		refused("FUNCTION_TARGET", "acquire,release"),
 		refused("KMS_KEY", "acquire", "KMS_KEY", ""),
@@ -58,6 +60,7 @@ func functions() []row {
 		refused("TOKEN_SIGNING", "acquire", "TOKEN_SIGNING", "delegate"),
 		refused("KMS_ENCRYPTION_KEY", "reaper", "KMS_ENCRYPTION_KEY", sealing+"/cryptoKeyVersions/1"),
 		refused("REAPER_AUDIENCE REAPER_SERVICE_ACCOUNT", "reaper", "REAPER_AUDIENCE", "", "REAPER_SERVICE_ACCOUNT", ""),
+		refused("STAFF_AUDIENCE STAFF_ACCOUNTS", "control", "STAFF_AUDIENCE", "", "STAFF_ACCOUNTS", ""),
 	}
 }
 
@@ -121,6 +124,27 @@ func names() []row {
 		refused("REAPER_IAM_CHECKED", "reaper", "REAPER_IAM_CHECKED", "true", "K_SERVICE", ""),
 		refused("REAPER_IAM_CHECKED", "reaper", "REAPER_IAM_CHECKED", "true", "K_SERVICE", "\n"),
 		refused("REAPER_IAM_CHECKED", "reaper", "REAPER_IAM_CHECKED", "perhaps"),
+	}
+}
+
+// staff: who may open the vendor's door.
+func staff() []row {
+	return []row{
+		starts("control", "STAFF_AUDIENCE", " https://licenses.acme.example/api/v1/control\n"),
+		refused("STAFF_AUDIENCE", "control", "STAFF_AUDIENCE", "https://a https://b"),
+		refused("STAFF_AUDIENCE", "control", "STAFF_AUDIENCE", "https://a,https://b"),
+		refused("STAFF_AUDIENCE", "control", "STAFF_AUDIENCE", "https://a\nhttps://b"),
+		starts("control", "STAFF_ACCOUNTS", " eve@vendor.example, billing@p.iam.gserviceaccount.com ,@vendor.example,\n"),
+		refused("STAFF_ACCOUNTS", "control", "STAFF_ACCOUNTS", " , "),
+		refused("STAFF_ACCOUNTS", "control", "STAFF_ACCOUNTS", "eve"),
+		refused("STAFF_ACCOUNTS", "control", "STAFF_ACCOUNTS", "eve@vendor.example bob@vendor.example"),
+		refused("STAFF_ACCOUNTS", "control", "STAFF_ACCOUNTS", "Eve@vendor.example"),
+		refused("STAFF_ACCOUNTS", "control", "STAFF_ACCOUNTS", "user:eve@vendor.example"),
+		refused("STAFF_ACCOUNTS", "control", "STAFF_ACCOUNTS", "@gmail.com"),
+		refused("STAFF_ACCOUNTS STAFF_ACCOUNTS", "control", "STAFF_ACCOUNTS", "eve,bob@vendor.example,@"),
+		starts("control", "STAFF_IAM_CHECKED", "true"),
+		refused("STAFF_IAM_CHECKED", "control", "STAFF_IAM_CHECKED", "true", "K_SERVICE", ""),
+		refused("STAFF_IAM_CHECKED", "control", "STAFF_IAM_CHECKED", "perhaps"),
 	}
 }
 
@@ -216,7 +240,7 @@ func emulators() []row {
 // TestEnvironments: each starts the function, or is refused with exactly these
 // faults, each on a line of its own that says what to do and repeats no value.
 func TestEnvironments(t *testing.T) {
-	rows := slices.Concat(functions(), names(), redis(certificate(t)), numbers(), emulators())
+	rows := slices.Concat(functions(), names(), staff(), redis(certificate(t)), numbers(), emulators())
 	if len(rows) < 45 {
 		t.Errorf("only %d environments", len(rows))
 	}
@@ -289,7 +313,7 @@ func TestEveryVariableIsDocumented(t *testing.T) {
 }
 
 func TestDefaultsAreALoadedConfigs(t *testing.T) {
-	loaded, err := config.Load("release", environ("REAPER_AUDIENCE", "", "REAPER_SERVICE_ACCOUNT", "", "KMS_KEY", "", "KMS_ENCRYPTION_KEY", ""))
+	loaded, err := config.Load("release", environ("REAPER_AUDIENCE", "", "REAPER_SERVICE_ACCOUNT", "", "KMS_KEY", "", "KMS_ENCRYPTION_KEY", "", "STAFF_AUDIENCE", "", "STAFF_ACCOUNTS", ""))
 	loaded.Function, loaded.Project, loaded.IdentityProject, loaded.RedisAddr = "", "", "", ""
 	if got := config.Defaults(); err != nil || !reflect.DeepEqual(got, loaded) {
 		t.Errorf("%+v, want %+v (%v)", got, loaded, err)

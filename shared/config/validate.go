@@ -25,6 +25,7 @@ func (c Config) validate(unread map[string]bool) error {
 	v.names(c)
 	v.redis(c)
 	v.reaper(c)
+	v.staff(c)
 	v.origins(c)
 	v.durations(c)
 	v.relations(c)
@@ -49,9 +50,9 @@ func (v *validator) add(variable, what, remedy string, others ...string) {
 }
 
 func (v *validator) function(c Config) {
-	const remedy = "set it to Acquire, Heartbeat, Release or Reaper, in any case"
+	const remedy = "set it to Acquire, Heartbeat, Release, Reaper or Control, in any case"
 	switch c.Function {
-	case Acquire, Heartbeat, Release, Reaper:
+	case Acquire, Heartbeat, Release, Reaper, Control:
 	case "":
 		v.add("FUNCTION_TARGET", "is not set", remedy)
 	default:
@@ -61,7 +62,7 @@ func (v *validator) function(c Config) {
 
 // needs checks what this function cannot do without.
 func (v *validator) needs(c Config) {
-	reaps := c.Function == Reaper
+	reaps, sells := c.Function == Reaper, c.Function == Control
 	delegated := c.TokenSigning == string(token.ByDelegation) && (c.Signs() || reaps)
 	for _, n := range [...]struct {
 		variable        string
@@ -73,6 +74,8 @@ func (v *validator) needs(c Config) {
 		{"KMS_ENCRYPTION_KEY", delegated, c.KMSEncryptionKey == "", "set it to projects/P/locations/L/keyRings/R/cryptoKeys/K, the key that encrypts delegations, or set TOKEN_SIGNING=kms"},
 		{"REAPER_AUDIENCE", reaps, len(c.ReaperAudiences) == 0, "set it to the address that Cloud Scheduler calls"},
 		{"REAPER_SERVICE_ACCOUNT", reaps, c.ReaperServiceAccount == "", "set it to the e-mail address of the scheduler's service account"},
+		{"STAFF_AUDIENCE", sells, c.StaffAudience == "", "set it to the audience that the staff's tokens are made for, an https URL of the service"},
+		{"STAFF_ACCOUNTS", sells, len(c.StaffAccounts) == 0, "set it to who may open the vendor's door: e-mail addresses, or @ and a domain, separated by commas"},
 	} {
 		if n.needed && n.missing {
 			v.add(n.variable, "is not set", n.remedy)
@@ -95,6 +98,7 @@ func (v *validator) names(c Config) {
 		{"KMS_ENCRYPTION_KEY", c.KMSEncryptionKey, token.CheckKeyName},
 		{"IDENTITY_PROJECT", c.IdentityProject, identity.CheckProject},
 		{"REAPER_SERVICE_ACCOUNT", c.ReaperServiceAccount, identity.CheckServiceAccount},
+		{"STAFF_AUDIENCE", c.StaffAudience, identity.CheckAudience},
 	} {
 		if n.value != "" {
 			v.judge(n.variable, n.check(n.value))
@@ -155,6 +159,15 @@ func (v *validator) reaper(c Config) {
 		if err := identity.CheckAudience(audience); err != nil {
 			v.judge("REAPER_AUDIENCE", err)
 			return // once is enough
+		}
+	}
+}
+
+// staff checks each of the accounts, so that all that is wrong is told at once.
+func (v *validator) staff(c Config) {
+	for i, account := range c.StaffAccounts {
+		if err := identity.CheckStaffAccount(account); err != nil {
+			v.judge("STAFF_ACCOUNTS", fmt.Errorf("entry %d %w", i+1, err))
 		}
 	}
 }

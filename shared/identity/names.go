@@ -32,11 +32,11 @@ func CheckProject(id string) error {
 	return nil
 }
 
-// CheckAudience judges one accepted audience of the scheduler's token. It is
-// compared as a text, so that any text without blanks may be one.
+// CheckAudience judges one accepted audience of a Google ID token. It is compared as
+// a text, so that any text may be one that is no list.
 func CheckAudience(audience string) error {
-	if audience == "" || strings.ContainsFunc(audience, unicode.IsSpace) {
-		return errors.New("has an audience that is empty or has a blank in it: separate audiences by commas")
+	if audience == "" || strings.ContainsFunc(audience, func(c rune) bool { return c == ',' || unicode.IsSpace(c) }) {
+		return errors.New("has an audience that is empty, or has a blank or a comma in it: write it as the caller's token names it, and commas between several where several may be")
 	}
 	return nil
 }
@@ -50,6 +50,23 @@ var accountPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*@([a-z0-9][a-z0-9-]*
 func CheckServiceAccount(address string) error {
 	if !accountPattern.MatchString(address) {
 		return errors.New("is not a service account: write its e-mail address like scheduler@PROJECT.iam.gserviceaccount.com, in lower case")
+	}
+	return nil
+}
+
+// staffPattern is an e-mail address, or @ and a domain for all of its accounts.
+// Google's tokens have both in lower case.
+var staffPattern = regexp.MustCompile(`^[a-z0-9._%+'-]*@([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$`)
+
+// CheckStaffAccount judges one of those who may open the vendor's door: the address of
+// a person or of a service account, or @ and the name of a Google Workspace domain.
+// Accounts at Gmail are anybody's.
+func CheckStaffAccount(account string) error {
+	switch {
+	case !staffPattern.MatchString(account):
+		return errors.New("is no account: write an e-mail address, or @ and the name of your Google Workspace domain, in lower case")
+	case account == "@gmail.com" || account == "@googlemail.com":
+		return errors.New("lets in everybody with an account at Gmail: write addresses")
 	}
 	return nil
 }

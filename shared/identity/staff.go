@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
@@ -28,7 +27,7 @@ type StaffConfig struct {
 
 // Staff verifies the vendor's people and programs. It is safe for concurrent use.
 type Staff struct {
-	tokens   *Scheduler
+	tokens   *googleTokens
 	accounts []string
 }
 
@@ -37,9 +36,7 @@ func NewStaff(cfg StaffConfig) (*Staff, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	tokens, err := newGoogle(SchedulerConfig{
-		Audience: cfg.Audience, IAMChecked: cfg.IAMChecked, KeyClient: cfg.KeyClient, Deadline: cfg.Deadline, Now: cfg.Now,
-	})
+	tokens, err := newGoogleTokens(googleConfig{cfg.Audience, cfg.IAMChecked, cfg.KeyClient, cfg.Deadline, cfg.Now})
 	if err != nil {
 		return nil, err
 	}
@@ -49,14 +46,14 @@ func NewStaff(cfg StaffConfig) (*Staff, error) {
 func (c StaffConfig) validate() error {
 	var faults []error
 	if err := CheckAudience(c.Audience); err != nil {
-		faults = append(faults, fmt.Errorf("identity: the staff's %w", err))
+		faults = append(faults, fmt.Errorf("identity: the staff %w", err))
 	}
 	if len(c.Accounts) == 0 {
 		faults = append(faults, errors.New("identity: nobody is staff: name an account"))
 	}
-	for _, account := range c.Accounts {
-		if _, domain, ok := strings.Cut(account, "@"); !ok || domain == "" {
-			faults = append(faults, errors.New("identity: an account of the staff is no address and no @ with a domain"))
+	for i, account := range c.Accounts {
+		if err := CheckStaffAccount(account); err != nil {
+			faults = append(faults, fmt.Errorf("identity: account %d of the staff %w", i+1, err))
 		}
 	}
 	return errors.Join(faults...)
@@ -69,11 +66,7 @@ func (s *Staff) Close() { s.tokens.Close() }
 // call. The caller is known by its address, and has no organization: which one is meant
 // stands in the request. Errors are as those of [Scheduler.Verify].
 func (s *Staff) Verify(ctx context.Context, bearer string) (license.Caller, error) {
-	claims, err := s.tokens.genuine(ctx, bearer)
-	if err != nil {
-		return license.Caller{}, err
-	}
-	email, err := claims.googleAccount()
+	email, claims, err := s.tokens.account(ctx, bearer)
 	if err != nil {
 		return license.Caller{}, err
 	}

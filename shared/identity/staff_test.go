@@ -1,6 +1,7 @@
 package identity_test
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -72,9 +73,61 @@ func TestNobodyIsStaffByDefault(t *testing.T) {
 		{Audience: controlURL, Accounts: []string{""}},
 		{Audience: controlURL, Accounts: []string{"eve"}},
 		{Audience: controlURL, Accounts: []string{"@"}},
+		{Audience: controlURL, Accounts: []string{eve, "@gmail.com"}},
+		{Audience: controlURL + "," + reaperURL, Accounts: []string{eve}},
 	} {
 		if _, err := identity.NewStaff(cfg); err == nil {
 			t.Errorf("%+v is accepted", cfg)
+		}
+	}
+}
+
+// TestStaffTellsEveryFault: each account that is none, by its place and not by itself.
+func TestStaffTellsEveryFault(t *testing.T) {
+	_, err := identity.NewStaff(identity.StaffConfig{Accounts: []string{eve, "eve", billing, "@gmail.com"}})
+	for _, want := range []string{"audience", "account 2 ", "account 4 "} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v does not tell of %q", err, want)
+		}
+	}
+	if err != nil && strings.Contains(err.Error(), "account 1 ") {
+		t.Errorf("a good account is faulted: %v", err)
+	}
+}
+
+// TestStaffBehindIAM: as of the scheduler, a token without its signature is taken only
+// where Cloud Run is said to have checked it, and only of those who may call.
+func TestStaffBehindIAM(t *testing.T) {
+	idp := newIDP(t)
+	behind, err := identity.NewStaff(identity.StaffConfig{Audience: controlURL, Accounts: []string{eve}, KeyClient: idp.Client(), IAMChecked: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(behind.Close)
+	stripped := func(audience, email string) string {
+		signed := idp.SchedulerToken(fakeidp.SchedulerClaims{Audience: audience, Email: email})
+		return signed[:strings.LastIndexByte(signed, '.')+1] + "SIGNATURE_REMOVED_BY_GOOGLE"
+	}
+	_, err = behind.Verify(t.Context(), stripped(controlURL, eve))
+	wantOK(t, err)
+	_, err = behind.Verify(t.Context(), stripped(controlURL, "bob@vendor.example"))
+	wantError(t, err, identity.ErrForbidden)
+	_, err = behind.Verify(t.Context(), stripped(reaperURL, eve))
+	wantError(t, err, identity.ErrUnauthenticated)
+	_, err = newStaff(t, idp, eve).Verify(t.Context(), stripped(controlURL, eve))
+	wantError(t, err, identity.ErrUnauthenticated)
+}
+
+func TestCheckStaffAccount(t *testing.T) {
+	for account, good := range map[string]bool{
+		eve: true, billing: true, "@vendor.example": true, "o'neil+x@mail.vendor.example": true, "eve@gmail.com": true,
+		"": false, "eve": false, "@": false, "eve@": false, "@vendor": false, "Eve@vendor.example": false, "@Vendor.example": false,
+		"eve@vendor.example,bob@vendor.example": false, "eve@vendor.example ": false, "Eve <eve@vendor.example>": false,
+		"user:eve@vendor.example": false, "eve@bob@vendor.example": false, "*@vendor.example": false, "@vendor.example.": false,
+		"@gmail.com": false, "@googlemail.com": false,
+	} {
+		if err := identity.CheckStaffAccount(account); (err == nil) != good {
+			t.Errorf("%q: %v", account, err)
 		}
 	}
 }

@@ -17,6 +17,7 @@ test_a_url_mask if {
 
 test_a_way_to_something_else if {
 	refused("google_compute_region_network_endpoint_group", {"cloud_run": [{"service": "licenses-reaper"}]}, "not public")
+	refused("google_compute_region_network_endpoint_group", {"cloud_run": [{"service": "licenses-control"}]}, "not public")
 	refused("google_compute_region_network_endpoint_group", {"network_endpoint_type": "INTERNET_FQDN_PORT"}, "out of Cloud Run")
 }
 
@@ -45,6 +46,7 @@ test_where_requests_go if {
 	refused(routes, {"default_service": "projects/evil/global/backendServices/licenses-acquire"}, "leads to")
 	refused(routes, {"path_matcher": [{"route_rules": [{"service": "projects/acme-licenses/global/backendServices/others"}]}]}, "leads to")
 	refused(routes, {"path_matcher": [{"default_service": "projects/acme-licenses/global/backendBuckets/b-acquire"}]}, "leads to")
+	refused(routes, {"path_matcher": [{"default_service": "projects/acme-licenses/global/backendServices/licenses-control"}]}, "leads to")
 	refused(routes, {"default_route_action": [{"weighted_backend_services": [{"backend_service": "projects/evil/global/backendServices/x"}]}]}, "leads to")
 	refused(routes, {"default_route_action": [{"request_mirror_policy": [{"backend_service": own}]}]}, "sends requests elsewhere")
 	refused(routes, {"default_url_redirect": [{"host_redirect": "evil.example"}]}, "sends requests elsewhere")

@@ -21,8 +21,8 @@ deny contains msg if {
 	some t in r.after.template
 	some c in t.containers
 	some e in c.env
-	e.name == "REAPER_IAM_CHECKED"
-	msg := sprintf("%s: REAPER_IAM_CHECKED says that IAM checks callers, but it does not", [r.address])
+	e.name in {"REAPER_IAM_CHECKED", "STAFF_IAM_CHECKED"}
+	msg := sprintf("%s: %s says that IAM checks callers, but it does not", [r.address, e.name])
 }
 
 deny contains msg if {
@@ -45,7 +45,40 @@ deny contains msg if {
 	not r.after.invoker_iam_disabled == true
 	ingress := object.get(r.after, "ingress", "everybody, the default")
 	ingress != "INGRESS_TRAFFIC_INTERNAL_ONLY"
+	not open_door(r.after, ingress)
 	msg := sprintf("%s: only the project itself may reach it, not %v", [r.address, ingress])
+}
+
+# The vendor's staff come from anywhere, past IAM (iam.rego).
+open_door(service, "INGRESS_TRAFFIC_ALL") if function(service) == "Control"
+
+# What is sold is not signed there.
+deny contains msg if {
+	some r in resources("google_cloud_run_v2_service")
+	function(r.after) == "Control"
+	some t in r.after.template
+	some c in t.containers
+	some e in c.env
+	e.name in {"KMS_ENCRYPTION_KEY", "KMS_KEY", "TOKEN_SIGNING"}
+	msg := sprintf("%s: the vendor's door signs nothing, so it need not know %s", [r.address, e.name])
+}
+
+# Whom it takes is named, and nobody whose account anybody can have.
+deny contains msg if {
+	some r in resources("google_cloud_run_v2_service")
+	some t in r.after.template
+	some c in t.containers
+	some e in c.env
+	e.name == "STAFF_ACCOUNTS"
+	not named_staff(e)
+	msg := sprintf("%s: STAFF_ACCOUNTS lets in somebody who is not named, or everybody with an account", [r.address])
+}
+
+named_staff(e) if {
+	every account in split(e.value, ",") {
+		regex.match(`^[^@\s]*@([a-z0-9-]+\.)+[a-z]{2,}$`, account)
+		not account in {"@gmail.com", "@googlemail.com"}
+	}
 }
 
 deny contains msg if {
@@ -105,6 +138,7 @@ beliefs(service) := {
 	"KMS_ENCRYPTION_KEY": sprintf("projects/%s/locations/[a-z0-9-]+/keyRings/%s/cryptoKeys/delegations", [service.project, prefix]),
 	"MEMORYSTORE_INSTANCE": sprintf("projects/%s/locations/[a-z0-9-]+/instances/%s(-[a-z0-9-]+)?", [service.project, prefix]),
 	"REAPER_SERVICE_ACCOUNT": sprintf(`%s-scheduler@%s\.iam\.gserviceaccount\.com`, [prefix, service.project]),
+	"STAFF_AUDIENCE": "https://[a-z0-9.-]+/api/v1/control",
 } if {
 	prefix := regex.replace(service.name, `-[a-z]+$`, "")
 }
@@ -118,7 +152,7 @@ variables := {
 	"KMS_ENCRYPTION_KEY", "KMS_KEY", "LOG_KEY", "LOG_LEVEL", "MAX_IN_FLIGHT", "MEMORYSTORE_INSTANCE",
 	"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_TRACES_EXPORTER", "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG", "RATE_LIMIT_PER_USER",
 	"REAPER_AUDIENCE", "REAPER_IAM_CHECKED", "REAPER_SERVICE_ACCOUNT", "REAP_BUDGET", "REDIS_DEADLINE", "REQUEST_DEADLINE",
-	"SESSION_TTL", "TOKEN_ISSUER", "TOKEN_MIN", "TOKEN_SIGNING", "TOKEN_TTL",
+	"SESSION_TTL", "STAFF_ACCOUNTS", "STAFF_AUDIENCE", "STAFF_IAM_CHECKED", "TOKEN_ISSUER", "TOKEN_MIN", "TOKEN_SIGNING", "TOKEN_TTL",
 }
 
 deny contains msg if {

@@ -9,7 +9,7 @@ digest := "us-central1-docker.pkg.dev/acme-licenses/licenses/licenses@sha256:000
 container(target) := {"image": digest, "startup_probe": probe, "env": [{"name": "FUNCTION_TARGET", "value": target}]}
 
 service(target, public) := {
-	"ingress": {true: "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER", false: "INGRESS_TRAFFIC_INTERNAL_ONLY"}[public],
+	"ingress": {true: "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER", false: object.get({"Control": "INGRESS_TRAFFIC_ALL"}, target, "INGRESS_TRAFFIC_INTERNAL_ONLY")}[public],
 	"invoker_iam_disabled": public,
 	"default_uri_disabled": public,
 	"template": [{"service_account": "a@p.iam.gserviceaccount.com", "containers": [container(target)]}],
@@ -19,14 +19,17 @@ run := "google_cloud_run_v2_service"
 
 in_container(change) := object.union(service("Acquire", true), {"template": [{"service_account": "a", "containers": [object.union(container("Acquire"), change)]}]})
 
-test_the_four_as_they_are if {
+test_the_five_as_they_are if {
 	not denied(run, service("Acquire", true))
 	not denied(run, service("Heartbeat", true))
 	not denied(run, service("Release", true))
 	not denied(run, service("Reaper", false))
+	not denied(run, service("Control", false))
 }
 
 test_a_public_reaper_by_the_switch if refused(run, service("Reaper", true), "IAM must check")
+
+test_a_vendors_door_without_iam if refused(run, service("Control", true), "IAM must check")
 
 test_a_service_we_do_not_know_is_not_public if {
 	refused(run, service("Admin", true), "IAM must check")
@@ -39,6 +42,8 @@ test_open_to_the_internet if {
 	refused(run, object.remove(service("Acquire", true), ["ingress"]), "load balancer alone")
 	refused(run, object.remove(service("Reaper", false), ["ingress"]), "only the project itself")
 	refused(run, object.union(service("Reaper", false), {"ingress": null}), "only the project itself")
+	refused(run, object.remove(service("Control", false), ["ingress"]), "only the project itself")
+	not denied(run, object.union(service("Control", false), {"ingress": "INGRESS_TRAFFIC_INTERNAL_ONLY"}))
 }
 
 test_an_address_beside_the_load_balancer if refused(run, object.union(service("Acquire", true), {"default_uri_disabled": false}), "around Cloud Armor")
@@ -49,7 +54,33 @@ test_the_default_account if refused(run, object.union(service("Acquire", true), 
 
 test_an_emulator if refused(run, in_container({"env": [{"name": "FUNCTION_TARGET", "value": "Acquire"}, {"name": "FIREBASE_AUTH_EMULATOR_HOST", "value": "x:1"}]}), "EMULATOR")
 
-test_trust_in_a_check_that_is_off if refused(run, in_container({"env": [{"name": "FUNCTION_TARGET", "value": "Acquire"}, {"name": "REAPER_IAM_CHECKED", "value": "true"}]}), "but it does not")
+test_trust_in_a_check_that_is_off if {
+	every name in ["REAPER_IAM_CHECKED", "STAFF_IAM_CHECKED"] {
+		refused(run, in_container({"env": [{"name": "FUNCTION_TARGET", "value": "Acquire"}, {"name": name, "value": "true"}]}), "but it does not")
+	}
+}
+
+door(name, value) := object.union(service("Control", false), {
+	"name": "licenses-control", "project": "acme-licenses",
+	"template": [{"service_account": "licenses-control@acme-licenses.iam.gserviceaccount.com", "containers": [object.union(container("Control"), {"env": [{"name": "FUNCTION_TARGET", "value": "Control"}, {"name": name, "value": value}]})]}],
+})
+
+test_whom_the_vendors_door_takes if {
+	not denied(run, door("STAFF_ACCOUNTS", "billing@acme-billing.iam.gserviceaccount.com,eve@acme.example,@acme.example"))
+	every accounts in ["", "*", "eve", "@gmail.com", "eve@acme.example,@googlemail.com", "eve@acme.example,", null] {
+		refused(run, door("STAFF_ACCOUNTS", accounts), "not named")
+	}
+	not denied(run, door("STAFF_AUDIENCE", "https://licenses.acme.example/api/v1/control"))
+	every audience in ["https://evil.example", "http://licenses.acme.example/api/v1/control", "https://a.example,https://licenses.acme.example/api/v1/control"] {
+		refused(run, door("STAFF_AUDIENCE", audience), "not the service's own")
+	}
+}
+
+test_keys_at_the_vendors_door if {
+	every name in ["KMS_KEY", "KMS_ENCRYPTION_KEY", "TOKEN_SIGNING"] {
+		refused(run, door(name, key), "signs nothing")
+	}
+}
 
 named(name, change) := object.union(service("Acquire", true), {"name": name, "project": "acme-licenses", "template": [object.union({"service_account": sprintf("%s@acme-licenses.iam.gserviceaccount.com", [name]), "containers": [container("Acquire")]}, change)]})
 

@@ -6,7 +6,7 @@ package main
 
 import rego.v1
 
-functions := {"acquire", "heartbeat", "reaper", "release"}
+functions := {"acquire", "control", "heartbeat", "reaper", "release"}
 
 # accounts are those of the service, by the last part of their name.
 accounts := functions | {"build", "rotation", "scheduler"}
@@ -26,8 +26,9 @@ grants := {
 	"roles/memorystore.dbConnectionUser": {"type": "google_project_iam_member", "to": functions, "on": "ledger"},
 	"roles/memorystore.viewer": {"type": "google_project_iam_member", "to": functions, "on": "ledger"},
 	"roles/run.developer": {"type": "google_cloud_run_v2_service_iam_member", "to": {"build"}, "on": "service"},
+	# Of control: people and programs that are no accounts of the service (may_be_staff below).
 	"roles/run.invoker": {"type": "google_cloud_run_v2_service_iam_binding", "to": {"scheduler"}, "on": "reaper"},
-	"roles/secretmanager.secretAccessor": {"type": "google_secret_manager_secret_iam_member", "to": {"build", "acquire", "heartbeat", "release"}, "on": "own secret"},
+	"roles/secretmanager.secretAccessor": {"type": "google_secret_manager_secret_iam_member", "to": {"build", "acquire", "control", "heartbeat", "release"}, "on": "own secret"},
 	"roles/storage.objectViewer": {"type": "google_storage_bucket_iam_member", "to": {"build"}, "on": "source"},
 	"keyRotator": {"type": "google_kms_crypto_key_iam_binding", "to": {"rotation"}, "on": "key"},
 	"keyVersionLister": {"type": "google_kms_crypto_key_iam_binding", "to": {"acquire", "heartbeat", "reaper"}, "on": "key"},
@@ -35,6 +36,7 @@ grants := {
 	"metricReader": {"type": "google_project_iam_member", "to": {"build"}, "on": "project"},
 	"revocationReader": {"type": "google_project_iam_member", "to": {"acquire"}, "on": "project"},
 	"rulesPublisher": {"type": "google_project_iam_member", "to": {"build"}, "on": "project"},
+	"recordDeleter": {"type": "google_project_iam_member", "to": {"control"}, "on": "record"},
 	"recordUser": {"type": "google_project_iam_member", "to": functions, "on": "record"},
 }
 
@@ -43,6 +45,7 @@ permissions := {
 	"keyRotator": {"cloudkms.cryptoKeyVersions.create"},
 	"keyVersionLister": {"cloudkms.cryptoKeyVersions.list"},
 	"metricReader": {"monitoring.timeSeries.list"},
+	"recordDeleter": {"datastore.entities.delete"},
 	"recordUser": {
 		"datastore.databases.get",
 		"datastore.entities.create",
@@ -120,6 +123,35 @@ granted(r, member) if {
 	bound(row.on, r.change.after, who)
 }
 
+# Who may open the vendor's door: groups, and service accounts of programs. Never a
+# function: whoever takes one over must not sell.
+granted(r, member) if {
+	r.type == "google_cloud_run_v2_service_iam_binding"
+	r.change.after.role == "roles/run.invoker"
+	control_service(r.change.after)
+	may_be_staff(member)
+}
+
+control_service(after) if {
+	in_plan(after.project)
+	in_region(after.location)
+	regex.match(`^[a-z][a-z0-9-]*-control$`, after.name)
+	in_services(after.name)
+}
+
+services contains r.after.name if some r in resources("google_cloud_run_v2_service")
+
+in_services(_) if count(services) == 0
+
+in_services(name) if name in services
+
+may_be_staff(member) if regex.match(`^group:[^@\s]+@([a-z0-9-]+\.)+[a-z]{2,}$`, member)
+
+may_be_staff(member) if {
+	regex.match(`^serviceAccount:[a-z0-9-]+@[a-z][a-z0-9-]+\.iam\.gserviceaccount\.com$`, member)
+	not identity(member)
+}
+
 of_project(after, who) if after.project == who.project
 
 bound("project", after, who) if of_project(after, who)
@@ -160,13 +192,14 @@ bound("account", after, who) if {
 
 bound("source", after, who) if after.bucket == sprintf("%s-%s-source", [who.project, who.service])
 
-# Builds sign in as the canary; the public functions name users in the log by a key.
+# Builds sign in as the canary; the functions that people call name them in the log by
+# a key.
 bound("own secret", after, who) if {
 	of_project(after, who)
 	after.secret_id == sprintf("%s-%s", [who.service, own_secret[who.account]])
 }
 
-own_secret := {"acquire": "log-key", "build": "canary", "heartbeat": "log-key", "release": "log-key"}
+own_secret := {"acquire": "log-key", "build": "canary", "control": "log-key", "heartbeat": "log-key", "release": "log-key"}
 
 # Of a record's database, by its whole name: the one that is planned, if one is.
 bound("record", after, who) if {

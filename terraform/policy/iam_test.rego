@@ -34,7 +34,10 @@ agreed_grants := {
 	"ledger, one instance": ["google_project_iam_member", {"project": "acme-licenses", "role": "roles/memorystore.viewer", "member": account("acquire"), "condition": narrowed(sprintf(`resource.name == "%s" || resource.name.startsWith("%s/")`, [ledger_name, ledger_name]))}],
 	"releases": ["google_cloud_run_v2_service_iam_member", {"project": "acme-licenses", "location": "us-central1", "name": "licenses-acquire", "role": "roles/run.developer", "member": account("build")}],
 	"invoker": ["google_cloud_run_v2_service_iam_binding", {"project": "acme-licenses", "location": "us-central1", "name": "licenses-reaper", "role": "roles/run.invoker", "members": [account("scheduler")]}],
+	"staff": ["google_cloud_run_v2_service_iam_binding", {"project": "acme-licenses", "location": "us-central1", "name": "licenses-control", "role": "roles/run.invoker", "members": ["group:licensing@acme.example", "serviceAccount:billing@acme-billing.iam.gserviceaccount.com", account("billing")]}],
+	"deletions": ["google_project_iam_member", {"project": "acme-licenses", "role": "projects/acme-licenses/roles/licenses.recordDeleter", "member": account("control"), "condition": only_record}],
 	"canary": ["google_secret_manager_secret_iam_member", {"project": "acme-licenses", "secret_id": "licenses-canary", "role": "roles/secretmanager.secretAccessor", "member": account("build")}],
+	"log key of the vendor's door": ["google_secret_manager_secret_iam_member", {"project": "acme-licenses", "secret_id": "licenses-log-key", "role": "roles/secretmanager.secretAccessor", "member": account("control")}],
 	"log key": ["google_secret_manager_secret_iam_member", {"project": "acme-licenses", "secret_id": "licenses-log-key", "role": "roles/secretmanager.secretAccessor", "member": account("release")}],
 	"source": ["google_storage_bucket_iam_member", {"bucket": "acme-licenses-licenses-source", "role": "roles/storage.objectViewer", "member": account("build")}],
 }
@@ -85,6 +88,10 @@ bound_elsewhere := {
 	"the reaper reads the log's key": ["log key", {"member": account("reaper")}],
 	"releases another service": ["releases", {"name": "billing"}],
 	"invokes a public function": ["invoker", {"name": "licenses-acquire"}],
+	"the scheduler opens the vendor's door": ["invoker", {"name": "licenses-control"}],
+	"staff invoke the reaper": ["staff", {"name": "licenses-reaper"}],
+	"staff invoke something else": ["staff", {"name": "billing"}],
+	"staff of another project": ["staff", {"project": "acme-payments"}],
 	"logs of another project": ["logs", {"project": "acme-audit"}],
 }
 
@@ -93,6 +100,7 @@ test_bound_elsewhere if passed(hostile(bound_elsewhere)) == set()
 # Conditions that narrow nothing, or something else.
 narrowed_too_little := {
 	"no condition": ["record", {"condition": []}],
+	"deletes everywhere": ["deletions", {"condition": []}],
 	"a condition that holds": ["record", {"condition": narrowed("true")}],
 	"or true": ["record", {"condition": narrowed(`resource.name == "projects/acme-licenses/databases/(default)" || true`)}],
 	"anything but": ["record", {"condition": narrowed(`resource.name != "projects/acme-licenses/databases/(default)"`)}],
@@ -134,6 +142,17 @@ given_elsewhere := {
 	"the rotation signs": ["certifier", {"members": [account("rotation")]}],
 	"the build certifies": ["certifier", {"members": [account("reaper"), account("build")]}],
 	"another function": ["signers", {"members": [account("acquire"), account("release")]}],
+	"everybody opens the vendor's door": ["staff", {"members": ["group:licensing@acme.example", "allUsers"]}],
+	"everybody with an account opens it": ["staff", {"members": ["allAuthenticatedUsers"]}],
+	"a person opens it": ["staff", {"members": ["user:eve@acme.example"]}],
+	"a domain opens it": ["staff", {"members": ["domain:acme.example"]}],
+	"a workload pool opens it": ["staff", {"members": ["principalSet://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/ci/*"]}],
+	"a function opens it": ["staff", {"members": [account("acquire")]}],
+	"itself opens it": ["staff", {"members": [account("control")]}],
+	"the build opens it": ["staff", {"members": [account("build")]}],
+	"the default account opens it": ["staff", {"members": ["serviceAccount:123-compute@developer.gserviceaccount.com"]}],
+	"nobody opens it": ["staff", {"members": []}],
+	"release deletes": ["deletions", {"member": account("release")}],
 	"a second invoker": ["invoker", {"members": [account("scheduler"), account("acquire")]}],
 	"another service's account": ["signers", {"members": ["serviceAccount:payments-acquire@acme-licenses.iam.gserviceaccount.com"]}],
 	"the default account": ["signers", {"members": ["serviceAccount:123-compute@developer.gserviceaccount.com"]}],
@@ -161,6 +180,7 @@ other_roles := {
 	"viewer": ["logs", {"role": "roles/viewer"}],
 	"browser": ["logs", {"role": "roles/browser"}],
 	"all of Firestore": ["record", {"role": "roles/datastore.owner"}],
+	"who else may come, by staff": ["staff", {"role": "roles/run.admin"}],
 	"a custom role of another project": ["record", {"role": "projects/evil-project/roles/licenses.recordUser"}],
 	"a custom role of another service": ["record", {"role": "projects/acme-licenses/roles/payments.recordUser"}],
 	"a custom role of the organization": ["record", {"role": "organizations/1/roles/licenses.recordUser"}],
@@ -211,6 +231,14 @@ test_of_the_planned_database if {
 	database := [{"address": "d", "type": "google_firestore_database", "change": {"after": {"project": "acme-licenses", "name": "licenses", "type": "FIRESTORE_NATIVE", "point_in_time_recovery_enablement": "POINT_IN_TIME_RECOVERY_ENABLED", "delete_protection_state": "DELETE_PROTECTION_ENABLED"}}}]
 	count(deny) == 1 with input as planned_with(database, "google_project_iam_member", agreed_grants.record[1])
 	count(deny) == 0 with input as planned_with(database, "google_project_iam_member", changed("record", {"condition": narrowed(`resource.name == "projects/acme-licenses/databases/licenses"`)}))
+}
+
+test_of_the_planned_service if {
+	control := [{"address": "s", "type": run, "change": {"after": door("STAFF_ACCOUNTS", "@acme.example")}}]
+	count(deny) == 0 with input as planned_with(control, agreed_grants.staff[0], agreed_grants.staff[1])
+	every change in [{"name": "payments-control"}, {"project": "acme-payments"}] {
+		count(deny) > 0 with input as planned_with(control, agreed_grants.staff[0], changed("staff", change))
+	}
 }
 
 test_of_the_planned_region if {

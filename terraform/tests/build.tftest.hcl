@@ -1,4 +1,4 @@
-# What builds may do: push to one repository, release four services, publish the
+# What builds may do: push to one repository, release five services, publish the
 # record's rules.
 mock_provider "google" {}
 
@@ -7,21 +7,22 @@ variables {
   domain     = "licenses.acme.example"
   image      = "us-central1-docker.pkg.dev/acme-licenses/licenses/licenses@sha256:0000000000000000000000000000000000000000000000000000000000000000"
 
+  staff         = { invokers = ["group:licensing@acme.example"], accounts = ["licensing@acme-licenses.iam.gserviceaccount.com"] }
   observability = { emails = ["oncall@acme.example"] }
 }
 
 run "releases_these_services_and_no_iam" {
   command = plan
   assert {
-    condition     = { for name, grant in google_cloud_run_v2_service_iam_member.build_releases : grant.name => "${grant.role} ${grant.member}" } == { for name in ["acquire", "heartbeat", "release", "reaper"] : "licenses-${name}" => "roles/run.developer serviceAccount:licenses-build@acme-licenses.iam.gserviceaccount.com" }
-    error_message = "Builds may release the four services, and not change who may call them."
+    condition     = { for name, grant in google_cloud_run_v2_service_iam_member.build_releases : grant.name => "${grant.role} ${grant.member}" } == { for name in ["acquire", "heartbeat", "release", "reaper", "control"] : "licenses-${name}" => "roles/run.developer serviceAccount:licenses-build@acme-licenses.iam.gserviceaccount.com" }
+    error_message = "Builds may release the five services, and not change who may call them."
   }
   assert {
     condition     = alltrue([for name, grant in google_service_account_iam_member.build_deploys_as : grant.role == "roles/iam.serviceAccountUser" && grant.service_account_id == "projects/acme-licenses/serviceAccounts/licenses-${name}@acme-licenses.iam.gserviceaccount.com"])
-    error_message = "Builds may hand on the four functions' accounts."
+    error_message = "Builds may hand on the five functions' accounts."
   }
   assert {
-    condition     = keys(google_service_account_iam_member.build_deploys_as) == ["acquire", "heartbeat", "reaper", "release"]
+    condition     = keys(google_service_account_iam_member.build_deploys_as) == ["acquire", "control", "heartbeat", "reaper", "release"]
     error_message = "Builds may hand on no other account: not the scheduler's, not the rotation's."
   }
 }

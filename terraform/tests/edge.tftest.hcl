@@ -12,6 +12,7 @@ variables {
   domain     = "licenses.acme.example"
   image      = "us-central1-docker.pkg.dev/acme-licenses/licenses/licenses@sha256:0000000000000000000000000000000000000000000000000000000000000000"
 
+  staff         = { invokers = ["group:licensing@acme.example"], accounts = ["licensing@acme-licenses.iam.gserviceaccount.com"] }
   observability = { emails = ["oncall@acme.example"] }
 }
 

@@ -14,11 +14,11 @@ run "without_an_image" {
     error_message = "No service without an image."
   }
   assert {
-    condition     = length(google_cloud_scheduler_job.reaper) == 0 && length(google_cloud_run_v2_service_iam_binding.invokers) == 0 && length(google_compute_backend_service.function) == 0 && length(google_compute_global_forwarding_rule.edge) == 0 && length(google_cloud_run_v2_service_iam_member.build_releases) == 0
+    condition     = length(google_cloud_scheduler_job.reaper) == 0 && length(google_cloud_run_v2_service_iam_binding.invokers) == 0 && length(google_cloud_run_v2_service_iam_binding.staff) == 0 && length(google_compute_backend_service.function) == 0 && length(google_compute_global_forwarding_rule.edge) == 0 && length(google_cloud_run_v2_service_iam_member.build_releases) == 0
     error_message = "Nothing that needs a service without one."
   }
   assert {
-    condition     = length(google_service_account.this) == 7 && length(google_compute_global_address.edge) == 2 && length(google_project_iam_member.record_user) == 4
+    condition     = length(google_service_account.this) == 8 && length(google_compute_global_address.edge) == 2 && length(google_project_iam_member.record_user) == 5
     error_message = "Accounts, addresses and grants must be there for the first image."
   }
 }
@@ -83,8 +83,30 @@ run "nobody_is_told" {
   command = plan
   variables {
     image = "us-central1-docker.pkg.dev/acme-licenses/licenses/licenses@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+    staff = { invokers = ["group:licensing@acme.example"], accounts = ["licensing@acme-licenses.iam.gserviceaccount.com"] }
   }
   expect_failures = [var.observability]
+}
+
+run "nobody_sells" {
+  command = plan
+  variables {
+    image = "us-central1-docker.pkg.dev/acme-licenses/licenses/licenses@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+
+    observability = { emails = ["oncall@acme.example"] }
+  }
+  expect_failures = [var.staff]
+}
+
+run "somebody_is_let_in_and_nobody_taken" {
+  command = plan
+  variables {
+    image = "us-central1-docker.pkg.dev/acme-licenses/licenses/licenses@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+    staff = { invokers = ["group:licensing@acme.example"] }
+
+    observability = { emails = ["oncall@acme.example"] }
+  }
+  expect_failures = [var.staff]
 }
 
 run "a_network_too_small" {
@@ -100,11 +122,12 @@ run "everything_has_another_name" {
   variables {
     name  = "seats"
     image = "us-central1-docker.pkg.dev/acme-licenses/seats/licenses@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+    staff = { invokers = ["group:licensing@acme.example"], accounts = ["licensing@acme-licenses.iam.gserviceaccount.com"] }
 
     observability = { channels = ["projects/acme-licenses/notificationChannels/1"] }
   }
   assert {
-    condition     = output.services == { acquire = "seats-acquire", heartbeat = "seats-heartbeat", reaper = "seats-reaper", release = "seats-release" }
+    condition     = output.services == { acquire = "seats-acquire", control = "seats-control", heartbeat = "seats-heartbeat", reaper = "seats-reaper", release = "seats-release" }
     error_message = "The prefix must be everywhere."
   }
   assert {

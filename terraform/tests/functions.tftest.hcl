@@ -1,5 +1,5 @@
-# The four functions: one image, an identity each, public ones behind the load
-# balancer, the reaper behind IAM.
+# The five functions: one image, an identity each, public ones behind the load
+# balancer, the reaper and the vendor's door behind IAM.
 mock_provider "google" {}
 
 variables {
@@ -7,29 +7,30 @@ variables {
   domain     = "licenses.acme.example"
   image      = "us-central1-docker.pkg.dev/acme-licenses/licenses/licenses@sha256:0000000000000000000000000000000000000000000000000000000000000000"
 
+  staff         = { invokers = ["group:licensing@acme.example"], accounts = ["licensing@acme-licenses.iam.gserviceaccount.com"] }
   observability = { emails = ["oncall@acme.example"] }
 }
 
-run "one_image_four_targets" {
+run "one_image_five_targets" {
   command = plan
   assert {
-    condition     = { for name, f in module.functions : name => one([for e in f.service.template[0].containers[0].env : e.value if e.name == "FUNCTION_TARGET"]) } == { acquire = "Acquire", heartbeat = "Heartbeat", release = "Release", reaper = "Reaper" }
+    condition     = { for name, f in module.functions : name => one([for e in f.service.template[0].containers[0].env : e.value if e.name == "FUNCTION_TARGET"]) } == { acquire = "Acquire", heartbeat = "Heartbeat", release = "Release", reaper = "Reaper", control = "Control" }
     error_message = "Each service must serve its own function."
   }
   assert {
     condition     = toset([for f in module.functions : f.service.template[0].containers[0].image]) == toset([var.image])
-    error_message = "All four must run the one image."
+    error_message = "All five must run the one image."
   }
 }
 
 run "an_account_each" {
   command = plan
   assert {
-    condition     = { for name, f in module.functions : name => f.service.template[0].service_account } == { for name in ["acquire", "heartbeat", "release", "reaper"] : name => "licenses-${name}@acme-licenses.iam.gserviceaccount.com" }
+    condition     = { for name, f in module.functions : name => f.service.template[0].service_account } == { for name in ["acquire", "heartbeat", "release", "reaper", "control"] : name => "licenses-${name}@acme-licenses.iam.gserviceaccount.com" }
     error_message = "Each function must run as its own account."
   }
   assert {
-    condition     = toset([for account in google_service_account.this : account.account_id]) == toset(["licenses-acquire", "licenses-heartbeat", "licenses-release", "licenses-reaper", "licenses-build", "licenses-rotation", "licenses-scheduler"])
+    condition     = toset([for account in google_service_account.this : account.account_id]) == toset(["licenses-acquire", "licenses-heartbeat", "licenses-release", "licenses-reaper", "licenses-control", "licenses-build", "licenses-rotation", "licenses-scheduler"])
     error_message = "An account came or went: tests, policy/iam.rego and docs/security.md must know it."
   }
 }
@@ -70,6 +71,7 @@ run "the_reaper_is_not_public" {
   }
 }
 
+# tests/control.tftest.hcl has the vendor's door.
 run "who_is_configured_with_what" {
   command = plan
   assert {
@@ -87,6 +89,10 @@ run "who_is_configured_with_what" {
   assert {
     condition     = [for name, f in module.functions : name if anytrue([for e in f.service.template[0].containers[0].env : startswith(e.name, "REAPER_")])] == ["reaper"]
     error_message = "Only the reaper must know who fires it."
+  }
+  assert {
+    condition     = [for name, f in module.functions : name if anytrue([for e in f.service.template[0].containers[0].env : startswith(e.name, "STAFF_")])] == ["control"]
+    error_message = "Only the vendor's door must know who is staff."
   }
   assert {
     condition     = alltrue([for f in module.functions : toset([for e in f.service.template[0].containers[0].env : e.value if e.name == "TOKEN_ISSUER"]) == toset(["https://licenses.acme.example"])])
@@ -108,7 +114,7 @@ run "signed_by_kms" {
     token_signing = "kms"
   }
   assert {
-    condition     = { for name, f in module.functions : name => join(" ", sort([for e in f.service.template[0].containers[0].env : startswith(e.name, "KMS_") ? e.name : "${e.name}=${e.value}" if startswith(e.name, "KMS_") || e.name == "TOKEN_SIGNING"])) } == { acquire = "KMS_KEY TOKEN_SIGNING=kms", heartbeat = "KMS_KEY TOKEN_SIGNING=kms", release = "", reaper = "TOKEN_SIGNING=kms" }
+    condition     = { for name, f in module.functions : name => join(" ", sort([for e in f.service.template[0].containers[0].env : startswith(e.name, "KMS_") ? e.name : "${e.name}=${e.value}" if startswith(e.name, "KMS_") || e.name == "TOKEN_SIGNING"])) } == { acquire = "KMS_KEY TOKEN_SIGNING=kms", heartbeat = "KMS_KEY TOKEN_SIGNING=kms", release = "", reaper = "TOKEN_SIGNING=kms", control = "" }
     error_message = "Those that sign must know the key, and the reaper that it has none to make."
   }
 }
@@ -119,7 +125,7 @@ run "on_the_way_the_reaper_goes_first" {
     token_signing = "migrating"
   }
   assert {
-    condition     = { for name, f in module.functions : name => join(" ", sort([for e in f.service.template[0].containers[0].env : startswith(e.name, "KMS_") ? e.name : "${e.name}=${e.value}" if startswith(e.name, "KMS_") || e.name == "TOKEN_SIGNING"])) } == { acquire = "KMS_ENCRYPTION_KEY KMS_KEY TOKEN_SIGNING=kms", heartbeat = "KMS_ENCRYPTION_KEY KMS_KEY TOKEN_SIGNING=kms", release = "", reaper = "KMS_ENCRYPTION_KEY KMS_KEY TOKEN_SIGNING=delegated" }
+    condition     = { for name, f in module.functions : name => join(" ", sort([for e in f.service.template[0].containers[0].env : startswith(e.name, "KMS_") ? e.name : "${e.name}=${e.value}" if startswith(e.name, "KMS_") || e.name == "TOKEN_SIGNING"])) } == { acquire = "KMS_ENCRYPTION_KEY KMS_KEY TOKEN_SIGNING=kms", heartbeat = "KMS_ENCRYPTION_KEY KMS_KEY TOKEN_SIGNING=kms", release = "", reaper = "KMS_ENCRYPTION_KEY KMS_KEY TOKEN_SIGNING=delegated", control = "" }
     error_message = "Delegations must be there before anybody signs by them."
   }
 }
@@ -168,7 +174,7 @@ run "settings_reach_every_function" {
   }
   assert {
     condition     = alltrue([for f in module.functions : one([for e in f.service.template[0].containers[0].env : e.value if e.name == "SESSION_TTL"]) == "10m"])
-    error_message = "A setting must reach all four."
+    error_message = "A setting must reach all five."
   }
   assert {
     condition     = alltrue([for f in module.functions : toset([for e in f.service.template[0].containers[0].env : e.value if contains(["TOKEN_MIN", "TOKEN_TTL"], e.name)]) == toset(["2m"])])
@@ -201,7 +207,7 @@ run "billed_by_instances" {
     functions = { heartbeat = { billing = "instances" } }
   }
   assert {
-    condition     = { for name, f in module.functions : name => f.service.template[0].containers[0].resources[0].cpu_idle } == { acquire = true, heartbeat = false, release = true, reaper = true }
+    condition     = { for name, f in module.functions : name => f.service.template[0].containers[0].resources[0].cpu_idle } == { acquire = true, heartbeat = false, release = true, reaper = true, control = true }
     error_message = "Billing is chosen function by function."
   }
 }
@@ -216,12 +222,30 @@ run "more_instances_than_the_size_has" {
     name            = "licenses-acquire"
     target          = "Acquire"
     service_account = "licenses-acquire@acme-licenses.iam.gserviceaccount.com"
-    public          = true
+    callers         = "users"
     network         = "n"
     subnetwork      = "s"
     size            = { min_instances = 5, max_instances = 4, concurrency = 1, cpu = "1", memory = "512Mi", timeout = "15s", billing = "requests" }
   }
   expect_failures = [var.size]
+}
+
+run "callers_nobody_knows" {
+  command = plan
+  module {
+    source = "./modules/function"
+  }
+  variables {
+    region          = "us-central1"
+    name            = "licenses-acquire"
+    target          = "Acquire"
+    service_account = "licenses-acquire@acme-licenses.iam.gserviceaccount.com"
+    callers         = "everybody"
+    network         = "n"
+    subnetwork      = "s"
+    size            = { min_instances = 0, max_instances = 4, concurrency = 1, cpu = "1", memory = "512Mi", timeout = "15s", billing = "requests" }
+  }
+  expect_failures = [var.callers]
 }
 
 run "the_sizes" {
@@ -231,7 +255,7 @@ run "the_sizes" {
     functions = { acquire = { min_instances = 5 } }
   }
   assert {
-    condition     = { for name, f in module.functions : name => "${f.service.template[0].scaling[0].min_instance_count}-${f.service.template[0].scaling[0].max_instance_count}" } == { acquire = "5-40", heartbeat = "3-40", release = "1-20", reaper = "0-2" }
+    condition     = { for name, f in module.functions : name => "${f.service.template[0].scaling[0].min_instance_count}-${f.service.template[0].scaling[0].max_instance_count}" } == { acquire = "5-40", heartbeat = "3-40", release = "1-20", reaper = "0-2", control = "0-2" }
     error_message = "What was said must win over the size, and the size over nothing."
   }
 }

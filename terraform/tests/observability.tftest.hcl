@@ -6,7 +6,7 @@ variables {
   project_id      = "acme-licenses"
   region          = "us-central1"
   domain          = "licenses.acme.example"
-  services        = { for f in ["acquire", "heartbeat", "release", "reaper"] : f => "licenses-${f}" }
+  services        = { for f in ["acquire", "heartbeat", "release", "reaper", "control"] : f => "licenses-${f}" }
   ledger_instance = "licenses"
   kms_key         = "projects/acme-licenses/locations/us-central1/keyRings/licenses/cryptoKeys/license-tokens"
   scheduler_jobs  = { reaper = "licenses-reaper", rotation = "licenses-rotation" }
@@ -193,6 +193,19 @@ run "kms_errors_are_few_and_count" {
   }
 }
 
+run "the_vendors_door_fails" {
+  command = plan
+  module { source = "./modules/observability" }
+  assert {
+    condition     = google_monitoring_alert_policy.this["control-errors"].conditions[0].condition_prometheus_query_language[0].query == "sum(increase(run_googleapis_com:request_count{monitored_resource=\"cloud_run_revision\",service_name=\"licenses-control\",response_code_class=\"5xx\"}[30m])) > 2"
+    error_message = "Three answers with 5xx in half an hour, by Cloud Run's own count."
+  }
+  assert {
+    condition     = google_monitoring_alert_policy.this["control-errors"].user_labels.urgency == "ticket"
+    error_message = "No customer notices: nobody is woken for it."
+  }
+}
+
 run "nothing_of_delegations_where_kms_signs" {
   command = plan
   module { source = "./modules/observability" }
@@ -284,14 +297,14 @@ run "thresholds_are_the_operators" {
   command = plan
   module { source = "./modules/observability" }
   variables {
-    thresholds = { pool_percent = 75, ledger_memory_percent = 70, signing_key_days = 50, reaper_silent_minutes = 10, backend_failures = 20, rebuild_minutes = 30, quota_percent = 50, instances_percent = 50, certificate_days = 10, delegation_hours = 7, tokens_per_seat = 3, kms_failures = 1 }
+    thresholds = { pool_percent = 75, ledger_memory_percent = 70, signing_key_days = 50, reaper_silent_minutes = 10, backend_failures = 20, rebuild_minutes = 30, quota_percent = 50, instances_percent = 50, certificate_days = 10, delegation_hours = 7, tokens_per_seat = 3, kms_failures = 1, control_failures = 9 }
   }
   assert {
     condition     = endswith(google_monitoring_alert_policy.this["pool-nearly-full"].conditions[0].condition_matched_log[0].filter, "seats_percent>75")
     error_message = "pool_percent has no effect."
   }
   assert {
-    condition = alltrue([for key, end in { ledger-memory = " > 0.7", signing-key-old = " > 50", delegation-old = " > 7", tokens-per-seat = " > 3", kms-errors = " > 1", reaper-silent = "[10m])) or vector(0)) < 0.5", backend-unavailable = " > 20", quota = " > 0.5", certificate = " < 10" } :
+    condition = alltrue([for key, end in { ledger-memory = " > 0.7", signing-key-old = " > 50", delegation-old = " > 7", tokens-per-seat = " > 3", kms-errors = " > 1", control-errors = " > 9", reaper-silent = "[10m])) or vector(0)) < 0.5", backend-unavailable = " > 20", quota = " > 0.5", certificate = " < 10" } :
       endswith(google_monitoring_alert_policy.this[key].conditions[0].condition_prometheus_query_language[0].query, end)
     ])
     error_message = "A threshold has no effect."

@@ -66,11 +66,31 @@ run "ended_sessions_are_purged" {
   }
 }
 
+run "the_audit_and_idempotency_keys_are_purged" {
+  command = plan
+  assert {
+    condition     = { for name, f in google_firestore_field.purge_administration : f.collection => "${f.field} ${length(f.ttl_config)} ${length(f.index_config[0].indexes)}" } == { audit = "purge_at 1 0", requests = "purge_at 1 0" }
+    error_message = "What the vendor's door writes must go after its purge_at, by a field without an index."
+  }
+}
+
+run "the_vendors_door_alone_deletes" {
+  command = plan
+  assert {
+    condition     = google_project_iam_member.record_deleter.member == "serviceAccount:licenses-control@acme-licenses.iam.gserviceaccount.com" && google_project_iam_member.record_deleter.role == "projects/acme-licenses/roles/licenses.recordDeleter" && google_project_iam_custom_role.record_deleter.permissions == toset(["datastore.entities.delete"])
+    error_message = "Control deletes licenses, and nobody else deletes anything."
+  }
+  assert {
+    condition     = google_project_iam_member.record_deleter.condition[0].expression == "resource.name == \"projects/acme-licenses/databases/(default)\""
+    error_message = "It must hold for this database alone."
+  }
+}
+
 run "read_and_written_by_the_functions_alone" {
   command = plan
   assert {
-    condition     = { for name, grant in google_project_iam_member.record_user : name => "${grant.role} ${grant.member}" } == { for name in ["acquire", "heartbeat", "release", "reaper"] : name => "projects/acme-licenses/roles/licenses.recordUser serviceAccount:licenses-${name}@acme-licenses.iam.gserviceaccount.com" }
-    error_message = "The four functions, and nobody else, may use the record."
+    condition     = { for name, grant in google_project_iam_member.record_user : name => "${grant.role} ${grant.member}" } == { for name in ["acquire", "heartbeat", "release", "reaper", "control"] : name => "projects/acme-licenses/roles/licenses.recordUser serviceAccount:licenses-${name}@acme-licenses.iam.gserviceaccount.com" }
+    error_message = "The five functions, and nobody else, may use the record."
   }
   assert {
     condition     = google_project_iam_custom_role.record_user.permissions == toset(["datastore.databases.get", "datastore.entities.create", "datastore.entities.get", "datastore.entities.list", "datastore.entities.update"])
@@ -93,7 +113,7 @@ run "a_database_of_its_own" {
     error_message = "Location and protection must be what was asked for."
   }
   assert {
-    condition     = alltrue([for f in concat(values(google_firestore_field.unindexed), [google_firestore_field.purge, google_firestore_field.signing_keys]) : f.database == "licenses-eu"]) && google_firestore_backup_schedule.daily.database == "licenses-eu"
+    condition     = alltrue([for f in concat(values(google_firestore_field.unindexed), values(google_firestore_field.purge_administration), [google_firestore_field.purge, google_firestore_field.signing_keys]) : f.database == "licenses-eu"]) && google_firestore_backup_schedule.daily.database == "licenses-eu"
     error_message = "Everything must be about that database."
   }
   assert {

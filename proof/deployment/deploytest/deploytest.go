@@ -13,11 +13,11 @@ import (
 	"testing"
 )
 
-// Functions are the names of the four services, without what they begin with.
-func Functions() []string { return []string{"acquire", "heartbeat", "release", "reaper"} }
+// Functions are the names of the five services, without what they begin with.
+func Functions() []string { return []string{"acquire", "heartbeat", "release", "reaper", "control"} }
 
 // Targets are what FUNCTION_TARGET may be.
-func Targets() []string { return []string{"Acquire", "Heartbeat", "Release", "Reaper"} }
+func Targets() []string { return []string{"Acquire", "Heartbeat", "Release", "Reaper", "Control"} }
 
 // Path is the absolute path of a file of the repository, whose root is the
 // folder above the test's with openapi.yaml in it.

@@ -2,6 +2,7 @@ package documents
 
 import (
 	"errors"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/coditect-ai/coditect-licenses/internal/devstack"
 	"github.com/coditect-ai/coditect-licenses/internal/servers"
 	"github.com/coditect-ai/coditect-licenses/proof/deployment/deploytest"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
@@ -93,7 +95,34 @@ func TestFirstOrganization(t *testing.T) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	documents := p.record(t)
+	wantGlobex(t, p.record(t))
+}
+
+// TestSelling runs the document's commands against the vendor's door, twice: what is
+// repeated is not made anew.
+func TestSelling(t *testing.T) {
+	opts := devstack.Defaults()
+	opts.Bare = true // without organizations
+	stack, err := devstack.Start(t.Context(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = stack.Close() }()
+	door := httptest.NewServer(stack.Handler())
+	defer door.Close()
+	for range 2 {
+		cmd := exec.CommandContext(t.Context(), "bash", "-euc", operationsBlock(t, "sell"))
+		cmd.Env = append(os.Environ(), "DOOR="+door.URL, "STAFF="+stack.StaffToken("eve@vendor.example"))
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	wantGlobex(t, stack.Service.Record)
+}
+
+// wantGlobex: the record has the document's organization and license.
+func wantGlobex(t *testing.T, documents record.Record) {
+	t.Helper()
 	got, err := documents.Entitlements(t.Context(), license.Caller{OrganizationID: "globex", UserID: "ann"})
 	if err != nil {
 		t.Fatal(err)

@@ -42,7 +42,6 @@ func sentAs() map[string]enum {
 		"google_artifact_registry_repository.cleanup_policies.action":                                       artifactregistrypb("CleanupPolicy_Action"),
 		"google_artifact_registry_repository.cleanup_policies.condition.tag_state":                          artifactregistrypb("CleanupPolicyCondition_TagState"),
 		"google_artifact_registry_repository.format":                                                        artifactregistrypb("Repository_Format"),
-		"google_cloud_run_v2_service.ingress":                                                               runpb("IngressTraffic"),
 		"google_cloud_run_v2_service.template.execution_environment":                                        runpb("ExecutionEnvironment"),
 		"google_cloud_run_v2_service.template.vpc_access.egress":                                            runpb("VpcAccess_VpcEgress"),
 		"google_cloud_run_v2_service.traffic.type":                                                          runpb("TrafficTargetAllocationType"),
@@ -91,12 +90,13 @@ func sentAs() map[string]enum {
 		"local.burn_widgets.xyChart.dataSets.timeSeriesQuery.timeSeriesFilter.aggregation.perSeriesAligner": dashboardpb("Aggregation_Aligner"),
 		"local.burns.*.severity":                                                                            monitoringpb("AlertPolicy_Severity"),
 		"local.chart_widgets.xyChart.dataSets.plotType":                                                     dashboardpb("XyChart_DataSet_PlotType"),
-		"local.sizes.*.ledger.node_type":                                                                    nodeType,
-		"var.identity.mfa":                                                                                  mfa,
-		"var.ledger.maintenance.day":                                                                        weekday,
-		"var.ledger.mode":                                                                                   mode,
-		"var.ledger.node_type":                                                                              nodeType,
-		"var.signing_key.protection_level":                                                                  kmspb("ProtectionLevel"),
+		"local.ingress.*":                  runpb("IngressTraffic"),
+		"local.sizes.*.ledger.node_type":   nodeType,
+		"var.identity.mfa":                 mfa,
+		"var.ledger.maintenance.day":       weekday,
+		"var.ledger.mode":                  mode,
+		"var.ledger.node_type":             nodeType,
+		"var.signing_key.protection_level": kmspb("ProtectionLevel"),
 	}
 }
 

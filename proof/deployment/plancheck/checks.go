@@ -72,8 +72,8 @@ func (p *plan) environments() error {
 		}
 		return errors.Join(errs...)
 	})
-	if n != 4 {
-		err = errors.Join(err, fmt.Errorf("%d services instead of four", n))
+	if n != 5 {
+		err = errors.Join(err, fmt.Errorf("%d services instead of five", n))
 	}
 	return err
 }

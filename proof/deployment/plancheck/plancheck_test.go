@@ -100,11 +100,11 @@ func TestEnvironments(t *testing.T) {
 			env := acquire()
 			maps.Copy(env, tt.change)
 			s := planned{"google_cloud_run_v2_service", cloudRun(tt.timeout, env)}
-			wantFault(t, mustRead(t, s, s, s, s).environments(), tt.fault)
+			wantFault(t, mustRead(t, s, s, s, s, s).environments(), tt.fault)
 		})
 	}
-	three := planned{"google_cloud_run_v2_service", cloudRun("15s", acquire())}
-	wantFault(t, mustRead(t, three, three, three).environments(), "3 services instead of four")
+	one := planned{"google_cloud_run_v2_service", cloudRun("15s", acquire())}
+	wantFault(t, mustRead(t, one, one, one, one).environments(), "4 services instead of five")
 }
 
 func TestRoutes(t *testing.T) {

@@ -29,6 +29,9 @@ func TestSigning(t *testing.T) {
 		"by KMS, with delegations to publish": {map[string]string{"TOKEN_SIGNING": "kms"}, []planned{keyGrant("k", sign), keyGrant("k", see), keyGrant("k", look)}},
 		"the reaper":                          {reaper, []planned{keyGrant("k", sign), keyGrant("k", see), keyGrant("k", look), keyGrant("d", encrypt)}},
 		"release":                             {map[string]string{"FUNCTION_TARGET": "Release"}, nil},
+		"the vendor's door": {
+			map[string]string{"FUNCTION_TARGET": "Control", "STAFF_AUDIENCE": "https://x.example", "STAFF_ACCOUNTS": "@acme.example", "KMS_KEY": "", "KMS_ENCRYPTION_KEY": ""}, nil,
+		},
 	} {
 		env := acquire()
 		maps.Copy(env, tt.change)

@@ -43,7 +43,7 @@ func TestRelease(t *testing.T) {
 	}
 }
 
-// TestReleaseThatFails: whatever fails, all four services serve what they did.
+// TestReleaseThatFails: whatever fails, all five services serve what they did.
 func TestReleaseThatFails(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -56,6 +56,7 @@ func TestReleaseThatFails(t *testing.T) {
 		stderr string
 	}{
 		{name: "the third deployment", env: []string{"FAIL=services update licenses-release "}, stderr: "no traffic was moved"},
+		{name: "the vendor's door does not start", env: []string{"UNREADY=licenses-control"}, stderr: "licenses-control-2 is not ready"},
 		{name: "a startup probe", env: []string{"UNREADY=licenses-heartbeat"}, stderr: "licenses-heartbeat-2 is not ready"},
 		{name: "the smoke test, of a part", answer: unhealthy("heartbeat", "10"), moved: true, stderr: "rolled back"},
 		{name: "the smoke test, of all", answer: unhealthy("acquire", "100"), moved: true, stderr: "rolled back"},
@@ -130,9 +131,10 @@ func TestReleaseTakesASeatAndReadsAMetric(t *testing.T) {
 	if strings.Contains(stderr, "NO SEAT") || strings.Contains(stderr, "the-password") || strings.Contains(stderr, "canarys-token") {
 		t.Errorf("it prints\n%s", stderr)
 	}
-	for _, f := range []string{"acquire", "heartbeat", "release"} {
-		if !strings.Contains(stderr, "licenses-"+f+"-2: 0 of 120 answers were 5xx") {
-			t.Errorf("nothing is said of %s:\n%s", f, stderr)
+	for _, f := range deploytest.Functions() {
+		public := f != "reaper" && f != "control"
+		if said := strings.Contains(stderr, "licenses-"+f+"-2: 0 of 120 answers were 5xx"); said != public {
+			t.Errorf("of %s it is said: %t\n%s", f, said, stderr)
 		}
 	}
 	s = newReleaseStage(t)
@@ -217,7 +219,7 @@ func TestRollbackThatFails(t *testing.T) {
 	if code == 0 || !strings.Contains(stderr, "THE ROLLBACK FAILED TOO") || !strings.Contains(stderr, byHand) {
 		t.Errorf("exit code %d\n%s", code, stderr)
 	}
-	for _, f := range []string{"acquire", "release", "reaper"} {
+	for _, f := range []string{"acquire", "release", "reaper", "control"} {
 		if got := s.traffic(f); got != "licenses-"+f+"-1=100" {
 			t.Errorf("%s: %s", f, got)
 		}
@@ -229,7 +231,7 @@ func TestRollbackThatFails(t *testing.T) {
 func TestReleaseWithoutACanary(t *testing.T) {
 	t.Parallel()
 	s := newReleaseStage(t, "CANARY_PERCENT=0")
-	if code, _, stderr := s.run("deploy.sh", newImage); code != 0 || len(s.calls()) != 8 || s.asked.Load() != 7 {
+	if code, _, stderr := s.run("deploy.sh", newImage); code != 0 || len(s.calls()) != 10 || s.asked.Load() != 7 {
 		t.Errorf("exit code %d, %d calls, %d requests\n%s", code, len(s.calls()), s.asked.Load(), stderr)
 	}
 	s = newReleaseStage(t, "DEPLOY=false")

@@ -12,7 +12,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/proof/deployment/deploytest"
 )
 
-// localService is the real service, all four functions.
+// localService is the real service, all five functions.
 func localService(t *testing.T) http.Handler {
 	t.Helper()
 	stack, err := devstack.Start(t.Context(), devstack.Options{

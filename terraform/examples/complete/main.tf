@@ -72,6 +72,13 @@ module "licenses" {
     }
   }
 
+  # Cloud Run lets in the group's accounts and the billing system's; of these the
+  # function takes the two it is told of.
+  staff = {
+    invokers = ["group:licensing@acme.example", "serviceAccount:billing@acme-billing.iam.gserviceaccount.com"]
+    accounts = ["billing@acme-billing.iam.gserviceaccount.com", "licensing@acme-licenses.iam.gserviceaccount.com"]
+  }
+
   edge = {
     dns_zone = { name = "licenses-acme-example", create = true }
     armor    = ["acquire"] # heartbeats and releases are limited by user
@@ -106,6 +113,16 @@ output "source_bucket" {
 output "build_service_account" {
   description = "Whom builds run as."
   value       = module.licenses.build_service_account
+}
+
+output "control_url" {
+  description = "Where the vendor's staff and programs make organizations and licenses."
+  value       = module.licenses.control_url
+}
+
+output "control_audience" {
+  description = "What their tokens are made for."
+  value       = module.licenses.control_audience
 }
 
 output "name_servers" {

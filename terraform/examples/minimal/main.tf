@@ -1,4 +1,5 @@
-# The least that works: a project, a domain, an image, and somebody to tell.
+# The least that works: a project, a domain, an image, somebody who sells, and
+# somebody to tell.
 # Everything else is the module's default, which suits up to 2,000 seats.
 terraform {
   required_version = ">= 1.10"
@@ -24,6 +25,7 @@ module "licenses" {
   domain     = var.domain
   image      = var.image
 
+  staff         = { invokers = ["serviceAccount:${var.staff_account}"], accounts = [var.staff_account] }
   observability = { emails = [var.alert_email] }
 }
 
@@ -40,6 +42,11 @@ variable "region" {
 
 variable "domain" {
   description = "Host name of the service."
+  type        = string
+}
+
+variable "staff_account" {
+  description = "Service account that organizations and licenses are made as."
   type        = string
 }
 

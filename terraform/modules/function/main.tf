@@ -1,4 +1,16 @@
-# One function: a Cloud Run service of the image that serves all four.
+# One function: a Cloud Run service of the image that serves all five.
+locals {
+  # Users come through the load balancer alone, and the function itself checks who
+  # calls. Whoever else calls is asked for by IAM first: the scheduler from within
+  # the project, the vendor's staff from anywhere.
+  public = var.callers == "users"
+  ingress = {
+    users     = "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER"
+    scheduler = "INGRESS_TRAFFIC_INTERNAL_ONLY"
+    staff     = "INGRESS_TRAFFIC_ALL"
+  }
+}
+
 resource "google_cloud_run_v2_service" "this" {
   count    = var.image == null ? 0 : 1
   project  = var.project_id
@@ -6,11 +18,9 @@ resource "google_cloud_run_v2_service" "this" {
   name     = var.name
   labels   = var.labels
 
-  # Public: through the load balancer alone, and the function itself checks who
-  # calls. Private: from within the project, and Cloud Run asks IAM first.
-  ingress              = var.public ? "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER" : "INGRESS_TRAFFIC_INTERNAL_ONLY"
-  invoker_iam_disabled = var.public
-  default_uri_disabled = var.public
+  ingress              = local.ingress[var.callers]
+  invoker_iam_disabled = local.public
+  default_uri_disabled = local.public
   custom_audiences     = var.audiences
   # Never before the first revision is ready (var.protect).
   deletion_protection = var.protect
@@ -76,7 +86,8 @@ resource "google_cloud_run_v2_service" "this" {
       }
 
       # /startup tries what a new instance cannot do without: of heartbeat and release
-      # the ledger alone, so that they scale while the record or the key is away. The
+      # the ledger alone, so that they scale while the record or the key is away, of
+      # control the record alone, so that the vendor can mend while the ledger is. The
       # way to the ledger may take a minute to open, and a new installation's first
       # delegation comes when the reaper has started: four minutes, Cloud Run's most.
       startup_probe {

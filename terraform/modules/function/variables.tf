@@ -17,8 +17,8 @@ variable "target" {
   description = "FUNCTION_TARGET: which function of the image this is."
   type        = string
   validation {
-    condition     = contains(["Acquire", "Heartbeat", "Release", "Reaper"], var.target)
-    error_message = "target names no function of the image: set Acquire, Heartbeat, Release or Reaper."
+    condition     = contains(["Acquire", "Heartbeat", "Release", "Reaper", "Control"], var.target)
+    error_message = "target names no function of the image: set Acquire, Heartbeat, Release, Reaper or Control."
   }
 }
 
@@ -65,9 +65,13 @@ variable "size" {
   }
 }
 
-variable "public" {
-  description = "Whether callers come through the load balancer, with tokens that the function checks. Otherwise IAM is asked who may, and only from within the project."
-  type        = bool
+variable "callers" {
+  description = "Who calls. users: through the load balancer, with tokens that the function checks. scheduler: from within the project, after IAM was asked. staff: the vendor's, from anywhere, after IAM was asked."
+  type        = string
+  validation {
+    condition     = contains(["users", "scheduler", "staff"], var.callers)
+    error_message = "callers must be users, scheduler or staff."
+  }
 }
 
 variable "audiences" {

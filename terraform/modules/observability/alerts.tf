@@ -120,6 +120,17 @@ locals {
       query    = "sum(increase(${local.series.backend_failures}{${local.cloud_run},backend=\"kms\"}[30m])) > ${var.thresholds.kms_failures}"
       duration = "60s"
     }
+    control-errors = {
+      title    = "The vendor's door fails"
+      summary  = "More than ${var.thresholds.control_failures} requests of the vendor's staff or programs were answered with 5xx in half an hour. No customer notices; what was bought cannot be seen or changed."
+      page     = "control"
+      look     = "${local.read_logs} 'resource.labels.service_name=\"${var.services["control"]}\" AND severity>=WARNING'"
+      urgency  = "ticket"
+      severity = "WARNING"
+      # By Cloud Run's own count: it also sees what never reached the function.
+      query    = "sum(increase(run_googleapis_com:request_count{${local.cloud_run},service_name=\"${var.services["control"]}\",response_code_class=\"5xx\"}[30m])) > ${var.thresholds.control_failures}"
+      duration = "60s"
+    }
     ledger-rebuilds = {
       title    = "Seat ledgers keep being rebuilt"
       summary  = "One loss of Redis rebuilds every ledger once, within minutes. These rebuilds go on for ${var.thresholds.rebuild_minutes} minutes: Redis is lost again and again."
