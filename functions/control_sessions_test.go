@@ -3,6 +3,7 @@ package functions_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -258,6 +259,27 @@ func TestAnEndWhileTheRecordIsAway(t *testing.T) {
 	v.w.wantEnded(t, org, held, license.EndRevoked)
 	if got := v.revoked(t, org); len(got) != 1 {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestWhatTheVendorSeesIsNotLogged: machines and people are for the answer alone.
+func TestWhatTheVendorSeesIsNotLogged(t *testing.T) {
+	lines, opts := &warnings{}, devstack.Defaults()
+	opts.Log = slog.New(slog.NewJSONHandler(lines, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	v := start(t, embedded(), opts).vendor()
+	org := v.w.licensed(t, 9)
+	held := v.w.user(org, "secret-user").take(t, "secret-machine").SessionID
+	v.sessions(t, org, "?user=secret-user")
+	v.session(t, org, held)
+	v.do(t, http.MethodDelete, api.SessionOfPath(org, held), nil).want(t, http.StatusNoContent)
+	text := lines.String()
+	for _, secret := range []string{"secret-user", "secret-machine", "eve@vendor.example"} {
+		if strings.Contains(text, secret) {
+			t.Errorf("%s is in the log:\n%s", secret, text)
+		}
+	}
+	if !strings.Contains(text, "revoked") || !strings.Contains(text, held) {
+		t.Errorf("this is not the log of these requests:\n%s", text)
 	}
 }
 

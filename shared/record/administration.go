@@ -89,8 +89,8 @@ const (
 	SessionRevoked      Action = "session.revoked"
 )
 
-// Administration is the part of the record that sells: organizations and licenses,
-// and who changed what. Every method but Organizations is scoped to the caller's
+// Administration is the part of the record that sells: organizations and licenses, who
+// has their seats, and who changed what. Every method but Organizations is scoped to the caller's
 // organization, as those of [Record] are, and the same holds for ids, contexts, copies
 // and failures.
 //
@@ -137,8 +137,8 @@ type Administration interface {
 
 	// SessionPage lists up to limit active sessions that the filter lets through, the
 	// newest acquired first. after is the Last of the page before; empty starts with the
-	// newest. Nothing active throughout is skipped or seen twice, but a session that the
-	// time of its grant, or its part, is missing of is in no list.
+	// newest. Nothing active throughout is skipped or seen twice, but a session whose
+	// document lacks the time of its grant, or its part, is in no list.
 	// license.ErrOrganizationNotFound; license.ErrSessionNotFound for an `after` that is no
 	// session's document. A limit below 1 lists none.
 	SessionPage(ctx context.Context, caller license.Caller, filter SessionFilter, after string, limit int) (Page, error)
@@ -147,8 +147,9 @@ type Administration interface {
 	// nothing: the seat protocol does. Whoever then records its end ([Record.End]) for
 	// license.EndRevoked puts the act into the audit, with the session before and after, in
 	// the transaction of the end: whichever process dies in between, there is no entry
-	// without the end, and no such end without its entry. Of several notes the last counts. Of
-	// a session that has ended nothing is written. license.ErrSessionNotFound.
+	// without the end, and no such end without its entry. Of several notes the last counts,
+	// also for an end that the customer's own administrator asked for meanwhile. Of a session
+	// that has ended nothing is written. license.ErrSessionNotFound.
 	RevokeSession(ctx context.Context, caller license.Caller, act Act, id string) error
 
 	// Audit lists up to limit acts on the caller's organization, newest first, after

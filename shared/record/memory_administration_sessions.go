@@ -3,6 +3,7 @@ package record
 import (
 	"cmp"
 	"context"
+	"iter"
 	"slices"
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
@@ -46,7 +47,7 @@ func (m *Memory) SessionPage(
 }
 
 // active yields the active sessions that the filter lets through.
-func (t *memoryTenant) active(filter SessionFilter) func(yield func(memorySession) bool) {
+func (t *memoryTenant) active(filter SessionFilter) iter.Seq[memorySession] {
 	return func(yield func(memorySession) bool) {
 		for i := range t.sessions {
 			for name, doc := range t.sessions[i].docs {
