@@ -19,8 +19,8 @@ func revokedEnd() []record.End {
 	return []record.End{end}
 }
 
-// asked makes an organization with a session whose end the vendor wants.
-func asked(t *testing.T, r *record.Firestore) {
+// wanted makes an organization with a session whose end the vendor wants.
+func wanted(t *testing.T, r *record.Firestore) {
 	t.Helper()
 	sold(t, r)
 	open(t, r)
@@ -42,7 +42,7 @@ func TestARevokedEndAndItsEntryAreOne(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, w := wired(t)
-			asked(t, r)
+			wanted(t, r)
 			before := stateOf(t, r).entries
 			w.on = fault.on
 			wantOutcome(t, r.End(t.Context(), acme(), first(), revokedEnd()), fault.mark)
@@ -64,7 +64,7 @@ func TestARevokedEndAndItsEntryAreOne(t *testing.T) {
 // the end's commit, and a page one query.
 func TestBudgetOfRevocations(t *testing.T) {
 	r, w := wired(t)
-	asked(t, r)
+	wanted(t, r)
 	w.spent()
 	page := func(ctx context.Context) error {
 		return errorOf(r.SessionPage(ctx, acme(), record.SessionFilter{LicenseID: "acme-pro"}, "", 9))
@@ -89,7 +89,7 @@ func TestBudgetOfRevocations(t *testing.T) {
 func TestDocumentOfARevocation(t *testing.T) {
 	client := dial(t)
 	r := record.NewFirestore(client, record.FirestoreOptions{Deadline: time.Minute})
-	asked(t, r)
+	wanted(t, r)
 	note, _ := raw(t, client, "orgs/acme/sessions/"+sessionName)["revocation"].(map[string]any)
 	if entry, _ := note["entry"].(string); len(note) != 3 || note["by"] != "eve@vendor.example" || note["at"] != at() || len(entry) != 36 {
 		t.Errorf("%v", note)
@@ -102,7 +102,7 @@ func TestDamagedSessionsOfAdministration(t *testing.T) {
 	client := dial(t)
 	r := record.NewFirestore(client, record.FirestoreOptions{Deadline: time.Minute})
 	sold(t, r)
-	broken := map[string]any{"status": "active", "part": "6", "acquired_at": at(), "user_id": 7}
+	broken := map[string]any{"status": "active", "part": "6", "acquired_at": at(), "user_id": int64(7)}
 	must(t, errorOf(client.Doc("orgs/acme/sessions/"+sessionName).Set(t.Context(), broken)))
 	page, err := r.SessionPage(t.Context(), acme(), record.SessionFilter{}, "", 9)
 	must(t, err)
