@@ -1,5 +1,6 @@
 // Package admin is the function that sells: organizations, their licenses, the sessions
-// that have their seats, and who changed what. It is the vendor's own door, open to Google accounts of its staff.
+// that have their seats, and who changed what. It is the vendor's own door, open to
+// Google accounts of its staff.
 package admin
 
 import (
@@ -21,7 +22,7 @@ type Deps struct {
 	Authenticate web.Authenticator
 	Record       record.Administration
 	Sessions     Sessions
-	// Ledger says which of the record's sessions live.
+	// Ledger says which of the record's sessions live, Seats end them.
 	Ledger ledger.Looking
 	Seats  *seats.Protocol
 	// Changed is told of an organization that was changed: what this process keeps of

@@ -30,54 +30,12 @@ func revocationTests() map[string]func(*testing.T, Administered) {
 			wantNil(t, r.End(t.Context(), caller(), first(), []record.End{endOf(1, license.EndRevoked)}))
 			wantAudit(t, r, 2)
 		},
-		"a repeated end is told once": func(t *testing.T, r Administered) {
-			sold(t, r)
-			created(t, r)
-			wantNil(t, r.RevokeSession(t.Context(), caller(), act(), sessionID(1)))
-			for range 2 {
-				wantNil(t, r.End(t.Context(), caller(), first(), []record.End{endOf(1, license.EndRevoked), endOf(1, license.EndRevoked)}))
-			}
-			wantAudit(t, r, 3)
-		},
-		"a fenced end is not told": func(t *testing.T, r Administered) {
-			sold(t, r)
-			created(t, r)
-			wantNil(t, r.RevokeSession(t.Context(), caller(), act(), sessionID(1)))
-			wantError(t, r.End(t.Context(), caller(), second(), []record.End{endOf(1, license.EndRevoked)}), record.ErrFenced)
-			wantAudit(t, r, 2)
-		},
-		"the last who asked counts": func(t *testing.T, r Administered) {
-			sold(t, r)
-			created(t, r)
-			wantNil(t, r.RevokeSession(t.Context(), caller(), act(), sessionID(1)))
-			later := record.Act{Actor: "bob@vendor.example", At: noon().Add(1)}
-			wantNil(t, r.RevokeSession(t.Context(), caller(), later, sessionID(1)))
-			wantNil(t, r.End(t.Context(), caller(), first(), []record.End{endOf(1, license.EndRevoked)}))
-			wantEqual(t, "actor", wantAudit(t, r, 3)[0].Actor, later.Actor)
-		},
-		"a dry run notes nothing": func(t *testing.T, r Administered) {
-			sold(t, r)
-			created(t, r)
-			wantNil(t, r.RevokeSession(t.Context(), caller(), dry(), sessionID(1)))
-			wantNil(t, r.End(t.Context(), caller(), first(), []record.End{endOf(1, license.EndRevoked)}))
-			wantAudit(t, r, 2)
-		},
-		"of what has ended nothing is noted": func(t *testing.T, r Administered) {
-			sold(t, r)
-			created(t, r)
-			wantNil(t, r.End(t.Context(), caller(), first(), []record.End{endOf(1, license.EndReleased)}))
-			wantNil(t, r.RevokeSession(t.Context(), caller(), act(), sessionID(1)))
-			wantSession(t, r, caller(), ended(1, license.EndReleased))
-			wantAudit(t, r, 2)
-		},
-		"no id leads elsewhere": func(t *testing.T, r Administered) {
-			sold(t, r)
-			created(t, r)
-			for _, id := range append(brokenIDs(), sessionID(2)) {
-				wantError(t, r.RevokeSession(t.Context(), caller(), act(), id), license.ErrSessionNotFound)
-			}
-			wantError(t, r.RevokeSession(t.Context(), other(), act(), sessionID(1)), license.ErrSessionNotFound)
-		},
+		"a repeated end is told once":        revokedTwice,
+		"a fenced end is not told":           revokedFenced,
+		"the last who asked counts":          revokedByTwo,
+		"a dry run notes nothing":            revokedDry,
+		"of what has ended nothing is noted": revokedTooLate,
+		"no id leads elsewhere":              revokedElsewhere,
 	}
 }
 
@@ -110,4 +68,58 @@ func revokedEnd(t *testing.T, r Administered) {
 		ID: entry.ID, At: noon(), Actor: "eve@vendor.example", Action: record.SessionRevoked,
 		Object: "organizations/acme/sessions/" + sessionID(1), Before: fields(s), After: after,
 	})
+}
+
+func revokedTwice(t *testing.T, r Administered) {
+	sold(t, r)
+	created(t, r)
+	wantNil(t, r.RevokeSession(t.Context(), caller(), act(), sessionID(1)))
+	for range 2 {
+		wantNil(t, r.End(t.Context(), caller(), first(), []record.End{endOf(1, license.EndRevoked), endOf(1, license.EndRevoked)}))
+	}
+	wantAudit(t, r, 3)
+}
+
+func revokedFenced(t *testing.T, r Administered) {
+	sold(t, r)
+	created(t, r)
+	wantNil(t, r.RevokeSession(t.Context(), caller(), act(), sessionID(1)))
+	wantError(t, r.End(t.Context(), caller(), second(), []record.End{endOf(1, license.EndRevoked)}), record.ErrFenced)
+	wantAudit(t, r, 2)
+}
+
+func revokedByTwo(t *testing.T, r Administered) {
+	sold(t, r)
+	created(t, r)
+	wantNil(t, r.RevokeSession(t.Context(), caller(), act(), sessionID(1)))
+	later := record.Act{Actor: "bob@vendor.example", At: noon().Add(1)}
+	wantNil(t, r.RevokeSession(t.Context(), caller(), later, sessionID(1)))
+	wantNil(t, r.End(t.Context(), caller(), first(), []record.End{endOf(1, license.EndRevoked)}))
+	wantEqual(t, "actor", wantAudit(t, r, 3)[0].Actor, later.Actor)
+}
+
+func revokedDry(t *testing.T, r Administered) {
+	sold(t, r)
+	created(t, r)
+	wantNil(t, r.RevokeSession(t.Context(), caller(), dry(), sessionID(1)))
+	wantNil(t, r.End(t.Context(), caller(), first(), []record.End{endOf(1, license.EndRevoked)}))
+	wantAudit(t, r, 2)
+}
+
+func revokedTooLate(t *testing.T, r Administered) {
+	sold(t, r)
+	created(t, r)
+	wantNil(t, r.End(t.Context(), caller(), first(), []record.End{endOf(1, license.EndReleased)}))
+	wantNil(t, r.RevokeSession(t.Context(), caller(), act(), sessionID(1)))
+	wantSession(t, r, caller(), ended(1, license.EndReleased))
+	wantAudit(t, r, 2)
+}
+
+func revokedElsewhere(t *testing.T, r Administered) {
+	sold(t, r)
+	created(t, r)
+	for _, id := range append(brokenIDs(), sessionID(2)) {
+		wantError(t, r.RevokeSession(t.Context(), caller(), act(), id), license.ErrSessionNotFound)
+	}
+	wantError(t, r.RevokeSession(t.Context(), other(), act(), sessionID(1)), license.ErrSessionNotFound)
 }

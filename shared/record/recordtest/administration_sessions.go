@@ -57,60 +57,12 @@ func sessionPageTests() map[string]func(*testing.T, Administered) {
 			held(t, r)
 			wantPages(t, r, record.SessionFilter{}, 4, 3, 2, 1)
 		},
-		"of a license, of a user, of both": func(t *testing.T, r Administered) {
-			held(t, r)
-			wantPages(t, r, record.SessionFilter{LicenseID: "acme-pro"}, 4, 2)
-			wantPages(t, r, record.SessionFilter{UserID: "u-1"}, 2, 1)
-			wantPages(t, r, record.SessionFilter{LicenseID: "acme-pro", UserID: "u-2"}, 4)
-			wantPages(t, r, record.SessionFilter{LicenseID: "acme"})
-			wantPages(t, r, record.SessionFilter{UserID: "\xff"})
-		},
-		"acquired at once, each is there once": func(t *testing.T, r Administered) {
-			sold(t, r)
-			created(t, r)
-			for n := 2; n <= 5; n++ {
-				wantNil(t, r.Create(t.Context(), caller(), session(n)))
-			}
-			seen := map[string]int{}
-			for after, more := "", true; more; {
-				page, err := r.SessionPage(t.Context(), caller(), record.SessionFilter{}, after, 2)
-				wantNil(t, err)
-				for _, s := range page.Sessions {
-					seen[s.ID]++
-				}
-				after, more = page.Last, page.More
-			}
-			wantEqual(t, "times seen", seen, map[string]int{sessionID(1): 1, sessionID(2): 1, sessionID(3): 1, sessionID(4): 1, sessionID(5): 1})
-		},
+		"of a license, of a user, of both":                          filteredPages,
+		"acquired at once, each is there once":                      acquiredAtOnce,
 		"who has ended is not listed, and goes on being a position": endedPosition,
-		"where there is none": func(t *testing.T, r Administered) {
-			_, err := r.SessionPage(t.Context(), caller(), record.SessionFilter{}, "", 9)
-			wantError(t, err, license.ErrOrganizationNotFound)
-			sold(t, r)
-			wantPages(t, r, record.SessionFilter{})
-			created(t, r)
-			for _, limit := range []int{0, -1} {
-				page, err := r.SessionPage(t.Context(), caller(), record.SessionFilter{}, "", limit)
-				wantNil(t, err)
-				wantEqual(t, "page", page, record.Page{})
-			}
-		},
-		"nothing goes on from what is not there": func(t *testing.T, r Administered) {
-			held(t, r)
-			for _, after := range append(brokenIDs()[1:], sessionID(1), "zz-"+sessionID(1)) {
-				wantError(t, errorOf(r.SessionPage(t.Context(), caller(), record.SessionFilter{}, after, 9)), license.ErrSessionNotFound)
-			}
-		},
-		"a stranger's are none of it": func(t *testing.T, r Administered) {
-			held(t, r)
-			first, err := r.SessionPage(t.Context(), caller(), record.SessionFilter{}, "", 1)
-			wantNil(t, err)
-			wantNil(t, errorOf(r.CreateOrganization(t.Context(), other(), act(), acme())))
-			theirs, err := r.SessionPage(t.Context(), other(), record.SessionFilter{}, "", 9)
-			wantNil(t, err)
-			wantEqual(t, "page", theirs, record.Page{})
-			wantError(t, errorOf(r.SessionPage(t.Context(), other(), record.SessionFilter{}, first.Last, 9)), license.ErrSessionNotFound)
-		},
+		"where there is none":                                       emptyPages,
+		"nothing goes on from what is not there":                    madeUpPositions,
+		"a stranger's are none of it":                               strangersPages,
 	}
 }
 
@@ -137,4 +89,62 @@ func endedHeld(n int) license.Session {
 	s := heldSession(n)
 	s.EndedAt, s.EndedReason = s.AcquiredAt.Add(time.Hour), license.EndReleased
 	return s
+}
+
+func filteredPages(t *testing.T, r Administered) {
+	held(t, r)
+	wantPages(t, r, record.SessionFilter{LicenseID: "acme-pro"}, 4, 2)
+	wantPages(t, r, record.SessionFilter{UserID: "u-1"}, 2, 1)
+	wantPages(t, r, record.SessionFilter{LicenseID: "acme-pro", UserID: "u-2"}, 4)
+	wantPages(t, r, record.SessionFilter{LicenseID: "acme"})
+	wantPages(t, r, record.SessionFilter{UserID: "\xff"})
+}
+
+func acquiredAtOnce(t *testing.T, r Administered) {
+	sold(t, r)
+	created(t, r)
+	for n := 2; n <= 5; n++ {
+		wantNil(t, r.Create(t.Context(), caller(), session(n)))
+	}
+	seen := map[string]int{}
+	for after, more := "", true; more; {
+		page, err := r.SessionPage(t.Context(), caller(), record.SessionFilter{}, after, 2)
+		wantNil(t, err)
+		for _, s := range page.Sessions {
+			seen[s.ID]++
+		}
+		after, more = page.Last, page.More
+	}
+	wantEqual(t, "times seen", seen, map[string]int{sessionID(1): 1, sessionID(2): 1, sessionID(3): 1, sessionID(4): 1, sessionID(5): 1})
+}
+
+func emptyPages(t *testing.T, r Administered) {
+	_, err := r.SessionPage(t.Context(), caller(), record.SessionFilter{}, "", 9)
+	wantError(t, err, license.ErrOrganizationNotFound)
+	sold(t, r)
+	wantPages(t, r, record.SessionFilter{})
+	created(t, r)
+	for _, limit := range []int{0, -1} {
+		page, err := r.SessionPage(t.Context(), caller(), record.SessionFilter{}, "", limit)
+		wantNil(t, err)
+		wantEqual(t, "page", page, record.Page{})
+	}
+}
+
+func madeUpPositions(t *testing.T, r Administered) {
+	held(t, r)
+	for _, after := range append(brokenIDs()[1:], sessionID(1), "zz-"+sessionID(1)) {
+		wantError(t, errorOf(r.SessionPage(t.Context(), caller(), record.SessionFilter{}, after, 9)), license.ErrSessionNotFound)
+	}
+}
+
+func strangersPages(t *testing.T, r Administered) {
+	held(t, r)
+	first, err := r.SessionPage(t.Context(), caller(), record.SessionFilter{}, "", 1)
+	wantNil(t, err)
+	wantNil(t, errorOf(r.CreateOrganization(t.Context(), other(), act(), acme())))
+	theirs, err := r.SessionPage(t.Context(), other(), record.SessionFilter{}, "", 9)
+	wantNil(t, err)
+	wantEqual(t, "page", theirs, record.Page{})
+	wantError(t, errorOf(r.SessionPage(t.Context(), other(), record.SessionFilter{}, first.Last, 9)), license.ErrSessionNotFound)
 }
