@@ -185,6 +185,9 @@ func TestDocumentFollowsTheContract(t *testing.T) {
 		{"getLicense", "200", false, ""},
 		{"patchLicense", "200", false, "required"},
 		{"deleteLicense", "204", false, ""},
+		{"listSessions", "200", false, ""},
+		{"getSession", "200", false, ""},
+		{"revokeSession", "204", false, ""},
 		{"listAudit", "200", false, ""},
 	} {
 		op := ops[tt.id]
@@ -212,7 +215,7 @@ func TestDocumentFollowsTheContract(t *testing.T) {
 			t.Errorf("%s lacks problems any operation may have", tt.id)
 		}
 	}
-	if len(ops) != 24 {
+	if len(ops) != 27 {
 		t.Errorf("%d operations", len(ops))
 	}
 }
