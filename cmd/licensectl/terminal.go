@@ -24,7 +24,7 @@ func ours() terminal {
 	_, plain := os.LookupEnv("NO_COLOR")
 	return terminal{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr,
-		asks:  isTerminal(os.Stdin) && isTerminal(os.Stderr),
+		asks:  isTerminal(os.Stdin),
 		color: isTerminal(os.Stdout) && !plain,
 	}
 }

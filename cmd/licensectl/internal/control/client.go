@@ -41,6 +41,9 @@ func New(endpoint string, token func(context.Context) (string, error)) *Client {
 	return &Client{endpoint: endpoint, token: once(token), http: newHTTP(), wait: wait}
 }
 
+// Endpoint is the address that is asked.
+func (c *Client) Endpoint() string { return c.endpoint }
+
 // newHTTP follows no redirect: the ID token is for the endpoint alone.
 func newHTTP() *http.Client {
 	return &http.Client{

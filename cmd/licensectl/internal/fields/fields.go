@@ -33,6 +33,9 @@ func Of(document any) []Field {
 	var list []Field
 	for i := range v.NumField() {
 		value := v.Field(i)
+		if name(v.Type().Field(i)) == hidden {
+			continue
+		}
 		if value.Kind() == reflect.Pointer {
 			if value.IsNil() {
 				continue
@@ -46,13 +49,17 @@ func Of(document any) []Field {
 
 // Names are the names of a document's fields.
 func Names(document any) []string {
-	t := reflect.TypeOf(document)
-	names := make([]string, t.NumField())
-	for i := range names {
-		names[i] = name(t.Field(i))
+	var names []string
+	for f := range reflect.TypeOf(document).Fields() {
+		if name(f) != hidden {
+			names = append(names, name(f))
+		}
 	}
 	return names
 }
+
+// hidden is the name of a field that is not on the wire.
+const hidden = "-"
 
 func name(f reflect.StructField) string {
 	word, _, _ := strings.Cut(f.Tag.Get("json"), ",")

@@ -3,6 +3,7 @@
 package show
 
 import (
+	"bytes"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -76,17 +77,20 @@ func One[T any](p Printer, one T, name string) error {
 
 // document is a value in JSON or YAML, its fields in the order of the API.
 func (p Printer) document(value any) error {
-	text, err := json.MarshalIndent(value, "", "  ")
-	if err != nil {
+	var text bytes.Buffer
+	j := json.NewEncoder(&text)
+	j.SetEscapeHTML(false)
+	j.SetIndent("", "  ")
+	if err := j.Encode(value); err != nil {
 		return err
 	}
 	if p.Format == JSON {
-		_, err = fmt.Fprintf(p.Out, "%s\n", text)
+		_, err := text.WriteTo(p.Out)
 		return err
 	}
 	// YAML has JSON in it, and a node keeps the order that a map would lose.
 	var node yaml.Node
-	if err := yaml.Unmarshal(text, &node); err != nil {
+	if err := yaml.Unmarshal(text.Bytes(), &node); err != nil {
 		return err
 	}
 	block(&node)

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/coditect-ai/coditect-licenses/client/api"
+	"github.com/coditect-ai/coditect-licenses/cmd/licensectl/internal/control"
+)
+
+// worryingDifference of the clocks is far from where tokens are refused for it, and
+// more than a clock that is kept ever has.
+const worryingDifference = 30 * time.Second
+
+var errUnwell = errors.New("something is in the way; see above")
+
+type doctorCommand struct{}
+
+// finding is what one examination found: a remedy if it is not well.
+type finding struct{ found, remedy string }
+
+// Run examines one thing after the other, until one of them makes the next ones vain.
+func (doctorCommand) Run(ctx context.Context, a *app) error {
+	c, err := a.control()
+	if err != nil {
+		return err
+	}
+	well := true
+	for _, e := range []struct {
+		what    string
+		examine func(context.Context, *control.Client) []finding
+	}{{"endpoint", endpoint}, {"token", token}, {"api", answers}} {
+		for _, f := range e.examine(ctx, c) {
+			verdict := "ok"
+			if f.remedy != "" {
+				verdict, well = "BAD", false
+			}
+			_, _ = fmt.Fprintf(a.out, "%-4s %-9s %s\n", verdict, e.what, f.found)
+			if f.remedy != "" {
+				_, _ = fmt.Fprintf(a.out, "     %-9s %s\n", "do:", f.remedy)
+			}
+		}
+		if !well {
+			return errUnwell
+		}
+	}
+	return nil
+}
+
+// endpoint: something answers there, and its clock goes as ours.
+func endpoint(ctx context.Context, c *control.Client) []finding {
+	asked := time.Now()
+	at, err := c.Probe(ctx)
+	if err != nil {
+		return []finding{{err.Error(), unreachable(err)}}
+	}
+	// The header has whole seconds, and was written somewhere between.
+	return []finding{{found: c.Endpoint() + " answers"}, clock(at, asked, time.Now())}
+}
+
+// clock compares the service's time with when it was asked and had answered.
+func clock(at, asked, answered time.Time) finding {
+	difference := max(asked.Add(-time.Second).Sub(at), at.Sub(answered), 0).Round(time.Second)
+	f := finding{found: fmt.Sprintf("the clocks differ by %s", difference)}
+	if difference >= worryingDifference {
+		f.remedy = "set this machine's clock (timedatectl set-ntp true): tokens are refused when clocks differ by minutes"
+	}
+	return f
+}
+
+func unreachable(err error) string {
+	var name *net.DNSError
+	switch {
+	case errors.As(err, &name):
+		return "check the endpoint's name, and that this machine is online"
+	case errors.Is(err, context.DeadlineExceeded):
+		return "nothing answers in time: check the network between, a proxy or a VPN"
+	}
+	return "check that the service runs at this address (go run ./cmd/local starts the local stack), and that no proxy is between"
+}
+
+// token: there is one.
+func token(ctx context.Context, c *control.Client) []finding {
+	if err := c.Authenticate(ctx); err != nil {
+		return []finding{{err.Error(), "run the command by hand that gives the token (--identity-token-command), or sign in (gcloud auth login)"}}
+	}
+	return []finding{{found: "there is one"}}
+}
+
+// answers: the API takes the token and has something to say.
+func answers(ctx context.Context, c *control.Client) []finding {
+	list, err := c.Organizations(ctx)
+	if err != nil {
+		return []finding{{err.Error(), refused(err)}}
+	}
+	return []finding{{found: fmt.Sprintf("it takes the token and has %d organizations", len(list))}}
+}
+
+// refused is what to do about an answer of the API. Where it is no document of the
+// service's, what stands before the service has sent it.
+func refused(err error) string {
+	p, ok := errors.AsType[*api.Problem](err)
+	switch {
+	case !ok:
+		return "try again; if it stays so, look into the service's log"
+	case p.Status == http.StatusUnauthorized:
+		return "the token must be bound to this endpoint, and not be old: see --identity-token-command and --impersonate"
+	case p.Status == http.StatusForbidden && p.Code == "":
+		return "Cloud Run's IAM check refuses the account: grant it roles/run.invoker on the service"
+	case p.Status == http.StatusForbidden:
+		return "the account is not of the vendor's staff: have it added to the service's settings"
+	case p.Status == http.StatusNotFound:
+		return "this service has no API for the vendor: check --endpoint"
+	case p.Retryable:
+		return "try again; if it stays so, look into the service's log for request " + p.Instance
+	}
+	return "look into the service's log for request " + p.Instance
+}

@@ -1,0 +1,236 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coditect-ai/coditect-licenses/client/api"
+)
+
+// seen is a request as the service got it.
+type seen struct{ method, path, query, key, match, auth, body string }
+
+// service answers each request by the next of its answers, and keeps what it got.
+type service struct {
+	client  *Client
+	got     []seen
+	waited  []time.Duration
+	answers []func(http.ResponseWriter)
+}
+
+func serve(t *testing.T, answers ...func(http.ResponseWriter)) *service {
+	t.Helper()
+	s := &service{answers: answers}
+	server := httptest.NewServer(s)
+	t.Cleanup(server.Close)
+	s.client = New(server.URL, func(context.Context) (string, error) { return "secret", nil })
+	s.client.wait = func(_ context.Context, d time.Duration) error { s.waited = append(s.waited, d); return nil }
+	return s
+}
+
+func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	s.got = append(s.got, seen{
+		r.Method, r.URL.EscapedPath(), r.URL.RawQuery, r.Header.Get(api.HeaderIdempotencyKey), r.Header.Get(api.HeaderIfMatch), r.Header.Get("Authorization"), string(body),
+	})
+	next := s.answers[0]
+	s.answers = s.answers[1:]
+	next(w)
+}
+
+func ok(body string) func(http.ResponseWriter) {
+	return func(w http.ResponseWriter) { _, _ = io.WriteString(w, body) }
+}
+
+// hangUp ends the connection without an answer.
+func hangUp(http.ResponseWriter) { panic(http.ErrAbortHandler) }
+
+func problem(code api.Code, retryAfter string) func(http.ResponseWriter) {
+	return func(w http.ResponseWriter) {
+		w.Header().Set("Content-Type", api.ContentTypeProblem)
+		if retryAfter != "" {
+			w.Header().Set("Retry-After", retryAfter)
+		}
+		p := api.NewProblem(code, "", "request-1")
+		w.WriteHeader(p.Status)
+		_ = json.NewEncoder(w).Encode(p)
+	}
+}
+
+// TestCreatesAreRepeatedUnderTheirKey: whatever became of the first attempt.
+func TestCreatesAreRepeatedUnderTheirKey(t *testing.T) {
+	s := serve(t, hangUp, problem(api.Unavailable, "7"), ok(`{"id":"acme"}`))
+	made, err := s.client.CreateOrganization(t.Context(), api.OrganizationInput{ID: "acme", Name: "Acme"}, false)
+	if err != nil || made.ID != "acme" || len(s.got) != 3 {
+		t.Fatalf("%+v, %v after %d requests", made, err, len(s.got))
+	}
+	first := s.got[0]
+	if len(first.key) != 36 || first.auth != "Bearer secret" || !strings.Contains(first.body, `"name":"Acme"`) || first.query != "" {
+		t.Errorf("%+v", first)
+	}
+	if s.got[1] != first || s.got[2] != first {
+		t.Errorf("not repeated to the letter: %+v", s.got)
+	}
+	if s.waited[1] < 7*time.Second {
+		t.Errorf("waited %s where Retry-After says 7 s", s.waited[1])
+	}
+	s.answers = append(s.answers, ok(`{}`))
+	if _, err := s.client.CreateOrganization(t.Context(), api.OrganizationInput{}, true); err != nil {
+		t.Fatal(err)
+	}
+	if last := s.got[3]; last.key == first.key || last.query != "dry_run=true" {
+		t.Errorf("another request: %+v", last)
+	}
+}
+
+// TestChangesAreNotRepeated once they may have been done: the second time they would be
+// refused, as if somebody else had changed it.
+func TestChangesAreNotRepeated(t *testing.T) {
+	for name, answer := range map[string]func(http.ResponseWriter){"no answer": hangUp, "unavailable": problem(api.Unavailable, "1"), "internal": problem(api.Internal, "")} {
+		s := serve(t, answer)
+		_, err := s.client.ChangeLicense(t.Context(), "acme", "pro", `"1"`, api.LicensePatch{}, false)
+		if _, uncertain := errors.AsType[*UncertainError](err); !uncertain || len(s.got) != 1 {
+			t.Errorf("%s: %v after %d requests", name, err, len(s.got))
+		}
+		if got := s.got[0]; got.match != `"1"` || got.key != "" || got.method != http.MethodPatch {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	// What was sent too often was not done.
+	s := serve(t, problem(api.RateLimited, "2"), ok(""))
+	if err := s.client.DeleteLicense(t.Context(), "acme", "pro", `"1"`, true); err != nil || len(s.got) != 2 {
+		t.Errorf("%v after %d requests", err, len(s.got))
+	}
+	// Nor was what was refused.
+	s = serve(t, problem(api.PreconditionFailed, ""))
+	err := s.client.DeleteLicense(t.Context(), "acme", "pro", `"1"`, false)
+	if _, uncertain := errors.AsType[*UncertainError](err); uncertain || !errors.Is(err, api.PreconditionFailed) {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestPatienceEnds after some attempts, before a long wait, and when the person does.
+func TestPatienceEnds(t *testing.T) {
+	s := serve(t, hangUp, hangUp, problem(api.Internal, ""), problem(api.Unavailable, "1"))
+	if _, err := s.client.Organization(t.Context(), "acme"); !errors.Is(err, api.Unavailable) || len(s.got) != attempts {
+		t.Errorf("%v after %d requests", err, len(s.got))
+	}
+	s = serve(t, problem(api.Unavailable, "31"))
+	if _, err := s.client.Organization(t.Context(), "acme"); !errors.Is(err, api.Unavailable) || len(s.got) != 1 {
+		t.Errorf("%v after %d requests", err, len(s.got))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	s = serve(t, problem(api.Unavailable, "1"))
+	s.client.wait = func(ctx context.Context, _ time.Duration) error { cancel(); return ctx.Err() }
+	if _, err := s.client.Organization(ctx, "acme"); !errors.Is(err, api.Unavailable) || len(s.got) != 1 {
+		t.Errorf("%v after %d requests", err, len(s.got))
+	}
+	s = serve(t, problem(api.OrganizationNotFound, ""))
+	if _, err := s.client.Organization(t.Context(), "acme"); !errors.Is(err, api.OrganizationNotFound) || len(s.got) != 1 {
+		t.Errorf("%v after %d requests", err, len(s.got))
+	}
+}
+
+// TestListsAreReadToTheirEnd or to what is asked for.
+func TestListsAreReadToTheirEnd(t *testing.T) {
+	first, second := ok(`{"entries":[{"id":"3"},{"id":"2"}],"after":"2"}`), ok(`{"entries":[{"id":"1"}]}`)
+	for limit, want := range map[int]string{0: "3 2 1", 3: "3 2 1", 2: "3 2", 1: "3"} {
+		s := serve(t, first, second)
+		list, err := s.client.Audit(t.Context(), "acme", limit)
+		var ids []string
+		for _, e := range list {
+			ids = append(ids, e.ID)
+		}
+		if got := strings.Join(ids, " "); err != nil || got != want {
+			t.Errorf("limit %d: %s, %v; want %s", limit, got, err, want)
+		}
+		if pages := []string{"limit=200", "after=2&limit=200"}[:len(s.got)]; slices.ContainsFunc(s.got, func(r seen) bool { return !slices.Contains(pages, r.query) }) {
+			t.Errorf("limit %d: %+v", limit, s.got)
+		}
+	}
+}
+
+// TestIDsStayInTheirPlace: one with a slash in it names nothing else.
+func TestIDsStayInTheirPlace(t *testing.T) {
+	s := serve(t, ok("{}"), ok(`{"licenses":[]}`))
+	if _, err := s.client.License(t.Context(), "a/b", "c?d"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.client.Licenses(t.Context(), "../x"); err != nil {
+		t.Fatal(err)
+	}
+	if s.got[0].path != "/api/v1/control/organizations/a%2Fb/licenses/c%3Fd" || s.got[1].path != "/api/v1/control/organizations/..%2Fx/licenses" {
+		t.Errorf("%+v", s.got)
+	}
+}
+
+// TestTheTokenGoesNowhereElse: redirects are not followed.
+func TestTheTokenGoesNowhereElse(t *testing.T) {
+	elsewhere := serve(t)
+	s := serve(t, func(w http.ResponseWriter) {
+		w.Header().Set("Location", elsewhere.client.endpoint)
+		w.WriteHeader(http.StatusTemporaryRedirect)
+	})
+	_, err := s.client.Organization(t.Context(), "acme")
+	if p, ok := errors.AsType[*api.Problem](err); !ok || p.Status != http.StatusTemporaryRedirect || len(elsewhere.got) != 0 {
+		t.Errorf("%v, %d requests elsewhere", err, len(elsewhere.got))
+	}
+	if strings.Contains(err.Error(), "secret") {
+		t.Errorf("the token is told: %v", err)
+	}
+}
+
+// TestOneTokenServesACommand, and a failure to get one is told.
+func TestOneTokenServesACommand(t *testing.T) {
+	asked := 0
+	s := serve(t, ok("{}"), ok("{}"))
+	s.client.token = once(func(context.Context) (string, error) { asked++; return "secret", nil })
+	for range 2 {
+		if _, err := s.client.Organization(t.Context(), "acme"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if asked != 1 {
+		t.Errorf("asked %d times", asked)
+	}
+	broken := errors.New("broken")
+	s.client.token = once(func(context.Context) (string, error) { return "", broken })
+	if _, err := s.client.Organization(t.Context(), "acme"); !errors.Is(err, broken) {
+		t.Error(err)
+	}
+}
+
+// TestAnswersThatAreNone are errors.
+func TestAnswersThatAreNone(t *testing.T) {
+	for _, body := range []string{"<html>", `{"id":7}`, `["acme"]`} {
+		s := serve(t, ok(body))
+		if o, err := s.client.Organization(t.Context(), "acme"); err == nil {
+			t.Errorf("%s is %+v", body, o)
+		}
+	}
+}
+
+func TestWait(t *testing.T) {
+	if err := wait(t.Context(), 0); err != nil {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := wait(ctx, time.Hour); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+func ExampleUncertainError() {
+	fmt.Println(&UncertainError{io.ErrUnexpectedEOF})
+	// Output: it may have been done all the same: unexpected EOF
+}
