@@ -130,11 +130,18 @@ type LiveSession struct {
 	UserID          string     `json:"user_id" example:"u-1" doc:"Who has the seat."`
 	HardwareID      string     `json:"hardware_id" example:"hw-1" doc:"The machine's fingerprint, as given at acquire."`
 	InstanceID      string     `json:"instance_id" example:"" doc:"The instance id of acquire; empty when there is none."`
-	Client          ClientInfo `json:"client,omitzero" doc:"The program, as it described itself at acquire."`
+	Client          LiveClient `json:"client" doc:"The program, as it described itself at acquire."`
 	AcquiredAt      Time       `json:"acquired_at" format:"date-time" doc:"When the seat was taken."`
 	LastHeartbeatAt Time       `json:"last_heartbeat_at" format:"date-time" doc:"When the session was last renewed. Where the state is unknown, or the seat ledger does not hold it: when the seat was taken."`
 	ExpiresAt       Time       `json:"expires_at" format:"date-time" doc:"When it ends unless a heartbeat renews it; of one whose end has begun, when that was. Where the state is unknown, or the seat ledger does not hold it: as at acquire."`
 	State           string     `json:"state" enum:"active,ending,expired,unknown" example:"active" doc:"active: it has its seat. ending: its end has begun, or the seat ledger does not hold it any more, and the record does not say so yet. expired: its heartbeats stopped, and nobody has begun its end. unknown: active in the record, and the seat ledger is away or being rebuilt."`
+}
+
+// LiveClient is the program that holds a seat: what is kept of [ClientInfo].
+type LiveClient struct {
+	Name     string `json:"name" example:"Studio" doc:"The program's name; empty where it gave none, as are the others."`
+	Version  string `json:"version" example:"4.2.0" doc:"The program's version."`
+	Hostname string `json:"hostname" example:"drawing-room-3" doc:"The machine's name."`
 }
 
 // SessionList is a page of an organization's sessions without a recorded end.
