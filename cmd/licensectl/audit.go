@@ -38,7 +38,7 @@ func (c auditCommand) Run(ctx context.Context, a *app) error {
 	}
 	acts := make([]act, len(entries))
 	for i, e := range entries {
-		acts[i] = act{e.At, e.Actor, e.Action, e.Object, told(e)}
+		acts[i] = act{e.At, e.Actor, e.Action, e.Object, turned(e)}
 	}
 	columns := []show.Column{
 		{Field: "at", Title: "WHEN"}, {Field: "actor", Title: "WHO"}, {Field: "action", Title: "DID"},
@@ -47,9 +47,9 @@ func (c auditCommand) Run(ctx context.Context, a *app) error {
 	return show.List(a.printer(), acts, columns, nil)
 }
 
-// told is which fields a change gave other values. What was created or deleted as a
+// turned is which fields a change gave other values. What was created or deleted as a
 // whole is told by the action.
-func told(e api.AuditEntry) string {
+func turned(e api.AuditEntry) string {
 	if e.Before == nil || e.After == nil {
 		return ""
 	}

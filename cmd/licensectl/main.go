@@ -43,6 +43,7 @@ type program struct {
 
 	Org        orgCommands       `cmd:"" help:"Organizations: who buys."`
 	License    licenseCommands   `cmd:"" help:"Licenses: what an organization has bought."`
+	Session    sessionCommands   `cmd:"" help:"Sessions: who has a seat now."`
 	Audit      auditCommand      `cmd:"" help:"Who changed what, newest first."`
 	Diff       diffCommand       `cmd:"" help:"What apply would do."`
 	Apply      applyCommand      `cmd:"" help:"Make organizations and licenses as files say."`

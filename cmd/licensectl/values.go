@@ -18,16 +18,32 @@ var errNothingToChange = usageError{errors.New("nothing to change is said: name 
 type licenseID struct{ organization, license string }
 
 // UnmarshalText reads it.
-func (l *licenseID) UnmarshalText(text []byte) error {
-	organization, license, ok := strings.Cut(string(text), "/")
-	if !ok || organization == "" || license == "" || strings.Contains(license, "/") {
-		return fmt.Errorf("%q names no license: say ORGANIZATION/LICENSE, such as acme/acme-pro", text)
-	}
-	*l = licenseID{organization, license}
-	return nil
+func (l *licenseID) UnmarshalText(text []byte) (err error) {
+	l.organization, l.license, err = pair(string(text), "license: say ORGANIZATION/LICENSE, such as acme/acme-pro")
+	return err
 }
 
 func (l licenseID) String() string { return l.organization + "/" + l.license }
+
+// sessionID names a session in the same way.
+type sessionID struct{ organization, session string }
+
+// UnmarshalText reads it.
+func (s *sessionID) UnmarshalText(text []byte) (err error) {
+	s.organization, s.session, err = pair(string(text), "session: say ORGANIZATION/SESSION, as session list -o name prints it")
+	return err
+}
+
+func (s sessionID) String() string { return s.organization + "/" + s.session }
+
+// pair is what stands before and behind the one slash.
+func pair(text, otherwise string) (organization, id string, err error) {
+	organization, id, _ = strings.Cut(text, "/")
+	if organization == "" || id == "" || strings.Contains(id, "/") {
+		return "", "", fmt.Errorf("%q names no %s", text, otherwise)
+	}
+	return organization, id, nil
+}
 
 // endFlag is when a license ends, as [when.End] reads it.
 type endFlag struct{ value *string }

@@ -14,6 +14,9 @@ type Write struct {
 	DryRun bool `short:"n" help:"Let the service check it and show what would be; write nothing."`
 }
 
+// dryNote ends what is told of a dry run.
+const dryNote = " (dry run, nothing is written)"
+
 // Match is which revision a change is for.
 type Match struct {
 	IfMatch string `placeholder:"ETAG" help:"Change it only if it still has this ETag; the one just read, if absent."`
@@ -91,7 +94,7 @@ func (s subject[D, P]) written(a *app, w Write, done string, now D, changes []fi
 	case done == "":
 		what += ": no change"
 	case w.DryRun:
-		what += " would be " + done + " (dry run, nothing is written)"
+		what += " would be " + done + dryNote
 	default:
 		what += " " + done
 	}

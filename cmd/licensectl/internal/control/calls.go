@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -13,7 +14,7 @@ import (
 
 // Organizations are all organizations, by id.
 func (c *Client) Organizations(ctx context.Context) ([]api.Organization, error) {
-	return pages(ctx, c, api.PathOrganizations, 0, func(p api.OrganizationList) ([]api.Organization, string) {
+	return pages(ctx, c, api.PathOrganizations, nil, 0, func(p api.OrganizationList) ([]api.Organization, string) {
 		return p.Organizations, p.After
 	})
 }
@@ -35,7 +36,7 @@ func (c *Client) ChangeOrganization(ctx context.Context, id, etag string, patch 
 
 // Licenses are all licenses of an organization, by id.
 func (c *Client) Licenses(ctx context.Context, organization string) ([]api.License, error) {
-	return pages(ctx, c, api.LicensesPath(url.PathEscape(organization)), 0, func(p api.LicenseList) ([]api.License, string) {
+	return pages(ctx, c, api.LicensesPath(url.PathEscape(organization)), nil, 0, func(p api.LicenseList) ([]api.License, string) {
 		return p.Licenses, p.After
 	})
 }
@@ -61,10 +62,35 @@ func (c *Client) DeleteLicense(ctx context.Context, organization, id, etag strin
 	return err
 }
 
+// Sessions are an organization's sessions without a recorded end, the newest first: of a
+// license and of a user, where they are named.
+func (c *Client) Sessions(ctx context.Context, organization, license, user string) ([]api.LiveSession, error) {
+	query := url.Values{}
+	for name, value := range map[string]string{api.QueryLicense: license, api.QueryUser: user} {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	return pages(ctx, c, api.SessionsPath(url.PathEscape(organization)), query, 0, func(p api.SessionList) ([]api.LiveSession, string) {
+		return p.Sessions, p.After
+	})
+}
+
+// Session is one of them.
+func (c *Client) Session(ctx context.Context, organization, id string) (api.LiveSession, error) {
+	return call[api.LiveSession](ctx, c, read(sessionPath(organization, id)))
+}
+
+// ReleaseSession ends one. One that is over stays as it is, so it may be asked twice.
+func (c *Client) ReleaseSession(ctx context.Context, organization, id string, dry bool) error {
+	_, err := c.send(ctx, request{method: http.MethodDelete, path: sessionPath(organization, id), query: dryRun(dry), repeatable: true})
+	return err
+}
+
 // Audit is who changed what in an organization, newest first: so many entries at most,
 // or all for 0.
 func (c *Client) Audit(ctx context.Context, organization string, limit int) ([]api.AuditEntry, error) {
-	return pages(ctx, c, api.AuditPath(url.PathEscape(organization)), limit, func(p api.AuditList) ([]api.AuditEntry, string) {
+	return pages(ctx, c, api.AuditPath(url.PathEscape(organization)), nil, limit, func(p api.AuditList) ([]api.AuditEntry, string) {
 		return p.Entries, p.After
 	})
 }
@@ -73,6 +99,10 @@ func organizationPath(id string) string { return api.OrganizationPath(url.PathEs
 
 func licensePath(organization, id string) string {
 	return api.LicensePath(url.PathEscape(organization), url.PathEscape(id))
+}
+
+func sessionPath(organization, id string) string {
+	return api.SessionOfPath(url.PathEscape(organization), url.PathEscape(id))
 }
 
 func read(path string) request { return request{method: http.MethodGet, path: path, repeatable: true} }
@@ -102,11 +132,12 @@ func dryRun(dry bool) url.Values {
 }
 
 // pages reads a list to its end, or to its limit.
-func pages[P, T any](ctx context.Context, c *Client, path string, limit int, part func(P) ([]T, string)) ([]T, error) {
+func pages[P, T any](ctx context.Context, c *Client, path string, query url.Values, limit int, part func(P) ([]T, string)) ([]T, error) {
 	list := []T{}
 	for after := ""; ; {
 		r := read(path)
 		r.query = url.Values{api.QueryLimit: {strconv.Itoa(api.MaxPage)}}
+		maps.Copy(r.query, query)
 		if after != "" {
 			r.query.Set(api.QueryAfter, after)
 		}
