@@ -91,13 +91,12 @@ func token(ctx context.Context, c *control.Client) []finding {
 	return []finding{{found: "there is one"}}
 }
 
-// answers: the API takes the token and has something to say.
+// answers: the API takes the token.
 func answers(ctx context.Context, c *control.Client) []finding {
-	list, err := c.Organizations(ctx)
-	if err != nil {
+	if err := c.Ping(ctx); err != nil {
 		return []finding{{err.Error(), refused(err)}}
 	}
-	return []finding{{found: fmt.Sprintf("it takes the token and has %d organizations", len(list))}}
+	return []finding{{found: "it takes the token and answers"}}
 }
 
 // refused is what to do about an answer of the API. Where it is no document of the

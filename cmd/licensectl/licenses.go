@@ -75,7 +75,7 @@ func (l licenseCreate) Run(ctx context.Context, a *app) error {
 	}
 	s := l.subject(c)
 	s.look = "licensectl license list " + l.ID.organization
-	return s.make(ctx, a, l.Write, func(ctx context.Context) (api.License, error) {
+	return s.create(ctx, a, l.Write, func(ctx context.Context) (api.License, error) {
 		return c.CreateLicense(ctx, l.ID.organization, in, l.DryRun)
 	})
 }

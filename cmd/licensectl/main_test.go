@@ -18,7 +18,15 @@ import (
 
 // TestMain makes this test binary the command itself where a story runs licensectl.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"licensectl": main})
+	testscript.Main(tests{m}, map[string]func(){"licensectl": main})
+}
+
+// tests leave nothing behind.
+type tests struct{ *testing.M }
+
+func (m tests) Run() int {
+	defer func() { _ = os.RemoveAll(built.folder) }()
+	return m.M.Run()
 }
 
 // built is the local stack's program, compiled once.

@@ -64,7 +64,7 @@ func (o orgCreate) Run(ctx context.Context, a *app) error {
 	in := api.OrganizationInput{ID: o.ID, Name: o.Name, Slug: o.Slug, SubscriptionTier: o.Tier, MaxConcurrentSeats: o.Seats}
 	s := o.subject(c)
 	s.look = "licensectl org list"
-	return s.make(ctx, a, o.Write, func(ctx context.Context) (api.Organization, error) {
+	return s.create(ctx, a, o.Write, func(ctx context.Context) (api.Organization, error) {
 		return c.CreateOrganization(ctx, in, o.DryRun)
 	})
 }

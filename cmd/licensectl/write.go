@@ -52,9 +52,9 @@ func (s subject[D, P]) show(ctx context.Context, a *app) error {
 	return show.One(a.printer(), now, s.name)
 }
 
-// make creates it.
-func (s subject[D, P]) make(ctx context.Context, a *app, w Write, create func(context.Context) (D, error)) error {
-	made, err := create(ctx)
+// create creates it.
+func (s subject[D, P]) create(ctx context.Context, a *app, w Write, do func(context.Context) (D, error)) error {
+	made, err := do(ctx)
 	if err != nil {
 		return s.failed("create", err)
 	}

@@ -135,8 +135,12 @@ func dryRun(dry bool) url.Values {
 func pages[P, T any](ctx context.Context, c *Client, path string, query url.Values, limit int, part func(P) ([]T, string)) ([]T, error) {
 	list := []T{}
 	for after := ""; ; {
+		size := api.MaxPage
+		if limit > 0 {
+			size = min(size, limit-len(list))
+		}
 		r := read(path)
-		r.query = url.Values{api.QueryLimit: {strconv.Itoa(api.MaxPage)}}
+		r.query = url.Values{api.QueryLimit: {strconv.Itoa(size)}}
 		maps.Copy(r.query, query)
 		if after != "" {
 			r.query.Set(api.QueryAfter, after)
@@ -146,10 +150,8 @@ func pages[P, T any](ctx context.Context, c *Client, path string, query url.Valu
 			return nil, err
 		}
 		items, next := part(page)
-		if list = append(list, items...); limit > 0 && len(list) >= limit {
-			return list[:limit], nil
-		}
-		if after = next; after == "" {
+		list = append(list, items...)
+		if after = next; after == "" || limit > 0 && len(list) >= limit {
 			return list, nil
 		}
 	}

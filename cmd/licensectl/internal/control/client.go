@@ -135,7 +135,8 @@ func retry(err error, repeatable bool, failures int) (time.Duration, bool) {
 	var after time.Duration
 	if p, ok := errors.AsType[*api.Problem](err); ok {
 		after = p.RetryAfter
-		repeatable = p.Retryable && (repeatable || p.Status == http.StatusTooManyRequests)
+		broken := p.Status >= http.StatusInternalServerError
+		repeatable = p.Retryable && (repeatable && broken || p.Status == http.StatusTooManyRequests)
 	}
 	return pace.Retry(failures, after, 0, rand.Float64()), //nolint:gosec // jitter, and no secret
 		repeatable && failures < attempts && after <= longestWait

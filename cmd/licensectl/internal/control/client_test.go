@@ -8,8 +8,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,9 +21,11 @@ type seen struct{ method, path, query, key, match, auth, body string }
 
 // service answers each request by the next of its answers, and keeps what it got.
 type service struct {
-	client  *Client
+	client *Client
+	waited []time.Duration
+
+	mu      sync.Mutex
 	got     []seen
-	waited  []time.Duration
 	answers []func(http.ResponseWriter)
 }
 
@@ -39,12 +41,25 @@ func serve(t *testing.T, answers ...func(http.ResponseWriter)) *service {
 
 func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
-	s.got = append(s.got, seen{
+	s.next(seen{
 		r.Method, r.URL.EscapedPath(), r.URL.RawQuery, r.Header.Get(api.HeaderIdempotencyKey), r.Header.Get(api.HeaderIfMatch), r.Header.Get("Authorization"), string(body),
-	})
+	})(w)
+}
+
+func (s *service) next(got seen) func(http.ResponseWriter) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.got = append(s.got, got)
 	next := s.answers[0]
 	s.answers = s.answers[1:]
-	next(w)
+	return next
+}
+
+// requests are those that it got.
+func (s *service) requests() []seen {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.got
 }
 
 func ok(body string) func(http.ResponseWriter) {
@@ -68,26 +83,25 @@ func problem(code api.Code, retryAfter string) func(http.ResponseWriter) {
 
 // TestCreatesAreRepeatedUnderTheirKey: whatever became of the first attempt.
 func TestCreatesAreRepeatedUnderTheirKey(t *testing.T) {
-	s := serve(t, hangUp, problem(api.Unavailable, "7"), ok(`{"id":"acme"}`))
+	s := serve(t, hangUp, problem(api.Unavailable, "7"), ok(`{"id":"acme"}`), ok(`{}`))
 	made, err := s.client.CreateOrganization(t.Context(), api.OrganizationInput{ID: "acme", Name: "Acme"}, false)
-	if err != nil || made.ID != "acme" || len(s.got) != 3 {
-		t.Fatalf("%+v, %v after %d requests", made, err, len(s.got))
+	if err != nil || made.ID != "acme" || len(s.requests()) != 3 {
+		t.Fatalf("%+v, %v after %d requests", made, err, len(s.requests()))
 	}
-	first := s.got[0]
+	first := s.requests()[0]
 	if len(first.key) != 36 || first.auth != "Bearer secret" || !strings.Contains(first.body, `"name":"Acme"`) || first.query != "" {
 		t.Errorf("%+v", first)
 	}
-	if s.got[1] != first || s.got[2] != first {
-		t.Errorf("not repeated to the letter: %+v", s.got)
+	if s.requests()[1] != first || s.requests()[2] != first {
+		t.Errorf("not repeated to the letter: %+v", s.requests())
 	}
 	if s.waited[1] < 7*time.Second {
 		t.Errorf("waited %s where Retry-After says 7 s", s.waited[1])
 	}
-	s.answers = append(s.answers, ok(`{}`))
 	if _, err := s.client.CreateOrganization(t.Context(), api.OrganizationInput{}, true); err != nil {
 		t.Fatal(err)
 	}
-	if last := s.got[3]; last.key == first.key || last.query != "dry_run=true" {
+	if last := s.requests()[3]; last.key == first.key || last.query != "dry_run=true" {
 		t.Errorf("another request: %+v", last)
 	}
 }
@@ -98,17 +112,17 @@ func TestChangesAreNotRepeated(t *testing.T) {
 	for name, answer := range map[string]func(http.ResponseWriter){"no answer": hangUp, "unavailable": problem(api.Unavailable, "1"), "internal": problem(api.Internal, "")} {
 		s := serve(t, answer)
 		_, err := s.client.ChangeLicense(t.Context(), "acme", "pro", `"1"`, api.LicensePatch{}, false)
-		if _, uncertain := errors.AsType[*UncertainError](err); !uncertain || len(s.got) != 1 {
-			t.Errorf("%s: %v after %d requests", name, err, len(s.got))
+		if _, uncertain := errors.AsType[*UncertainError](err); !uncertain || len(s.requests()) != 1 {
+			t.Errorf("%s: %v after %d requests", name, err, len(s.requests()))
 		}
-		if got := s.got[0]; got.match != `"1"` || got.key != "" || got.method != http.MethodPatch {
+		if got := s.requests()[0]; got.match != `"1"` || got.key != "" || got.method != http.MethodPatch {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
 	// What was sent too often was not done.
 	s := serve(t, problem(api.RateLimited, "2"), ok(""))
-	if err := s.client.DeleteLicense(t.Context(), "acme", "pro", `"1"`, true); err != nil || len(s.got) != 2 {
-		t.Errorf("%v after %d requests", err, len(s.got))
+	if err := s.client.DeleteLicense(t.Context(), "acme", "pro", `"1"`, true); err != nil || len(s.requests()) != 2 {
+		t.Errorf("%v after %d requests", err, len(s.requests()))
 	}
 	// Nor was what was refused.
 	s = serve(t, problem(api.PreconditionFailed, ""))
@@ -121,40 +135,42 @@ func TestChangesAreNotRepeated(t *testing.T) {
 // TestPatienceEnds after some attempts, before a long wait, and when the person does.
 func TestPatienceEnds(t *testing.T) {
 	s := serve(t, hangUp, hangUp, problem(api.Internal, ""), problem(api.Unavailable, "1"))
-	if _, err := s.client.Organization(t.Context(), "acme"); !errors.Is(err, api.Unavailable) || len(s.got) != attempts {
-		t.Errorf("%v after %d requests", err, len(s.got))
+	if _, err := s.client.Organization(t.Context(), "acme"); !errors.Is(err, api.Unavailable) || len(s.requests()) != attempts {
+		t.Errorf("%v after %d requests", err, len(s.requests()))
 	}
 	s = serve(t, problem(api.Unavailable, "31"))
-	if _, err := s.client.Organization(t.Context(), "acme"); !errors.Is(err, api.Unavailable) || len(s.got) != 1 {
-		t.Errorf("%v after %d requests", err, len(s.got))
+	if _, err := s.client.Organization(t.Context(), "acme"); !errors.Is(err, api.Unavailable) || len(s.requests()) != 1 {
+		t.Errorf("%v after %d requests", err, len(s.requests()))
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	s = serve(t, problem(api.Unavailable, "1"))
 	s.client.wait = func(ctx context.Context, _ time.Duration) error { cancel(); return ctx.Err() }
-	if _, err := s.client.Organization(ctx, "acme"); !errors.Is(err, api.Unavailable) || len(s.got) != 1 {
-		t.Errorf("%v after %d requests", err, len(s.got))
+	if _, err := s.client.Organization(ctx, "acme"); !errors.Is(err, api.Unavailable) || len(s.requests()) != 1 {
+		t.Errorf("%v after %d requests", err, len(s.requests()))
 	}
 	s = serve(t, problem(api.OrganizationNotFound, ""))
-	if _, err := s.client.Organization(t.Context(), "acme"); !errors.Is(err, api.OrganizationNotFound) || len(s.got) != 1 {
-		t.Errorf("%v after %d requests", err, len(s.got))
+	if _, err := s.client.Organization(t.Context(), "acme"); !errors.Is(err, api.OrganizationNotFound) || len(s.requests()) != 1 {
+		t.Errorf("%v after %d requests", err, len(s.requests()))
 	}
 }
 
 // TestListsAreReadToTheirEnd or to what is asked for.
 func TestListsAreReadToTheirEnd(t *testing.T) {
 	first, second := ok(`{"entries":[{"id":"3"},{"id":"2"}],"after":"2"}`), ok(`{"entries":[{"id":"1"}]}`)
-	for limit, want := range map[int]string{0: "3 2 1", 3: "3 2 1", 2: "3 2", 1: "3"} {
+	for limit, want := range map[int]string{
+		0: "3 2 1; limit=200 after=2&limit=200", 3: "3 2 1; limit=3 after=2&limit=1", 2: "3 2; limit=2", 500: "3 2 1; limit=200 after=2&limit=200",
+	} {
 		s := serve(t, first, second)
 		list, err := s.client.Audit(t.Context(), "acme", limit)
-		var ids []string
+		var ids, queries []string
 		for _, e := range list {
 			ids = append(ids, e.ID)
 		}
-		if got := strings.Join(ids, " "); err != nil || got != want {
-			t.Errorf("limit %d: %s, %v; want %s", limit, got, err, want)
+		for _, r := range s.requests() {
+			queries = append(queries, r.query)
 		}
-		if pages := []string{"limit=200", "after=2&limit=200"}[:len(s.got)]; slices.ContainsFunc(s.got, func(r seen) bool { return !slices.Contains(pages, r.query) }) {
-			t.Errorf("limit %d: %+v", limit, s.got)
+		if got := strings.Join(ids, " ") + "; " + strings.Join(queries, " "); err != nil || got != want {
+			t.Errorf("limit %d: %s, %v; want %s", limit, got, err, want)
 		}
 	}
 }
@@ -168,8 +184,8 @@ func TestIDsStayInTheirPlace(t *testing.T) {
 	if _, err := s.client.Licenses(t.Context(), "../x"); err != nil {
 		t.Fatal(err)
 	}
-	if s.got[0].path != "/api/v1/control/organizations/a%2Fb/licenses/c%3Fd" || s.got[1].path != "/api/v1/control/organizations/..%2Fx/licenses" {
-		t.Errorf("%+v", s.got)
+	if s.requests()[0].path != "/api/v1/control/organizations/a%2Fb/licenses/c%3Fd" || s.requests()[1].path != "/api/v1/control/organizations/..%2Fx/licenses" {
+		t.Errorf("%+v", s.requests())
 	}
 }
 
@@ -181,8 +197,8 @@ func TestTheTokenGoesNowhereElse(t *testing.T) {
 		w.WriteHeader(http.StatusTemporaryRedirect)
 	})
 	_, err := s.client.Organization(t.Context(), "acme")
-	if p, ok := errors.AsType[*api.Problem](err); !ok || p.Status != http.StatusTemporaryRedirect || len(elsewhere.got) != 0 {
-		t.Errorf("%v, %d requests elsewhere", err, len(elsewhere.got))
+	if p, ok := errors.AsType[*api.Problem](err); !ok || p.Status != http.StatusTemporaryRedirect || len(elsewhere.requests()) != 0 {
+		t.Errorf("%v, %d requests elsewhere", err, len(elsewhere.requests()))
 	}
 	if strings.Contains(err.Error(), "secret") {
 		t.Errorf("the token is told: %v", err)

@@ -103,6 +103,7 @@ func CommandToken(words []string) func(context.Context) (string, error) {
 
 // advice is what the command said, and what to do about the refusal that people meet
 // first: gcloud binds tokens to an audience for service accounts alone.
+// https://cloud.google.com/sdk/gcloud/reference/auth/print-identity-token
 func advice(said string) string {
 	said = strings.TrimSpace(said)
 	if strings.Contains(said, "--audiences") {
@@ -128,6 +129,14 @@ func (c *Client) Probe(ctx context.Context) (time.Time, error) {
 		return time.Time{}, errors.New("the answer does not say when it was made")
 	}
 	return at, nil
+}
+
+// Ping asks the API for as little as it answers.
+func (c *Client) Ping(ctx context.Context) error {
+	r := read(api.PathOrganizations)
+	r.query = url.Values{api.QueryLimit: {"1"}}
+	_, err := call[api.OrganizationList](ctx, c, r)
+	return err
 }
 
 // Authenticate gets the ID token.

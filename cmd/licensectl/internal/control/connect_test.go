@@ -78,7 +78,7 @@ func TestLocalToken(t *testing.T) {
 	if got, err := token(t.Context()); got != "secret" || err != nil {
 		t.Errorf("%q, %v", got, err)
 	}
-	if got := s.got[0]; got.method != http.MethodPost || got.path != "/dev/staff-token" || got.body != "{}" || got.auth != "" {
+	if got := s.requests()[0]; got.method != http.MethodPost || got.path != "/dev/staff-token" || got.body != "{}" || got.auth != "" {
 		t.Errorf("%+v", got)
 	}
 	for range 3 {
@@ -95,8 +95,8 @@ func TestProbe(t *testing.T) {
 		w.WriteHeader(http.StatusForbidden)
 	}
 	s := serve(t, forbidden, func(w http.ResponseWriter) { w.Header()["Date"] = nil })
-	if at, err := s.client.Probe(t.Context()); err != nil || at.Format("15:04") != "17:00" || s.got[0].auth != "" {
-		t.Errorf("%v, %v, %+v", at, err, s.got[0])
+	if at, err := s.client.Probe(t.Context()); err != nil || at.Format("15:04") != "17:00" || s.requests()[0].auth != "" {
+		t.Errorf("%v, %v, %+v", at, err, s.requests()[0])
 	}
 	if at, err := s.client.Probe(t.Context()); err == nil {
 		t.Errorf("an answer without a time: %v", at)

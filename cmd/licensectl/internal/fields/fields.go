@@ -69,16 +69,19 @@ func name(f reflect.StructField) string {
 // text is a value without quotes and brackets where it needs none.
 func text(value any) string {
 	switch v := value.(type) {
-	case string, bool, int, int64, api.Time:
-		return fmt.Sprint(v)
-	case float64:
-		return strconv.FormatFloat(v, 'f', -1, 64)
+	case api.Time:
+		return v.String()
 	case api.List:
 		return strings.Join(v, " ")
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
 	case map[string]any:
 		if v == nil {
 			return ""
 		}
+	}
+	if v := reflect.ValueOf(value); v.Kind() == reflect.String {
+		return v.String()
 	}
 	out, err := json.Marshal(value)
 	if err != nil {

@@ -93,7 +93,9 @@ func (p Printer) document(value any) error {
 	if err := yaml.Unmarshal(text.Bytes(), &node); err != nil {
 		return err
 	}
-	block(&node)
+	if err := block(&node); err != nil {
+		return err
+	}
 	e := yaml.NewEncoder(p.Out)
 	e.SetIndent(2)
 	if err := e.Encode(&node); err != nil {
@@ -102,14 +104,21 @@ func (p Printer) document(value any) error {
 	return e.Close()
 }
 
-// block takes away the braces and quotes of JSON, where YAML needs none.
-func block(n *yaml.Node) {
-	if len(n.Content) > 0 || n.Kind == yaml.ScalarNode {
+// block takes away the braces and quotes of JSON, where YAML needs none. A text is put
+// as YAML 1.1 reads it, too, to which yes is no text.
+func block(n *yaml.Node) error {
+	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!str" {
+		return n.Encode(n.Value)
+	}
+	if len(n.Content) > 0 {
 		n.Style = 0
 	}
 	for _, child := range n.Content {
-		block(child)
+		if err := block(child); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 func writeCSV[T any](out io.Writer, list []T) error {
