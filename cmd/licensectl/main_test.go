@@ -62,7 +62,7 @@ func build(t *testing.T) string {
 func startLocal(t *testing.T) string {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), build(t), "--addr", "127.0.0.1:0")
-	c.Stderr = os.Stderr
+	c.Stderr = t.Output()
 	out, err := c.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

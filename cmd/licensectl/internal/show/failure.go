@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
@@ -46,7 +47,7 @@ func Error(out io.Writer, err error) {
 	if _, uncertain := errors.AsType[*control.UncertainError](err); uncertain {
 		lines = append(lines, "It may have been done all the same: look before you repeat it.")
 	}
-	if f != nil && f.Look != "" && p.Code != api.InvalidRequest {
+	if f != nil && f.Look != "" && p.Status != http.StatusBadRequest && p.Status != http.StatusNotFound {
 		lines = append(lines, "Look: "+f.Look)
 	}
 	if p.Instance != "" {
@@ -59,9 +60,9 @@ func Error(out io.Writer, err error) {
 func staff(c api.Code) string {
 	switch c {
 	case api.OrganizationNotFound:
-		return "There is no organization with this id."
+		return "There is no organization with this id: licensectl org list shows those there are."
 	case api.LicenseNotFound:
-		return "The organization has no license with this id."
+		return "The organization has no license with this id: licensectl license list shows those there are."
 	case api.Unauthenticated, api.Forbidden:
 		return "The service does not take this account's token: licensectl doctor says what is wrong with it."
 	case api.NotFound:

@@ -117,7 +117,7 @@ func TestError(t *testing.T) {
 		{doing(errors.New("no route")), "licensectl: cannot change license acme/pro: no route\n"},
 		{doing(&invalid), "licensectl: cannot change license acme/pro: The request is not valid\n  Correct it.\n  max_seats: is below 0\n  is no object\n  Request: r-1\n"},
 		{doing(&changed), "licensectl: cannot change license acme/pro: It has changed\n  Read it again.\n  Look: licensectl license show acme/pro\n  Request: r-2\n"},
-		{&gone, "licensectl: License not found\n  The organization has no license with this id.\n  Request: r-3\n"},
+		{&gone, "licensectl: License not found\n  The organization has no license with this id: licensectl license list shows those there are.\n  Request: r-3\n"},
 		{doing(&control.UncertainError{Err: &broken}), "licensectl: cannot change license acme/pro: Internal error\n  Broken.\n  It may have been done all the same: look before you repeat it.\n  Look: licensectl license show acme/pro\n"},
 		{doing(&control.UncertainError{Err: io.ErrUnexpectedEOF}), "licensectl: cannot change license acme/pro: it may have been done all the same: unexpected EOF\n"},
 	} {
