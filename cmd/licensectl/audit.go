@@ -41,8 +41,11 @@ func (c auditCommand) Run(ctx context.Context, a *app) error {
 		acts[i] = act{e.At, e.Actor, e.Action, e.Object, turned(e)}
 	}
 	columns := []show.Column{
-		{Field: "at", Title: "WHEN"}, {Field: "actor", Title: "WHO"}, {Field: "action", Title: "DID"},
-		{Field: "object", Title: "TO"}, {Field: "change", Title: "WHAT"},
+		{Field: "at", Title: "WHEN"},
+		{Field: "actor", Title: "WHO"},
+		{Field: "action", Title: "DID"},
+		{Field: "object", Title: "TO"},
+		{Field: "change", Title: "WHAT"},
 	}
 	return show.List(a.printer(), acts, columns, nil)
 }

@@ -103,8 +103,12 @@ func (l licenseList) Run(ctx context.Context, a *app) error {
 		return &show.Failure{Doing: "list licenses of organization " + l.Organization, Look: "licensectl org list", Err: err}
 	}
 	columns := []show.Column{
-		{Field: "id", Title: "LICENSE"}, {Field: "product", Title: "PRODUCT"}, {Field: "plan", Title: "PLAN"},
-		{Field: "max_seats", Title: "SEATS"}, {Field: "status", Title: "STATUS"}, {Field: "expires_at", Title: "ENDS"},
+		{Field: "id", Title: "LICENSE"},
+		{Field: "product", Title: "PRODUCT"},
+		{Field: "plan", Title: "PLAN"},
+		{Field: "max_seats", Title: "SEATS"},
+		{Field: "status", Title: "STATUS"},
+		{Field: "expires_at", Title: "ENDS"},
 	}
 	return show.List(a.printer(), list, columns, func(l api.License) string { return l.OrganizationID + "/" + l.ID })
 }

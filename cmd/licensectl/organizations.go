@@ -82,8 +82,11 @@ func (orgList) Run(ctx context.Context, a *app) error {
 		return &show.Failure{Doing: "list organizations", Err: err}
 	}
 	columns := []show.Column{
-		{Field: "id", Title: "ORGANIZATION"}, {Field: "name", Title: "NAME"}, {Field: "subscription_tier", Title: "TIER"},
-		{Field: "max_concurrent_seats", Title: "SEATS"}, {Field: "status", Title: "STATUS"},
+		{Field: "id", Title: "ORGANIZATION"},
+		{Field: "name", Title: "NAME"},
+		{Field: "subscription_tier", Title: "TIER"},
+		{Field: "max_concurrent_seats", Title: "SEATS"},
+		{Field: "status", Title: "STATUS"},
 	}
 	return show.List(a.printer(), list, columns, func(o api.Organization) string { return o.ID })
 }

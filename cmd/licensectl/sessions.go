@@ -61,8 +61,14 @@ func (l sessionList) Run(ctx context.Context, a *app) error {
 		seats[i] = seatOf(s)
 	}
 	columns := []show.Column{
-		{Field: "session_id", Title: "SESSION"}, {Field: "license", Title: "LICENSE"}, {Field: "user", Title: "USER"}, {Field: "machine", Title: "MACHINE"},
-		{Field: "program", Title: "PROGRAM"}, {Field: "since", Title: "SINCE"}, {Field: "heartbeat", Title: "HEARTBEAT"}, {Field: "state", Title: "STATE"},
+		{Field: "session_id", Title: "SESSION"},
+		{Field: "license", Title: "LICENSE"},
+		{Field: "user", Title: "USER"},
+		{Field: "machine", Title: "MACHINE"},
+		{Field: "program", Title: "PROGRAM"},
+		{Field: "since", Title: "SINCE"},
+		{Field: "heartbeat", Title: "HEARTBEAT"},
+		{Field: "state", Title: "STATE"},
 	}
 	return show.List(a.printer(), seats, columns, nil)
 }

@@ -29,7 +29,7 @@ func ours() terminal {
 	}
 }
 
-func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) } //nolint:gosec // a small number
+func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
 // errDeclined is what becomes of a question that is not answered with yes.
 var errDeclined = errors.New("not confirmed: nothing was changed")

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -65,16 +66,17 @@ func (l *lengthFlag) UnmarshalText(text []byte) error {
 	return err
 }
 
-// listFlag are words with commas between; an empty text is no word.
+// listFlag are words with commas between; an empty text is none.
 type listFlag struct{ value *api.List }
 
 // UnmarshalText reads them.
 func (l *listFlag) UnmarshalText(text []byte) error {
 	list := api.List{}
-	for word := range strings.SplitSeq(string(text), ",") {
-		if word = strings.TrimSpace(word); word != "" {
-			list = append(list, word)
-		}
+	if len(text) > 0 {
+		list = strings.Split(string(text), ",")
+	}
+	if slices.Contains(list, "") {
+		return fmt.Errorf("%q has a comma too many", text)
 	}
 	l.value = &list
 	return nil

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime/debug"
+	"strings"
 )
 
 type versionCommand struct{}
@@ -19,14 +21,11 @@ func (versionCommand) Run(a *app) error {
 
 // described is a version with its commit and toolchain.
 func described(info *debug.BuildInfo) string {
-	text := info.Main.Version
-	if text == "" {
-		text = "(devel)"
-	}
+	words := []string{cmp.Or(info.Main.Version, "(devel)")}
 	for _, s := range info.Settings {
 		if s.Key == "vcs.revision" {
-			text += " " + s.Value
+			words = append(words, s.Value)
 		}
 	}
-	return text + " " + info.GoVersion
+	return strings.Join(append(words, info.GoVersion), " ")
 }

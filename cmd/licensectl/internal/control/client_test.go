@@ -134,7 +134,7 @@ func TestChangesAreNotRepeated(t *testing.T) {
 
 // TestPatienceEnds after some attempts, before a long wait, and when the person does.
 func TestPatienceEnds(t *testing.T) {
-	s := serve(t, hangUp, hangUp, problem(api.Internal, ""), problem(api.Unavailable, "1"))
+	s := serve(t, hangUp, problem(api.Internal, ""), problem(api.RateLimited, "2"), problem(api.Unavailable, "1"))
 	if _, err := s.client.Organization(t.Context(), "acme"); !errors.Is(err, api.Unavailable) || len(s.requests()) != attempts {
 		t.Errorf("%v after %d requests", err, len(s.requests()))
 	}
@@ -208,7 +208,7 @@ func TestTheTokenGoesNowhereElse(t *testing.T) {
 // TestOneTokenServesACommand, and a failure to get one is told.
 func TestOneTokenServesACommand(t *testing.T) {
 	asked := 0
-	s := serve(t, ok("{}"), ok("{}"))
+	s := serve(t, ok("{}"), ok(`{"id":"acme"}`))
 	s.client.token = once(func(context.Context) (string, error) { asked++; return "secret", nil })
 	for range 2 {
 		if _, err := s.client.Organization(t.Context(), "acme"); err != nil {

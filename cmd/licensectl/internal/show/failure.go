@@ -67,6 +67,7 @@ func staff(c api.Code) string {
 		return "The service does not take this account's token: licensectl doctor says what is wrong with it."
 	case api.NotFound:
 		return "The endpoint does not serve the vendor's API: check --endpoint."
+	default:
+		return ""
 	}
-	return ""
 }

@@ -144,7 +144,7 @@ func length(text string) (time.Duration, error) {
 	for unit, size := range map[string]time.Duration{"d": day, "w": 7 * day} {
 		if number, ok := strings.CutSuffix(text, unit); ok {
 			n, err := strconv.ParseUint(number, 10, 16)
-			return time.Duration(n) * size, err //nolint:gosec // of 16 bits
+			return time.Duration(n) * size, err
 		}
 	}
 	return time.ParseDuration(text)
