@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"time"
@@ -20,8 +21,8 @@ var errUnwell = errors.New("something is in the way; see above")
 
 type doctorCommand struct{}
 
-// finding is what one examination found: a remedy if it is not well.
-type finding struct{ found, remedy string }
+// finding is what was found of something, with a remedy if it is not well.
+type finding struct{ what, found, remedy string }
 
 // Run examines one thing after the other, until one of them makes the next ones vain.
 func (doctorCommand) Run(ctx context.Context, a *app) error {
@@ -29,26 +30,26 @@ func (doctorCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	well := true
-	for _, e := range []struct {
-		what    string
-		examine func(context.Context, *control.Client) []finding
-	}{{"endpoint", endpoint}, {"token", token}, {"api", answers}} {
-		for _, f := range e.examine(ctx, c) {
-			verdict := "ok"
-			if f.remedy != "" {
-				verdict, well = "BAD", false
-			}
-			_, _ = fmt.Fprintf(a.out, "%-4s %-9s %s\n", verdict, e.what, f.found)
-			if f.remedy != "" {
-				_, _ = fmt.Fprintf(a.out, "     %-9s %s\n", "do:", f.remedy)
-			}
-		}
-		if !well {
+	for _, examine := range []func(context.Context, *control.Client) []finding{endpoint, token, answers} {
+		if !tell(a.out, examine(ctx, c)) {
 			return errUnwell
 		}
 	}
 	return nil
+}
+
+// tell prints findings, and whether all of them are well.
+func tell(out io.Writer, findings []finding) bool {
+	well := true
+	for _, f := range findings {
+		if f.remedy == "" {
+			_, _ = fmt.Fprintf(out, "ok   %-9s %s\n", f.what, f.found)
+			continue
+		}
+		well = false
+		_, _ = fmt.Fprintf(out, "BAD  %-9s %s\n     %-9s %s\n", f.what, f.found, "do:", f.remedy)
+	}
+	return well
 }
 
 // endpoint: something answers there, and its clock goes as ours.
@@ -56,16 +57,16 @@ func endpoint(ctx context.Context, c *control.Client) []finding {
 	asked := time.Now()
 	at, err := c.Probe(ctx)
 	if err != nil {
-		return []finding{{err.Error(), unreachable(err)}}
+		return []finding{{"endpoint", err.Error(), unreachable(err)}}
 	}
 	// The header has whole seconds, and was written somewhere between.
-	return []finding{{found: c.Endpoint() + " answers"}, clock(at, asked, time.Now())}
+	return []finding{{what: "endpoint", found: c.Endpoint() + " answers"}, clock(at, asked, time.Now())}
 }
 
 // clock compares the service's time with when it was asked and had answered.
 func clock(at, asked, answered time.Time) finding {
 	difference := max(asked.Add(-time.Second).Sub(at), at.Sub(answered), 0).Round(time.Second)
-	f := finding{found: fmt.Sprintf("the clocks differ by %s", difference)}
+	f := finding{what: "clock", found: fmt.Sprintf("differs by %s", difference)}
 	if difference >= worryingDifference {
 		f.remedy = "set this machine's clock (timedatectl set-ntp true): tokens are refused when clocks differ by minutes"
 	}
@@ -86,17 +87,17 @@ func unreachable(err error) string {
 // token: there is one.
 func token(ctx context.Context, c *control.Client) []finding {
 	if err := c.Authenticate(ctx); err != nil {
-		return []finding{{err.Error(), "run the command by hand that gives the token (--identity-token-command), or sign in (gcloud auth login)"}}
+		return []finding{{"token", err.Error(), "run the command by hand that gives the token (--identity-token-command), or sign in (gcloud auth login)"}}
 	}
-	return []finding{{found: "there is one"}}
+	return []finding{{what: "token", found: "there is one"}}
 }
 
 // answers: the API takes the token.
 func answers(ctx context.Context, c *control.Client) []finding {
 	if err := c.Ping(ctx); err != nil {
-		return []finding{{err.Error(), refused(err)}}
+		return []finding{{"api", err.Error(), refused(err)}}
 	}
-	return []finding{{found: "it takes the token and answers"}}
+	return []finding{{what: "api", found: "it takes the token and answers"}}
 }
 
 // refused is what to do about an answer of the API. Where it is no document of the
