@@ -2,9 +2,12 @@ package main
 
 import (
 	"bufio"
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +17,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/coditect-ai/coditect-licenses/client/api"
 )
 
 // TestMain makes this test binary the command itself where a story runs licensectl.
@@ -92,7 +97,10 @@ func TestStories(t *testing.T) {
 			env.Setenv("LICENSECTL_ENDPOINT", base)
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "etag": etag},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"status": status, "etag": etag, "name": name,
+			"take": func(ts *testscript.TestScript, _ bool, args []string) { ts.Check(take(t.Context(), base, args[0], args[1], args[2])) },
+		},
 	})
 }
 
@@ -121,4 +129,39 @@ func etag(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	ts.Fatalf("no etag was printed")
+}
+
+// name NAME puts what the last program printed into a variable.
+func name(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile("stdout")))
+}
+
+// take takes a seat as a program does: for a user of an organization, on a machine.
+func take(ctx context.Context, base, organization, user, machine string) error {
+	var token struct {
+		ID string `json:"id_token"`
+	}
+	if err := post(ctx, base+"/dev/token", "", fmt.Sprintf(`{"user_id":%q,"organization_id":%q}`, user, organization), &token); err != nil {
+		return err
+	}
+	var session api.Session
+	return post(ctx, base+api.PathAcquire, token.ID, fmt.Sprintf(`{"hardware_id":%q}`, machine), &session)
+}
+
+func post(ctx context.Context, url, token, body string, into any) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Content-Type", api.ContentTypeJSON)
+	r.Header.Set("Authorization", "Bearer "+token)
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = response.Body.Close() }()
+	if err := api.CheckResponse(response); err != nil {
+		return err
+	}
+	return json.NewDecoder(response.Body).Decode(into)
 }
