@@ -99,7 +99,9 @@ func TestStories(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status": status, "etag": etag, "name": name,
-			"take": func(ts *testscript.TestScript, _ bool, args []string) { ts.Check(take(t.Context(), base, args[0], args[1], args[2])) },
+			"take": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Check(take(t.Context(), base, args[0], args[1], args[2]))
+			},
 		},
 	})
 }
