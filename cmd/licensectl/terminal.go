@@ -21,11 +21,10 @@ type terminal struct {
 
 // ours is the terminal, pipes or files that the process was given.
 func ours() terminal {
-	_, plain := os.LookupEnv("NO_COLOR")
 	return terminal{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr,
 		asks:  isTerminal(os.Stdin),
-		color: isTerminal(os.Stdout) && !plain,
+		color: isTerminal(os.Stdout) && os.Getenv("NO_COLOR") == "", // https://no-color.org
 	}
 }
 
