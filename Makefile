@@ -22,9 +22,10 @@ SEED          ?= 0
 DURATION      ?= 3m
 TOPOLOGY      ?= both
 
-# The repository's modules: the service, the client that it shares with programs,
-# and the proof, which requires both and is required by none.
-MODULES       := . client proof
+# The repository's modules: the service, the client that it shares with programs, the
+# vendor's command, which requires the client alone, and the proof, which requires
+# service and client and is required by none.
+MODULES       := . client cmd/licensectl proof
 
 # Tests of the proof that compile whole programs, which test-programs runs: the
 # deployed one, torture's, the benchmark's, the mutants'.
@@ -45,6 +46,7 @@ test-tools: ## install the servers the tests need: redis-server, the Firestore e
 test: test-tools ## every test but test-programs, under the race detector
 	$(GO) test -race -timeout 60m ./...
 	$(GO) -C client test -race -timeout 60m ./...
+	$(GO) -C cmd/licensectl test -race -timeout 60m ./...
 	cd proof && $(GO) test -race -timeout 60m $$($(GO) list ./... | grep -vxF "$$($(GO) list $(PROGRAM_TESTS))")
 
 test-programs: test-tools ## the tests that compile whole programs: the deployed one, the images, torture, mutants, releases

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"strings"
+
+	"github.com/coditect-ai/coditect-licenses/client/api"
+	"github.com/coditect-ai/coditect-licenses/cmd/licensectl/internal/fields"
+	"github.com/coditect-ai/coditect-licenses/cmd/licensectl/internal/show"
+)
+
+type auditCommand struct {
+	Organization string `arg:"" help:"The organization's id, such as acme."`
+	Limit        int    `default:"50" placeholder:"N" help:"So many acts at most; 0: all."`
+}
+
+// act is an audit entry as a line of a table.
+type act struct {
+	At     api.Time `json:"at"`
+	Actor  string   `json:"actor"`
+	Action string   `json:"action"`
+	Object string   `json:"object"`
+	Change string   `json:"change"`
+}
+
+// Run shows who changed what.
+func (c auditCommand) Run(ctx context.Context, a *app) error {
+	client, err := a.control()
+	if err != nil {
+		return err
+	}
+	entries, err := client.Audit(ctx, c.Organization, c.Limit)
+	if err != nil {
+		return &show.Failure{Doing: "read the audit of organization " + c.Organization, Look: "licensectl org list", Err: err}
+	}
+	if a.program.Output != show.Table {
+		return show.List(a.printer(), entries, nil, func(e api.AuditEntry) string { return e.ID })
+	}
+	acts := make([]act, len(entries))
+	for i, e := range entries {
+		acts[i] = act{e.At, e.Actor, e.Action, e.Object, turned(e)}
+	}
+	columns := []show.Column{
+		{Field: "at", Title: "WHEN"},
+		{Field: "actor", Title: "WHO"},
+		{Field: "action", Title: "DID"},
+		{Field: "object", Title: "TO"},
+		{Field: "change", Title: "WHAT"},
+	}
+	return show.List(a.printer(), acts, columns, nil)
+}
+
+// turned is which fields a change gave other values. What was created or deleted as a
+// whole is told by the action.
+func turned(e api.AuditEntry) string {
+	if e.Before == nil || e.After == nil {
+		return ""
+	}
+	var parts []string
+	for _, c := range fields.Recorded(e.Before, e.After) {
+		parts = append(parts, c.Field+" "+show.Turned(c))
+	}
+	return strings.Join(parts, ", ")
+}

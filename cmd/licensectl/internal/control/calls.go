@@ -1,0 +1,158 @@
+package control
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/google/uuid"
+
+	"github.com/coditect-ai/coditect-licenses/client/api"
+)
+
+// Organizations are all organizations, by id.
+func (c *Client) Organizations(ctx context.Context) ([]api.Organization, error) {
+	return pages(ctx, c, api.PathOrganizations, nil, 0, func(p api.OrganizationList) ([]api.Organization, string) {
+		return p.Organizations, p.After
+	})
+}
+
+// Organization is one of them as it is now.
+func (c *Client) Organization(ctx context.Context, id string) (api.Organization, error) {
+	return call[api.Organization](ctx, c, read(organizationPath(id)))
+}
+
+// CreateOrganization creates one. Of a dry run it is what would be.
+func (c *Client) CreateOrganization(ctx context.Context, in api.OrganizationInput, dry bool) (api.Organization, error) {
+	return call[api.Organization](ctx, c, create(api.PathOrganizations, in, dry))
+}
+
+// ChangeOrganization changes one if it still has that ETag.
+func (c *Client) ChangeOrganization(ctx context.Context, id, etag string, patch api.OrganizationPatch, dry bool) (api.Organization, error) {
+	return call[api.Organization](ctx, c, change(http.MethodPatch, organizationPath(id), etag, patch, dry))
+}
+
+// Licenses are all licenses of an organization, by id.
+func (c *Client) Licenses(ctx context.Context, organization string) ([]api.License, error) {
+	return pages(ctx, c, api.LicensesPath(url.PathEscape(organization)), nil, 0, func(p api.LicenseList) ([]api.License, string) {
+		return p.Licenses, p.After
+	})
+}
+
+// License is one of them as it is now.
+func (c *Client) License(ctx context.Context, organization, id string) (api.License, error) {
+	return call[api.License](ctx, c, read(licensePath(organization, id)))
+}
+
+// CreateLicense creates one. Of a dry run it is what would be.
+func (c *Client) CreateLicense(ctx context.Context, organization string, in api.LicenseInput, dry bool) (api.License, error) {
+	return call[api.License](ctx, c, create(api.LicensesPath(url.PathEscape(organization)), in, dry))
+}
+
+// ChangeLicense changes one if it still has that ETag.
+func (c *Client) ChangeLicense(ctx context.Context, organization, id, etag string, patch api.LicensePatch, dry bool) (api.License, error) {
+	return call[api.License](ctx, c, change(http.MethodPatch, licensePath(organization, id), etag, patch, dry))
+}
+
+// DeleteLicense deletes one if it still has that ETag.
+func (c *Client) DeleteLicense(ctx context.Context, organization, id, etag string, dry bool) error {
+	_, err := c.send(ctx, change(http.MethodDelete, licensePath(organization, id), etag, nil, dry))
+	return err
+}
+
+// Sessions are an organization's sessions without a recorded end, the newest first: of a
+// license and of a user, where they are named.
+func (c *Client) Sessions(ctx context.Context, organization, license, user string) ([]api.LiveSession, error) {
+	query := url.Values{}
+	for name, value := range map[string]string{api.QueryLicense: license, api.QueryUser: user} {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	return pages(ctx, c, api.SessionsPath(url.PathEscape(organization)), query, 0, func(p api.SessionList) ([]api.LiveSession, string) {
+		return p.Sessions, p.After
+	})
+}
+
+// Session is one of them.
+func (c *Client) Session(ctx context.Context, organization, id string) (api.LiveSession, error) {
+	return call[api.LiveSession](ctx, c, read(sessionPath(organization, id)))
+}
+
+// ReleaseSession ends one. One that is over stays as it is, so it may be asked twice.
+func (c *Client) ReleaseSession(ctx context.Context, organization, id string, dry bool) error {
+	_, err := c.send(ctx, request{method: http.MethodDelete, path: sessionPath(organization, id), query: dryRun(dry), repeatable: true})
+	return err
+}
+
+// Audit is who changed what in an organization, newest first: so many entries at most,
+// or all for 0.
+func (c *Client) Audit(ctx context.Context, organization string, limit int) ([]api.AuditEntry, error) {
+	return pages(ctx, c, api.AuditPath(url.PathEscape(organization)), nil, limit, func(p api.AuditList) ([]api.AuditEntry, string) {
+		return p.Entries, p.After
+	})
+}
+
+func organizationPath(id string) string { return api.OrganizationPath(url.PathEscape(id)) }
+
+func licensePath(organization, id string) string {
+	return api.LicensePath(url.PathEscape(organization), url.PathEscape(id))
+}
+
+func sessionPath(organization, id string) string {
+	return api.SessionOfPath(url.PathEscape(organization), url.PathEscape(id))
+}
+
+func read(path string) request { return request{method: http.MethodGet, path: path, repeatable: true} }
+
+// create is named by a key, so that it is done once however often it is sent.
+func create(path string, in any, dry bool) request {
+	return request{
+		method: http.MethodPost, path: path, query: dryRun(dry), body: in, repeatable: true,
+		header: http.Header{api.HeaderIdempotencyKey: {uuid.NewString()}},
+	}
+}
+
+// change is not repeated: done the first time, it would be refused the second, as if
+// somebody else had changed it.
+func change(method, path, etag string, patch any, dry bool) request {
+	return request{
+		method: method, path: path, query: dryRun(dry), body: patch,
+		header: http.Header{api.HeaderIfMatch: {etag}},
+	}
+}
+
+func dryRun(dry bool) url.Values {
+	if !dry {
+		return nil
+	}
+	return url.Values{api.QueryDryRun: {"true"}}
+}
+
+// pages reads a list to its end, or to its limit.
+func pages[P, T any](ctx context.Context, c *Client, path string, query url.Values, limit int, part func(P) ([]T, string)) ([]T, error) {
+	list := []T{}
+	for after := ""; ; {
+		size := api.MaxPage
+		if limit > 0 {
+			size = min(size, limit-len(list))
+		}
+		r := read(path)
+		r.query = url.Values{api.QueryLimit: {strconv.Itoa(size)}}
+		maps.Copy(r.query, query)
+		if after != "" {
+			r.query.Set(api.QueryAfter, after)
+		}
+		page, err := call[P](ctx, c, r)
+		if err != nil {
+			return nil, err
+		}
+		items, next := part(page)
+		list = append(list, items...)
+		if after = next; after == "" || limit > 0 && len(list) >= limit {
+			return list, nil
+		}
+	}
+}

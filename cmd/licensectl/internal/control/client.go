@@ -1,0 +1,188 @@
+// Package control calls the vendor's door of the license service.
+package control
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/coditect-ai/coditect-licenses/client/api"
+	"github.com/coditect-ai/coditect-licenses/client/pace"
+)
+
+const (
+	// attemptTimeout is longer than the service takes for any answer, a cold start included.
+	attemptTimeout = 20 * time.Second
+	// attempts and longestWait bound how long somebody sits before a terminal.
+	attempts    = 4
+	longestWait = 30 * time.Second
+	// maxAnswer is far above a page of the largest documents.
+	maxAnswer = 16 << 20
+)
+
+// Client calls one endpoint in the name of one account.
+type Client struct {
+	endpoint string
+	token    func(context.Context) (string, error)
+	http     *http.Client
+	wait     func(ctx context.Context, d time.Duration) error
+}
+
+// New makes a client of an endpoint that [CheckEndpoint] has passed. It asks token for
+// an ID token when one is needed, once.
+func New(endpoint string, token func(context.Context) (string, error)) *Client {
+	return &Client{endpoint: endpoint, token: once(token), http: newHTTP(), wait: wait}
+}
+
+// Endpoint is the address that is asked.
+func (c *Client) Endpoint() string { return c.endpoint }
+
+// newHTTP follows no redirect: the ID token is for the endpoint alone.
+func newHTTP() *http.Client {
+	return &http.Client{
+		Timeout:       attemptTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// once keeps a token for the life of the command, which is shorter than the token's.
+func once(token func(context.Context) (string, error)) func(context.Context) (string, error) {
+	var kept string
+	return func(ctx context.Context) (_ string, err error) {
+		if kept == "" {
+			kept, err = token(ctx)
+		}
+		return kept, err
+	}
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// UncertainError is of a change that may have been done all the same: its answer did not
+// arrive, or says that something broke.
+type UncertainError struct{ Err error }
+
+func (e *UncertainError) Error() string {
+	return "it may have been done all the same: " + e.Err.Error()
+}
+
+// Unwrap is what went wrong.
+func (e *UncertainError) Unwrap() error { return e.Err }
+
+// request is one call of the API.
+type request struct {
+	method, path string
+	query        url.Values
+	header       http.Header
+	body         any
+	// repeatable: sent twice, it does what it does once.
+	repeatable bool
+}
+
+// call sends a request and reads its answer.
+func call[T any](ctx context.Context, c *Client, r request) (T, error) {
+	var answer T
+	body, err := c.send(ctx, r)
+	if err != nil || len(body) == 0 {
+		return answer, err
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return answer, fmt.Errorf("the answer is not what this version reads: %w", err)
+	}
+	return answer, nil
+}
+
+// send repeats a request while that can help and does no harm.
+func (c *Client) send(ctx context.Context, r request) ([]byte, error) {
+	token, err := c.token(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for failures := 1; ; failures++ {
+		body, err := c.attempt(ctx, r, token)
+		if err == nil {
+			return body, nil
+		}
+		pause, again := retry(err, r.repeatable, failures)
+		if !again || ctx.Err() != nil {
+			return nil, certainty(err, r.repeatable)
+		}
+		if c.wait(ctx, pause) != nil {
+			return nil, certainty(err, r.repeatable)
+		}
+	}
+}
+
+// retry is how long to wait before the request is sent again, if it is. One that was
+// sent too often has done nothing; what else went wrong may have been done.
+func retry(err error, repeatable bool, failures int) (time.Duration, bool) {
+	var after time.Duration
+	if p, ok := errors.AsType[*api.Problem](err); ok {
+		after = p.RetryAfter
+		broken := p.Status >= http.StatusInternalServerError
+		repeatable = p.Retryable && (repeatable && broken || p.Status == http.StatusTooManyRequests)
+	}
+	return pace.Retry(failures, after, 0, rand.Float64()), //nolint:gosec // jitter, and no secret
+		repeatable && failures < attempts && after <= longestWait
+}
+
+// certainty says of a failed change whether it is certain that nothing was done.
+func certainty(err error, repeatable bool) error {
+	p, answered := errors.AsType[*api.Problem](err)
+	if repeatable || answered && p.Status < http.StatusInternalServerError {
+		return err
+	}
+	return &UncertainError{err}
+}
+
+// attempt sends the request once and reads the answer to its end.
+func (c *Client) attempt(ctx context.Context, r request, token string) ([]byte, error) {
+	var body io.Reader = http.NoBody
+	if r.body != nil {
+		text, err := json.Marshal(r.body)
+		if err != nil {
+			return nil, err
+		}
+		body = bytes.NewReader(text)
+	}
+	sent, err := http.NewRequestWithContext(ctx, r.method, c.endpoint+r.path, body)
+	if err != nil {
+		return nil, err
+	}
+	for name, values := range r.header {
+		sent.Header[name] = values
+	}
+	if r.body != nil {
+		sent.Header.Set("Content-Type", api.ContentTypeJSON)
+	}
+	sent.Header.Set("Authorization", "Bearer "+token)
+	sent.URL.RawQuery = r.query.Encode()
+	return answer(c.http.Do(sent)) //nolint:bodyclose // answer closes it
+}
+
+func answer(response *http.Response, err error) ([]byte, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	if err := api.CheckResponse(response); err != nil {
+		return nil, err
+	}
+	return io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+}

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/coditect-ai/coditect-licenses/client/api"
+)
+
+// TestMain makes this test binary the command itself where a story runs licensectl.
+func TestMain(m *testing.M) {
+	testscript.Main(tests{m}, map[string]func(){"licensectl": main})
+}
+
+// tests leave nothing behind.
+type tests struct{ *testing.M }
+
+func (m tests) Run() int {
+	defer func() { _ = os.RemoveAll(built.folder) }()
+	return m.M.Run()
+}
+
+// built is the local stack's program, compiled once.
+var built struct {
+	sync.Once
+	folder string
+	err    error
+}
+
+// build compiles the service's own cmd/local, from its own module: this one does not
+// require it.
+func build(t *testing.T) string {
+	t.Helper()
+	built.Do(func() {
+		if built.folder, built.err = os.MkdirTemp("", "licensectl"); built.err != nil { //nolint:usetesting // for several tests
+			return
+		}
+		args := []string{"build", "-C", "../..", "-o", filepath.Join(built.folder, "local"), "./cmd/local"}
+		if raceDetector {
+			args = append([]string{args[0], args[1], args[2], "-race"}, args[3:]...)
+		}
+		if out, err := exec.Command("go", args...).CombinedOutput(); err != nil { //nolint:noctx // for several tests
+			built.err = fmt.Errorf("go %v: %w\n%s", args, err, out)
+		}
+	})
+	if built.err != nil {
+		t.Fatal(built.err)
+	}
+	return filepath.Join(built.folder, "local")
+}
+
+// startLocal runs a local stack for the test, and returns its address.
+func startLocal(t *testing.T) string {
+	t.Helper()
+	c := exec.CommandContext(t.Context(), build(t), "--addr", "127.0.0.1:0")
+	c.Stderr = t.Output()
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Wait() }) // the context has ended it
+	lines := bufio.NewReader(out)
+	first, err := lines.ReadString('\n')
+	base, ok := strings.CutPrefix(strings.TrimSpace(first), "listening on ")
+	if err != nil || !ok {
+		t.Fatalf("the local stack begins with %q, %v", first, err)
+	}
+	go func() { _, _ = io.Copy(io.Discard, lines) }() // until it ends
+	return base
+}
+
+// TestStories plays the scripts of testdata against one local stack, each in an
+// organization of its own.
+func TestStories(t *testing.T) {
+	base := startLocal(t)
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata", RequireExplicitExec: true, RequireUniqueNames: true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("LICENSECTL_LOCAL", "true")
+			env.Setenv("LICENSECTL_ENDPOINT", base)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"status": status, "etag": etag, "name": name,
+			"take": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Check(take(t.Context(), base, args[0], args[1], args[2]))
+			},
+		},
+	})
+}
+
+// status N PROGRAM ARGS… runs a program that must end with that status.
+func status(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	var ended *exec.ExitError
+	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &ended) {
+		got = ended.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("status %d, want %d", got, want)
+	}
+}
+
+// etag NAME puts the ETag that the last program printed into a variable.
+func etag(ts *testscript.TestScript, _ bool, args []string) {
+	for line := range strings.Lines(ts.ReadFile("stdout")) {
+		if words := strings.Fields(line); len(words) == 2 && words[0] == "etag" {
+			ts.Setenv(args[0], words[1])
+			return
+		}
+	}
+	ts.Fatalf("no etag was printed")
+}
+
+// name NAME puts what the last program printed into a variable.
+func name(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile("stdout")))
+}
+
+// take takes a seat as a program does: for a user of an organization, on a machine.
+func take(ctx context.Context, base, organization, user, machine string) error {
+	var token struct {
+		ID string `json:"id_token"`
+	}
+	if err := post(ctx, base+"/dev/token", "", fmt.Sprintf(`{"user_id":%q,"organization_id":%q}`, user, organization), &token); err != nil {
+		return err
+	}
+	var session api.Session
+	return post(ctx, base+api.PathAcquire, token.ID, fmt.Sprintf(`{"hardware_id":%q}`, machine), &session)
+}
+
+func post(ctx context.Context, url, token, body string, into any) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Content-Type", api.ContentTypeJSON)
+	r.Header.Set("Authorization", "Bearer "+token)
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = response.Body.Close() }()
+	if err := api.CheckResponse(response); err != nil {
+		return err
+	}
+	return json.NewDecoder(response.Body).Decode(into)
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/coditect-ai/coditect-licenses/client/api"
+	"github.com/coditect-ai/coditect-licenses/cmd/licensectl/internal/show"
+)
+
+type sessionCommands struct {
+	List    sessionList    `cmd:"" help:"List who has a seat now, the newest first."`
+	Show    sessionShow    `cmd:"" help:"Show a session."`
+	Release sessionRelease `cmd:"" help:"End a session: its seat is free at once, its program hears of it at its next heartbeat."`
+}
+
+type sessionList struct {
+	Organization string `arg:"" help:"The organization's id, such as acme."`
+	License      string `placeholder:"ID" help:"Sessions of this license alone."`
+	User         string `placeholder:"ID" help:"Sessions of this user alone."`
+}
+
+// seat is a live session as a line of a table.
+type seat struct {
+	SessionID string   `json:"session_id"`
+	License   string   `json:"license"`
+	User      string   `json:"user"`
+	Machine   string   `json:"machine"`
+	Program   string   `json:"program"`
+	Since     api.Time `json:"since"`
+	Heartbeat api.Time `json:"heartbeat"`
+	Expires   api.Time `json:"expires"`
+	State     string   `json:"state"`
+}
+
+func seatOf(s api.LiveSession) seat {
+	return seat{
+		SessionID: s.SessionID, License: s.LicenseID, User: s.UserID, Machine: cmp.Or(s.Client.Hostname, s.HardwareID),
+		Program: strings.TrimSpace(s.Client.Name + " " + s.Client.Version),
+		Since:   s.AcquiredAt, Heartbeat: s.LastHeartbeatAt, Expires: s.ExpiresAt, State: s.State,
+	}
+}
+
+// Run lists who has a seat.
+func (l sessionList) Run(ctx context.Context, a *app) error {
+	c, err := a.control()
+	if err != nil {
+		return err
+	}
+	list, err := c.Sessions(ctx, l.Organization, l.License, l.User)
+	if err != nil {
+		return &show.Failure{Doing: "list sessions of organization " + l.Organization, Look: "licensectl org list", Err: err}
+	}
+	if a.program.Output != show.Table {
+		return show.List(a.printer(), list, nil, func(s api.LiveSession) string { return l.Organization + "/" + s.SessionID })
+	}
+	seats := make([]seat, len(list))
+	for i, s := range list {
+		seats[i] = seatOf(s)
+	}
+	columns := []show.Column{
+		{Field: "session_id", Title: "SESSION"},
+		{Field: "license", Title: "LICENSE"},
+		{Field: "user", Title: "USER"},
+		{Field: "machine", Title: "MACHINE"},
+		{Field: "program", Title: "PROGRAM"},
+		{Field: "since", Title: "SINCE"},
+		{Field: "heartbeat", Title: "HEARTBEAT"},
+		{Field: "state", Title: "STATE"},
+	}
+	return show.List(a.printer(), seats, columns, nil)
+}
+
+// Session is the session that a command is about.
+type Session struct {
+	ID sessionID `arg:"" name:"organization/session" help:"Whose, and its id, as session list -o name prints them."`
+}
+
+func (s Session) failed(doing string, err error) error {
+	return &show.Failure{Doing: doing + " session " + s.ID.String(), Look: "licensectl session list " + s.ID.organization, Err: err}
+}
+
+type sessionShow struct{ Session }
+
+// Run shows a session.
+func (s sessionShow) Run(ctx context.Context, a *app) error {
+	c, err := a.control()
+	if err != nil {
+		return err
+	}
+	found, err := c.Session(ctx, s.ID.organization, s.ID.session)
+	if err != nil {
+		return s.failed("show", err)
+	}
+	if a.program.Output == show.Table {
+		return show.One(a.printer(), seatOf(found), "")
+	}
+	return show.One(a.printer(), found, s.ID.String())
+}
+
+type sessionRelease struct {
+	Session
+	Write
+	Sure
+}
+
+// Run ends a session.
+func (s sessionRelease) Run(ctx context.Context, a *app) error {
+	c, err := a.control()
+	if err != nil {
+		return err
+	}
+	found, err := c.Session(ctx, s.ID.organization, s.ID.session)
+	if err != nil {
+		return s.failed("release", err)
+	}
+	if !s.DryRun {
+		seat := seatOf(found)
+		question := fmt.Sprintf("Release the seat of %s on %s? Its program hears of it at its next heartbeat.", seat.User, seat.Machine)
+		if err := asking(a, s.Sure, question)(); err != nil {
+			return err
+		}
+	}
+	if err := c.ReleaseSession(ctx, s.ID.organization, s.ID.session, s.DryRun); err != nil {
+		return s.failed("release", err)
+	}
+	if a.program.Output != show.Table {
+		return show.One(a.printer(), found, s.ID.String())
+	}
+	text := " released"
+	if s.DryRun {
+		text = " would be released" + dryNote
+	}
+	_, err = fmt.Fprintln(a.out, "session "+s.ID.String()+text)
+	return err
+}
