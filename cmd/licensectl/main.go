@@ -57,7 +57,8 @@ type Connection struct {
 	Local    bool   `env:"LICENSECTL_LOCAL" help:"Ask the local stack (go run ./cmd/local), as its staff."`
 	Endpoint string `env:"LICENSECTL_ENDPOINT" placeholder:"URL" help:"The service's address; with --local ${local}, if absent."`
 
-	IdentityTokenCommand string `env:"LICENSECTL_IDENTITY_TOKEN_COMMAND" placeholder:"COMMAND" default:"gcloud auth print-identity-token --audiences={endpoint}" help:"Prints an ID token for the endpoint; no shell reads it."`
+	Audience             string `env:"LICENSECTL_AUDIENCE" placeholder:"URL" help:"What the service takes ID tokens for (control_audience of terraform output); the endpoint, if absent."`
+	IdentityTokenCommand string `env:"LICENSECTL_IDENTITY_TOKEN_COMMAND" placeholder:"COMMAND" default:"gcloud auth print-identity-token --audiences={audience}" help:"Prints an ID token for the audience; no shell reads it."`
 	Impersonate          string `env:"LICENSECTL_IMPERSONATE" placeholder:"ACCOUNT" help:"The service account that gcloud acts as."`
 }
 
@@ -138,7 +139,7 @@ func (a *app) control() (*control.Client, error) {
 	if err != nil {
 		return nil, usageError{err}
 	}
-	token := control.CommandToken(control.TokenCommand(c.IdentityTokenCommand, endpoint, c.Impersonate))
+	token := control.CommandToken(control.TokenCommand(c.IdentityTokenCommand, cmp.Or(c.Audience, endpoint), c.Impersonate))
 	if c.Local {
 		token = control.LocalToken(endpoint)
 	}

@@ -19,8 +19,8 @@ import (
 // LocalEndpoint is where the local stack listens unless it is told otherwise.
 const LocalEndpoint = "http://127.0.0.1:8080"
 
-// endpointPlace stands for the endpoint in a command that prints ID tokens.
-const endpointPlace = "{endpoint}"
+// audiencePlace stands for the audience in a command that prints ID tokens.
+const audiencePlace = "{audience}"
 
 // commandTimeout is enough for gcloud, which takes seconds to start.
 const commandTimeout = time.Minute
@@ -66,10 +66,10 @@ func LocalToken(endpoint string) func(context.Context) (string, error) {
 	}
 }
 
-// TokenCommand are the words of a command that prints an ID token for an endpoint. No
+// TokenCommand are the words of a command that prints an ID token for an audience. No
 // shell reads them.
-func TokenCommand(command, endpoint, impersonate string) []string {
-	words := strings.Fields(strings.ReplaceAll(command, endpointPlace, endpoint))
+func TokenCommand(command, audience, impersonate string) []string {
+	words := strings.Fields(strings.ReplaceAll(command, audiencePlace, audience))
 	if impersonate != "" {
 		// Without its address in it the service would not know whose token it is.
 		words = append(words, "--impersonate-service-account="+impersonate, "--include-email")

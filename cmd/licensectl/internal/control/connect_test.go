@@ -38,11 +38,11 @@ func TestCheckEndpoint(t *testing.T) {
 }
 
 func TestTokenCommand(t *testing.T) {
-	const preset = "gcloud auth print-identity-token --audiences={endpoint}"
+	const preset = "gcloud auth print-identity-token --audiences={audience}"
 	for _, tt := range []struct{ command, impersonate, want string }{
 		{preset, "", "gcloud auth print-identity-token --audiences=https://c.example"},
 		{preset, "eve@p.iam.gserviceaccount.com", "gcloud auth print-identity-token --audiences=https://c.example --impersonate-service-account=eve@p.iam.gserviceaccount.com --include-email"},
-		{"  my-token   {endpoint} ", "", "my-token https://c.example"},
+		{"  my-token   {audience} ", "", "my-token https://c.example"},
 		{"", "", ""},
 	} {
 		if got := TokenCommand(tt.command, "https://c.example", tt.impersonate); !slices.Equal(got, strings.Fields(tt.want)) {
