@@ -144,6 +144,36 @@ func TestBudgetOfAnOperator(t *testing.T) {
 	m.wantSpent(t, "check", spent{redis: 2, reads: 2, others: 2}, func() { operate[api.CheckReport](t, m.world, api.CheckPath(org)) })
 }
 
+// TestBudgetOfLiveSessions: a page is one query and one look at the ledger, however many
+// sessions are on it; an end is a note of who asked, and then a release with its entry
+// in the audit.
+func TestBudgetOfLiveSessions(t *testing.T) {
+	m := meter(t, servers.Redis(t).Addr(), devstack.Defaults())
+	org, v := m.licensed(t, 9), m.vendor()
+	ann := m.user(org, "ann")
+	none := m.spent(func() { v.sessions(t, org, "") })
+	if want := (spent{reads: 1, others: 1}); none != want {
+		t.Errorf("an empty list cost %+v, want %+v", none, want)
+	}
+	warm, held, more := ann.take(t, "warm").SessionID, ann.take(t, "hw").SessionID, ann.take(t, "hw-2").SessionID
+	v.sessions(t, org, "") // every script is sent in full once
+	v.do(t, http.MethodDelete, api.SessionOfPath(org, warm), nil).want(t, http.StatusNoContent)
+
+	m.wantSpent(t, "list", spent{redis: 1, reads: 1, others: 1}, func() { v.sessions(t, org, "?user=ann") })
+	after := v.sessions(t, org, "?limit=1").After
+	m.wantSpent(t, "list, the next page", spent{redis: 1, reads: 2, others: 1}, func() { v.sessions(t, org, "?after="+after) })
+	m.wantSpent(t, "one", spent{redis: 1, reads: 1}, func() { v.do(t, http.MethodGet, api.SessionOfPath(org, more), nil).want(t, http.StatusOK) })
+	m.wantSpent(t, "end", spent{redis: 2, transactions: 2, reads: 3, writes: 3}, func() {
+		v.do(t, http.MethodDelete, api.SessionOfPath(org, held), nil).want(t, http.StatusNoContent)
+	})
+	m.wantSpent(t, "end again", spent{redis: 1, transactions: 1, reads: 2}, func() {
+		v.do(t, http.MethodDelete, api.SessionOfPath(org, held), nil).want(t, http.StatusNoContent)
+	})
+	m.wantSpent(t, "dry run of an end", spent{transactions: 1, reads: 1}, func() {
+		v.do(t, http.MethodDelete, api.SessionOfPath(org, more)+"?dry_run=true", nil).want(t, http.StatusNoContent)
+	})
+}
+
 // TestBudgetOfTheReaper: a read of the signing keys, one read for all that ended together, one read and one write each,
 // and nothing for the living.
 func TestBudgetOfTheReaper(t *testing.T) {

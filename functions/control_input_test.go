@@ -13,6 +13,8 @@ import (
 func TestBadInputToTheVendor(t *testing.T) {
 	v := control(t)
 	org, lic := v.sold(t)
+	ann := v.w.user(org.ID, "ann")
+	held := ann.take(t, "hw").SessionID
 	licenses, one, match := api.LicensesPath(org.ID), api.LicensePath(org.ID, "pro"), header("If-Match", lic.ETag)
 	for name, tt := range map[string]struct {
 		method, path, body string
@@ -43,6 +45,13 @@ func TestBadInputToTheVendor(t *testing.T) {
 		"a position made up":     {http.MethodGet, licenses + "?after=a/b", "", nil, "after"},
 		"another position":       {http.MethodGet, api.PathOrganizations + "?after=..", "", nil, "after"},
 		"an entry made up":       {http.MethodGet, api.AuditPath(org.ID) + "?after=x", "", nil, "after"},
+		"a session made up":      {http.MethodGet, api.SessionsPath(org.ID) + "?after=" + nobodysSession, "", nil, "after"},
+		"a filter misspelled":    {http.MethodGet, api.SessionsPath(org.ID) + "?licence=pro", "", nil, "query"},
+		"a filter malformed":     {http.MethodGet, api.SessionsPath(org.ID) + "?user=a%", "", nil, "query"},
+		"a filter twice":         {http.MethodGet, api.SessionsPath(org.ID) + "?user=a&user=b", "", nil, "user"},
+		"no limit of sessions":   {http.MethodGet, api.SessionsPath(org.ID) + "?limit=x", "", nil, "limit"},
+		"a dry run of an end":    {http.MethodDelete, api.SessionOfPath(org.ID, held) + "?dry_run=1", "", nil, "dry_run"},
+		"an end misspelled":      {http.MethodDelete, api.SessionOfPath(org.ID, held) + "?dryrun=true", "", nil, "query"},
 	} {
 		var body any
 		if tt.body != "" {
@@ -64,6 +73,7 @@ func TestBadInputToTheVendor(t *testing.T) {
 	if len(page.Entries) != 2 {
 		t.Errorf("%d acts", len(page.Entries))
 	}
+	ann.beat(t, held).want(t, http.StatusOK)
 }
 
 // TestChangesNameWhatTheyChange: without a revision, and with one that is none.
@@ -99,6 +109,9 @@ func TestWhoMayUseTheVendorsDoor(t *testing.T) {
 		{http.MethodPatch, api.LicensePath(org.ID, "pro"), `{}`},
 		{http.MethodDelete, api.LicensePath(org.ID, "pro"), ""},
 		{http.MethodGet, api.AuditPath(org.ID), ""},
+		{http.MethodGet, api.SessionsPath(org.ID), ""},
+		{http.MethodGet, api.SessionOfPath(org.ID, nobodysSession), ""},
+		{http.MethodDelete, api.SessionOfPath(org.ID, nobodysSession), ""},
 	} {
 		for token, code := range map[string]string{"": "unauthenticated", owner: "unauthenticated", v.w.stack.SchedulerToken(): "unauthenticated", stranger: "forbidden"} {
 			var body any
@@ -122,6 +135,7 @@ func TestWhatIsNotThereForTheVendor(t *testing.T) {
 		v.do(t, http.MethodGet, api.OrganizationPath(id), nil).refused(t, "organization_not_found")
 		v.do(t, http.MethodGet, api.LicensesPath(id), nil).refused(t, "organization_not_found")
 		v.do(t, http.MethodGet, api.AuditPath(id), nil).refused(t, "organization_not_found")
+		v.do(t, http.MethodGet, api.SessionsPath(id), nil).refused(t, "organization_not_found")
 		v.do(t, http.MethodPatch, api.OrganizationPath(id), `{}`, match).refused(t, "organization_not_found")
 	}
 	for _, id := range []string{"acme-pro", "nowhere", "A"} {

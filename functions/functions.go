@@ -74,6 +74,7 @@ func Control(s *boot.Service) (*web.App, error) {
 		return nil, errors.New("the record has no administration here")
 	}
 	return admin.New(s.Web("control"), admin.Deps{
-		Authenticate: s.AuthenticateStaff, Record: s.Administration, Changed: s.Entitlements.Forget, Now: s.Now,
+		Authenticate: s.AuthenticateStaff, Record: s.Administration, Sessions: s.Record, Ledger: s.Ledger, Seats: s.Seats,
+		Changed: s.Entitlements.Forget, Now: s.Now,
 	}), nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
+	"github.com/coditect-ai/coditect-licenses/shared/token"
 )
 
 // TestAHeartbeatExtends: a full TTL from the heartbeat, at any time before the end.
@@ -131,6 +133,36 @@ func TestATokenIsEarned(t *testing.T) {
 	if life := s.LicenseTokenExpiresAt.Sub(s.ServerTime.Time); life > 10*time.Minute || life < 10*time.Minute-time.Second {
 		t.Errorf("ten minutes offline at most: a token for %v", life)
 	}
+}
+
+// TestATokenThatIsNotMadeIsNotCounted: while no key can sign, a heartbeat extends the seat
+// alone, and nobody waits for the end of a token that its holder was not given.
+func TestATokenThatIsNotMadeIsNotCounted(t *testing.T) {
+	opts := devstack.Defaults()
+	var ahead atomic.Int64
+	opts.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	w := start(t, embedded(), opts)
+	org := w.licensed(t, 1)
+	w.putLicense(t, org, "pro", map[string]any{"max_seats": 1, "handover": 0})
+	ann := w.user(org, "ann")
+	session := ann.take(t, "hw").SessionID
+	if _, err := w.record.ChangeSigningKeys(t.Context(), func(k *record.SigningKeys) error {
+		k.Delegations = nil
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	ahead.Add(int64(2 * token.KeySetLife))
+	for range 2 { // the first finds out
+		if s := ann.beat(t, session).want(t, http.StatusOK).session(t); s.LicenseToken != "" {
+			t.Error("a token without a key")
+		}
+		w.advance(t, 4*time.Minute)
+	}
+	ann.release(t, session).want(t, http.StatusNoContent)
+	w.reap(t) // makes a key
+	ahead.Add(int64(2 * token.KeySetLife))
+	w.user(org, "bob").take(t, "hw")
 }
 
 // TestASeatPassesOn once the token of who had it has ended, where the license is strict;

@@ -260,6 +260,7 @@ plant() {
   fault tests "another algorithm" token token.tf 'RSA_SIGN_PKCS1_4096_SHA256' 'RSA_SIGN_PSS_4096_SHA256'
   fault tests "a record without a past" record record.tf 'var.record.point_in_time_recovery ?' 'false ?'
   fault tests "an index on a time" record record.tf '"acquired_at", ' ''
+  fault tests "a time alone in an index of several fields" record record.tf '["status"], each.value, ["part"]' '["status"], each.value'
   fault tests "a backend without Cloud Armor" edge edge.tf 'contains(var.edge.armor, each.key) ? google_compute_security_policy.edge.id : null' 'null'
   fault tests "a listener in the clear" edge edge.tf '"443"' '"80"'
   fault tests "anonymous users" identity identity.tf 'enabled = false' 'enabled = true'

@@ -37,6 +37,8 @@ locals {
     "/api/v1/control/organizations/0199aaaa-0000-7000-8000-000000000000"                                               = "acquire"
     "/api/v1/control/organizations/0199aaaa-0000-7000-8000-000000000000/licenses"                                      = "acquire"
     "/api/v1/control/organizations/0199aaaa-0000-7000-8000-000000000000/licenses/0199aaaa-0000-7000-8000-000000000000" = "acquire"
+    "/api/v1/control/organizations/0199aaaa-0000-7000-8000-000000000000/sessions"                                      = "acquire"
+    "/api/v1/control/organizations/0199aaaa-0000-7000-8000-000000000000/sessions/0199aaaa-0000-7000-8000-000000000000" = "acquire"
     "/api/v1/control/organizations/0199aaaa-0000-7000-8000-000000000000/audit"                                         = "acquire"
   }
 }

@@ -20,7 +20,6 @@ resource "google_firestore_database" "record" {
   deletion_policy                   = var.protect.record ? "ABANDON" : "DELETE"
 }
 
-# No query of the functions needs a composite index; a test asks the emulator.
 # Single-field indexes are kept for what an operator looks sessions up by (status,
 # license_id, user_id, ended_reason), and for what a rebuild asks for: token_ends, a
 # text that begins with one of sixteen digits so that it grows in sixteen places. The
@@ -30,13 +29,36 @@ resource "google_firestore_database" "record" {
 resource "google_firestore_field" "unindexed" {
   for_each = toset([
     "acquired_at", "last_heartbeat_at", "expires_at", "ended_at",
-    "epoch", "hardware_id", "instance_id", "client",
+    "epoch", "hardware_id", "instance_id", "client", "part", "revocation",
   ])
   project    = local.project
   database   = google_firestore_database.record.name
   collection = "sessions"
   field      = each.value
   index_config {}
+}
+
+# The vendor lists live sessions by acquired_at, all of them or those of a license or a
+# user; where both are given, Firestore merges two of these indexes. part, one of sixteen
+# digits, stands before the time, which so grows in sixteen places
+# (https://firebase.google.com/docs/firestore/solutions/shard-timestamp). No other query
+# needs a composite index; a test asks the emulator.
+resource "google_firestore_index" "live_sessions" {
+  for_each   = { all = [], license = ["license_id"], user = ["user_id"] }
+  project    = local.project
+  database   = google_firestore_database.record.name
+  collection = "sessions"
+  dynamic "fields" {
+    for_each = concat(["status"], each.value, ["part"])
+    content {
+      field_path = fields.value
+      order      = "ASCENDING"
+    }
+  }
+  fields {
+    field_path = "acquired_at"
+    order      = "DESCENDING"
+  }
 }
 
 # The signing keys are one document, read by its name. No index holds a copy of them.

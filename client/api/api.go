@@ -25,13 +25,16 @@ const (
 	PathOrganization  = "/api/v1/control/organizations/{organization}"
 	PathLicenses      = "/api/v1/control/organizations/{organization}/licenses"
 	PathLicense       = "/api/v1/control/organizations/{organization}/licenses/{license}"
+	PathSessions      = "/api/v1/control/organizations/{organization}/sessions"
+	PathSessionOf     = "/api/v1/control/organizations/{organization}/sessions/{session_id}"
 	PathAudit         = "/api/v1/control/organizations/{organization}/audit"
 	PathLive          = "/live"
 	PathReady         = "/ready"
 	PathStartup       = "/startup"
 )
 
-// ParamSessionID stands for the session's id in [PathSession], [PathHeartbeat] and [PathRelease].
+// ParamSessionID stands for the session's id in [PathSession], [PathHeartbeat],
+// [PathRelease] and [PathSessionOf].
 const ParamSessionID = "{session_id}"
 
 // ParamKeyID stands for the signing key's kid in [PathRevokeKey].
@@ -103,6 +106,16 @@ func LicensesPath(organizationID string) string {
 // LicensePath is the path of one license, for the vendor.
 func LicensePath(organizationID, licenseID string) string {
 	return strings.Replace(strings.Replace(PathLicense, ParamOrganization, organizationID, 1), ParamLicense, licenseID, 1)
+}
+
+// SessionsPath is the path of an organization's sessions, for the vendor.
+func SessionsPath(organizationID string) string {
+	return strings.Replace(PathSessions, ParamOrganization, organizationID, 1)
+}
+
+// SessionOfPath is the path of one session of an organization, for the vendor.
+func SessionOfPath(organizationID, sessionID string) string {
+	return strings.Replace(strings.Replace(PathSessionOf, ParamOrganization, organizationID, 1), ParamSessionID, sessionID, 1)
 }
 
 // AuditPath is the path of what was changed in an organization, for the vendor.

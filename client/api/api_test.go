@@ -19,6 +19,12 @@ func TestPaths(t *testing.T) {
 	if got := api.HeartbeatPath("x"); got != "/api/v1/licenses/sessions/x/heartbeat" {
 		t.Error(got)
 	}
+	if got := api.SessionsPath("acme"); got != "/api/v1/control/organizations/acme/sessions" {
+		t.Error(got)
+	}
+	if got := api.SessionOfPath("acme", "x"); got != "/api/v1/control/organizations/acme/sessions/x" {
+		t.Error(got)
+	}
 }
 
 func TestTimeIsWrittenInOneForm(t *testing.T) {

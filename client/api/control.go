@@ -11,9 +11,11 @@ const (
 
 // Parameters of the vendor's queries.
 const (
-	QueryAfter  = "after"
-	QueryLimit  = "limit"
-	QueryDryRun = "dry_run"
+	QueryAfter   = "after"
+	QueryLimit   = "limit"
+	QueryDryRun  = "dry_run"
+	QueryLicense = "license"
+	QueryUser    = "user"
 )
 
 // How many of a list are answered at once: as asked for, or else DefaultPage.
@@ -107,12 +109,54 @@ type LicenseList struct {
 	After    string    `json:"after,omitempty" example:"acme-pro" doc:"There are more: ask with this as after. Absent on the last page."`
 }
 
+// The states of a [LiveSession].
+const (
+	// SessionActive holds its seat.
+	SessionActive = "active"
+	// SessionEnding is over, or the seat ledger does not hold it any more; its end is
+	// yet to be recorded.
+	SessionEnding = "ending"
+	// SessionExpired is over for want of heartbeats, and nobody has begun its end.
+	SessionExpired = "expired"
+	// SessionUnknown is active in the record, and the seat ledger is away or being
+	// rebuilt: nothing newer is known of it.
+	SessionUnknown = "unknown"
+)
+
+// LiveSession is a session without a recorded end, as the vendor sees it.
+type LiveSession struct {
+	SessionID       string     `json:"session_id" format:"uuid" example:"019ab00d-4c00-7000-8000-000000000001" doc:"The session."`
+	LicenseID       string     `json:"license_id" example:"acme-pro" doc:"The license whose seat it has."`
+	UserID          string     `json:"user_id" example:"u-1" doc:"Who has the seat."`
+	HardwareID      string     `json:"hardware_id" example:"hw-1" doc:"The machine's fingerprint, as given at acquire."`
+	InstanceID      string     `json:"instance_id" example:"" doc:"The instance id of acquire; empty when there is none."`
+	Client          LiveClient `json:"client" doc:"The program, as it described itself at acquire."`
+	AcquiredAt      Time       `json:"acquired_at" format:"date-time" doc:"When the seat was taken."`
+	LastHeartbeatAt Time       `json:"last_heartbeat_at" format:"date-time" doc:"When the session was last renewed. Where the state is unknown, or the seat ledger does not hold it: when the seat was taken."`
+	ExpiresAt       Time       `json:"expires_at" format:"date-time" doc:"When it ends unless a heartbeat renews it; of one whose end has begun, when that was. Where the state is unknown, or the seat ledger does not hold it: as at acquire."`
+	State           string     `json:"state" enum:"active,ending,expired,unknown" example:"active" doc:"active: it has its seat. ending: its end has begun, or the seat ledger does not hold it any more, and the record does not say so yet. expired: its heartbeats stopped, and nobody has begun its end. unknown: active in the record, and the seat ledger is away or being rebuilt."`
+}
+
+// LiveClient is the program that holds a seat: what is kept of [ClientInfo].
+type LiveClient struct {
+	Name     string `json:"name" example:"Studio" doc:"The program's name; empty where it gave none, as are the others."`
+	Version  string `json:"version" example:"4.2.0" doc:"The program's version."`
+	Hostname string `json:"hostname" example:"drawing-room-3" doc:"The machine's name."`
+}
+
+// SessionList is a page of an organization's sessions without a recorded end.
+type SessionList struct {
+	Sessions            []LiveSession `json:"sessions" nullable:"false" doc:"The newest acquired first."`
+	UnreadableDocuments List          `json:"unreadable_documents,omitzero" nullable:"false" doc:"Session documents of this page that cannot be read and hold no seat."`
+	After               string        `json:"after,omitempty" example:"3f-019ab00d-4c00-7000-8000-000000000001" doc:"There are more: ask with this as after. Absent on the last page."`
+}
+
 // AuditEntry is one act on an organization.
 type AuditEntry struct {
 	ID     string `json:"id" format:"uuid" example:"01993f5a-6c00-7000-8000-000000000001" doc:"The entry."`
 	At     Time   `json:"at" format:"date-time" doc:"When."`
 	Actor  string `json:"actor" example:"eve@vendor.example" doc:"Who: an e-mail address or a user id."`
-	Action string `json:"action" example:"license.changed" doc:"What was done: organization.created, organization.changed, license.created, license.changed or license.deleted."`
+	Action string `json:"action" example:"license.changed" doc:"What was done: organization.created, organization.changed, license.created, license.changed, license.deleted or session.revoked."`
 	Object string `json:"object" example:"organizations/acme/licenses/acme-pro" doc:"To what."`
 	// Before and After are the document's own fields.
 	Before map[string]any `json:"before,omitempty" doc:"The record's fields before; absent for what was created."`

@@ -1,14 +1,17 @@
-// Package admin is the function that sells: organizations, their licenses, and who
-// changed what. It is the vendor's own door, open to Google accounts of its staff.
+// Package admin is the function that sells: organizations, their licenses, the sessions
+// that have their seats, and who changed what. It is the vendor's own door, open to Google accounts of its staff.
 package admin
 
 import (
+	"context"
 	"net/http"
 	"time"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
+	"github.com/coditect-ai/coditect-licenses/shared/seats"
 	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
 
@@ -17,10 +20,19 @@ type Deps struct {
 	// Authenticate verifies the vendor's staff.
 	Authenticate web.Authenticator
 	Record       record.Administration
+	Sessions     Sessions
+	// Ledger says which of the record's sessions live.
+	Ledger ledger.Looking
+	Seats  *seats.Protocol
 	// Changed is told of an organization that was changed: what this process keeps of
 	// it is old.
 	Changed func(organizationID string)
 	Now     func() time.Time
+}
+
+// Sessions reads one session of the record.
+type Sessions interface {
+	Session(ctx context.Context, caller license.Caller, id string) (license.Session, error)
 }
 
 // New makes the function.
@@ -45,6 +57,9 @@ func (f *function) routes() []web.Route {
 		web.Handle(getLicense(), f.getLicense),
 		web.Handle(patchLicense(), f.patchLicense),
 		web.Handle(deleteLicense(), f.deleteLicense),
+		web.Handle(listSessions(), f.listSessions),
+		web.Handle(getSession(), f.getSession),
+		web.Handle(revokeSession(), f.revokeSession),
 		web.Handle(listAudit(), f.listAudit),
 	}
 }

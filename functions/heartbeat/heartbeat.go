@@ -64,8 +64,9 @@ func (f *function) heartbeat(ctx context.Context, c web.Call, _ struct{}) (web.A
 	if err != nil {
 		return web.Answer{}, f.keep(ctx, c, err)
 	}
+	unready := f.Tokens.Ready() // what cannot be signed must not be counted as given
 	hold, err := f.Seats.Heartbeat(ctx, c.Caller, ledger.Heartbeat{
-		SessionID: c.SessionID(), TokenTTLs: bought.TokenTTLs(), RecordEpoch: bought.Epoch.Number,
+		SessionID: c.SessionID(), TokenTTLs: bought.TokenTTLs(), RecordEpoch: bought.Epoch.Number, NoToken: unready != nil,
 	})
 	if err != nil {
 		return web.Answer{}, err
@@ -75,7 +76,7 @@ func (f *function) heartbeat(ctx context.Context, c web.Call, _ struct{}) (web.A
 	if err != nil {
 		return web.Answer{}, err
 	}
-	signed := f.sign(ctx, hold, lic)
+	signed := f.sign(ctx, hold, lic, unready)
 	web.Seats(ctx, hold.Used, lic.MaxSeats, license.Fullness(hold.Used, lic.MaxSeats))
 	body := seats.Answer(hold, lic, f.HeartbeatInterval)
 	body.LicenseToken, body.LicenseTokenExpiresAt = signed.Compact, api.NewTime(signed.ExpiresAt)
@@ -99,7 +100,10 @@ func (f *function) keep(ctx context.Context, c web.Call, outage error) error {
 // sign makes the holder's next token. If it cannot be made the heartbeat succeeds all
 // the same: the seat is extended, and the token that the holder has is good for as long
 // as it has held its seat. None is made while the clocks of the service differ.
-func (f *function) sign(ctx context.Context, hold ledger.Hold, lic license.License) token.Token {
+func (f *function) sign(ctx context.Context, hold ledger.Hold, lic license.License, unready error) token.Token {
+	if unready != nil {
+		web.Degraded(ctx, "unsigned", unready)
+	}
 	if hold.TokenExpiresAt.IsZero() {
 		return token.Token{}
 	}

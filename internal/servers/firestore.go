@@ -54,53 +54,76 @@ func Firestore(t testing.TB) (addr string) {
 // StartFirestore is [Firestore] outside of tests: stop ends the emulator. args
 // are appended to its command line, for example "--rules=FILE".
 func StartFirestore(args ...string) (addr string, stop func() error, err error) {
-	java, jar, err := findEmulator()
+	f, err := StartEmulator(args...)
 	if err != nil {
 		return "", nil, err
 	}
-	dir, err := os.MkdirTemp("", "firestore-shared-*")
-	if err != nil {
-		return "", nil, err
-	}
-	proc, addr, err := runEmulator(dir, java, jar, args...)
-	if err != nil {
-		return "", nil, errors.Join(err, os.RemoveAll(dir))
-	}
-	return addr, func() error { return errors.Join(proc.Kill(), os.RemoveAll(dir)) }, nil
+	return f.Addr(), f.Stop, nil
 }
 
-// runEmulator starts the emulator on a free port; when somebody else was
-// faster to listen there, on another.
-func runEmulator(dir, java, jar string, args ...string) (*Process, string, error) {
+// Emulator is a Firestore emulator that its starter has for itself.
+type Emulator struct {
+	java, jar, dir string
+	args           []string
+	port           int
+	proc           *Process
+}
+
+// StartEmulator starts one on a free port; when somebody else was faster to listen
+// there, on another. args are as for [StartFirestore].
+func StartEmulator(args ...string) (f *Emulator, err error) {
+	f = &Emulator{args: args}
+	if f.java, f.jar, err = findEmulator(); err != nil {
+		return nil, err
+	}
+	if f.dir, err = os.MkdirTemp("", "firestore-shared-*"); err != nil {
+		return nil, err
+	}
 	const attempts = 3
 	var errs []error
 	for range attempts {
-		port, err := FindPort()
-		if err != nil {
-			return nil, "", err
+		if f.port, err = FindPort(); err == nil {
+			err = f.run()
 		}
-		proc, err := runEmulatorOn(port, dir, java, jar, args...)
 		if err == nil {
-			return proc, loopback(port), nil
+			return f, nil
 		}
 		errs = append(errs, err)
 	}
-	return nil, "", errors.Join(errs...)
+	return nil, errors.Join(append(errs, os.RemoveAll(f.dir))...)
 }
 
-func runEmulatorOn(port int, dir, java, jar string, args ...string) (*Process, error) {
+// Addr is where it listens (host:port).
+func (f *Emulator) Addr() string { return loopback(f.port) }
+
+// Restart ends the emulator and starts an empty one at the same address. What was
+// deleted stays in an emulator for good, and every query looks at it.
+func (f *Emulator) Restart() error {
+	if err := f.proc.Kill(); err != nil {
+		return err
+	}
+	return f.run()
+}
+
+// Stop ends the emulator.
+func (f *Emulator) Stop() error { return errors.Join(f.proc.Kill(), os.RemoveAll(f.dir)) }
+
+func (f *Emulator) run() error {
+	// It lives for seconds: what the JVM spends on fast code and on collecting garbage
+	// beside the program does not come back.
 	command := append([]string{
-		"-Djava.awt.headless=true", "-Xmx512m", "-cp", jar,
-		emulatorMain, "start", "--host=127.0.0.1", "--port=" + strconv.Itoa(port),
-	}, args...)
-	proc, err := StartProcess(dir, java, command...)
+		"-Djava.awt.headless=true", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f.jar,
+		emulatorMain, "start", "--host=127.0.0.1", "--port=" + strconv.Itoa(f.port),
+	}, f.args...)
+	proc, err := StartProcess(f.dir, f.java, command...)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := waitFor(proc.exited, func() bool { return emulatorAnswers(loopback(port)) }); err != nil {
-		return nil, errors.Join(fmt.Errorf("Firestore emulator %s: %w; it wrote:\n%s", loopback(port), err, proc.Output()), proc.Kill())
+	if err := waitFor(proc.exited, func() bool { return emulatorAnswers(f.Addr()) }); err != nil {
+		return errors.Join(fmt.Errorf("Firestore emulator %s: %w; it wrote:\n%s", f.Addr(), err, proc.Output()), proc.Kill())
 	}
-	return proc, nil
+	f.proc = proc
+	return nil
 }
 
 // emulatorAnswers asks the emulator's own health page, which says "Ok".

@@ -102,6 +102,7 @@ func (w *twins) run(moves []time.Duration) {
 		{4, w.remove},
 		{3, w.visit},
 		{1, w.known},
+		{1, w.look},
 		{3, w.rebuild},
 		{1, w.stage},
 		{2, w.claim},
@@ -266,6 +267,13 @@ func (w *twins) known() {
 	org, list := pick(w, "org", orgs...), []string{w.id(), w.id()}
 	compare(w, org, func(l ledger.Ledger) (ledger.Holdings, error) {
 		return l.Known(w.Context(), license.ServiceCaller(org), list)
+	})
+}
+
+func (w *twins) look() {
+	org, list := pick(w, "org", orgs...), []string{w.id(), w.id()}
+	compare(w, org, func(l ledger.Ledger) ([]ledger.Sight, error) {
+		return l.Look(w.Context(), license.ServiceCaller(org), list)
 	})
 }
 

@@ -43,6 +43,13 @@ func TestMalformedAnswersAreFailures(t *testing.T) {
 			r.kept(caller, "s")
 			return r.err
 		}(),
+		"sight short": func() error { r := reply{values: numbers(2)}; r.sight(caller, "s", 0); return r.err }(),
+		"sight data":  func() error { r := reply{values: []any{int64(1), "1", "1,2"}}; r.sight(caller, "s", 0); return r.err }(),
+		"sight state": func() error {
+			r := reply{values: []any{int64(4), "1", goodData}}
+			r.sight(caller, "s", 0)
+			return r.err
+		}(),
 		"full":         func() error { r := reply{code: codeFull}; return r.full() }(),
 		"full short":   func() error { r := reply{code: codeFull, values: numbers(4)}; return r.full() }(),
 		"expired":      (&reply{code: codeExpired, values: []any{"s", "1"}}).sessionErr(caller),

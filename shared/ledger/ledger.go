@@ -72,6 +72,7 @@ type Pool struct {
 // ledgertest.Run enforces this contract on every implementation.
 type Ledger interface {
 	Seats
+	Looking
 	Reaping
 	Rebuilding
 	Index
@@ -101,6 +102,14 @@ type Seats interface {
 	// Remove takes sessions out under the given condition and counts those taken. The
 	// last token of each counts as spent until it ends, but not of a grant that failed.
 	Remove(ctx context.Context, caller license.Caller, how Removal, holds ...Hold) (int, error)
+}
+
+// Looking tells what the ledger has, and changes nothing.
+type Looking interface {
+	// Look tells of each session, in their order, what the ledger has of it. Who is
+	// seen to be over has not ended by that: a heartbeat finds it so for itself. While
+	// the clocks differ nobody is.
+	Look(ctx context.Context, caller license.Caller, sessionIDs []string) ([]Sight, error)
 }
 
 // Reaping is what a reaper looks at, and what it leaves clean.

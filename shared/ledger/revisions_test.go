@@ -211,6 +211,7 @@ func TestGuardTheNextRevisionsLedger(t *testing.T) {
 			"Remove":    func() error { _, err := l.Remove(ctx, ann, ledger.BySession, h); return err },
 			"Visit":     func() error { _, err := l.Visit(ctx, ann, 1); return err },
 			"Known":     func() error { _, err := l.Known(ctx, ann, []string{"s-1"}); return err },
+			"Look":      func() error { _, err := l.Look(ctx, ann, []string{"s-1"}); return err },
 		}
 		for name, call := range calls {
 			if err := call(); !errors.As(err, new(*license.UnavailableError)) {

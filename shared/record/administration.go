@@ -59,11 +59,21 @@ type Entry struct {
 	Actor string
 	// Action is one of those below.
 	Action Action
-	// Object is what was changed: organizations/acme or organizations/acme/licenses/pro.
+	// Object is what was changed: organizations/acme, organizations/acme/licenses/pro or
+	// organizations/acme/sessions/{id}.
 	Object string
 	// Before and After are the document's fields; nil where there was or is none.
 	// Whole numbers are int64, times are in UTC.
 	Before, After map[string]any
+}
+
+// SessionFilter says which sessions are meant; an empty field lets all through.
+type SessionFilter struct {
+	LicenseID, UserID string
+}
+
+func (f SessionFilter) matches(d sessionDoc) bool {
+	return (f.LicenseID == "" || valid(f.LicenseID) == d.LicenseID) && (f.UserID == "" || valid(f.UserID) == d.UserID)
 }
 
 // Action is what was done.
@@ -76,15 +86,16 @@ const (
 	LicenseCreated      Action = "license.created"
 	LicenseChanged      Action = "license.changed"
 	LicenseDeleted      Action = "license.deleted"
+	SessionRevoked      Action = "session.revoked"
 )
 
-// Administration is the part of the record that sells: organizations and licenses,
-// and who changed what. Every method but Organizations is scoped to the caller's
+// Administration is the part of the record that sells: organizations and licenses, who
+// has their seats, and who changed what. Every method but Organizations is scoped to the caller's
 // organization, as those of [Record] are, and the same holds for ids, contexts, copies
 // and failures.
 //
-// Each write is one transaction together with its audit entry and its idempotency
-// key, so that none of them is there without the others. What is written is valid
+// Each write but RevokeSession is one transaction together with its audit entry and its
+// idempotency key, so that none of them is there without the others. What is written is valid
 // ([*license.InvalidError]), and the act complete ([ErrIncompleteAct]), or nothing is sent.
 //
 // A create may be repeated with its key. Any other write whose outcome is unknown is
@@ -123,6 +134,23 @@ type Administration interface {
 	// DeleteLicense deletes the license if it is at the revision, else license.ErrStale. Its
 	// sessions end at their next heartbeat. license.ErrLicenseNotFound.
 	DeleteLicense(ctx context.Context, caller license.Caller, act Act, id, revision string) error
+
+	// SessionPage lists up to limit active sessions that the filter lets through, the
+	// newest acquired first. after is the Last of the page before; empty starts with the
+	// newest. Nothing active throughout is skipped or seen twice, but a session whose
+	// document lacks the time of its grant, or its part, is in no list.
+	// license.ErrOrganizationNotFound; license.ErrSessionNotFound for an `after` that is no
+	// session's document. A limit below 1 lists none.
+	SessionPage(ctx context.Context, caller license.Caller, filter SessionFilter, after string, limit int) (Page, error)
+
+	// RevokeSession notes in a session's document who wants it to end. By itself that ends
+	// nothing: the seat protocol does. Whoever then records its end ([Record.End]) for
+	// license.EndRevoked puts the act into the audit, with the session before and after, in
+	// the transaction of the end: whichever process dies in between, there is no entry
+	// without the end, and no such end without its entry. Of several notes the last counts,
+	// also for an end that the customer's own administrator asked for meanwhile. Of a session
+	// that has ended nothing is written. license.ErrSessionNotFound.
+	RevokeSession(ctx context.Context, caller license.Caller, act Act, id string) error
 
 	// Audit lists up to limit acts on the caller's organization, newest first, after
 	// the entry of an id; empty starts with the newest. license.ErrOrganizationNotFound,

@@ -26,6 +26,7 @@ func anyDoc(r *rand.Rand) sessionDoc {
 		Status: text(), EndedReason: text(), LicenseID: text(), UserID: text(), HardwareID: text(), InstanceID: text(),
 		Client:     clientDoc{Name: text(), Version: text(), Hostname: text()},
 		AcquiredAt: at(), LastHeartbeatAt: at(), ExpiresAt: at(), EndedAt: at(), PurgeAt: at(), TokenEnds: text(), Epoch: r.Int64N(3),
+		Part: text(), Revocation: revocationDoc{By: text(), At: at(), Entry: text()},
 	}
 }
 
@@ -63,10 +64,12 @@ func TestFieldsNameEveryField(t *testing.T) {
 		AcquiredAt: at, LastHeartbeatAt: at, ExpiresAt: at,
 		Status: license.SessionEnded, EndedAt: at, EndedReason: license.EndExpired, Epoch: license.Epoch{Number: 1},
 	})
+	full.Revocation = revocationDoc{By: "eve@vendor.example", At: at, Entry: "e"}
 	fields := full.fields()
 	for doc, written := range map[reflect.Type]map[string]any{
-		reflect.TypeFor[sessionDoc](): fields,
-		reflect.TypeFor[clientDoc]():  fields["client"].(map[string]any),
+		reflect.TypeFor[sessionDoc]():    fields,
+		reflect.TypeFor[clientDoc]():     fields["client"].(map[string]any),
+		reflect.TypeFor[revocationDoc](): fields["revocation"].(map[string]any),
 	} {
 		for i := range doc.NumField() {
 			name := doc.Field(i).Tag.Get("firestore")

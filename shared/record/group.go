@@ -33,7 +33,8 @@ type change struct {
 type write struct {
 	ref    *firestore.DocumentRef
 	fields map[string]any
-	end    bool // merged over what is there; otherwise nothing may be there
+	end    bool       // merged over what is there; otherwise nothing may be there
+	doc    sessionDoc // of an end: what fields are made of
 }
 
 func (c *change) present() bool { return !c.left }
@@ -208,13 +209,17 @@ func (f *Firestore) prepare(tx *firestore.Transaction, t tenant, epoch license.E
 	if err != nil {
 		return err
 	}
-	ended := map[string]bool{}
+	ended, before := map[string]bool{}, map[string]*firestore.DocumentSnapshot{}
 	for _, snapshot := range known {
 		ended[snapshot.Ref.ID] = hasEnded(snapshot)
+		before[snapshot.Ref.ID] = snapshot
 	}
 	for _, c := range f.groups.hand(g) {
 		for _, w := range c.writes {
 			if err := w.queue(tx, ended); err != nil {
+				return err
+			}
+			if err := w.audit(tx, t, before[w.ref.ID]); err != nil {
 				return err
 			}
 		}

@@ -165,7 +165,7 @@ func (m *Memory) End(ctx context.Context, caller license.Caller, epoch license.E
 			return err
 		}
 		for _, end := range ends {
-			if err := t.end(end); err != nil {
+			if err := t.end(caller.OrganizationID, end); err != nil {
 				return err
 			}
 		}
@@ -173,7 +173,7 @@ func (m *Memory) End(ctx context.Context, caller license.Caller, epoch license.E
 	})
 }
 
-func (t *memoryTenant) end(end End) error {
+func (t *memoryTenant) end(organizationID string, end End) error {
 	doc, err := endedDoc(end)
 	if err != nil {
 		return err
@@ -185,6 +185,9 @@ func (t *memoryTenant) end(end End) error {
 	known, _ := t.find(name)
 	if known.Status != string(license.SessionEnded) {
 		t.put(name, doc.over(known))
+		if entry, asked, ok := revoked(organizationID, end.Session.ID, known, doc.over(known)); ok {
+			t.administered.audit = append(t.administered.audit, asked.entry(entry))
+		}
 	}
 	return nil
 }

@@ -104,12 +104,16 @@ func (m *Memory) Audit(ctx context.Context, caller license.Caller, after string,
 
 func newestFirst(a, b Entry) int { return cmp.Or(b.At.Compare(a.At), cmp.Compare(b.ID, a.ID)) }
 
-// copied shares nothing with the record: of the values only lists could be shared.
+// copied shares nothing with the record: of the values only lists and maps of texts and
+// times could be shared.
 func copied(fields map[string]any) map[string]any {
 	fields = maps.Clone(fields)
 	for name, value := range fields {
-		if list, ok := value.([]any); ok {
-			fields[name] = slices.Clone(list)
+		switch value := value.(type) {
+		case []any:
+			fields[name] = slices.Clone(value)
+		case map[string]any:
+			fields[name] = maps.Clone(value)
 		}
 	}
 	return fields

@@ -130,7 +130,8 @@ type Record interface {
 	// still on its way cannot succeed later. A session that has ended stays as it is
 	// and counts as done: whoever comes late, such as a sweep that races with a
 	// release, must not change what was told. One read, and one read and at most one
-	// write per session.
+	// write per session, and one more for the audit's entry where the vendor has asked
+	// for the end ([Administration]).
 	End(ctx context.Context, caller license.Caller, epoch license.Epoch, ends []End) error
 
 	// Session reads one session; license.ErrSessionNotFound if the caller's

@@ -65,7 +65,7 @@ func endWrites(t tenant, ends []End) ([]write, error) {
 			return nil, err
 		}
 		if !seen[ref.ID] {
-			writes = append(writes, write{ref: ref, fields: doc.fields(), end: true})
+			writes = append(writes, write{ref: ref, fields: doc.fields(), end: true, doc: doc})
 		}
 		seen[ref.ID] = true
 	}

@@ -39,7 +39,7 @@ func TestDocuments(t *testing.T) {
 	session := map[string]any{
 		"status": "active", "license_id": "acme-pro", "user_id": "u-1", "hardware_id": "hw-1",
 		"client":      map[string]any{"name": "studio", "version": "1.2.3"},
-		"acquired_at": s.AcquiredAt, "last_heartbeat_at": s.LastHeartbeatAt, "expires_at": s.ExpiresAt, "epoch": int64(1),
+		"acquired_at": s.AcquiredAt, "last_heartbeat_at": s.LastHeartbeatAt, "expires_at": s.ExpiresAt, "epoch": int64(1), "part": sessionName[:1],
 	}
 	must(t, r.Create(t.Context(), acme(), s))
 	wantDocument(t, client, "orgs/acme/sessions/"+sessionName, session)

@@ -76,6 +76,15 @@ test_an_indexed_time if {
 	not denied("google_firestore_field", {"collection": "sessions", "field": "acquired_at", "index_config": [{"indexes": []}]})
 }
 
+test_a_time_in_a_composite_index if {
+	status := {"field_path": "status", "order": "ASCENDING"}
+	part := {"field_path": "part", "order": "ASCENDING"}
+	acquired := {"field_path": "acquired_at", "order": "DESCENDING"}
+	not denied("google_firestore_index", {"collection": "sessions", "fields": [status, part, acquired]})
+	refused("google_firestore_index", {"collection": "sessions", "fields": [status, acquired]}, "500 a second")
+	refused("google_firestore_index", {"collection": "sessions", "fields": [status, acquired, part]}, "500 a second")
+}
+
 test_another_algorithm if refused("google_kms_crypto_key", {"purpose": "ASYMMETRIC_SIGN", "version_template": [{"algorithm": "RSA_SIGN_PSS_4096_SHA256", "protection_level": "HSM"}]}, "RS256")
 
 test_a_key_that_would_rotate_itself if refused("google_kms_crypto_key", {"purpose": "ASYMMETRIC_SIGN", "rotation_period": "7776000s", "version_template": [{"algorithm": "RSA_SIGN_PKCS1_4096_SHA256", "protection_level": "HSM"}]}, "rotation_period")

@@ -15,7 +15,7 @@ service_types := {
 	"google_compute_network", "google_compute_region_network_endpoint_group", "google_compute_security_policy",
 	"google_compute_ssl_policy", "google_compute_subnetwork", "google_compute_target_https_proxy", "google_compute_url_map",
 	"google_dns_managed_zone", "google_dns_record_set",
-	"google_firestore_backup_schedule", "google_firestore_database", "google_firestore_field",
+	"google_firestore_backup_schedule", "google_firestore_database", "google_firestore_field", "google_firestore_index",
 	"google_identity_platform_config", "google_identity_platform_default_supported_idp_config", "google_identity_platform_tenant",
 	"google_identity_platform_tenant_default_supported_idp_config",
 	"google_kms_crypto_key", "google_kms_crypto_key_iam_binding", "google_kms_key_ring",

@@ -50,6 +50,18 @@ run "no_index_on_what_only_grows" {
   }
 }
 
+run "live_sessions_are_listed_by_their_time" {
+  command = plan
+  assert {
+    condition     = { for name, index in google_firestore_index.live_sessions : name => join(" ", [for f in index.fields : "${f.field_path} ${f.order}"]) } == { all = "status ASCENDING part ASCENDING acquired_at DESCENDING", license = "status ASCENDING license_id ASCENDING part ASCENDING acquired_at DESCENDING", user = "status ASCENDING user_id ASCENDING part ASCENDING acquired_at DESCENDING" }
+    error_message = "The vendor's list is served by these, and a time that only grows must have the part before it."
+  }
+  assert {
+    condition     = alltrue([for index in google_firestore_index.live_sessions : index.collection == "sessions"])
+    error_message = "They are about sessions."
+  }
+}
+
 run "no_index_holds_signing_keys" {
   command = plan
   assert {
@@ -113,7 +125,7 @@ run "a_database_of_its_own" {
     error_message = "Location and protection must be what was asked for."
   }
   assert {
-    condition     = alltrue([for f in concat(values(google_firestore_field.unindexed), values(google_firestore_field.purge_administration), [google_firestore_field.purge, google_firestore_field.signing_keys]) : f.database == "licenses-eu"]) && google_firestore_backup_schedule.daily.database == "licenses-eu"
+    condition     = alltrue([for f in concat(values(google_firestore_field.unindexed), values(google_firestore_field.purge_administration), [google_firestore_field.purge, google_firestore_field.signing_keys]) : f.database == "licenses-eu"]) && alltrue([for index in google_firestore_index.live_sessions : index.database == "licenses-eu"]) && google_firestore_backup_schedule.daily.database == "licenses-eu"
     error_message = "Everything must be about that database."
   }
   assert {

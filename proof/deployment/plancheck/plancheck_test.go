@@ -116,6 +116,7 @@ func TestRoutes(t *testing.T) {
 		"/internal/v1/organizations/" + id + "/rebuild", "/internal/v1/organizations/" + id + "/check", "/internal/v1/keys/" + id + "/revoke",
 		"/api/v1/control/organizations", "/api/v1/control/organizations/" + id, "/api/v1/control/organizations/" + id + "/licenses",
 		"/api/v1/control/organizations/" + id + "/licenses/" + id, "/api/v1/control/organizations/" + id + "/audit",
+		"/api/v1/control/organizations/" + id + "/sessions", "/api/v1/control/organizations/" + id + "/sessions/" + id,
 	}
 	for i := range len(paths) + 1 {
 		var tests []a
@@ -135,6 +136,7 @@ func TestRoutes(t *testing.T) {
 // placeholders is the path as it is declared.
 func placeholders(path, id string) string {
 	path = strings.Replace(path, "/licenses/"+id, "/licenses/{license}", 1)
+	path = strings.Replace(path, "/sessions/"+id, "/sessions/{session_id}", 1)
 	for prefix, name := range map[string]string{"/internal/v1/organizations/": "{organization}", "/api/v1/control/organizations/": "{organization}", "/internal/v1/keys/": "{kid}"} {
 		if strings.HasPrefix(path, prefix) {
 			return strings.ReplaceAll(path, id, name)

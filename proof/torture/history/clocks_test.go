@@ -81,6 +81,15 @@ func TestCheckClocks(t *testing.T) {
 			stepped(past(1, grant("a", "s1", 0, 10), beat("a", "s1", history.Refused, 30, 40), beat("a", "s1", history.Ended, 455, 460)),
 				step("r", 20, 25, 0, -90), step("r", 400, 405, -90, 0)), "",
 		},
+		"told less while another request is under way": {
+			stepped(past(2, grant("a", "s1", 0, 10), stamped(beat("a", "s1", history.Extended, 100, 105), 90),
+				op(history.Acquire, "a", "s1", history.Found, 120, 130), grant("a", "s2", 118, 650)),
+				step("r", 50, 60, 0, 90), step("r", 110, 115, 90, 0)), "",
+		},
+		"told as much": {
+			stepped(past(2, grant("a", "s1", 0, 10), stamped(beat("a", "s1", history.Extended, 100, 105), 90),
+				grant("a", "s2", 118, 650)), step("r", 50, 60, 0, 90), step("r", 110, 115, 90, 0)), "displaced",
+		},
 		"extended in a jump ahead":   {stepped(past(1, grant("a", "s1", 0, 10), stamped(beat("a", "s1", history.Extended, 300, 310), 3000)), step("r", 100, 110, 0, 3000)), ""},
 		"alive again by a step back": {stepped(past(1, grant("a", "s1", 0, 10), beat("a", "s1", history.Ended, 520, 530), stamped(beat("a", "s1", history.Extended, 560, 570), -90)), step("r", 540, 545, 0, -90)), "resurrected"},
 	} {

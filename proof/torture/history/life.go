@@ -115,8 +115,9 @@ func (l *life) until(at Instant) Instant {
 }
 
 // untilBySteps goes by what was told last, which may be less than before if a
-// clock was set back meanwhile; and by what may have been told last, since the
-// answer to a request that is still open would be newer.
+// clock was set back meanwhile; by what was told later, which may be less as well; and
+// by what may have been told last, since the answer to a request that is still open
+// would be newer.
 func (l *life) untilBySteps(at Instant) Instant {
 	var newest Instant
 	for _, op := range l.told {
@@ -130,6 +131,11 @@ func (l *life) untilBySteps(at Instant) Instant {
 	until := Never
 	for _, op := range l.told {
 		if op.Return <= at && op.Return >= newest {
+			until = min(until, l.time.reached(op.Expires, op.Call))
+		}
+	}
+	for _, op := range l.told {
+		if op.Return > at && op.Call < until {
 			until = min(until, l.time.reached(op.Expires, op.Call))
 		}
 	}

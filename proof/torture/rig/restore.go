@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"cloud.google.com/go/firestore"
 	"google.golang.org/api/iterator"
@@ -64,8 +65,37 @@ func (s *Shared) Export(ctx context.Context, org string) (*Copy, error) {
 	}
 }
 
-// Forget deletes all documents of a run's own emulator.
-func (s *Shared) Forget(ctx context.Context) error {
+// emulatorHolds is how many sessions an emulator has had at most before there is a new
+// one: what is deleted stays in it, and every query looks at it, until none is answered
+// within its deadline.
+const emulatorHolds = 4000
+
+// Forget deletes all documents of a run's own emulator, among them this many sessions.
+func (s *Shared) Forget(ctx context.Context, sessions int) error {
+	if s.forgotten += sessions; s.own != nil && s.forgotten > emulatorHolds {
+		s.forgotten = 0
+		return s.renew(ctx)
+	}
+	return s.clear(ctx)
+}
+
+// renew starts the emulator anew, and waits until all find it again.
+func (s *Shared) renew(ctx context.Context) error {
+	if err := s.own.Restart(); err != nil { //nolint:contextcheck // bounded by itself
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, emulatorDeadline)
+	defer cancel()
+	for {
+		_, err := s.Client.Collection(orgs).Limit(1).Documents(ctx).GetAll()
+		if err = errors.Join(err, s.Record.Ping(ctx)); err == nil || ctx.Err() != nil {
+			return err
+		}
+		Sleep(ctx, 50*time.Millisecond)
+	}
+}
+
+func (s *Shared) clear(ctx context.Context) error {
 	url := fmt.Sprintf("http://%s/emulator/v1/projects/%s/databases/(default)/documents", s.emulator, devstack.Project)
 	request, err := http.NewRequestWithContext(ctx, http.MethodDelete, url, http.NoBody)
 	if err != nil {

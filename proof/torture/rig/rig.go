@@ -49,6 +49,8 @@ type Shared struct {
 	IDP    *fakeidp.IDP
 
 	written                       *firestore.Client // behind Record
+	own                           *servers.Emulator // nil where somebody else started it
+	forgotten                     int               // how many sessions are left in it
 	clocks                        *servers.Clocks
 	mode                          Firestore
 	emulator, firestore, kms, idp string
@@ -67,11 +69,11 @@ func StartShared(ctx context.Context, mode Firestore) (_ *Shared, err error) {
 			err = errors.Join(err, s.Close())
 		}
 	}()
-	addr, stop, err := servers.StartFirestore() //nolint:contextcheck // bounded by itself
+	s.own, err = servers.StartEmulator() //nolint:contextcheck // bounded by itself
 	if err != nil {
 		return nil, err
 	}
-	s.emulator, s.closers = addr, append(s.closers, stop)
+	s.emulator, s.closers = s.own.Addr(), append(s.closers, s.own.Stop)
 	err = s.open(ctx)
 	return s, err
 }

@@ -70,6 +70,11 @@ func (f *Faulty) Remove(ctx context.Context, caller license.Caller, how ledger.R
 	return around(ctx, f, "Remove", func() (int, error) { return f.Ledger.Remove(ctx, caller, how, holds...) })
 }
 
+// Look implements [ledger.Ledger].
+func (f *Faulty) Look(ctx context.Context, caller license.Caller, sessionIDs []string) ([]ledger.Sight, error) {
+	return around(ctx, f, "Look", func() ([]ledger.Sight, error) { return f.Ledger.Look(ctx, caller, sessionIDs) })
+}
+
 // Visit implements [ledger.Ledger].
 func (f *Faulty) Visit(ctx context.Context, caller license.Caller, limit int) (ledger.Visit, error) {
 	return around(ctx, f, "Visit", func() (ledger.Visit, error) { return f.Ledger.Visit(ctx, caller, limit) })

@@ -217,6 +217,15 @@ func (s *Shifted) Mark(ctx context.Context, c license.Caller, m ledger.Mark) (le
 	return s.shownHold(s.Ledger.Mark(ctx, c, m))
 }
 
+// Look implements [ledger.Ledger].
+func (s *Shifted) Look(ctx context.Context, c license.Caller, ids []string) ([]ledger.Sight, error) {
+	sights, err := s.Ledger.Look(ctx, c, ids)
+	for i := range sights {
+		s.out(&sights[i].LastHeartbeatAt, &sights[i].ExpiresAt)
+	}
+	return sights, err
+}
+
 // Visit implements [ledger.Ledger].
 func (s *Shifted) Visit(ctx context.Context, c license.Caller, limit int) (ledger.Visit, error) {
 	v, err := s.Ledger.Visit(ctx, c, limit)

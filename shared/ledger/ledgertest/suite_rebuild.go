@@ -65,6 +65,7 @@ func everyCallAsks(b *bench) {
 		"Remove": func() error { _, err := b.Ledger.Remove(ctx, ann, ledger.BySession, h); return err },
 		"Visit":  func() error { _, err := b.Ledger.Visit(ctx, ann, 1); return err },
 		"Known":  func() error { _, err := b.Ledger.Known(ctx, ann, nil); return err },
+		"Look":   func() error { _, err := b.Ledger.Look(ctx, ann, nil); return err },
 	}
 	nonce := b.nonce(acme)
 	for name, call := range calls {

@@ -25,6 +25,8 @@ func RunAdministration(t *testing.T, newRecord func(t *testing.T) Administered) 
 		"Revisions":     revisionTests(),
 		"Keys":          keyTests(),
 		"Audit":         auditTests(),
+		"Sessions":      sessionPageTests(),
+		"Revocation":    revocationTests(),
 		"Tenancy":       administrationTenancyTests(),
 		"Context":       administrationContextTests(),
 	}

@@ -91,6 +91,20 @@ func (f *FaultyAdministration) DeleteLicense(ctx context.Context, caller license
 	})
 }
 
+// SessionPage implements [record.Administration].
+func (f *FaultyAdministration) SessionPage(
+	ctx context.Context, caller license.Caller, filter record.SessionFilter, after string, limit int,
+) (record.Page, error) {
+	return around(ctx, f.hooks(), "SessionPage", func() (record.Page, error) {
+		return f.Administration.SessionPage(ctx, caller, filter, after, limit)
+	})
+}
+
+// RevokeSession implements [record.Administration].
+func (f *FaultyAdministration) RevokeSession(ctx context.Context, caller license.Caller, act record.Act, id string) error {
+	return f.hooks().do(ctx, "RevokeSession", func() error { return f.Administration.RevokeSession(ctx, caller, act, id) })
+}
+
 // Audit implements [record.Administration].
 func (f *FaultyAdministration) Audit(ctx context.Context, caller license.Caller, after string, limit int) ([]record.Entry, error) {
 	return around(ctx, f.hooks(), "Audit", func() ([]record.Entry, error) {

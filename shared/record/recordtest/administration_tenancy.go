@@ -100,7 +100,7 @@ func administrationOf(r record.Administration, c license.Caller, organization, l
 }
 
 // administrationWrites has every method that writes. Each of them could, where the
-// revisions are those of [sold].
+// revisions are those of [sold], and session 1 is there.
 func administrationWrites(
 	r record.Administration, c license.Caller, a record.Act, organization, lic string,
 ) map[string]func(context.Context) error {
@@ -114,6 +114,7 @@ func administrationWrites(
 		"CreateLicense": func(ctx context.Context) error { return errorOf(r.CreateLicense(ctx, c, a, lab)) },
 		"ChangeLicense": func(ctx context.Context) error { return errorOf(r.ChangeLicense(ctx, c, a, "acme-pro", lic, resell)) },
 		"DeleteLicense": func(ctx context.Context) error { return r.DeleteLicense(ctx, c, a, "acme-pro", lic) },
+		"RevokeSession": func(ctx context.Context) error { return r.RevokeSession(ctx, c, a, sessionID(1)) },
 	}
 }
 
@@ -124,6 +125,9 @@ func administrationReads(r record.Administration, c license.Caller) map[string]f
 		"LicensePage":   func(ctx context.Context) error { return errorOf(r.LicensePage(ctx, c, "", 9)) },
 		"License":       func(ctx context.Context) error { return errorOf(r.License(ctx, c, "acme-pro")) },
 		"Audit":         func(ctx context.Context) error { return errorOf(r.Audit(ctx, c, "", 9)) },
+		"SessionPage": func(ctx context.Context) error {
+			return errorOf(r.SessionPage(ctx, c, record.SessionFilter{}, "", 9))
+		},
 	}
 }
 

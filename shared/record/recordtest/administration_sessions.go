@@ -1,0 +1,140 @@
+package recordtest
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
+)
+
+// held makes the organization with four active sessions, each a minute after the one
+// before: of two licenses, and of two users.
+func held(t *testing.T, r Administered) {
+	t.Helper()
+	sold(t, r)
+	opened(t, r, caller())
+	for n := 1; n <= 4; n++ {
+		wantNil(t, r.Create(t.Context(), caller(), heldSession(n)))
+	}
+}
+
+func heldSession(n int) license.Session {
+	s := session(n)
+	s.AcquiredAt = noon().Add(time.Duration(n) * time.Minute)
+	s.LicenseID = []string{"acme-pro", "acme-lab"}[n%2]
+	s.UserID = []string{"u-1", "u-2"}[n/3]
+	return s
+}
+
+// wantPages checks what a filter lets through, in pages of every size.
+func wantPages(t *testing.T, r record.Administration, filter record.SessionFilter, want ...int) {
+	t.Helper()
+	for limit := 1; limit <= len(want)+1; limit++ {
+		var got []license.Session
+		for after, more := "", true; more; {
+			page, err := r.SessionPage(t.Context(), caller(), filter, after, limit)
+			wantNil(t, err)
+			if len(page.Sessions) > limit || page.More && len(page.Sessions) < limit {
+				t.Fatalf("a page of %d, of at most %d", len(page.Sessions), limit)
+			}
+			got = append(got, page.Sessions...)
+			after, more = page.Last, page.More
+		}
+		if len(got) != len(want) {
+			t.Fatalf("%+v lets %d sessions through, want %d", filter, len(got), len(want))
+		}
+		for i, n := range want {
+			wantEqual(t, "session", got[i], asRecorded(heldSession(n)))
+		}
+	}
+}
+
+func sessionPageTests() map[string]func(*testing.T, Administered) {
+	return map[string]func(*testing.T, Administered){
+		"the newest acquired first": func(t *testing.T, r Administered) {
+			held(t, r)
+			wantPages(t, r, record.SessionFilter{}, 4, 3, 2, 1)
+		},
+		"of a license, of a user, of both": func(t *testing.T, r Administered) {
+			held(t, r)
+			wantPages(t, r, record.SessionFilter{LicenseID: "acme-pro"}, 4, 2)
+			wantPages(t, r, record.SessionFilter{UserID: "u-1"}, 2, 1)
+			wantPages(t, r, record.SessionFilter{LicenseID: "acme-pro", UserID: "u-2"}, 4)
+			wantPages(t, r, record.SessionFilter{LicenseID: "acme"})
+			wantPages(t, r, record.SessionFilter{UserID: "\xff"})
+		},
+		"acquired at once, each is there once": func(t *testing.T, r Administered) {
+			sold(t, r)
+			created(t, r)
+			for n := 2; n <= 5; n++ {
+				wantNil(t, r.Create(t.Context(), caller(), session(n)))
+			}
+			seen := map[string]int{}
+			for after, more := "", true; more; {
+				page, err := r.SessionPage(t.Context(), caller(), record.SessionFilter{}, after, 2)
+				wantNil(t, err)
+				for _, s := range page.Sessions {
+					seen[s.ID]++
+				}
+				after, more = page.Last, page.More
+			}
+			wantEqual(t, "times seen", seen, map[string]int{sessionID(1): 1, sessionID(2): 1, sessionID(3): 1, sessionID(4): 1, sessionID(5): 1})
+		},
+		"who has ended is not listed, and goes on being a position": endedPosition,
+		"where there is none": func(t *testing.T, r Administered) {
+			_, err := r.SessionPage(t.Context(), caller(), record.SessionFilter{}, "", 9)
+			wantError(t, err, license.ErrOrganizationNotFound)
+			sold(t, r)
+			wantPages(t, r, record.SessionFilter{})
+			created(t, r)
+			for _, limit := range []int{0, -1} {
+				page, err := r.SessionPage(t.Context(), caller(), record.SessionFilter{}, "", limit)
+				wantNil(t, err)
+				wantEqual(t, "page", page, record.Page{})
+			}
+		},
+		"nothing goes on from what is not there": func(t *testing.T, r Administered) {
+			held(t, r)
+			for _, after := range append(brokenIDs()[1:], sessionID(1), "zz-"+sessionID(1)) {
+				wantError(t, errorOf(r.SessionPage(t.Context(), caller(), record.SessionFilter{}, after, 9)), license.ErrSessionNotFound)
+			}
+		},
+		"a stranger's are none of it": func(t *testing.T, r Administered) {
+			held(t, r)
+			first, err := r.SessionPage(t.Context(), caller(), record.SessionFilter{}, "", 1)
+			wantNil(t, err)
+			wantNil(t, errorOf(r.CreateOrganization(t.Context(), other(), act(), acme())))
+			theirs, err := r.SessionPage(t.Context(), other(), record.SessionFilter{}, "", 9)
+			wantNil(t, err)
+			wantEqual(t, "page", theirs, record.Page{})
+			wantError(t, errorOf(r.SessionPage(t.Context(), other(), record.SessionFilter{}, first.Last, 9)), license.ErrSessionNotFound)
+		},
+	}
+}
+
+func endedPosition(t *testing.T, r Administered) {
+	held(t, r)
+	page, err := r.SessionPage(t.Context(), caller(), record.SessionFilter{}, "", 2)
+	wantNil(t, err)
+	wantEqual(t, "more", page.More, true)
+	wantNil(t, r.End(t.Context(), caller(), first(), []record.End{{Session: endedHeld(3)}}))
+	page, err = r.SessionPage(t.Context(), caller(), record.SessionFilter{}, page.Last, 2)
+	wantNil(t, err)
+	var ids []string
+	for _, s := range page.Sessions {
+		ids = append(ids, s.ID)
+	}
+	if want := []string{sessionID(2), sessionID(1)}; !slices.Equal(ids, want) || page.More {
+		t.Errorf("%v, want %v and no more", ids, want)
+	}
+	wantPages(t, r, record.SessionFilter{}, 4, 2, 1)
+}
+
+// endedHeld is the end of a session of [held].
+func endedHeld(n int) license.Session {
+	s := heldSession(n)
+	s.EndedAt, s.EndedReason = s.AcquiredAt.Add(time.Hour), license.EndReleased
+	return s
+}
