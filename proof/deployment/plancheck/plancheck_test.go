@@ -223,5 +223,5 @@ func TestRunSaysWhatIsWrong(t *testing.T) {
 	wantFault(t, run([]string{"README.md"}, options{}, os.Stdout), "not a plan in JSON")
 	wantFault(t, run([]string{writePlan(t)}, options{}, os.Stdout), "plans nothing")
 	path := writePlan(t, planned{"google_kms_key_ring", a{}})
-	wantFault(t, run([]string{path}, options{}, os.Stdout), path+":\n0 services instead of four")
+	wantFault(t, run([]string{path}, options{}, os.Stdout), path+":\n0 services instead of five")
 }

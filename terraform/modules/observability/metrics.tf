@@ -14,7 +14,7 @@ locals {
   ]
 
   metrics = merge(local.abuse_metrics, local.delegation_metrics, {
-    # operation: 19 and none; outcome: 15; code: 22 and none. An operation has one or
+    # operation: 27 and none; outcome: 15; code: 22 and none. An operation has one or
     # two outcomes and at most 15 codes, the vendor's few: below 200.
     requests = {
       description = "Requests by operation, outcome and, if refused or failed, code."
