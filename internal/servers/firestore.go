@@ -79,18 +79,26 @@ func StartEmulator(args ...string) (f *Emulator, err error) {
 	if f.dir, err = os.MkdirTemp("", "firestore-shared-*"); err != nil {
 		return nil, err
 	}
+	if err := f.start(); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(f.dir))
+	}
+	return f, nil
+}
+
+func (f *Emulator) start() error {
 	const attempts = 3
 	var errs []error
 	for range attempts {
+		var err error
 		if f.port, err = FindPort(); err == nil {
 			err = f.run()
 		}
 		if err == nil {
-			return f, nil
+			return nil
 		}
 		errs = append(errs, err)
 	}
-	return nil, errors.Join(append(errs, os.RemoveAll(f.dir))...)
+	return errors.Join(errs...)
 }
 
 // Addr is where it listens (host:port).

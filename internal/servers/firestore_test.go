@@ -3,6 +3,7 @@ package servers
 import (
 	"errors"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,6 +27,40 @@ func TestFirestoreIsSharedAndStopped(t *testing.T) {
 	}
 	if emulatorAnswers(addr) {
 		t.Errorf("%s still answers", addr)
+	}
+}
+
+// TestRestartedEmulator: it is empty, and where it was.
+func TestRestartedEmulator(t *testing.T) {
+	Firestore(t) // says so where the emulator is not installed
+	f, err := StartEmulator()
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := f.Addr()
+	documents := "http://" + addr + "/v1/projects/p/databases/(default)/documents/c"
+	ask := func(method, url, body string) int {
+		r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close()
+		return answer.StatusCode
+	}
+	made := ask(http.MethodPost, documents+"?documentId=d", `{"fields":{}}`)
+	before := ask(http.MethodGet, documents+"/d", "")
+	if err := f.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	if after := ask(http.MethodGet, documents+"/d", ""); made != 200 || before != 200 || after != 404 || f.Addr() != addr {
+		t.Errorf("made %d, read %d, then %d at %s, before at %s", made, before, after, f.Addr(), addr)
+	}
+	if err := f.Stop(); err != nil || emulatorAnswers(addr) {
+		t.Errorf("it goes on: %v", err)
 	}
 }
 
@@ -109,8 +144,8 @@ func layOut(t *testing.T, files map[string]string) string {
 // TestFirestoreThatDoesNotStart: the reason is in the error, no process stays.
 func TestFirestoreThatDoesNotStart(t *testing.T) {
 	dir := layOut(t, script("java", "echo no such main class; exit 1"))
-	_, _, err := runEmulator(t.TempDir(), filepath.Join(dir, "java"), "emulator.jar")
-	if err == nil || !strings.Contains(err.Error(), "no such main class") {
+	f := &Emulator{java: filepath.Join(dir, "java"), jar: "emulator.jar", dir: t.TempDir()}
+	if err := f.start(); err == nil || !strings.Contains(err.Error(), "no such main class") {
 		t.Errorf("error %v does not say why", err)
 	}
 }
