@@ -63,7 +63,7 @@ func (w write) audit(tx *firestore.Transaction, t tenant, found *firestore.Docum
 	}
 	var before sessionDoc
 	if found.DataTo(&before) != nil {
-		return nil // RevokeSession refuses it: nothing was asked for
+		return nil //nolint:nilerr // RevokeSession refuses it: nothing was asked for
 	}
 	id, _ := sessionOf(w.ref.ID)
 	name, entry, ok := revoked(t.id, id, before, w.doc.over(before))
