@@ -125,6 +125,7 @@ func (f *function) look(ctx context.Context, c web.Call, sessions []license.Sess
 	}
 	sights, err := f.Ledger.Look(ctx, caller(c), ids)
 	if err != nil {
+		web.Degraded(ctx, "unseen", err)
 		return nil
 	}
 	return sights

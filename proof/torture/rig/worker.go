@@ -143,10 +143,20 @@ func (w *Worker) Kill() error {
 func (w *Worker) Exited() <-chan struct{} { return w.process.Exited() }
 
 // Pause stops it where it stands, Resume lets it go on.
-func (w *Worker) Pause() error { return w.process.Signal(syscall.SIGSTOP) }
+func (w *Worker) Pause() error { return w.signal(syscall.SIGSTOP) }
 
 // Resume ends Pause.
-func (w *Worker) Resume() error { return w.process.Signal(syscall.SIGCONT) }
+func (w *Worker) Resume() error { return w.signal(syscall.SIGCONT) }
+
+// signal tells of a worker that ended by itself what it wrote last: nobody else ended it,
+// as faults of one worker follow each other.
+func (w *Worker) signal(s syscall.Signal) error {
+	err := w.process.Signal(s)
+	if errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("worker %s ended by itself: %w; it wrote last:\n%s", w.config.Addr, err, w.process.Output())
+	}
+	return err
+}
 
 func (w *Worker) close() error {
 	err := w.Kill()
