@@ -127,6 +127,9 @@ func TestTheListOutlivesTheLedger(t *testing.T) {
 	for range 2 {
 		v.wantStates(t, org, "unknown")
 	}
+	if warned := v.w.warned.String(); !strings.Contains(warned, "unseen=") {
+		t.Errorf("nobody is told why: %s", warned)
+	}
 	v.w.user(org, "ann").beat(t, held.SessionID).want(t, http.StatusOK)
 	v.wantStates(t, org, "active")
 	v.w.outage.begin(recordtest.Outage(nil), "SessionPage", "Session", "RevokeSession")

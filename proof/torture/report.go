@@ -22,8 +22,6 @@ type report struct {
 
 	// load is what the machine was found to bear.
 	load *load
-	// recorded is how many sessions the last round left in the record.
-	recorded int
 
 	opts       Options
 	started    time.Time

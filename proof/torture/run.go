@@ -145,7 +145,7 @@ func playRound(ctx context.Context, o Options, r *rig.Rig, p plan, topology rig.
 		p.print(o.Out)
 	}
 	if o.Emulator == "" { // it is this run's alone
-		if err := r.Forget(ctx, report.recorded); err != nil {
+		if err := r.Forget(ctx); err != nil {
 			return err
 		}
 	}
@@ -154,7 +154,7 @@ func playRound(ctx context.Context, o Options, r *rig.Rig, p plan, topology rig.
 	if err != nil {
 		return err
 	}
-	report.recorded = len(records)
+	r.Recorded += len(records)
 	h := round.recorder.History()
 	if !o.Unguarded {
 		h.Tolerance = o.Pace.ClockTolerance

@@ -72,7 +72,7 @@ type Service struct {
 // Assemble makes a service of clients, which the caller keeps and closes.
 func Assemble(cfg config.Config, clients Clients, log *slog.Logger, now func() time.Time) (*Service, error) {
 	s := &Service{Config: cfg, Log: log, Now: now, Record: clients.Record, Administration: clients.Administration, clients: clients}
-	s.Entitlements = record.NewCache(clients.Record, record.CacheOptions{TTL: cfg.EntitlementCacheTTL, Load: cfg.BackendDeadline / 5, Now: now})
+	s.Entitlements = record.NewCache(clients.Record, record.CacheOptions{TTL: cfg.EntitlementCacheTTL, Load: cfg.EntitlementDeadline(), Now: now})
 	s.limiter = limits.NewMemory(cfg.RateLimitPerUser, now)
 	s.logKey = logKey(cfg.LogKey)
 	ledgerClock := clients.LedgerClock

@@ -191,6 +191,10 @@ func (c Config) Deadline() time.Duration {
 // LedgerDeadline bounds one call to Redis.
 func (c Config) LedgerDeadline() time.Duration { return min(c.RedisDeadline, c.BackendDeadline) }
 
+// EntitlementDeadline bounds one reading of what an organization has bought: the acquire
+// that waits for it in vain has a commit to wait for yet.
+func (c Config) EntitlementDeadline() time.Duration { return c.BackendDeadline / 5 }
+
 // RedisAttempt bounds one attempt of it: most of the call's time, so that a
 // healthy server is not given up, less what a repeat on another connection takes.
 func (c Config) RedisAttempt() time.Duration { return c.LedgerDeadline() * 3 / 5 }

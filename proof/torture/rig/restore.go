@@ -70,10 +70,10 @@ func (s *Shared) Export(ctx context.Context, org string) (*Copy, error) {
 // within its deadline.
 const emulatorHolds = 4000
 
-// Forget deletes all documents of a run's own emulator, among them this many sessions.
-func (s *Shared) Forget(ctx context.Context, sessions int) error {
-	if s.forgotten += sessions; s.own != nil && s.forgotten > emulatorHolds {
-		s.forgotten = 0
+// Forget deletes all documents of a run's own emulator.
+func (s *Shared) Forget(ctx context.Context) error {
+	if s.own != nil && s.Recorded > emulatorHolds {
+		s.Recorded = 0
 		return s.renew(ctx)
 	}
 	return s.clear(ctx)

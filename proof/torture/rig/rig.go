@@ -47,10 +47,11 @@ type Shared struct {
 	Client *firestore.Client
 	KMS    *fakekms.Server
 	IDP    *fakeidp.IDP
+	// Recorded is how many sessions the emulator has had; who plays a round adds its own.
+	Recorded int
 
 	written                       *firestore.Client // behind Record
 	own                           *servers.Emulator // nil where somebody else started it
-	forgotten                     int               // how many sessions are left in it
 	clocks                        *servers.Clocks
 	mode                          Firestore
 	emulator, firestore, kms, idp string

@@ -1,6 +1,7 @@
 package recordtest
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
@@ -52,6 +53,9 @@ func revokedEnd(t *testing.T, r Administered) {
 		if e.Action == record.SessionRevoked {
 			entry = e
 		}
+	}
+	if part, _ := entry.Before["part"].(string); len(part) != 1 || !strings.Contains("0123456789abcdef", part) {
+		t.Errorf("part %q", part)
 	}
 	s, e := session(1), ended(1, license.EndRevoked)
 	fields := func(s license.Session) map[string]any {
