@@ -54,7 +54,7 @@ func revokedEnd(t *testing.T, r Administered) {
 			entry = e
 		}
 	}
-	if part, _ := entry.Before["part"].(string); len(part) != 1 || !strings.Contains("0123456789abcdef", part) {
+	if part, _ := entry.Before["part"].(string); len(part) != 1 || strings.Trim(part, "0123456789abcdef") != "" {
 		t.Errorf("part %q", part)
 	}
 	s, e := session(1), ended(1, license.EndRevoked)
