@@ -21,7 +21,11 @@ type Options struct {
 	Topologies []rig.Topology
 	Workers    int
 	Pace       rig.Pace
-	Launch     rig.Launch
+	// Active is how long faults are played in a round. A round has some three seconds
+	// more, in which it starts and comes to rest: the longer it is active, the more
+	// operations a long run has, and the longer the history that is judged as one.
+	Active time.Duration
+	Launch rig.Launch
 	// Out is told the progress and the verdict.
 	Out io.Writer
 	// History, when set, gets every operation and fault, one JSON object a line.
@@ -68,10 +72,10 @@ func Firestore(mode rig.Concurrency, sessionTTL time.Duration) rig.Firestore {
 }
 
 const (
-	// activeTime is how long faults are played in a round.
-	activeTime = 8 * time.Second
-	// roundTime is what a round takes in all, about.
-	roundTime = 11 * time.Second
+	// ActiveTime is [Options.Active] where nothing else is wanted.
+	ActiveTime = 8 * time.Second
+	// restTime is what a round takes beside it, about.
+	restTime = 3 * time.Second
 	// sets is how many sets of organizations keep two cores busy.
 	sets = 6
 	// linearLimit bounds the check of one pool's history.
@@ -126,9 +130,9 @@ func runTopology(ctx context.Context, o Options, shared *rig.Shared, topology ri
 		}
 	}
 	plans := setting{seed: o.Seed, topology: topology, workers: o.Workers, nodes: r.Redis.Nodes(), faults: o.Faults, pace: o.Pace, load: sets}
-	for n := max(1, o.Only); n <= max(1, o.Only) || o.Only == 0 && time.Until(end) >= roundTime; n++ {
+	for n := max(1, o.Only); n <= max(1, o.Only) || o.Only == 0 && time.Until(end) >= o.Active+restTime; n++ {
 		// The first is one with losses: a short run should see some.
-		p := plans.round(n, n%2 == 0, activeTime)
+		p := plans.round(n, n%2 == 0, o.Active)
 		if err := playRound(ctx, o, r, p, topology, report); err != nil {
 			return fmt.Errorf("round %d: %w", n, err)
 		}
@@ -150,7 +154,7 @@ func playRound(ctx context.Context, o Options, r *rig.Rig, p plan, topology rig.
 		}
 	}
 	round := newRound(r, p, o.Pace, report.load)
-	records, err := round.run(ctx, activeTime)
+	records, err := round.run(ctx, o.Active)
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ func TestPlanRepeats(t *testing.T) {
 		for n := range 20 {
 			round := func(seed uint64) plan {
 				s := setting{seed: seed, topology: topology, workers: 3, nodes: 3, pace: Pace(time.Second)}
-				return s.round(n, n%2 == 0, activeTime)
+				return s.round(n, n%2 == 0, ActiveTime)
 			}
 			p := round(7)
 			if !reflect.DeepEqual(p, round(7)) {
@@ -76,7 +76,7 @@ func TestRun(t *testing.T) {
 	servers.SharedClocks(t)
 	var out bytes.Buffer
 	err := Run(t.Context(), Options{
-		Seed: 5, Duration: time.Second, Topologies: []rig.Topology{rig.Replica}, Workers: 2, Pace: Pace(time.Second),
+		Seed: 5, Duration: time.Second, Topologies: []rig.Topology{rig.Replica}, Workers: 2, Active: ActiveTime, Pace: Pace(time.Second),
 		Launch: launch(t), Emulator: servers.Firestore(t), Firestore: Firestore(rig.Optimistic, time.Second), Out: &out, Verbose: true,
 		// The others show what the service does not promise yet.
 		Faults: []string{"!clock*", "!redis-memory-full"},

@@ -595,6 +595,43 @@ func TestGuardTheReaperCompletesARelease(t *testing.T) {
 	w.sound(1)
 }
 
+// TestGuardTheFirstToTellAReleaseLeavesIt for the reaper: whoever was asked to release
+// died between the mark and the record.
+func TestGuardTheFirstToTellAReleaseLeavesIt(t *testing.T) {
+	w := newWorld(t)
+	p, shard := w.pool(nil), w.model.Shard(acme)
+	ann := p.take("ann", 1)
+	p.reap()
+	d, err := w.model.Due(t.Context(), shard, 1)
+	if err := errors.Join(err, w.model.Filled(t.Context(), shard, d.Identity)); err != nil {
+		t.Fatal(err)
+	}
+	w.failing(only("End", recordtest.Outage(record.ErrNotWritten)))
+	dead := errors.New("the process dies")
+	dying := w.pool(func(s seats.Step) error {
+		if s == seats.StepMarked {
+			return dead
+		}
+		return nil
+	})
+	if err := dying.Release(t.Context(), user("ann"), ann.ID); !errors.Is(err, dead) {
+		t.Fatal(err)
+	}
+	if d, err := w.model.Due(t.Context(), shard, 1); err != nil || len(d.Organizations) > 0 {
+		t.Errorf("due before anyone was told: %v, %v", d.Organizations, err)
+	}
+	p.gone(ann, license.EndReleased)
+	if d, err := w.model.Due(t.Context(), shard, 1); err != nil || !slices.Equal(d.Organizations, []string{acme}) {
+		t.Errorf("due: %v, %v", d.Organizations, err)
+	}
+	w.failing(nil)
+	if done := p.reap(); done.Sessions != 1 {
+		t.Errorf("reaped %+v", done)
+	}
+	w.recorded(ann, license.SessionEnded, license.EndReleased)
+	w.sound(0)
+}
+
 // TestAReleaseTheRecordMissedAndALoss: the loss forgets it. The seat stays taken
 // for one more TTL, and is never sold beside it.
 func TestAReleaseTheRecordMissedAndALoss(t *testing.T) {

@@ -41,12 +41,16 @@ func (p *Protocol) extend(ctx context.Context, caller license.Caller, q ledger.H
 
 // expired completes the end of a session, and then says so. An end that somebody
 // decided was acknowledged, recorded or not, and is told also while the record
-// is away.
+// is away; this process may be the first to acknowledge it, so it leaves it for the
+// reaper as a release does.
 func (p *Protocol) expired(ctx context.Context, caller license.Caller, hold ledger.Hold) error {
 	err := p.end(ctx, caller, []ledger.Hold{hold})
 	var away *license.UnavailableError
 	if err != nil && (!hold.EndedReason.Decided() || !errors.As(err, &away)) {
 		return err
+	}
+	if err != nil {
+		p.leave(ctx, caller, hold, err)
 	}
 	return &license.SessionEndedError{Reason: hold.EndedReason}
 }

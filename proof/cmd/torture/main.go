@@ -42,6 +42,7 @@ type program struct {
 type runCommand struct {
 	Seed       uint64        `help:"The plan; 0 chooses one."`
 	Duration   time.Duration `default:"3m" help:"How long, in all."`
+	Active     time.Duration `default:"8s" help:"How long faults are played in a round, which takes three seconds more."`
 	Topology   string        `default:"both" enum:"replica,cluster,both" help:"Redis as a primary with a replica, as three masters, or one after the other (${enum})."`
 	Workers    int           `default:"3" help:"How many function processes."`
 	SessionTTL time.Duration `default:"500ms" help:"How long a session lives; everything else follows."`
@@ -56,8 +57,8 @@ type runCommand struct {
 
 // Validate is called by kong after parsing.
 func (c runCommand) Validate() error {
-	if c.Duration <= 0 || c.Workers < 1 || c.SessionTTL < 100*time.Millisecond || c.Round < 0 {
-		return errors.New("--duration and --workers must be positive, --session-ttl at least 100ms, --round not negative")
+	if c.Duration <= 0 || c.Active <= 0 || c.Workers < 1 || c.SessionTTL < 100*time.Millisecond || c.Round < 0 {
+		return errors.New("--duration, --active and --workers must be positive, --session-ttl at least 100ms, --round not negative")
 	}
 	return torture.CheckFaults(c.Faults)
 }
@@ -88,7 +89,7 @@ func (c runCommand) Run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	return torture.Run(ctx, torture.Options{
-		Seed: c.Seed, Duration: c.Duration, Topologies: topologies, Workers: c.Workers, Pace: torture.Pace(c.SessionTTL),
+		Seed: c.Seed, Duration: c.Duration, Topologies: topologies, Workers: c.Workers, Pace: torture.Pace(c.SessionTTL), Active: c.Active,
 		Launch: rig.Launch{Program: self, Args: []string{"serve"}}, Out: out, Verbose: c.Verbose, Only: c.Round, Unbroken: c.Unbroken, History: file,
 		Faults: c.Faults, Unguarded: c.Unguarded, Firestore: torture.Firestore(rig.Concurrency(c.Firestore), c.SessionTTL),
 	})
