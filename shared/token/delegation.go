@@ -97,8 +97,13 @@ func orphaned(keys record.SigningKeys, roots []string, now time.Time) bool {
 	return len(roots) > 0 && len(good) > 0 && !slices.Contains(roots, good[len(good)-1].Root)
 }
 
+// keptDelegations is how many are recorded before those that have ended go: four days
+// of them. A clock that is wrong by a day takes living ones for ended, and must not drop
+// them; readers judge each by their own.
+const keptDelegations = 16
+
 // add publishes a delegation that was made, unless another has been made meanwhile,
-// and drops those that have ended. roots are the usable versions of the root key: where
+// and drops what ended long ago. roots are the usable versions of the root key: where
 // no delegation was good, they may have signed tokens until now.
 func add(keys *record.SigningKeys, made record.Delegation, roots []string, now time.Time) {
 	if !due(*keys, roots, now) {
@@ -109,9 +114,14 @@ func add(keys *record.SigningKeys, made record.Delegation, roots []string, now t
 	}
 	made.CreatedAt, made.AtOnce = now, keys.Urgent || orphaned(*keys, roots, now)
 	keys.Urgent = false
-	keys.Delegations = append(slices.DeleteFunc(keys.Delegations, func(d record.Delegation) bool {
-		return !now.Before(d.NotAfter)
-	}), made)
+	keys.Delegations = append(keys.Delegations, made)
+	for len(keys.Delegations) > keptDelegations {
+		ended := slices.IndexFunc(keys.Delegations, func(d record.Delegation) bool { return !now.Before(d.NotAfter) })
+		if ended < 0 {
+			return
+		}
+		keys.Delegations = slices.Delete(keys.Delegations, ended, ended+1)
+	}
 }
 
 // publishRoots notes that tokens which the root's versions have signed may be good

@@ -72,26 +72,39 @@ func (k *keyring) load(ctx context.Context) (*ring, time.Duration, error) {
 	}
 	known, _ := k.read.Peek(k.now())
 	r := &ring{rootsUntil: keys.RootsUntil, public: known.publicKeys()}
-	for _, d := range goodDelegations(keys.Delegations, k.now()) {
-		if err := k.adopt(ctx, r, known, d); err != nil {
-			return nil, 0, err
-		}
-	}
-	if err := k.adoptRoots(ctx, r, keys); err != nil {
-		return nil, 0, err
+	missing := k.adoptAll(ctx, r, known, keys)
+	if missing != nil && known == nil {
+		return nil, 0, missing // a key set that lacks a key that signs is worse than none
 	}
 	if k.signs != nil {
 		k.note(ctx, keys)
 	}
+	life := KeySetLife
+	if missing != nil {
+		life = failedReloadPause
+		k.log.LogAttrs(ctx, slog.LevelWarn, "signing keys are left out until KMS answers",
+			slog.String("backend", "kms"), slog.String("error", missing.Error()))
+	}
 	if k.seal == nil {
-		return r, KeySetLife, nil
+		return r, life, nil
 	}
 	k.unlock(ctx, r)
-	life := KeySetLife
 	if _, err := k.signing(r); err != nil {
 		life = failedReloadPause // whoever signs says why; looked for again soon
 	}
 	return r, life, nil
+}
+
+// adoptAll takes the good delegations and the root's versions into the ring. It tells
+// what is missing because KMS does not answer: an instance that knows no key yet waits
+// for it, another one goes on with the rest, and without what was revoked.
+func (k *keyring) adoptAll(ctx context.Context, r, known *ring, keys record.SigningKeys) error {
+	var missing []error
+	for _, d := range goodDelegations(keys.Delegations, k.now()) {
+		missing = append(missing, k.adopt(ctx, r, known, d))
+	}
+	missing = append(missing, k.adoptRoots(ctx, r, keys))
+	return errors.Join(missing...)
 }
 
 // adopt takes a delegation into the ring if the root has certified it. Only a KMS that
@@ -133,7 +146,8 @@ func certified(d record.Delegation, root *rsa.PublicKey) (heldKey, error) {
 // errNotCertified means that a recorded key is not one that the root has certified.
 var errNotCertified = errors.New("the root key has not certified it")
 
-// leftOut decides whether a key is left out of the ring, or the look has failed.
+// leftOut decides whether a key is left out of the ring for good, or is missing from it
+// because KMS does not answer, which is an error.
 func (k *keyring) leftOut(ctx context.Context, kid string, err error) error {
 	if !versionRefused(err) && !errors.Is(err, errNotCertified) {
 		return fmt.Errorf("public key of the root: %w", err)
@@ -148,17 +162,16 @@ func (k *keyring) adoptRoots(ctx context.Context, r *ring, keys record.SigningKe
 	if !k.now().Before(keys.RootsUntil) || k.signs != nil {
 		return nil
 	}
+	var missing []error
 	for _, name := range keys.Roots {
 		public, err := k.rootKey(ctx, r, name)
 		if err == nil {
 			r.roots = append(r.roots, rootJWK(Version{Name: name}, public))
 			continue
 		}
-		if err := k.leftOut(ctx, Version{Name: name}.KeyID(), err); err != nil {
-			return err
-		}
+		missing = append(missing, k.leftOut(ctx, Version{Name: name}.KeyID(), err))
 	}
-	return nil
+	return errors.Join(missing...)
 }
 
 // rootKey is the public key of a version of the root: from KMS once, from then on

@@ -81,6 +81,43 @@ func TestRevocationWithoutKMS(t *testing.T) {
 	}
 }
 
+// TestRevocationWhileANewRootIsUnknown: the key in place of the revoked one is by a version
+// of the root that an instance has not seen, and KMS goes away before it can.
+func TestRevocationWhileANewRootIsUnknown(t *testing.T) {
+	s := newService(t)
+	r := s.rotator(t)
+	older := s.rotate(t, r).Made
+	b := s.instance(t)
+	b.issue(t)
+	s.clock.advance(token.DelegationLife/2 + time.Second)
+	stolen := s.rotate(t, r).Made
+	s.clock.advance(delay)
+	if kid := kidOf(t, b.issue(t).Compact); kid != stolen {
+		t.Fatal("another key signs")
+	}
+	if _, err := s.kms.AddVersion(aged(0)); err != nil {
+		t.Fatal(err)
+	}
+	s.clock.advance(time.Hour) // the rotator's list of versions is old
+	done, err := r.Revoke(t.Context(), stolen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.down()
+	s.clock.advance(token.KeySetLife)
+	if kid := kidOf(t, b.issue(t).Compact); kid != older || slices.Contains(b.kids(t), stolen) {
+		t.Errorf("%s signs, not %s; published: %v", kid, older, b.kids(t))
+	}
+	if raw, err := s.instance(t).JWKS(t.Context()); err == nil {
+		t.Errorf("an instance that knows no key publishes %s", raw)
+	}
+	s.up()
+	s.clock.advance(time.Minute)
+	if kid := kidOf(t, b.issue(t).Compact); kid != done.Made {
+		t.Errorf("%s signs, not %s", kid, done.Made)
+	}
+}
+
 // TestFromOneWayToTheOther: while tokens by the root may be good it stays published, and
 // while the root signs, delegations are published before they do.
 func TestFromOneWayToTheOther(t *testing.T) {

@@ -19,12 +19,12 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/token"
 )
 
-// TestARotationEverySixHours: run every minute, for two days.
+// TestARotationEverySixHours: run every minute, for five days.
 func TestARotationEverySixHours(t *testing.T) {
 	s := newService(t)
 	r := s.rotator(t)
 	made := 0
-	for range 2 * 24 * 60 {
+	for range 5 * 24 * 60 {
 		done := s.rotate(t, r)
 		if done.Made != "" {
 			made++
@@ -34,8 +34,8 @@ func TestARotationEverySixHours(t *testing.T) {
 		}
 		s.clock.advance(time.Minute)
 	}
-	if made != 8 || len(s.kids(t)) > 3 {
-		t.Errorf("%d made in two days, %d kept", made, len(s.kids(t)))
+	if made != 20 || len(s.kids(t)) != 16 {
+		t.Errorf("%d made in five days, %d kept", made, len(s.kids(t)))
 	}
 	if err := r.Ping(t.Context()); err != nil {
 		t.Error(err)
@@ -126,7 +126,7 @@ func stopping(step string) func(context.Context, string) error {
 	}
 }
 
-// TestAKeyOfAWrongClock: one that has not begun is made again by the right clock, and
+// TestAKeyOfAWrongClock: one that has not begun is not counted by the right clock, and
 // signs for nobody before its time.
 func TestAKeyOfAWrongClock(t *testing.T) {
 	s := newService(t)
@@ -148,8 +148,27 @@ func TestAKeyOfAWrongClock(t *testing.T) {
 		}
 		s.clock.advance(time.Minute)
 	}
-	if made != 4 || oldest < 5*time.Hour || oldest > 6*time.Hour {
+	if made != 3 || oldest < 5*time.Hour || oldest > 6*time.Hour {
 		t.Errorf("%d keys in a day, the newest %v old at most", made, oldest)
+	}
+}
+
+// TestAWrongClockDropsNoLivingKey: to a clock that is ahead they have all ended.
+func TestAWrongClockDropsNoLivingKey(t *testing.T) {
+	for _, ahead := range []time.Duration{13 * time.Hour, 30 * time.Hour, 365 * 24 * time.Hour} {
+		s := newService(t)
+		r := s.rotator(t)
+		first := s.rotate(t, r).Made
+		s.clock.advance(ahead)
+		for range 13 * 4 {
+			s.rotate(t, r)
+			s.clock.advance(time.Hour / 4)
+		}
+		s.clock.advance(-ahead - 13*time.Hour)
+		b := s.instance(t)
+		if kid := kidOf(t, b.issue(t).Compact); kid != first || !slices.Contains(b.kids(t), first) {
+			t.Errorf("%v ahead for half a day: %s signs, not %s; published: %v", ahead, kid, first, b.kids(t))
+		}
 	}
 }
 
