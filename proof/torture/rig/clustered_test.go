@@ -127,6 +127,7 @@ func TestMigrate(t *testing.T) {
 	}
 	for range 4 { // once around, and from there again
 		before := c.owner(slot)
+		leaveBehind(t, c, slot, tagged[0])
 		if err := c.Migrate(t.Context(), "acme", time.Millisecond); err != nil {
 			t.Fatal(err)
 		}
@@ -143,6 +144,30 @@ func TestMigrate(t *testing.T) {
 				t.Errorf("%s is %q", key, got)
 			}
 		}
+	}
+}
+
+// leaveBehind puts a key on the node to which the slot will move, as a replica has it that
+// was promoted before it heard that the slot had moved away.
+func leaveBehind(t *testing.T, c *clustered, slot int64, key string) {
+	t.Helper()
+	next := c.nodes[(c.owner(slot)+1)%masters]
+	owner, err := c.nodes[c.owner(slot)].NodeID(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := next.Do(t.Context(), "CLUSTER", "SETSLOT", slot, "IMPORTING", owner); err != nil {
+		t.Fatal(err)
+	}
+	direct := servers.Admin(next.Addr())
+	defer func() { _ = direct.Close() }()
+	_, err = direct.Pipelined(t.Context(), func(p redis.Pipeliner) error {
+		p.Do(t.Context(), "ASKING")
+		p.Set(t.Context(), key, "left behind", 0)
+		return nil
+	})
+	if err := errors.Join(err, next.Do(t.Context(), "CLUSTER", "SETSLOT", slot, "STABLE")); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -93,11 +93,20 @@ func (m *migration) moveSome(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	command := []any{"MIGRATE", host, port, "", 0, migrateLimit.Milliseconds(), "KEYS"}
-	for _, key := range keys {
-		command = append(command, key)
+	move := func(options ...any) error {
+		command := append([]any{"MIGRATE", host, port, "", 0, migrateLimit.Milliseconds()}, options...)
+		command = append(command, "KEYS")
+		for _, key := range keys {
+			command = append(command, key)
+		}
+		return m.patiently(ctx, command)
 	}
-	return len(keys), m.patiently(ctx, command)
+	// A replica that was promoted before it heard that the slot had moved away still has
+	// its keys. Those of the slot's owner count, as redis-cli --cluster-replace has it.
+	if err = move(); err != nil && strings.Contains(err.Error(), "BUSYKEY") {
+		err = move("REPLACE")
+	}
+	return len(keys), err
 }
 
 // patiently repeats a command while its target takes the cluster for down: a node that
