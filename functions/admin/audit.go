@@ -23,12 +23,18 @@ func listAudit() web.Operation {
 	}
 }
 
+func adminListAudit() web.Operation {
+	op := forAdmins(listAudit(), "adminListAudit", api.PathAdminAudit, "List who changed what")
+	op.Problems = append(op.Problems, api.OrganizationNotFound)
+	return op
+}
+
 func (f *function) listAudit(ctx context.Context, c web.Call, _ struct{}) (web.Answer, error) {
 	p, err := pageOf(c)
 	if err != nil {
 		return web.Answer{}, err
 	}
-	found, err := f.Record.Audit(ctx, caller(c), p.after, p.limit+1)
+	found, err := f.Record.Audit(ctx, scope(c), p.after, p.limit+1)
 	if err != nil {
 		return web.Answer{}, afterError(err, record.ErrEntryNotFound)
 	}

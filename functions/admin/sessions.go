@@ -49,7 +49,7 @@ func (f *function) listSessions(ctx context.Context, c web.Call, _ struct{}) (we
 	if err != nil {
 		return web.Answer{}, err
 	}
-	found, err := f.Record.SessionPage(ctx, caller(c), filter, p.after, p.limit)
+	found, err := f.Record.SessionPage(ctx, scope(c), filter, p.after, p.limit)
 	if err != nil {
 		return web.Answer{}, afterError(err, license.ErrSessionNotFound)
 	}
@@ -58,6 +58,12 @@ func (f *function) listSessions(ctx context.Context, c web.Call, _ struct{}) (we
 		list.After = found.Last
 	}
 	return web.Answer{Outcome: "listed", Body: list}, nil
+}
+
+func adminListSessions() web.Operation {
+	op := forAdmins(listSessions(), "adminListSessions", api.PathAdminSessions, "List the organization's live sessions")
+	op.Problems = append(op.Problems, api.OrganizationNotFound)
+	return op
 }
 
 // filterOf is which sessions are asked for. A filter that is mistyped must not let all
@@ -85,8 +91,12 @@ func getSession() web.Operation {
 	}
 }
 
+func adminGetSession() web.Operation {
+	return forAdmins(getSession(), "adminGetSession", api.PathAdminSession, "Read a live session of the organization")
+}
+
 func (f *function) getSession(ctx context.Context, c web.Call, _ struct{}) (web.Answer, error) {
-	s, err := f.Sessions.Session(ctx, caller(c), c.SessionID())
+	s, err := f.Sessions.Session(ctx, scope(c), c.SessionID())
 	if err != nil {
 		return web.Answer{}, err
 	}
@@ -123,7 +133,7 @@ func (f *function) look(ctx context.Context, c web.Call, sessions []license.Sess
 	for i, s := range sessions {
 		ids[i] = s.ID
 	}
-	sights, err := f.Ledger.Look(ctx, caller(c), ids)
+	sights, err := f.Ledger.Look(ctx, scope(c), ids)
 	if err != nil {
 		web.Degraded(ctx, "unseen", err)
 		return nil
@@ -156,6 +166,10 @@ func revokeSession() web.Operation {
 	}
 }
 
+func adminRevokeSession() web.Operation {
+	return forAdmins(revokeSession(), "adminRevokeSession", api.PathAdminSession, "End a session of the organization")
+}
+
 // revokeSession notes first who asks: from then on no process can record the end
 // without the audit's entry.
 func (f *function) revokeSession(ctx context.Context, c web.Call, _ struct{}) (web.Answer, error) {
@@ -163,7 +177,7 @@ func (f *function) revokeSession(ctx context.Context, c web.Call, _ struct{}) (w
 	if err != nil {
 		return web.Answer{}, err
 	}
-	if err := f.Record.RevokeSession(ctx, caller(c), a, c.SessionID()); err != nil {
+	if err := f.Record.RevokeSession(ctx, scope(c), a, c.SessionID()); err != nil {
 		return web.Answer{}, err
 	}
 	if !a.DryRun {
@@ -174,8 +188,8 @@ func (f *function) revokeSession(ctx context.Context, c web.Call, _ struct{}) (w
 	return web.Answer{Status: http.StatusNoContent, Outcome: "revoked"}, nil
 }
 
-// owner may end any session of the organization in the path, as the vendor may. None is
-// its own, so each is revoked, not released.
+// owner may end any session of the organization, as the vendor may. None is its own, so
+// each is revoked, not released.
 func owner(c web.Call) license.Caller {
-	return license.Caller{OrganizationID: c.Param("organization"), Role: license.RoleOwner}
+	return license.Caller{OrganizationID: scope(c).OrganizationID, Role: license.RoleOwner}
 }
