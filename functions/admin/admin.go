@@ -65,6 +65,11 @@ type function struct{ Deps }
 // takes its organization from [scope].
 func (f *function) routes() []web.Route {
 	return []web.Route{
+		web.Handle(listMyLicenses(), f.listMyLicenses),
+		web.Handle(listMySessions(), f.listMySessions),
+		web.Handle(adminOverview(), f.adminOverview),
+		web.Handle(adminListLicenses(), f.adminListLicenses),
+		web.Handle(adminGetLicense(), f.adminGetLicense),
 		web.Handle(adminListSessions(), f.listSessions),
 		web.Handle(adminGetSession(), f.getSession),
 		web.Handle(adminRevokeSession(), f.revokeSession),

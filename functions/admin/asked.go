@@ -64,9 +64,13 @@ func cut[T any](list []T, p page) ([]T, bool) {
 // afterError: what cannot be a position was made up.
 func afterError(err, missing error) error {
 	if errors.Is(err, missing) {
-		return invalid(api.QueryAfter, "is no position in this list: send the after of a page, or leave it out")
+		return noPosition()
 	}
 	return err
+}
+
+func noPosition() error {
+	return invalid(api.QueryAfter, "is no position in this list: send the after of a page, or leave it out")
 }
 
 // act is what the request does, in the name of its caller: staff are known by their

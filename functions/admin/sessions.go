@@ -49,6 +49,11 @@ func (f *function) listSessions(ctx context.Context, c web.Call, _ struct{}) (we
 	if err != nil {
 		return web.Answer{}, err
 	}
+	return f.sessions(ctx, c, filter, p)
+}
+
+// sessions are a page of those that the filter lets through.
+func (f *function) sessions(ctx context.Context, c web.Call, filter record.SessionFilter, p page) (web.Answer, error) {
 	found, err := f.Record.SessionPage(ctx, scope(c), filter, p.after, p.limit)
 	if err != nil {
 		return web.Answer{}, afterError(err, license.ErrSessionNotFound)
