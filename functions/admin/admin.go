@@ -73,6 +73,7 @@ func (f *function) routes() []web.Route {
 		web.Handle(adminListSessions(), f.listSessions),
 		web.Handle(adminGetSession(), f.getSession),
 		web.Handle(adminRevokeSession(), f.revokeSession),
+		web.Handle(adminEndSessions(), f.adminEndSessions),
 		web.Handle(adminListAudit(), f.listAudit),
 	}
 }

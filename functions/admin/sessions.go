@@ -175,22 +175,24 @@ func adminRevokeSession() web.Operation {
 	return forAdmins(revokeSession(), "adminRevokeSession", api.PathAdminSession, "End a session of the organization")
 }
 
-// revokeSession notes first who asks: from then on no process can record the end
-// without the audit's entry.
 func (f *function) revokeSession(ctx context.Context, c web.Call, _ struct{}) (web.Answer, error) {
 	a, err := f.act(c)
 	if err != nil {
 		return web.Answer{}, err
 	}
-	if err := f.Record.RevokeSession(ctx, scope(c), a, c.SessionID()); err != nil {
+	if err := f.end(ctx, c, a, c.SessionID()); err != nil {
 		return web.Answer{}, err
 	}
-	if !a.DryRun {
-		if err := f.Seats.Release(ctx, owner(c), c.SessionID()); err != nil {
-			return web.Answer{}, err
-		}
-	}
 	return web.Answer{Status: http.StatusNoContent, Outcome: "revoked"}, nil
+}
+
+// end notes first who asks: from then on no process can record the end without the
+// audit's entry.
+func (f *function) end(ctx context.Context, c web.Call, a record.Act, id string) error {
+	if err := f.Record.RevokeSession(ctx, scope(c), a, id); err != nil || a.DryRun {
+		return err
+	}
+	return f.Seats.Release(ctx, owner(c), id)
 }
 
 // owner may end any session of the organization, as the vendor may. None is its own, so
