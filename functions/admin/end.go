@@ -5,8 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-
-	"golang.org/x/sync/errgroup"
+	"slices"
+	"sync"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
@@ -40,22 +40,28 @@ func (f *function) adminEndSessions(ctx context.Context, c web.Call, in api.EndS
 	if err != nil {
 		return web.Answer{}, err
 	}
-	var all errgroup.Group
-	all.SetLimit(endingAtOnce)
-	for _, id := range ids {
-		all.Go(func() error {
-			err := f.end(ctx, c, a, id)
-			if errors.Is(err, license.ErrSessionNotFound) {
-				return nil // it was deleted meanwhile, and that is over as well
-			}
-			return err
-		})
-	}
-	if err := all.Wait(); err != nil {
-		return web.Answer{}, err
+	for some := range slices.Chunk(ids, endingAtOnce) {
+		if err := f.endAll(ctx, c, a, some); err != nil {
+			return web.Answer{}, err
+		}
 	}
 	web.Annotate(ctx, slog.Int("sessions_ended", len(ids)))
 	return web.Answer{Outcome: "revoked", Body: api.EndSessionsReport{Ended: len(ids), More: more}}, nil
+}
+
+// endAll ends sessions beside each other. One that was deleted meanwhile is over as well.
+func (f *function) endAll(ctx context.Context, c web.Call, a record.Act, ids []string) error {
+	errs := make([]error, len(ids))
+	var all sync.WaitGroup
+	for i, id := range ids {
+		all.Go(func() {
+			if err := f.end(ctx, c, a, id); !errors.Is(err, license.ErrSessionNotFound) {
+				errs[i] = err
+			}
+		})
+	}
+	all.Wait()
+	return errors.Join(errs...)
 }
 
 // toEnd are the first [api.MaxEnded] sessions that the filter lets through, and whether
