@@ -62,7 +62,7 @@ func ControlOperations() []web.Operation {
 type function struct{ Deps }
 
 // routes are those of the customers' door. A handler that controlRoutes has as well
-// takes its organization from [scope].
+// takes its organization from [caller].
 func (f *function) routes() []web.Route {
 	return []web.Route{
 		web.Handle(listMyLicenses(), f.listMyLicenses),
@@ -119,10 +119,10 @@ func forAdmins(op web.Operation, id, path, summary string) web.Operation {
 	return op
 }
 
-// scope is the caller with the organization that the request is about: its own, which
+// caller is who asks, with the organization that the request is about: its own, which
 // the ID token names, or, for the vendor's staff, who have none, the one in the path.
 // No user has the role of the service, whatever a token says.
-func scope(c web.Call) license.Caller {
+func caller(c web.Call) license.Caller {
 	if c.Caller.Role == license.RoleService {
 		return staff(c, c.Param(organizationParam().Name))
 	}

@@ -34,7 +34,7 @@ func (f *function) listAudit(ctx context.Context, c web.Call, _ struct{}) (web.A
 	if err != nil {
 		return web.Answer{}, err
 	}
-	found, err := f.Record.Audit(ctx, scope(c), p.after, p.limit+1)
+	found, err := f.Record.Audit(ctx, caller(c), p.after, p.limit+1)
 	if err != nil {
 		return web.Answer{}, afterError(err, record.ErrEntryNotFound)
 	}

@@ -69,7 +69,7 @@ func (f *function) endAll(ctx context.Context, c web.Call, a record.Act, ids []s
 // nothing ends them.
 func (f *function) toEnd(ctx context.Context, c web.Call, filter record.SessionFilter) (ids []string, more bool, err error) {
 	for after := ""; ; {
-		found, err := f.Record.SessionPage(ctx, scope(c), filter, after, api.MaxEnded-len(ids))
+		found, err := f.Record.SessionPage(ctx, caller(c), filter, after, api.MaxEnded-len(ids))
 		if err != nil {
 			return nil, false, err
 		}

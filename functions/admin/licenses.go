@@ -80,7 +80,7 @@ func (f *function) licenses(ctx context.Context, c web.Call) (found []record.Rev
 	if err != nil {
 		return nil, "", err
 	}
-	found, err = f.Record.LicensePage(ctx, scope(c), p.after, p.limit+1)
+	found, err = f.Record.LicensePage(ctx, caller(c), p.after, p.limit+1)
 	if err != nil {
 		return nil, "", afterError(err, license.ErrLicenseNotFound)
 	}
@@ -109,14 +109,14 @@ func (f *function) createLicense(ctx context.Context, c web.Call, in api.License
 		return web.Answer{}, err
 	}
 	lic := license.License{
-		ID: in.ID, OrganizationID: scope(c).OrganizationID, Product: in.Product, Plan: in.Plan, MaxSeats: in.MaxSeats, Status: statusOr(in.Status),
+		ID: in.ID, OrganizationID: caller(c).OrganizationID, Product: in.Product, Plan: in.Plan, MaxSeats: in.MaxSeats, Status: statusOr(in.Status),
 		Grace: license.Seconds(in.GraceSeconds), OfflineMax: license.Seconds(in.OfflineMaxSeconds), Handover: in.Handover, Entitlements: in.Entitlements,
 	}
 	end(&lic, in.ExpiresAt)
 	if err := lic.Validate(); err != nil { // before the id is looked for: one that cannot be is a fault of the body
 		return web.Answer{}, err
 	}
-	made, err := f.Record.CreateLicense(ctx, scope(c), a, lic)
+	made, err := f.Record.CreateLicense(ctx, caller(c), a, lic)
 	if err != nil {
 		return web.Answer{}, err
 	}
@@ -136,7 +136,7 @@ func getLicense() web.Operation {
 }
 
 func (f *function) getLicense(ctx context.Context, c web.Call, _ struct{}) (web.Answer, error) {
-	found, err := f.Record.License(ctx, scope(c), c.Param("license"))
+	found, err := f.Record.License(ctx, caller(c), c.Param("license"))
 	if err != nil {
 		return web.Answer{}, err
 	}
@@ -158,7 +158,7 @@ func (f *function) patchLicense(ctx context.Context, c web.Call, in api.LicenseP
 	if err != nil {
 		return web.Answer{}, err
 	}
-	now, err := f.Record.ChangeLicense(ctx, scope(c), a, c.Param("license"), revision, patch(in))
+	now, err := f.Record.ChangeLicense(ctx, caller(c), a, c.Param("license"), revision, patch(in))
 	if err != nil {
 		return web.Answer{}, err
 	}
@@ -204,9 +204,9 @@ func (f *function) deleteLicense(ctx context.Context, c web.Call, _ struct{}) (w
 	if err != nil {
 		return web.Answer{}, err
 	}
-	if err := f.Record.DeleteLicense(ctx, scope(c), a, c.Param("license"), revision); err != nil {
+	if err := f.Record.DeleteLicense(ctx, caller(c), a, c.Param("license"), revision); err != nil {
 		return web.Answer{}, err
 	}
-	f.done(a, scope(c).OrganizationID)
+	f.done(a, caller(c).OrganizationID)
 	return web.Answer{Status: http.StatusNoContent, Outcome: "deleted"}, nil
 }

@@ -99,7 +99,7 @@ func getOrganization() web.Operation {
 }
 
 func (f *function) getOrganization(ctx context.Context, c web.Call, _ struct{}) (web.Answer, error) {
-	found, err := f.Record.Organization(ctx, scope(c))
+	found, err := f.Record.Organization(ctx, caller(c))
 	if err != nil {
 		return web.Answer{}, err
 	}
@@ -121,7 +121,7 @@ func (f *function) patchOrganization(ctx context.Context, c web.Call, in api.Org
 	if err != nil {
 		return web.Answer{}, err
 	}
-	now, err := f.Record.ChangeOrganization(ctx, scope(c), a, revision, func(o *license.Organization) error {
+	now, err := f.Record.ChangeOrganization(ctx, caller(c), a, revision, func(o *license.Organization) error {
 		set(&o.Name, in.Name)
 		set(&o.Slug, in.Slug)
 		set(&o.SubscriptionTier, in.SubscriptionTier)

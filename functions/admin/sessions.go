@@ -54,7 +54,7 @@ func (f *function) listSessions(ctx context.Context, c web.Call, _ struct{}) (we
 
 // sessions are a page of those that the filter lets through.
 func (f *function) sessions(ctx context.Context, c web.Call, filter record.SessionFilter, p page) (web.Answer, error) {
-	found, err := f.Record.SessionPage(ctx, scope(c), filter, p.after, p.limit)
+	found, err := f.Record.SessionPage(ctx, caller(c), filter, p.after, p.limit)
 	if err != nil {
 		return web.Answer{}, afterError(err, license.ErrSessionNotFound)
 	}
@@ -101,7 +101,7 @@ func adminGetSession() web.Operation {
 }
 
 func (f *function) getSession(ctx context.Context, c web.Call, _ struct{}) (web.Answer, error) {
-	s, err := f.Sessions.Session(ctx, scope(c), c.SessionID())
+	s, err := f.Sessions.Session(ctx, caller(c), c.SessionID())
 	if err != nil {
 		return web.Answer{}, err
 	}
@@ -138,7 +138,7 @@ func (f *function) look(ctx context.Context, c web.Call, sessions []license.Sess
 	for i, s := range sessions {
 		ids[i] = s.ID
 	}
-	sights, err := f.Ledger.Look(ctx, scope(c), ids)
+	sights, err := f.Ledger.Look(ctx, caller(c), ids)
 	if err != nil {
 		web.Degraded(ctx, "unseen", err)
 		return nil
@@ -189,7 +189,7 @@ func (f *function) revokeSession(ctx context.Context, c web.Call, _ struct{}) (w
 // end notes first who asks: from then on no process can record the end without the
 // audit's entry.
 func (f *function) end(ctx context.Context, c web.Call, a record.Act, id string) error {
-	if err := f.Record.RevokeSession(ctx, scope(c), a, id); err != nil || a.DryRun {
+	if err := f.Record.RevokeSession(ctx, caller(c), a, id); err != nil || a.DryRun {
 		return err
 	}
 	return f.Seats.Release(ctx, owner(c), id)
@@ -198,5 +198,5 @@ func (f *function) end(ctx context.Context, c web.Call, a record.Act, id string)
 // owner may end any session of the organization, as the vendor may. None is its own, so
 // each is revoked, not released.
 func owner(c web.Call) license.Caller {
-	return license.Caller{OrganizationID: scope(c).OrganizationID, Role: license.RoleOwner}
+	return license.Caller{OrganizationID: caller(c).OrganizationID, Role: license.RoleOwner}
 }

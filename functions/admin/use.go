@@ -23,7 +23,7 @@ func (f *function) count(ctx context.Context, c web.Call, licenses []license.Lic
 	for _, l := range licenses {
 		pools = append(pools, license.PoolKeys(l.ID)[0]) // the first counts all of the license's sessions
 	}
-	living, err := f.Ledger.Count(ctx, scope(c), pools)
+	living, err := f.Ledger.Count(ctx, caller(c), pools)
 	if err != nil {
 		web.Degraded(ctx, "uncounted", err)
 		return counts{}
