@@ -144,6 +144,23 @@ func TestBudgetOfAnOperator(t *testing.T) {
 	m.wantSpent(t, "check", spent{redis: 2, reads: 2, others: 2}, func() { operate[api.CheckReport](t, m.world, api.CheckPath(org)) })
 }
 
+// TestBudgetOfCustomers: whoever watches the overview costs one look at the ledger, as
+// what was bought is in memory; a list of one's sessions costs what the vendor's does.
+func TestBudgetOfCustomers(t *testing.T) {
+	m := meter(t, servers.Redis(t).Addr(), devstack.Defaults())
+	org := m.licensed(t, 9)
+	ann, boss := m.user(org, "ann"), m.boss(org)
+	ann.take(t, "hw")
+	for _, path := range []string{api.PathMyLicenses, api.PathMySessions} { // every script is sent in full once
+		ann.get(t, path).want(t, http.StatusOK)
+	}
+	m.wantSpent(t, "what one has", spent{redis: 1}, func() { ann.get(t, api.PathMyLicenses).want(t, http.StatusOK) })
+	m.wantSpent(t, "the overview", spent{redis: 1}, func() { boss.get(t, api.PathAdminOverview).want(t, http.StatusOK) })
+	m.wantSpent(t, "one's sessions", spent{redis: 1, reads: 1, others: 1}, func() { ann.get(t, api.PathMySessions).want(t, http.StatusOK) })
+	m.wantSpent(t, "what was bought", spent{redis: 1, reads: 2, others: 1}, func() { boss.get(t, api.PathAdminLicenses).want(t, http.StatusOK) })
+	m.wantSpent(t, "a license", spent{redis: 1, reads: 2}, func() { boss.get(t, api.AdminLicensePath("pro")).want(t, http.StatusOK) })
+}
+
 // TestBudgetOfLiveSessions: a page is one query and one look at the ledger, however many
 // sessions are on it; an end is a note of who asked, and then a release with its entry
 // in the audit.

@@ -28,7 +28,8 @@ func Contract() []web.Served {
 		{Function: "heartbeat", Operations: heartbeat.Operations()},
 		{Function: "release", Operations: release.Operations()},
 		{Function: "reaper", Operations: reaper.Operations()},
-		{Function: "control", Operations: admin.Operations()},
+		{Function: "control", Operations: admin.ControlOperations()},
+		{Function: "admin", Operations: admin.Operations()},
 	}
 }
 
@@ -67,14 +68,27 @@ func Reaper(s *boot.Service) (*web.App, error) {
 	}), nil
 }
 
-// Control sells seats: it is the administration's door for the vendor. It has the one
-// part of the record that may change what was sold.
+// Control sells seats: it is the administration's door for the vendor, and alone changes
+// what was sold.
 func Control(s *boot.Service) (*web.App, error) {
 	if s.Administration == nil {
 		return nil, errors.New("the record has no administration here")
 	}
-	return admin.New(s.Web("control"), admin.Deps{
-		Authenticate: s.AuthenticateStaff, Record: s.Administration, Sessions: s.Record, Ledger: s.Ledger, Seats: s.Seats,
-		Changed: s.Entitlements.Forget, Now: s.Now,
-	}), nil
+	return admin.NewControl(s.Web("control"), administration(s, s.AuthenticateStaff)), nil
+}
+
+// Admin is the administration's door for customers: for members, and for those who
+// administer an organization. It ends sessions, and changes nothing that was sold.
+func Admin(s *boot.Service) (*web.App, error) {
+	if s.Administration == nil {
+		return nil, errors.New("the record has no administration here")
+	}
+	return admin.New(s.Web("admin"), administration(s, s.Authenticate(true))), nil
+}
+
+func administration(s *boot.Service, callers web.Authenticator) admin.Deps {
+	return admin.Deps{
+		Authenticate: callers, Record: s.Administration, Sessions: s.Record, Entitlements: s.Entitlements,
+		Ledger: s.Ledger, Seats: s.Seats, Now: s.Now,
+	}
 }

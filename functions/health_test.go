@@ -33,7 +33,7 @@ func probe(t *testing.T, app *web.App, path string) (status int, body api.Health
 }
 
 func (w *world) functions() map[string]*web.App {
-	return map[string]*web.App{"acquire": w.stack.Acquire, "heartbeat": w.stack.Heartbeat, "release": w.stack.Release, "reaper": w.stack.Reaper, "control": w.stack.Control}
+	return map[string]*web.App{"acquire": w.stack.Acquire, "heartbeat": w.stack.Heartbeat, "release": w.stack.Release, "reaper": w.stack.Reaper, "control": w.stack.Control, "admin": w.stack.Admin}
 }
 
 // TestReadiness names what fails, in every function, and /live never minds.
@@ -112,14 +112,14 @@ func TestAStartNeedsWhatTheFunctionCannotDoWithout(t *testing.T) {
 				}
 			}
 		}
-		want(map[string]int{"acquire": 503, "heartbeat": 200, "release": 200, "reaper": 503, "control": 503})
+		want(map[string]int{"acquire": 503, "heartbeat": 200, "release": 200, "reaper": 503, "control": 503, "admin": 503})
 		w.outage.end()
 		w.kmsUp()
 		later()
-		want(map[string]int{"acquire": 200, "heartbeat": 200, "release": 200, "reaper": 200, "control": 200})
+		want(map[string]int{"acquire": 200, "heartbeat": 200, "release": 200, "reaper": 200, "control": 200, "admin": 200})
 		w.killRedis()
 		later()
-		want(map[string]int{"acquire": 503, "heartbeat": 503, "release": 503, "reaper": 503, "control": 200})
+		want(map[string]int{"acquire": 503, "heartbeat": 503, "release": 503, "reaper": 503, "control": 200, "admin": 200})
 	})
 }
 

@@ -146,6 +146,14 @@ func TestMethods(t *testing.T) {
 		api.RebuildPath("acme"):            {"POST"},
 		api.CheckPath("acme"):              {"POST"},
 		"/":                                {"POST"},
+		api.PathMyLicenses:                 {"GET", "HEAD"},
+		api.PathMySessions:                 {"GET", "HEAD"},
+		api.PathAdminOverview:              {"GET", "HEAD"},
+		api.PathAdminLicenses:              {"GET", "HEAD"},
+		api.AdminLicensePath("acme-pro"):   {"GET", "HEAD"},
+		api.PathAdminSessions:              {"GET", "HEAD"},
+		api.PathAdminEndAll:                {"POST"},
+		api.PathAdminAudit:                 {"GET", "HEAD"},
 	} {
 		for _, method := range all {
 			a := w.do(t, method, path, "", nil)
@@ -170,8 +178,9 @@ func TestPathsThatAreNot(t *testing.T) {
 	w := start(t, embedded(), devstack.Defaults())
 	ann := w.user(w.licensed(t, 1), "ann")
 	for _, path := range []string{
-		"/favicon.ico", "/api", "/api/v1/licenses", "/api/v1/licenses/Acquire", "/API/v1/licenses/acquire", "/api/v1/licenses/acquire/",
-		"/api/v1/licenses/%61cquire", "/api/v2/licenses/acquire", "/api/v1/licenses/sessions/", "/api/v1/licenses/sessions",
+		"/favicon.ico", "/api", "/api/v1/licenses/", "/api/v1/licenses/Acquire", "/API/v1/licenses/acquire", "/api/v1/licenses/acquire/",
+		"/api/v1/licenses/%61cquire", "/api/v2/licenses/acquire", "/api/v1/licenses/sessions/",
+		"/api/v1/admin", "/api/v1/admin/", "/api/v1/admin/sessions:end", "/api/v1/admin/sessions:end-all/", "/api/v1/admin/organizations/acme/sessions",
 		"/api/v1/licenses/sessions/" + nobodysSession + "/", "/api/v1/licenses/sessions/" + nobodysSession + "/heartbeat/",
 		"/api/v1/licenses/sessions/" + nobodysSession + "/heartbeat/x", "/api/v1/licenses/sessions/a/b/heartbeat",
 		"/Acquire", "/internal/v1", "/internal/v1/reap/", "/.well-known/", "/.well-known/jwks", "/openapi.yaml", "/live/", "/livez", "/metrics", "/debug/pprof/",

@@ -189,6 +189,16 @@ func TestDocumentFollowsTheContract(t *testing.T) {
 		{"getSession", "200", false, ""},
 		{"revokeSession", "204", false, ""},
 		{"listAudit", "200", false, ""},
+		{"listMyLicenses", "200", false, ""},
+		{"listMySessions", "200", false, ""},
+		{"adminOverview", "200", false, ""},
+		{"adminListLicenses", "200", false, ""},
+		{"adminGetLicense", "200", false, ""},
+		{"adminListSessions", "200", false, ""},
+		{"adminGetSession", "200", false, ""},
+		{"adminRevokeSession", "204", false, ""},
+		{"adminEndSessions", "200", false, "required"},
+		{"adminListAudit", "200", false, ""},
 	} {
 		op := ops[tt.id]
 		var successes []string
@@ -215,7 +225,7 @@ func TestDocumentFollowsTheContract(t *testing.T) {
 			t.Errorf("%s lacks problems any operation may have", tt.id)
 		}
 	}
-	if len(ops) != 27 {
+	if len(ops) != 37 {
 		t.Errorf("%d operations", len(ops))
 	}
 }

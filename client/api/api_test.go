@@ -116,6 +116,7 @@ func TestListKeepsItsStrings(t *testing.T) {
 func TestCodes(t *testing.T) {
 	const table = `400 invalid_request
 401 unauthenticated
+401 insufficient_user_authentication
 403 tenant_missing
 403 organization_inactive
 403 license_inactive

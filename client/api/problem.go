@@ -20,6 +20,7 @@ type Code string
 const (
 	InvalidRequest       Code = "invalid_request"
 	Unauthenticated      Code = "unauthenticated"
+	SignInTooOld         Code = "insufficient_user_authentication"
 	TenantMissing        Code = "tenant_missing"
 	OrganizationInactive Code = "organization_inactive"
 	LicenseInactive      Code = "license_inactive"
@@ -65,6 +66,8 @@ var codes = [...]CodeInfo{ //nolint:gochecknoglobals // Go has no constant table
 		"The request cannot be understood as sent. Correct what errors lists and send it again."),
 	info(Unauthenticated, http.StatusUnauthorized, "Sign-in required", false,
 		"No valid ID token came with the request. Sign in again and send it as Authorization: Bearer <ID token>."),
+	info(SignInTooOld, http.StatusUnauthorized, "Sign in again", false,
+		fmt.Sprintf("An administrator's change needs a sign-in of the last %.0f hours; a refreshed token keeps the time of its sign-in. Sign in again, and send the request with the new ID token.", MaxSignInAge.Hours())),
 	info(TenantMissing, http.StatusForbidden, "No organization", false,
 		"The account does not belong to exactly one organization. Ask an administrator of your organization to add the account to it, then sign in again."),
 	info(OrganizationInactive, http.StatusForbidden, "The organization is not active", false,

@@ -17,16 +17,24 @@ func TestSecurityRunbook(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	blocks := strings.Split(string(text), "```sh\n")[1:]
-	if len(blocks) != 2 {
-		t.Errorf("%d blocks of shell, want the license token's and the ID token's", len(blocks))
-	}
 	t.Setenv("TMPDIR", t.TempDir()) // for the files that the lines make
-	checked := 0
+	if checked := pasteBlocks(t, string(text), 2, "openssl", "od", "grep"); checked < 14 {
+		t.Errorf("only %d lines say what they print", checked)
+	}
+}
+
+// pasteBlocks pastes the blocks of shell of a document, each into a shell and a server of
+// its own, and counts the lines that say what they print. tools are what the lines need.
+func pasteBlocks(t *testing.T, text string, want int, tools ...string) (checked int) {
+	t.Helper()
+	blocks := strings.Split(text, "```sh\n")[1:]
+	if len(blocks) != want {
+		t.Errorf("%d blocks of shell, want %d", len(blocks), want)
+	}
 	for _, block := range blocks {
 		block, _, _ = strings.Cut(block, "```")
 		server := serveLocal(t)
-		bash := newShell(t, "openssl", "od", "grep")
+		bash := newShell(t, tools...)
 		block = strings.ReplaceAll(block, "http://127.0.0.1:8080", server.base)
 		for line := range strings.Lines(strings.ReplaceAll(block, "\\\n", " ")) {
 			line, want, says := strings.Cut(strings.TrimSuffix(line, "\n"), prints)
@@ -46,7 +54,5 @@ func TestSecurityRunbook(t *testing.T) {
 			}
 		}
 	}
-	if checked < 14 {
-		t.Errorf("only %d lines say what they print", checked)
-	}
+	return checked
 }

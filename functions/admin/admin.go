@@ -1,11 +1,15 @@
-// Package admin is the function that sells: organizations, their licenses, the sessions
-// that have their seats, and who changed what. It is the vendor's own door, open to
-// Google accounts of its staff.
+// Package admin is the administration: organizations, their licenses, the sessions that
+// have their seats, and who changed what. It has two doors, each a function of its own.
+// The vendor's, control, is open to Google accounts of its staff, who name the
+// organization they mean in the path. The customers', admin, is open to users, and
+// serves each the organization that its ID token names.
 package admin
 
 import (
 	"context"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
@@ -18,17 +22,16 @@ import (
 
 // Deps is what the function works with.
 type Deps struct {
-	// Authenticate verifies the vendor's staff.
+	// Authenticate verifies the callers of the door: staff, or users.
 	Authenticate web.Authenticator
 	Record       record.Administration
 	Sessions     Sessions
+	// Entitlements are what organizations have, as acquire knows it.
+	Entitlements *record.Cache
 	// Ledger says which of the record's sessions live, Seats end them.
 	Ledger ledger.Looking
 	Seats  *seats.Protocol
-	// Changed is told of an organization that was changed: what this process keeps of
-	// it is old.
-	Changed func(organizationID string)
-	Now     func() time.Time
+	Now    func() time.Time
 }
 
 // Sessions reads one session of the record.
@@ -36,18 +39,47 @@ type Sessions interface {
 	Session(ctx context.Context, caller license.Caller, id string) (license.Session, error)
 }
 
-// New makes the function.
+// New makes the customers' door.
 func New(opts web.Options, deps Deps) *web.App {
 	f := &function{deps}
-	return web.NewApp(opts, web.Authenticators{web.AccessStaff: deps.Authenticate}, f.routes()...)
+	return web.NewApp(opts, web.Authenticators{web.AccessUser: deps.Authenticate, web.AccessAdmin: deps.Authenticate}, f.routes()...)
 }
 
-// Operations are what the function serves.
+// NewControl makes the vendor's door.
+func NewControl(opts web.Options, deps Deps) *web.App {
+	f := &function{deps}
+	return web.NewApp(opts, web.Authenticators{web.AccessStaff: deps.Authenticate}, f.controlRoutes()...)
+}
+
+// Operations are what the customers' door serves, ControlOperations the vendor's.
 func Operations() []web.Operation { return web.Operations((*function)(nil).routes()...) }
+
+// ControlOperations are what the vendor's door serves.
+func ControlOperations() []web.Operation {
+	return web.Operations((*function)(nil).controlRoutes()...)
+}
 
 type function struct{ Deps }
 
+// routes are those of the customers' door. A handler that controlRoutes has as well
+// takes its organization from [caller].
 func (f *function) routes() []web.Route {
+	return []web.Route{
+		web.Handle(listMyLicenses(), f.listMyLicenses),
+		web.Handle(listMySessions(), f.listMySessions),
+		web.Handle(adminOverview(), f.adminOverview),
+		web.Handle(adminListLicenses(), f.adminListLicenses),
+		web.Handle(adminGetLicense(), f.adminGetLicense),
+		web.Handle(adminListSessions(), f.listSessions),
+		web.Handle(adminGetSession(), f.getSession),
+		web.Handle(adminRevokeSession(), f.revokeSession),
+		web.Handle(adminEndSessions(), f.adminEndSessions),
+		web.Handle(adminListAudit(), f.listAudit),
+	}
+}
+
+// controlRoutes are those of the vendor's door.
+func (f *function) controlRoutes() []web.Route {
 	return []web.Route{
 		web.Handle(listOrganizations(), f.listOrganizations),
 		web.Handle(createOrganization(), f.createOrganization),
@@ -78,8 +110,24 @@ func licenseParam() web.Param {
 	return web.Param{Name: "license", Description: "The license.", Pattern: idPattern, Missing: api.LicenseNotFound}
 }
 
-// caller is the staff's, for the organization in the path.
-func caller(c web.Call) license.Caller { return staff(c, c.Param("organization")) }
+// forAdmins is an operation of the vendor's door at the customers': the organization is
+// the caller's own, and no path names it. Who may call is said by the access.
+func forAdmins(op web.Operation, id, path, summary string) web.Operation {
+	op.ID, op.Path, op.Summary, op.Access = id, path, summary, web.AccessAdmin
+	op.Params = slices.DeleteFunc(slices.Clone(op.Params), func(p web.Param) bool { return p.Name == organizationParam().Name })
+	op.Description = strings.TrimSpace(strings.TrimPrefix(op.Description, strings.TrimSpace(forVendor)))
+	return op
+}
+
+// caller is who asks, with the organization that the request is about: its own, which
+// the ID token names, or, for the vendor's staff, who have none, the one in the path.
+// No user has the role of the service, whatever a token says.
+func caller(c web.Call) license.Caller {
+	if c.Caller.Role == license.RoleService {
+		return staff(c, c.Param(organizationParam().Name))
+	}
+	return c.Caller
+}
 
 // staff is the caller, for an organization.
 func staff(c web.Call, organizationID string) license.Caller {

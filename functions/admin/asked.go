@@ -64,18 +64,24 @@ func cut[T any](list []T, p page) ([]T, bool) {
 // afterError: what cannot be a position was made up.
 func afterError(err, missing error) error {
 	if errors.Is(err, missing) {
-		return invalid(api.QueryAfter, "is no position in this list: send the after of a page, or leave it out")
+		return noPosition()
 	}
 	return err
 }
 
-// act is what the request does, in the name of its caller.
+func noPosition() error {
+	return invalid(api.QueryAfter, "is no position in this list: send the after of a page, or leave it out")
+}
+
+// act is what the request does, in the name of its caller: staff are known by their
+// address. Of a user it is the id: anybody can give an account an address that is
+// somebody else's, and the audit would name that one.
 func (f *function) act(c web.Call) (record.Act, error) {
 	// What is mistyped must not be done for good.
 	if err := c.CheckQuery(api.QueryDryRun); err != nil {
 		return record.Act{}, err
 	}
-	a := record.Act{Actor: c.Caller.Email, At: f.Now()}
+	a := record.Act{Actor: c.Caller.UserID, At: f.Now()}
 	switch dry := c.Query[api.QueryDryRun]; {
 	case len(dry) == 0 || len(dry) == 1 && dry[0] == "false":
 	case len(dry) == 1 && dry[0] == "true":
@@ -125,7 +131,7 @@ func (f *function) change(c web.Call) (record.Act, string, error) {
 // done tells this process that an organization was changed.
 func (f *function) done(a record.Act, organizationID string) {
 	if !a.DryRun {
-		f.Changed(organizationID)
+		f.Entitlements.Forget(organizationID)
 	}
 }
 

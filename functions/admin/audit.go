@@ -23,6 +23,12 @@ func listAudit() web.Operation {
 	}
 }
 
+func adminListAudit() web.Operation {
+	op := forAdmins(listAudit(), "adminListAudit", api.PathAdminAudit, "List who changed what")
+	op.Problems = append(op.Problems, api.OrganizationNotFound)
+	return op
+}
+
 func (f *function) listAudit(ctx context.Context, c web.Call, _ struct{}) (web.Answer, error) {
 	p, err := pageOf(c)
 	if err != nil {

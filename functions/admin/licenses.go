@@ -25,16 +25,21 @@ func wire(l record.Revised[license.License]) api.License {
 		ID: l.Value.ID, OrganizationID: l.Value.OrganizationID, Product: l.Value.Product, Plan: l.Value.Plan,
 		MaxSeats: l.Value.MaxSeats, Status: string(l.Value.Status), GraceSeconds: int64(l.Value.Grace / time.Second),
 		OfflineMaxSeconds: int64(l.Value.OfflineMax / time.Second), Handover: license.DefaultHandover,
-		Entitlements: l.Value.Entitlements, ETag: etag(l.Revision),
+		ExpiresAt: ends(l.Value), Entitlements: l.Value.Entitlements, ETag: etag(l.Revision),
 	}
 	set(&out.Handover, l.Value.Handover)
-	switch {
-	case !l.Value.ExpiresAt.IsZero():
-		out.ExpiresAt = api.NewTime(l.Value.ExpiresAt).String()
-	case l.Value.Perpetual:
-		out.ExpiresAt = api.Never
-	}
 	return out
+}
+
+// ends is when a license ends, as it is answered; empty where nobody has said it.
+func ends(l license.License) string {
+	switch {
+	case !l.ExpiresAt.IsZero():
+		return api.NewTime(l.ExpiresAt).String()
+	case l.Perpetual:
+		return api.Never
+	}
+	return ""
 }
 
 // end sets when a license ends. What is no time says nothing of it, which the
@@ -58,23 +63,32 @@ func listLicenses() web.Operation {
 }
 
 func (f *function) listLicenses(ctx context.Context, c web.Call, _ struct{}) (web.Answer, error) {
-	p, err := pageOf(c)
+	found, after, err := f.licenses(ctx, c)
 	if err != nil {
 		return web.Answer{}, err
 	}
-	found, err := f.Record.LicensePage(ctx, caller(c), p.after, p.limit+1)
-	if err != nil {
-		return web.Answer{}, afterError(err, license.ErrLicenseNotFound)
-	}
-	found, more := cut(found, p)
-	list := api.LicenseList{Licenses: make([]api.License, len(found))}
+	list := api.LicenseList{Licenses: make([]api.License, len(found)), After: after}
 	for i, l := range found {
 		list.Licenses[i] = wire(l)
 	}
-	if more {
-		list.After = found[len(found)-1].Value.ID
-	}
 	return web.Answer{Outcome: "listed", Body: list}, nil
+}
+
+// licenses are the page that is asked for, and the after of the next one.
+func (f *function) licenses(ctx context.Context, c web.Call) (found []record.Revised[license.License], after string, err error) {
+	p, err := pageOf(c)
+	if err != nil {
+		return nil, "", err
+	}
+	found, err = f.Record.LicensePage(ctx, caller(c), p.after, p.limit+1)
+	if err != nil {
+		return nil, "", afterError(err, license.ErrLicenseNotFound)
+	}
+	found, more := cut(found, p)
+	if more {
+		after = found[len(found)-1].Value.ID
+	}
+	return found, after, nil
 }
 
 func createLicense() web.Operation {
@@ -95,7 +109,7 @@ func (f *function) createLicense(ctx context.Context, c web.Call, in api.License
 		return web.Answer{}, err
 	}
 	lic := license.License{
-		ID: in.ID, OrganizationID: c.Param("organization"), Product: in.Product, Plan: in.Plan, MaxSeats: in.MaxSeats, Status: statusOr(in.Status),
+		ID: in.ID, OrganizationID: caller(c).OrganizationID, Product: in.Product, Plan: in.Plan, MaxSeats: in.MaxSeats, Status: statusOr(in.Status),
 		Grace: license.Seconds(in.GraceSeconds), OfflineMax: license.Seconds(in.OfflineMaxSeconds), Handover: in.Handover, Entitlements: in.Entitlements,
 	}
 	end(&lic, in.ExpiresAt)
@@ -193,6 +207,6 @@ func (f *function) deleteLicense(ctx context.Context, c web.Call, _ struct{}) (w
 	if err := f.Record.DeleteLicense(ctx, caller(c), a, c.Param("license"), revision); err != nil {
 		return web.Answer{}, err
 	}
-	f.done(a, c.Param("organization"))
+	f.done(a, caller(c).OrganizationID)
 	return web.Answer{Status: http.StatusNoContent, Outcome: "deleted"}, nil
 }

@@ -49,6 +49,11 @@ func (f *function) listSessions(ctx context.Context, c web.Call, _ struct{}) (we
 	if err != nil {
 		return web.Answer{}, err
 	}
+	return f.sessions(ctx, c, filter, p)
+}
+
+// sessions are a page of those that the filter lets through.
+func (f *function) sessions(ctx context.Context, c web.Call, filter record.SessionFilter, p page) (web.Answer, error) {
 	found, err := f.Record.SessionPage(ctx, caller(c), filter, p.after, p.limit)
 	if err != nil {
 		return web.Answer{}, afterError(err, license.ErrSessionNotFound)
@@ -58,6 +63,12 @@ func (f *function) listSessions(ctx context.Context, c web.Call, _ struct{}) (we
 		list.After = found.Last
 	}
 	return web.Answer{Outcome: "listed", Body: list}, nil
+}
+
+func adminListSessions() web.Operation {
+	op := forAdmins(listSessions(), "adminListSessions", api.PathAdminSessions, "List the organization's live sessions")
+	op.Problems = append(op.Problems, api.OrganizationNotFound)
+	return op
 }
 
 // filterOf is which sessions are asked for. A filter that is mistyped must not let all
@@ -83,6 +94,10 @@ func getSession() web.Operation {
 		Answers:  []web.Documented{{Status: http.StatusOK, Description: "It.", Body: exampleLive()}},
 		Problems: []api.Code{api.Forbidden, api.SessionEnded},
 	}
+}
+
+func adminGetSession() web.Operation {
+	return forAdmins(getSession(), "adminGetSession", api.PathAdminSession, "Read a live session of the organization")
 }
 
 func (f *function) getSession(ctx context.Context, c web.Call, _ struct{}) (web.Answer, error) {
@@ -156,26 +171,32 @@ func revokeSession() web.Operation {
 	}
 }
 
-// revokeSession notes first who asks: from then on no process can record the end
-// without the audit's entry.
+func adminRevokeSession() web.Operation {
+	return forAdmins(revokeSession(), "adminRevokeSession", api.PathAdminSession, "End a session of the organization")
+}
+
 func (f *function) revokeSession(ctx context.Context, c web.Call, _ struct{}) (web.Answer, error) {
 	a, err := f.act(c)
 	if err != nil {
 		return web.Answer{}, err
 	}
-	if err := f.Record.RevokeSession(ctx, caller(c), a, c.SessionID()); err != nil {
+	if err := f.end(ctx, c, a, c.SessionID()); err != nil {
 		return web.Answer{}, err
-	}
-	if !a.DryRun {
-		if err := f.Seats.Release(ctx, owner(c), c.SessionID()); err != nil {
-			return web.Answer{}, err
-		}
 	}
 	return web.Answer{Status: http.StatusNoContent, Outcome: "revoked"}, nil
 }
 
-// owner may end any session of the organization in the path, as the vendor may. None is
-// its own, so each is revoked, not released.
+// end notes first who asks: from then on no process can record the end without the
+// audit's entry.
+func (f *function) end(ctx context.Context, c web.Call, a record.Act, id string) error {
+	if err := f.Record.RevokeSession(ctx, caller(c), a, id); err != nil || a.DryRun {
+		return err
+	}
+	return f.Seats.Release(ctx, owner(c), id)
+}
+
+// owner may end any session of the organization, as the vendor may. None is its own, so
+// each is revoked, not released.
 func owner(c web.Call) license.Caller {
-	return license.Caller{OrganizationID: c.Param("organization"), Role: license.RoleOwner}
+	return license.Caller{OrganizationID: caller(c).OrganizationID, Role: license.RoleOwner}
 }

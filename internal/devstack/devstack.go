@@ -82,7 +82,7 @@ type Options struct {
 	// Record, when set, takes the place of Firestore and of the record in memory.
 	Record record.Record
 	// Administration is that of Record; without it a stack with a Record of its own has
-	// no Control.
+	// no Control and no Admin.
 	Administration record.Administration
 	// Watch, when set, is given the record, and what it answers is used in its place.
 	Watch func(record.Record) record.Record
@@ -121,8 +121,9 @@ type Stack struct {
 	Redis *fakeredis.Server
 	// Acquire, Heartbeat, Release and Reaper are the functions.
 	Acquire, Heartbeat, Release, Reaper *web.App
-	// Control is the vendor's own door; nil where the record has no administration.
-	Control *web.App
+	// Control is the vendor's own door, Admin the customers'; nil where the record has
+	// no administration.
+	Control, Admin *web.App
 
 	opts    Options
 	clients boot.Clients
@@ -355,8 +356,9 @@ func (s *Stack) assemble(context.Context) (err error) {
 		{&s.Release, functions.Release, config.Release},
 		{&s.Reaper, functions.Reaper, config.Reaper},
 		{&s.Control, functions.Control, config.Control},
+		{&s.Admin, functions.Admin, config.Admin},
 	} {
-		if f.name == config.Control && s.clients.Administration == nil {
+		if administers := f.name == config.Control || f.name == config.Admin; administers && s.clients.Administration == nil {
 			continue
 		}
 		service := *s.Service
@@ -371,8 +373,8 @@ func (s *Stack) assemble(context.Context) (err error) {
 // Handler is all functions at one address, as the load balancer serves them.
 func (s *Stack) Handler() http.Handler {
 	apps := []*web.App{s.Heartbeat, s.Release, s.Reaper}
-	if s.Control != nil {
-		apps = append(apps, s.Control)
+	if s.clients.Administration != nil {
+		apps = append(apps, s.Control, s.Admin)
 	}
 	return web.Join(s.Acquire, apps...)
 }

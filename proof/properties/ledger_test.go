@@ -103,6 +103,7 @@ func (w *twins) run(moves []time.Duration) {
 		{3, w.visit},
 		{1, w.known},
 		{1, w.look},
+		{1, w.count},
 		{3, w.rebuild},
 		{1, w.stage},
 		{2, w.claim},
@@ -274,6 +275,13 @@ func (w *twins) look() {
 	org, list := pick(w, "org", orgs...), []string{w.id(), w.id()}
 	compare(w, org, func(l ledger.Ledger) ([]ledger.Sight, error) {
 		return l.Look(w.Context(), license.ServiceCaller(org), list)
+	})
+}
+
+func (w *twins) count() {
+	org, list := pick(w, "org", orgs...), []string{"", pick(w, "pool", "pro", "lab", "plus")}
+	compare(w, org, func(l ledger.Ledger) ([]int, error) {
+		return l.Count(w.Context(), license.ServiceCaller(org), list)
 	})
 }
 

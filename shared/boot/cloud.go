@@ -70,7 +70,7 @@ func (d *dialer) record(ctx context.Context) error {
 		Circuit:  circuit.New(circuit.Options{Backend: "firestore", Cooldown: d.cfg.CircuitCooldown, Patience: deadline / 4, Log: d.log}),
 	})
 	d.clients.Record = store
-	if d.cfg.Function == config.Control {
+	if d.cfg.Function == config.Control || d.cfg.Function == config.Admin {
 		d.clients.Administration = store
 	}
 	d.closers = append(d.closers, client.Close)

@@ -38,7 +38,8 @@ type Clients struct {
 	Users  *identity.Verifier
 	// Schedulers verify the reaper's caller, one per accepted audience.
 	Schedulers []*identity.Scheduler
-	// Administration and Staff are those of the function that sells; nil elsewhere.
+	// Administration is that of the functions that administer, Staff of the one that
+	// sells; nil elsewhere.
 	Administration record.Administration
 	Staff          *identity.Staff
 	// LedgerClock is what Redis's clock is compared with; nil is the process's
@@ -55,7 +56,7 @@ type Service struct {
 	Log    *slog.Logger
 	Now    func() time.Time
 	Record record.Record
-	// Administration is nil where nothing is sold.
+	// Administration is nil where nothing is administered.
 	Administration record.Administration
 	Entitlements   *record.Cache
 	Ledger         ledger.Ledger
@@ -175,13 +176,13 @@ func (s *Service) Web(name string) web.Options {
 // startNeeds are the checks that a new instance of the function waits for. A heartbeat and a
 // release do their work with Redis alone (the record's part is made up for), so
 // these functions scale while the record or the key is away; acquire and the reaper
-// could do nothing then. What is sold is in the record alone: the vendor can look and
-// mend while Redis is away.
+// could do nothing then. What was sold is in the record alone: vendor and customers can
+// look, and the vendor can mend, while Redis is away.
 func startNeeds(function string) []string {
 	switch function {
 	case config.Heartbeat, config.Release:
 		return []string{"redis"}
-	case config.Control:
+	case config.Control, config.Admin:
 		return []string{"firestore"}
 	}
 	return nil

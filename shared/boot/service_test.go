@@ -254,6 +254,39 @@ func TestControlIsWired(t *testing.T) {
 	}
 }
 
+// TestAdminIsWired: the customers' door is open to those who administer, asks as acquire
+// does whether their tokens were revoked, and is nowhere that the record has no administration.
+func TestAdminIsWired(t *testing.T) {
+	p := newParts(t)
+	if _, err := functions.Admin(p.assemble(t, configuration(config.Admin))); err == nil {
+		t.Error("there is a door to nothing")
+	}
+	p.addAdministration(t)
+	seed(t, p)
+	admin, err := functions.Admin(p.assemble(t, configuration(config.Admin)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	boss := p.idp.IDToken(fakeidp.Claims{UserID: "boss", TenantID: "acme", Role: "admin"})
+	for _, tt := range []struct {
+		token string
+		want  int
+	}{
+		{"", http.StatusUnauthorized},
+		{p.schedulerToken(door, seller), http.StatusUnauthorized},
+		{p.idp.IDToken(fakeidp.Claims{UserID: "ann", TenantID: "acme"}), http.StatusForbidden},
+		{boss, http.StatusOK},
+	} {
+		if w := ask(admin, http.MethodGet, api.PathAdminOverview, tt.token, ""); w.Code != tt.want {
+			t.Errorf("%d %s, want %d", w.Code, w.Body, tt.want)
+		}
+	}
+	p.idp.Disable("", "boss")
+	if w := ask(admin, http.MethodGet, api.PathAdminOverview, boss, ""); w.Code != http.StatusUnauthorized {
+		t.Errorf("of a disabled account: %d %s", w.Code, w.Body)
+	}
+}
+
 func seed(t *testing.T, p *parts) {
 	t.Helper()
 	service := license.ServiceCaller("acme")

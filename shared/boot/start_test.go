@@ -62,7 +62,7 @@ func quiet(t *testing.T) {
 func all() map[string]boot.Wire {
 	return map[string]boot.Wire{
 		"Acquire": functions.Acquire, "Heartbeat": functions.Heartbeat, "Release": functions.Release, "Reaper": functions.Reaper,
-		"Control": functions.Control,
+		"Control": functions.Control, "Admin": functions.Admin,
 	}
 }
 
@@ -71,7 +71,7 @@ func all() map[string]boot.Wire {
 func TestStart(t *testing.T) {
 	quiet(t)
 	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", serviceAccount(t))
-	for _, name := range []string{"Acquire", "Heartbeat", "Release", "Reaper", "Control", "acquire", "REAPER"} {
+	for _, name := range []string{"Acquire", "Heartbeat", "Release", "Reaper", "Control", "Admin", "acquire", "REAPER"} {
 		t.Run(name, func(t *testing.T) {
 			app, flush, err := boot.Start(name, all(), environment())
 			if err != nil {

@@ -19,13 +19,14 @@ const (
 	Release   = "release"
 	Reaper    = "reaper"
 	Control   = "control"
+	Admin     = "admin"
 )
 
 // Config is the configuration of one function. [Load] fills and checks it; what
 // a function does not need may stay empty. docs/operations.md has the variables as
 // a table.
 type Config struct {
-	// Function is which of the five this is; not a variable of its own.
+	// Function is which of the six this is; not a variable of its own.
 	Function string
 
 	// Project is the Google Cloud project of everything named without one:

@@ -165,6 +165,7 @@ func TestWarnings(t *testing.T) {
 		{"release", []string{"LOG_KEY", ""}, 1},
 		{"reaper", []string{"LOG_KEY", ""}, 0},
 		{"control", []string{"LOG_KEY", ""}, 1},
+		{"admin", []string{"LOG_KEY", ""}, 1},
 		{"release", []string{"CORS_ORIGINS", "https://app.example.com,http://localhost:3000,http://127.0.0.1,http://[::1]:8080,app://studio"}, 0},
 		{"release", []string{"CORS_ORIGINS", "http://intranet,http://app.example.com:8080"}, 2},
 	} {
@@ -180,7 +181,7 @@ func TestWarnings(t *testing.T) {
 }
 
 func TestDeadline(t *testing.T) {
-	for function, want := range map[string]time.Duration{"acquire": 10 * time.Second, "release": 10 * time.Second, "reaper": 50 * time.Second, "control": 10 * time.Second} {
+	for function, want := range map[string]time.Duration{"acquire": 10 * time.Second, "release": 10 * time.Second, "reaper": 50 * time.Second, "control": 10 * time.Second, "admin": 10 * time.Second} {
 		c, err := config.Load(function, environ())
 		if err != nil || c.Deadline() != want {
 			t.Errorf("%s: %v, %v", function, c.Deadline(), err)

@@ -13,7 +13,7 @@ import (
 )
 
 // Load reads the configuration of a function ([Acquire], [Heartbeat], [Release],
-// [Reaper], [Control], in any case) out of the environment of a deployed program;
+// [Reaper], [Control], [Admin], in any case) out of the environment of a deployed program;
 // no emulator may be in it. Blanks around a value do not count, and a variable that
 // is set to nothing is one that is not set. The error joins every fault found, so
 // that one deployment is enough to see them all; each names its variable, what

@@ -42,11 +42,12 @@ func instance(more ...string) []string {
 // functions: which function is meant, and what each cannot do without.
 func functions() []row {
 	return []row{
-		starts("acquire"), starts("Heartbeat"), starts("RELEASE"), starts(" reaper\n"), starts("cONTROL"),
+		starts("acquire"), starts("Heartbeat"), starts("RELEASE"), starts(" reaper\n"), starts("cONTROL"), starts("Admin"),
 		starts("release", "KMS_KEY", "", "KMS_ENCRYPTION_KEY", "", "REAPER_AUDIENCE", "", "REAPER_SERVICE_ACCOUNT", "", "STAFF_AUDIENCE", "", "STAFF_ACCOUNTS", ""),
 		starts("control", "KMS_KEY", "", "KMS_ENCRYPTION_KEY", "", "REAPER_AUDIENCE", "", "REAPER_SERVICE_ACCOUNT", ""),
 		refused("FUNCTION_TARGET", "nobody"),
-		refused("FUNCTION_TARGET", "admin"),
+		starts("admin", "KMS_KEY", "", "KMS_ENCRYPTION_KEY", "", "REAPER_AUDIENCE", "", "REAPER_SERVICE_ACCOUNT", "", "STAFF_AUDIENCE", "", "STAFF_ACCOUNTS", ""),
+		refused("FUNCTION_TARGET", "administration"),
 		refused("FUNCTION_TARGET", ""),
 		refused("FUNCTION_TARGET", "acquire,release"),
 		refused("KMS_KEY", "acquire", "KMS_KEY", ""),

@@ -50,9 +50,9 @@ func (v *validator) add(variable, what, remedy string, others ...string) {
 }
 
 func (v *validator) function(c Config) {
-	const remedy = "set it to Acquire, Heartbeat, Release, Reaper or Control, in any case"
+	const remedy = "set it to Acquire, Heartbeat, Release, Reaper, Control or Admin, in any case"
 	switch c.Function {
-	case Acquire, Heartbeat, Release, Reaper, Control:
+	case Acquire, Heartbeat, Release, Reaper, Control, Admin:
 	case "":
 		v.add("FUNCTION_TARGET", "is not set", remedy)
 	default:

@@ -79,7 +79,15 @@ func (c claimSet) caller(userID string) (license.Caller, error) {
 	if err != nil {
 		return license.Caller{}, err
 	}
-	return license.Caller{OrganizationID: organization, UserID: userID, Email: c.email(), Role: c.role()}, nil
+	return license.Caller{
+		OrganizationID: organization, UserID: userID, Email: c.email(), Role: c.role(), SignedInAt: c.signedInAt(),
+	}, nil
+}
+
+// signedInAt is the time that checkSignIn has judged.
+func (c claimSet) signedInAt() time.Time {
+	at, _ := c.seconds("auth_time")
+	return time.Unix(at, 0).UTC()
 }
 
 // organization is the tenant_id custom claim or Identity Platform's own

@@ -16,7 +16,9 @@ import (
 
 func TestVerifyCaller(t *testing.T) {
 	idp, v := newWorld(t)
-	member := license.Caller{OrganizationID: "acme", UserID: "u-1", Role: license.RoleMember}
+	now := time.Now().UTC().Truncate(time.Second)
+	yesterday := now.Add(-24 * time.Hour)
+	member := license.Caller{OrganizationID: "acme", UserID: "u-1", Role: license.RoleMember, SignedInAt: now}
 	with := func(change func(*license.Caller)) license.Caller {
 		c := member
 		change(&c)
@@ -43,6 +45,7 @@ func TestVerifyCaller(t *testing.T) {
 		"role true":                {fakeidp.Claims{TenantID: "acme", Override: map[string]any{"role": true}}, member},
 		"claim named Role":         {fakeidp.Claims{TenantID: "acme", Override: map[string]any{"Role": "owner"}}, member},
 		"claim named TENANT_ID":    {fakeidp.Claims{TenantID: "acme", Override: map[string]any{"TENANT_ID": "globex"}}, member},
+		"signed in before":         {fakeidp.Claims{TenantID: "acme", Override: map[string]any{"auth_time": yesterday.Unix()}}, with(func(c *license.Caller) { c.SignedInAt = yesterday })},
 		"longest user id":          {fakeidp.Claims{UserID: long, TenantID: "acme"}, with(func(c *license.Caller) { c.UserID = long })},
 	}
 	for name, tt := range tests {
@@ -50,6 +53,7 @@ func TestVerifyCaller(t *testing.T) {
 			if tt.claims.UserID == "" {
 				tt.claims.UserID = "u-1"
 			}
+			tt.claims.IssuedAt = now
 			token := idp.IDToken(tt.claims)
 			for range 2 { // verified, then from memory
 				got, err := v.Verify(t.Context(), token)

@@ -61,6 +61,7 @@ func callsOfAFullServer(t *testing.T, l ledger.Ledger, h ledger.Hold) []namedCal
 		{"heartbeat", func() error { _, err := l.Heartbeat(ctx, ann, ledger.Heartbeat{SessionID: h.ID}); return err }},
 		{"known", func() error { _, err := l.Known(ctx, service, []string{h.ID}); return err }},
 		{"look", func() error { _, err := l.Look(ctx, service, []string{h.ID}); return err }},
+		{"count", func() error { _, err := l.Count(ctx, service, []string{""}); return err }},
 		{"due", func() error {
 			d, err := l.Due(ctx, 0, 1)
 			if err != nil {

@@ -110,6 +110,10 @@ type Looking interface {
 	// seen to be over has not ended by that: a heartbeat finds it so for itself. While
 	// the clocks differ nobody is.
 	Look(ctx context.Context, caller license.Caller, sessionIDs []string) ([]Sight, error)
+
+	// Count tells of each pool, by its key and in their order, how many of its sessions
+	// are [Living] as Look has it.
+	Count(ctx context.Context, caller license.Caller, pools []string) ([]int, error)
 }
 
 // Reaping is what a reaper looks at, and what it leaves clean.

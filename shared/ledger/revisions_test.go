@@ -212,6 +212,7 @@ func TestGuardTheNextRevisionsLedger(t *testing.T) {
 			"Visit":     func() error { _, err := l.Visit(ctx, ann, 1); return err },
 			"Known":     func() error { _, err := l.Known(ctx, ann, []string{"s-1"}); return err },
 			"Look":      func() error { _, err := l.Look(ctx, ann, []string{"s-1"}); return err },
+			"Count":     func() error { _, err := l.Count(ctx, ann, []string{"pro"}); return err },
 		}
 		for name, call := range calls {
 			if err := call(); !errors.As(err, new(*license.UnavailableError)) {

@@ -14,6 +14,8 @@ var (
 	ErrTenant = errors.New("the credentials name no single organization")
 	// ErrForbidden: the caller is known and its role does not allow the request.
 	ErrForbidden = errors.New("the caller's role does not allow this")
+	// ErrSignInTooOld: the caller may do this, and has to sign in again first.
+	ErrSignInTooOld = errors.New("the caller's sign-in is too old for this")
 )
 
 // UnauthenticatedError is [ErrUnauthenticated] with a reason that its sender is

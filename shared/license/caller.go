@@ -1,5 +1,7 @@
 package license
 
+import "time"
+
 // Role is what a caller may do within its own organization.
 type Role string
 
@@ -20,6 +22,9 @@ type Caller struct {
 	UserID         string
 	Email          string
 	Role           Role
+	// SignedInAt is when a user last proved who they are. A token that was refreshed
+	// keeps the time of its sign-in. Zero: this caller does not sign in.
+	SignedInAt time.Time
 }
 
 // ServiceCaller is the caller for this service's own work on one organization.

@@ -24,7 +24,7 @@ func (f *Firestore) SessionPage(
 	if _, err := f.Organization(ctx, caller); err != nil {
 		return Page{}, err
 	}
-	query, err := f.goOn(ctx, t, t.newestFirst(filter), after)
+	query, err := f.goOn(ctx, t, filter, after)
 	if err != nil || limit < 1 {
 		return Page{}, err
 	}
@@ -49,20 +49,30 @@ func (t tenant) newestFirst(filter SessionFilter) firestore.Query {
 	return query.OrderBy("acquired_at", firestore.Desc).OrderBy(firestore.DocumentID, firestore.Desc)
 }
 
-// goOn is the query from behind a session on, also of one that has ended meanwhile.
-func (f *Firestore) goOn(ctx context.Context, t tenant, query firestore.Query, after string) (firestore.Query, error) {
+// goOn is the list from behind a session on, also of one that has ended meanwhile.
+func (f *Firestore) goOn(ctx context.Context, t tenant, filter SessionFilter, after string) (firestore.Query, error) {
+	query := t.newestFirst(filter)
 	if after == "" {
 		return query, nil
 	}
 	position, err := f.get(ctx, t.sessions().Doc(after))
-	if err != nil {
+	switch {
+	case err != nil:
 		return query, err
-	}
-	if position == nil {
+	case position == nil || !filter.listed(position):
 		return query, license.ErrSessionNotFound
 	}
-	if _, err := position.DataAt("acquired_at"); err != nil {
-		return query, license.ErrSessionNotFound // it is in no list
-	}
 	return query.StartAfter(position), nil
+}
+
+// listed reports whether the session is, or was, in the filter's list. Of a document
+// that is damaged elsewhere the list goes on all the same.
+func (f SessionFilter) listed(found *firestore.DocumentSnapshot) bool {
+	for field, want := range map[string]string{"license_id": f.LicenseID, "user_id": f.UserID} {
+		if got, err := found.DataAt(field); want != "" && (err != nil || got != valid(want)) {
+			return false
+		}
+	}
+	_, err := found.DataAt("acquired_at")
+	return err == nil
 }

@@ -140,7 +140,9 @@ type Administration interface {
 	// newest. Nothing active throughout is skipped or seen twice, but a session whose
 	// document lacks the time of its grant, or its part, is in no list.
 	// license.ErrOrganizationNotFound; license.ErrSessionNotFound for an `after` that is no
-	// session's document. A limit below 1 lists none.
+	// session's document, or one that the filter does not let through: who may see a part
+	// of the sessions must not find out by a position what others there are. A limit
+	// below 1 lists none.
 	SessionPage(ctx context.Context, caller license.Caller, filter SessionFilter, after string, limit int) (Page, error)
 
 	// RevokeSession notes in a session's document who wants it to end. By itself that ends

@@ -33,7 +33,7 @@ func (m *Memory) SessionPage(
 		all := slices.SortedFunc(t.active(filter), newestAcquiredFirst)
 		if after != "" {
 			position, ok := t.named(after)
-			if !ok {
+			if !ok || !filter.matches(position.doc) {
 				return license.ErrSessionNotFound
 			}
 			all = slices.DeleteFunc(all, func(s memorySession) bool { return newestAcquiredFirst(s, position) <= 0 })

@@ -48,7 +48,7 @@ type Options struct {
 	// StartNeeds are the names of those that GET /startup tries: what a new instance
 	// cannot do without. Nil is all.
 	StartNeeds []string
-	// Now is the clock of latencies; nil is [time.Now].
+	// Now is the clock of latencies, and of how old a sign-in is; nil is [time.Now].
 	Now func() time.Time
 }
 
@@ -250,7 +250,7 @@ func (x *exchange) admit(ctx context.Context, route *Route) error {
 	if err := x.authenticate(ctx, route); err != nil {
 		return err
 	}
-	return route.op.admits(x.call.Caller)
+	return route.op.admits(x.call.Caller, x.start)
 }
 
 // bodyOfCaller reads the request's body in a place of its caller's.

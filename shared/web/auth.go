@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
@@ -20,6 +21,13 @@ const challengeNone = `Bearer realm="coditect-licenses"`
 // [license.UnauthenticatedError].
 func challengeInvalid(problem string) string {
 	return challengeNone + `, error="invalid_token", error_description="` + problem + `"`
+}
+
+// challengeSignIn is that of RFC 9470, section 3: the token is good, and more than a
+// refreshed one is needed.
+func challengeSignIn() string {
+	return fmt.Sprintf(`%s, error="insufficient_user_authentication", error_description="A more recent sign-in is needed", max_age="%.0f"`,
+		challengeNone, api.MaxSignInAge.Seconds())
 }
 
 // anyInvalid is said of a token where the log alone is told more.
@@ -55,12 +63,16 @@ func (x *exchange) limit(ctx context.Context) error {
 	return nil
 }
 
-// admits refuses callers whose role the operation does not let in.
-func (o Operation) admits(c license.Caller) error {
-	if len(o.Roles) == 0 || slices.Contains(o.Roles, c.Role) {
-		return nil
+// admits refuses callers whose role the operation does not let in, and then those who
+// have to sign in again. Who has no rights is not sent to get a newer token.
+func (o Operation) admits(c license.Caller, now time.Time) error {
+	if roles := o.roles(); len(roles) > 0 && !slices.Contains(roles, c.Role) {
+		return fmt.Errorf("%s is not for the role %q: %w", o.ID, c.Role, license.ErrForbidden)
 	}
-	return fmt.Errorf("%s is not for the role %q: %w", o.ID, c.Role, license.ErrForbidden)
+	if o.needsRecentSignIn() && now.Sub(c.SignedInAt) > api.MaxSignInAge {
+		return fmt.Errorf("%s by a sign-in at %s: %w", o.ID, c.SignedInAt.Format(time.RFC3339), license.ErrSignInTooOld)
+	}
+	return nil
 }
 
 // guard gives every route the authenticator of its access.

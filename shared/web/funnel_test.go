@@ -340,6 +340,9 @@ func TestMiswiringPanics(t *testing.T) {
 		"roles of the unknown": func() {
 			handle(func(op *web.Operation) { op.Access, op.Roles = web.AccessPublic, []license.Role{license.RoleOwner} })
 		},
+		"members who administer": func() {
+			handle(func(op *web.Operation) { op.Access, op.Roles = web.AccessAdmin, []license.Role{license.RoleMember} })
+		},
 		"undeclared parameter": func() { handle(func(op *web.Operation) { op.Path = "/a/{b}" }) },
 		"declared, not there":  func() { handle(func(op *web.Operation) { op.Params = []web.Param{web.SessionParam()} }) },
 		"alias without it":     func() { handle(func(op *web.Operation) { *op = releasing(); op.Aliases = []string{"/"} }) },

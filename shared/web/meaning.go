@@ -20,6 +20,7 @@ const (
 	whereUsers
 	wherePeople
 	whereRoles
+	whereRecent
 	whereRead
 	whereSized
 )
@@ -48,6 +49,7 @@ func meanings() []meaning {
 	return []meaning{
 		{code: api.InvalidRequest, scope: everywhere, example: exampleInvalid},
 		{code: api.Unauthenticated, scope: whereSignedIn, err: license.ErrUnauthenticated},
+		{code: api.SignInTooOld, scope: whereRecent, err: license.ErrSignInTooOld},
 		{code: api.TenantMissing, scope: whereUsers, err: license.ErrTenant},
 		{code: api.Forbidden, scope: whereRoles, err: license.ErrForbidden},
 		{code: api.OrganizationInactive, err: license.ErrOrganizationInactive},

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -130,7 +131,7 @@ func (o Operation) document(r huma.Registry) *huma.Operation {
 		Parameters: o.parameters(), Responses: map[string]*huma.Response{},
 	}
 	switch o.Access {
-	case AccessUser:
+	case AccessUser, AccessAdmin:
 		doc.Security = []map[string][]string{{schemeUser: {}}}
 	case AccessScheduler:
 		doc.Security = []map[string][]string{{schemeScheduler: {}}}
@@ -158,16 +159,22 @@ func (o Operation) by(w Way) Operation {
 	return o
 }
 
-// description names the roles that may call, where not all may.
+// description names the roles that may call, where not all may, and says where they
+// have to sign in again.
 func (o Operation) description() string {
-	if len(o.Roles) == 0 {
+	all := o.roles()
+	if len(all) == 0 {
 		return o.Description
 	}
-	roles := make([]string, len(o.Roles))
-	for i, r := range o.Roles {
+	roles := make([]string, len(all))
+	for i, r := range all {
 		roles[i] = string(r)
 	}
-	return o.Description + " For the roles " + strings.Join(roles, ", ") + "."
+	text := strings.TrimSpace(o.Description + " For the roles " + strings.Join(roles, ", ") + ".")
+	if o.needsRecentSignIn() {
+		text += fmt.Sprintf(" With a sign-in of the last %.0f hours.", api.MaxSignInAge.Hours())
+	}
+	return text
 }
 
 func (o Operation) parameters() []*huma.Param {

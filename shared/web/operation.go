@@ -18,6 +18,9 @@ type Access int
 const (
 	// AccessUser: an Identity Platform ID token.
 	AccessUser Access = iota
+	// AccessAdmin: such a token of one who administers the organization, an owner or an
+	// admin. What is not only read needs a recent sign-in too ([api.MaxSignInAge]).
+	AccessAdmin
 	// AccessScheduler: a Google OIDC token of the scheduler's service account.
 	AccessScheduler
 	// AccessStaff: a Google ID token of the vendor's staff, or of a program of theirs.
@@ -25,6 +28,9 @@ const (
 	// AccessPublic: no token.
 	AccessPublic
 )
+
+// ofUsers: the token is an Identity Platform ID token.
+func (a Access) ofUsers() bool { return a == AccessUser || a == AccessAdmin }
 
 // Operation is one line of the HTTP contract, declared beside its handler. The
 // funnel enforces it and the OpenAPI document is made of it, so that the two
@@ -40,7 +46,7 @@ type Operation struct {
 	Also                 []Way
 	Summary, Description string
 	Access               Access
-	// Roles are those that may call; none lets every role in.
+	// Roles are those that may call; none lets in every role that Access lets in.
 	Roles []license.Role
 	// Params are the parameters of Path, one for each.
 	Params []Param
@@ -142,6 +148,20 @@ func (o Operation) codes() []api.Code {
 	return codes
 }
 
+// roles are those that may call; none lets every role in.
+func (o Operation) roles() []license.Role {
+	if o.Access == AccessAdmin && len(o.Roles) == 0 {
+		return []license.Role{license.RoleOwner, license.RoleAdmin}
+	}
+	return o.Roles
+}
+
+// needsRecentSignIn: an administrator's token that was stolen, or left behind in a
+// browser, is refreshed for weeks. It can look, and soon nothing else.
+func (o Operation) needsRecentSignIn() bool {
+	return o.Access == AccessAdmin && o.Method != http.MethodGet
+}
+
 // is reports whether what holds for the scope holds for the operation.
 func (o Operation) is(s scope) bool {
 	switch s {
@@ -150,11 +170,13 @@ func (o Operation) is(s scope) bool {
 	case whereSignedIn:
 		return o.Access != AccessPublic
 	case whereUsers:
-		return o.Access == AccessUser
+		return o.Access.ofUsers()
 	case wherePeople:
-		return o.Access == AccessUser || o.Access == AccessStaff
+		return o.Access.ofUsers() || o.Access == AccessStaff
 	case whereRoles:
-		return len(o.Roles) > 0
+		return len(o.roles()) > 0
+	case whereRecent:
+		return o.needsRecentSignIn()
 	case whereRead:
 		return o.Body.read()
 	case whereSized:

@@ -160,8 +160,8 @@ func (f *fault) header() http.Header {
 	if f.allow != "" {
 		h.Set("Allow", f.allow)
 	}
-	if f.code == api.Unauthenticated {
-		h.Set("WWW-Authenticate", f.challengeOrInvalid())
+	if f.code.Info().Status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", f.challenged())
 	}
 	if wait := f.wait(); wait > 0 {
 		h.Set("Retry-After", strconv.Itoa(wait))
@@ -169,10 +169,14 @@ func (f *fault) header() http.Header {
 	return h
 }
 
-// challengeOrInvalid: a refusal by the authenticator means that a token was given.
-func (f *fault) challengeOrInvalid() string {
-	if f.challenge != "" {
+// challenged is the challenge of a 401. A refusal by the authenticator means that a
+// token was given.
+func (f *fault) challenged() string {
+	switch {
+	case f.challenge != "":
 		return f.challenge
+	case f.code == api.SignInTooOld:
+		return challengeSignIn()
 	}
 	return challengeInvalid(anyInvalid)
 }

@@ -79,6 +79,7 @@ func domainErrors() map[string]struct {
 		"UnauthenticatedError":    {&license.UnauthenticatedError{Problem: "The token is old", Remedy: "Get a fresh one."}, api.Unauthenticated},
 		"ErrTenant":               {license.ErrTenant, api.TenantMissing},
 		"ErrForbidden":            {license.ErrForbidden, api.Forbidden},
+		"ErrSignInTooOld":         {license.ErrSignInTooOld, api.SignInTooOld},
 		"ErrOrganizationInactive": {license.ErrOrganizationInactive, api.OrganizationInactive},
 		"ErrLicenseInactive":      {license.ErrLicenseInactive, api.LicenseInactive},
 		"ErrLicenseExpired":       {license.ErrLicenseExpired, api.LicenseExpired},

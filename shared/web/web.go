@@ -143,6 +143,9 @@ func (o Operation) mustMakeSense() {
 	if o.Access == AccessPublic && len(o.Roles) > 0 {
 		panic(fmt.Sprintf("web: %s: nobody who is not known has a role", o.ID))
 	}
+	if o.Access == AccessAdmin && slices.Contains(o.Roles, license.RoleMember) {
+		panic(fmt.Sprintf("web: %s: no member administers", o.ID))
+	}
 }
 
 // way is a path of a route with the methods it takes there.

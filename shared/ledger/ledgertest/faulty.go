@@ -75,6 +75,11 @@ func (f *Faulty) Look(ctx context.Context, caller license.Caller, sessionIDs []s
 	return around(ctx, f, "Look", func() ([]ledger.Sight, error) { return f.Ledger.Look(ctx, caller, sessionIDs) })
 }
 
+// Count implements [ledger.Ledger].
+func (f *Faulty) Count(ctx context.Context, caller license.Caller, pools []string) ([]int, error) {
+	return around(ctx, f, "Count", func() ([]int, error) { return f.Ledger.Count(ctx, caller, pools) })
+}
+
 // Visit implements [ledger.Ledger].
 func (f *Faulty) Visit(ctx context.Context, caller license.Caller, limit int) (ledger.Visit, error) {
 	return around(ctx, f, "Visit", func() (ledger.Visit, error) { return f.Ledger.Visit(ctx, caller, limit) })

@@ -23,6 +23,20 @@ func (m *Model) Look(ctx context.Context, caller license.Caller, sessionIDs []st
 	return sights, nil
 }
 
+// Count implements [ledger.Ledger].
+func (m *Model) Count(ctx context.Context, caller license.Caller, pools []string) ([]int, error) {
+	_, l, unlock, err := m.open(ctx, caller, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	living := make([]int, len(pools))
+	for i, pool := range pools {
+		living[i] = len(l.pick(func(e entry) bool { return m.state(l, e) == ledger.Living && in(pool)(e) }))
+	}
+	return living, nil
+}
+
 func (m *Model) state(l *contents, e entry) ledger.State {
 	switch {
 	case e.ending:

@@ -40,7 +40,7 @@ const acme, globex = "acme", "globex"
 func Run(t *testing.T, open func(t *testing.T, sessionTTL, tokenTTL time.Duration) Subject) {
 	groups := map[string]map[string]func(*bench){
 		"Reserve": reserveTests(), "Candidates": candidateTests(), "Stale": staleTests(), "Heartbeat": beatTests(), "Token": tokenTests(), "Handover": handoverTests(),
-		"Mark": markTests(), "Look": lookTests(), "Remove": removeTests(), "Rebuild": rebuildTests(), "Index": indexTests(),
+		"Mark": markTests(), "Look": lookTests(), "Count": countTests(), "Remove": removeTests(), "Rebuild": rebuildTests(), "Index": indexTests(),
 		"Tenancy": tenancyTests(), "Clock": clockTests(),
 	}
 	for group, tests := range groups {

@@ -66,6 +66,7 @@ func everyCallAsks(b *bench) {
 		"Visit":  func() error { _, err := b.Ledger.Visit(ctx, ann, 1); return err },
 		"Known":  func() error { _, err := b.Ledger.Known(ctx, ann, nil); return err },
 		"Look":   func() error { _, err := b.Ledger.Look(ctx, ann, nil); return err },
+		"Count":  func() error { _, err := b.Ledger.Count(ctx, ann, nil); return err },
 	}
 	nonce := b.nonce(acme)
 	for name, call := range calls {

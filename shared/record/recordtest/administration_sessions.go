@@ -62,6 +62,7 @@ func sessionPageTests() map[string]func(*testing.T, Administered) {
 		"who has ended is not listed, and goes on being a position": endedPosition,
 		"where there is none":                                       emptyPages,
 		"nothing goes on from what is not there":                    madeUpPositions,
+		"nor from what the filter does not let through":             hiddenPositions,
 		"a stranger's are none of it":                               strangersPages,
 	}
 }
@@ -135,6 +136,36 @@ func madeUpPositions(t *testing.T, r Administered) {
 	held(t, r)
 	for _, after := range append(brokenIDs()[1:], sessionID(1), "zz-"+sessionID(1)) {
 		wantError(t, errorOf(r.SessionPage(t.Context(), caller(), record.SessionFilter{}, after, 9)), license.ErrSessionNotFound)
+	}
+}
+
+// hiddenPositions: of what one may not see the answer says as much as of what is not there.
+func hiddenPositions(t *testing.T, r Administered) {
+	held(t, r)
+	var last [5]string
+	for n, after := 4, ""; n >= 1; n-- {
+		page, err := r.SessionPage(t.Context(), caller(), record.SessionFilter{}, after, 1)
+		wantNil(t, err)
+		last[n], after = page.Last, page.Last
+	}
+	wantNil(t, r.End(t.Context(), caller(), first(), []record.End{{Session: endedHeld(2)}, {Session: endedHeld(3)}}))
+	for _, tt := range []struct {
+		filter  record.SessionFilter
+		visible []int
+	}{
+		{record.SessionFilter{UserID: "u-1"}, []int{1, 2}},
+		{record.SessionFilter{LicenseID: "acme-lab"}, []int{1, 3}},
+		{record.SessionFilter{LicenseID: "acme-pro", UserID: "u-2"}, []int{4}},
+		{record.SessionFilter{UserID: "u-3"}, nil},
+	} {
+		for n := 1; n <= 4; n++ {
+			_, err := r.SessionPage(t.Context(), caller(), tt.filter, last[n], 9)
+			if slices.Contains(tt.visible, n) {
+				wantNil(t, err)
+			} else {
+				wantError(t, err, license.ErrSessionNotFound)
+			}
+		}
 	}
 }
 
