@@ -114,8 +114,8 @@ resource "google_identity_platform_tenant_default_supported_idp_config" "this" {
   enabled       = true
 }
 
-# Asking whether a user's tokens were revoked is one look at the user, at acquire
-# alone, and only if that was chosen.
+# Asking whether a user's tokens were revoked is one look at the user, at acquire and
+# where an organization is administered, and only if that was chosen.
 resource "google_project_iam_custom_role" "revocation_reader" {
   count       = var.identity.check_revoked ? 1 : 0
   project     = local.project

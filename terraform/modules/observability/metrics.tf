@@ -6,7 +6,7 @@
 # Monitoring keeps one time series per combination and per revision that is alive
 # (two during a release); the platform's own limit is 30,000 per metric.
 locals {
-  # What the five functions write, request lines and others.
+  # What the six functions write, request lines and others.
   lines = [
     "resource.type=\"cloud_run_revision\"",
     "resource.labels.service_name=(${join(" OR ", [for service in values(var.services) : "\"${service}\""])})",
