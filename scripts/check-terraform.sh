@@ -261,7 +261,17 @@ plant() {
   fault tests "a record without a past" record record.tf 'var.record.point_in_time_recovery ?' 'false ?'
   fault tests "an index on a time" record record.tf '"acquired_at", ' ''
   fault tests "a time alone in an index of several fields" record record.tf '["status"], each.value, ["part"]' '["status"], each.value'
-  fault tests "a backend without Cloud Armor" edge edge.tf 'contains(var.edge.armor, each.key) ? google_compute_security_policy.edge.id : null' 'null'
+  fault tests "a backend without Cloud Armor" edge edge.tf 'contains(local.armored, each.key) ? google_compute_security_policy.edge.id : null' 'null'
+  fault tests "an organizations' door beside Cloud Armor" admin edge.tf 'setunion(var.edge.armor, ["admin"])' 'var.edge.armor'
+  fault tests "administration without a limit of its own" admin armor.tf "request.path.startsWith('/api/v1/admin/')" "request.path == '/api/v1/admin/'"
+  fault tests "administration that acquire answers" edge edge.tf '{ function = "admin", template = "/api/v1/admin/**" }' '{ function = "acquire", template = "/api/v1/admin/**" }'
+  fault tests "an organizations' door that deletes users" admin admin.tf '    "firebaseauth.users.update",' '    "firebaseauth.users.update",
+    "firebaseauth.users.delete",'
+  fault tests "a say in users that nobody asked for" admin variables.tf 'administer_users = optional(bool, false)' 'administer_users = optional(bool, true)'
+  fault tests "a list that rests on merged indexes" record record.tf ', both = ["license_id", "user_id"]' ''
+  fault policies "an organizations' door with all of Identity Platform" edge admin.tf 'role    = "projects/${var.project_id}/roles/${google_project_iam_custom_role.user_administrator[0].role_id}"' 'role    = "roles/firebaseauth.admin"'
+  fault policies "an organizations' door that signs" build accounts.tf 'local.member[name] if f.signs]' 'local.member[name] if f.signs || name == "admin"]'
+  fault policies "an organizations' door that sells" build record.tf 'member  = local.member["control"]' 'member  = local.member["admin"]'
   fault tests "a listener in the clear" edge edge.tf '"443"' '"80"'
   fault tests "anonymous users" identity identity.tf 'enabled = false' 'enabled = true'
   fault tests "a change in every plan" identity identity.tf 'phone_number {

@@ -62,6 +62,7 @@ module "licenses" {
     email_sign_in      = false
     mfa                = "MANDATORY"
     check_revoked      = true
+    administer_users   = true # owners and admins invite their own people
     providers = {
       google = { client_id = "1234567890-abc.apps.googleusercontent.com" }
       github = { client_id = "Iv1.0123456789abcdef" }
