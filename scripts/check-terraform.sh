@@ -265,11 +265,12 @@ plant() {
   fault tests "an organizations' door beside Cloud Armor" admin edge.tf 'setunion(var.edge.armor, ["admin"])' 'var.edge.armor'
   fault tests "administration without a limit of its own" admin armor.tf "request.path.startsWith('/api/v1/admin/')" "request.path == '/api/v1/admin/'"
   fault tests "administration that acquire answers" edge edge.tf '{ function = "admin", template = "/api/v1/admin/**" }' '{ function = "acquire", template = "/api/v1/admin/**" }'
-  fault tests "an organizations' door that deletes users" admin admin.tf '    "firebaseauth.users.update",' '    "firebaseauth.users.update",
-    "firebaseauth.users.delete",'
-  fault tests "a say in users that nobody asked for" admin variables.tf 'administer_users = optional(bool, false)' 'administer_users = optional(bool, true)'
+  fault tests "a door that signs in as somebody" identity identity.tf '    "firebaseauth.users.update",' '    "firebaseauth.users.update",
+    "firebaseauth.users.createSession",'
+  fault tests "an organizations' door with a say that nobody chose" identity variables.tf 'optional(set(string), ["control"])' 'optional(set(string), ["control", "admin"])'
   fault tests "a list that rests on merged indexes" record record.tf ', both = ["license_id", "user_id"]' ''
-  fault policies "an organizations' door with all of Identity Platform" edge admin.tf 'role    = "projects/${var.project_id}/roles/${google_project_iam_custom_role.user_administrator[0].role_id}"' 'role    = "roles/firebaseauth.admin"'
+  fault policies "an organizations' door with all of Identity Platform" edge identity.tf 'role     = "projects/${var.project_id}/roles/${google_project_iam_custom_role.user_administrator[0].role_id}"' 'role     = "roles/firebaseauth.admin"'
+  fault policies "acquire administers users" edge identity.tf 'for_each = var.identity.user_administrators' 'for_each = toset(["acquire"])'
   fault policies "an organizations' door that signs" build accounts.tf 'local.member[name] if f.signs]' 'local.member[name] if f.signs || name == "admin"]'
   fault policies "an organizations' door that sells" build record.tf 'member  = local.member["control"]' 'member  = local.member["admin"]'
   fault tests "a listener in the clear" edge edge.tf '"443"' '"80"'

@@ -312,7 +312,7 @@ variable "signing_key" {
 }
 
 variable "identity" {
-  description = "Identity Platform. authorized_domains: where sign-in may come back to, beside the domain. email_sign_in: by e-mail and password. providers: google and github, each with the client id given there; the secret goes into Secret Manager first. tenants: organizations with users of their own, by display name. mfa: DISABLED, ENABLED or MANDATORY (TOTP), of the project: the provider cannot set it for tenants, so with MANDATORY their users sign in by providers alone. check_revoked: ask at every acquire, and at every request of an organization's administration, whether the user's tokens were revoked. administer_users: let the organizations' door read, invite and change users (admin.tf); off, it may not even look at them."
+  description = "Identity Platform. authorized_domains: where sign-in may come back to, beside the domain. email_sign_in: by e-mail and password. providers: google and github, each with the client id given there; the secret goes into Secret Manager first. tenants: organizations with users of their own, by display name. mfa: DISABLED, ENABLED or MANDATORY (TOTP), of the project: the provider cannot set it for tenants, so with MANDATORY their users sign in by providers alone. check_revoked: ask at every acquire, and at every request of an organization's administration, whether the user's tokens were revoked. user_administrators: which doors may list, invite, change and delete users: control, the vendor's, and admin, the organizations' own; none where another program of yours does."
   type = object({
     authorized_domains = optional(set(string), [])
     email_sign_in      = optional(bool, true)
@@ -321,9 +321,9 @@ variable "identity" {
       email_sign_in = optional(bool, true)
       providers     = optional(set(string), [])
     })), {})
-    mfa              = optional(string, "ENABLED")
-    check_revoked    = optional(bool, false)
-    administer_users = optional(bool, false)
+    mfa                 = optional(string, "ENABLED")
+    check_revoked       = optional(bool, false)
+    user_administrators = optional(set(string), ["control"])
   })
   default  = {}
   nullable = false
@@ -334,6 +334,10 @@ variable "identity" {
   validation {
     condition     = alltrue(flatten([for t in values(var.identity.tenants) : [for p in t.providers : contains(keys(var.identity.providers), p)]]))
     error_message = "identity.tenants names a provider that identity.providers has no client id for."
+  }
+  validation {
+    condition     = length(setsubtract(var.identity.user_administrators, ["control", "admin"])) == 0
+    error_message = "identity.user_administrators may have control and admin: no other function has a say in who somebody is."
   }
   validation {
     condition     = contains(["DISABLED", "ENABLED", "MANDATORY"], var.identity.mfa)

@@ -38,8 +38,8 @@ grants := {
 	"rulesPublisher": {"type": "google_project_iam_member", "to": {"build"}, "on": "project"},
 	"recordDeleter": {"type": "google_project_iam_member", "to": {"control"}, "on": "record"},
 	"recordUser": {"type": "google_project_iam_member", "to": functions, "on": "record"},
-	# Not control: who sells has no say in who somebody is.
-	"userAdministrator": {"type": "google_project_iam_member", "to": {"admin"}, "on": "project"},
+	# The two doors where people are administered, and no function that programs call.
+	"userAdministrator": {"type": "google_project_iam_member", "to": {"admin", "control"}, "on": "project"},
 }
 
 # What custom roles may hold.
@@ -65,7 +65,9 @@ permissions := {
 	},
 	"userAdministrator": {
 		"firebaseauth.users.create",
+		"firebaseauth.users.delete",
 		"firebaseauth.users.get",
+		"firebaseauth.users.sendEmail",
 		"firebaseauth.users.update",
 	},
 }

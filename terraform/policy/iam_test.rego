@@ -29,6 +29,7 @@ agreed_grants := {
 	"metrics": ["google_project_iam_member", {"project": "acme-licenses", "role": "projects/acme-licenses/roles/licenses.metricReader", "member": account("build")}],
 	"rules": ["google_project_iam_member", {"project": "acme-licenses", "role": "projects/acme-licenses/roles/licenses.rulesPublisher", "member": account("build")}],
 	"revocation at the organizations' door": ["google_project_iam_member", {"project": "acme-licenses", "role": "projects/acme-licenses/roles/licenses.revocationReader", "member": account("admin")}],
+	"users at the vendor's door": ["google_project_iam_member", {"project": "acme-licenses", "role": "projects/acme-licenses/roles/licenses.userAdministrator", "member": account("control")}],
 	"users": ["google_project_iam_member", {"project": "acme-licenses", "role": "projects/acme-licenses/roles/licenses.userAdministrator", "member": account("admin")}],
 	"record of the organizations' door": ["google_project_iam_member", {"project": "acme-licenses", "role": "projects/acme-licenses/roles/licenses.recordUser", "member": account("admin"), "condition": only_record}],
 	"ledger of the organizations' door": ["google_project_iam_member", {"project": "acme-licenses", "role": "roles/memorystore.dbConnectionUser", "member": account("admin"), "condition": narrowed(sprintf(`resource.name == "%s"`, [ledger_name]))}],
@@ -184,7 +185,10 @@ given_elsewhere := {
 	"everybody releases the organizations' door": ["releases of the organizations' door", {"member": "allUsers"}],
 	"everybody acts as the organizations' door": ["acts as the organizations' door", {"member": "allAuthenticatedUsers"}],
 	"everybody administers users": ["users", {"member": "allUsers"}],
-	"the vendor's door administers users": ["users", {"member": account("control")}],
+	"heartbeat administers users": ["users", {"member": account("heartbeat")}],
+	"the reaper administers users": ["users", {"member": account("reaper")}],
+	"a person administers users": ["users", {"member": "user:eve@acme.example"}],
+	"another service's door administers users": ["users", {"member": "serviceAccount:payments-admin@acme-licenses.iam.gserviceaccount.com"}],
 	"acquire administers users": ["users", {"member": account("acquire")}],
 	"the build administers users": ["users", {"member": account("build")}],
 	"release looks at users": ["revocation", {"member": account("release")}],
@@ -305,7 +309,7 @@ test_custom_roles_that_grew if {
 		some role_id in ["licenses.recordUser"]
 	}) == set()
 	passed({permission: [custom, {"role_id": "licenses.userAdministrator", "permissions": ["firebaseauth.users.get", permission]}] |
-		some permission in ["firebaseauth.users.delete", "firebaseauth.users.sendEmail", "firebaseauth.users.createSession", "firebaseauth.configs.update", "firebaseauth.configs.getHashConfig", "identitytoolkit.tenants.setIamPolicy"]
+		some permission in ["firebaseauth.users.createSession", "firebaseauth.configs.get", "firebaseauth.configs.getSecret", "firebaseauth.configs.update", "firebaseauth.configs.getHashConfig", "identitytoolkit.tenants.setIamPolicy"]
 	}) == set()
 	passed({"new": [custom, {"role_id": "licenses.somethingNew", "permissions": ["run.services.get"]}], "unknown": [custom, {"role_id": "licenses.recordUser"}], "none": [custom, {"role_id": "licenses.recordUser", "permissions": []}]}) == set()
 }
