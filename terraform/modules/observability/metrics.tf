@@ -14,8 +14,8 @@ locals {
   ]
 
   metrics = merge(local.abuse_metrics, local.delegation_metrics, {
-    # operation: 27 and none; outcome: 15; code: 22 and none. An operation has one or
-    # two outcomes and at most 15 codes, the vendor's few: below 200.
+    # operation: below 50, and none; outcome: 15; code: 25 and none. An operation has one
+    # or two outcomes and at most 15 codes, those of administration few: below 400.
     requests = {
       description = "Requests by operation, outcome and, if refused or failed, code."
       filter      = ["jsonPayload.outcome:*"]
