@@ -10,8 +10,7 @@ locals {
   armored = setunion(var.edge.armor, ["admin"])
 
   # The contract's paths (api.md), tried in this order. Whatever else is asked for
-  # goes to acquire, which answers 404 as a problem document; so do the paths of the
-  # reaper and of the vendor's door, which have no business here.
+  # goes to acquire, which answers 404 as a problem document.
   routes = [
     { function = "heartbeat", template = "/api/v1/licenses/sessions/*/heartbeat" },
     { function = "release", template = "/api/v1/licenses/sessions/*/release" },
@@ -19,10 +18,13 @@ locals {
     { function = "admin", template = "/api/v1/licenses" },
     { function = "admin", template = "/api/v1/licenses/sessions" },
     { function = "admin", template = "/api/v1/admin/**" },
-    # What is ready is the platform's to know: asked from outside, this is a 404 like
-    # any path that is not there.
+    # What is ready is the platform's to know, and the paths of the reaper and of the
+    # vendor's door have no business here: asked from outside, each is a 404 like any path
+    # that is not there.
     { function = "acquire", template = "/ready", rewrite = "/not-routed" },
     { function = "acquire", template = "/startup", rewrite = "/not-routed" },
+    { function = "acquire", template = "/internal/**", rewrite = "/not-routed" },
+    { function = "acquire", template = "/api/v1/control/**", rewrite = "/not-routed" },
   ]
   # Checked by Google whenever the routes change.
   route_tests = {
@@ -42,15 +44,8 @@ locals {
     "/startup"                                                                                                         = "acquire"
     "/internal/v1/reap"                                                                                                = "acquire"
     "/internal/v1/organizations/0199aaaa-0000-7000-8000-000000000000/rebuild"                                          = "acquire"
-    "/internal/v1/organizations/0199aaaa-0000-7000-8000-000000000000/check"                                            = "acquire"
-    "/internal/v1/keys/0199aaaa-0000-7000-8000-000000000000/revoke"                                                    = "acquire"
     "/api/v1/control/organizations"                                                                                    = "acquire"
-    "/api/v1/control/organizations/0199aaaa-0000-7000-8000-000000000000"                                               = "acquire"
-    "/api/v1/control/organizations/0199aaaa-0000-7000-8000-000000000000/licenses"                                      = "acquire"
-    "/api/v1/control/organizations/0199aaaa-0000-7000-8000-000000000000/licenses/0199aaaa-0000-7000-8000-000000000000" = "acquire"
-    "/api/v1/control/organizations/0199aaaa-0000-7000-8000-000000000000/sessions"                                      = "acquire"
     "/api/v1/control/organizations/0199aaaa-0000-7000-8000-000000000000/sessions/0199aaaa-0000-7000-8000-000000000000" = "acquire"
-    "/api/v1/control/organizations/0199aaaa-0000-7000-8000-000000000000/audit"                                         = "acquire"
   }
 }
 

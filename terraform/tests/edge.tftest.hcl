@@ -19,12 +19,12 @@ variables {
 run "routes_of_the_contract" {
   command = plan
   assert {
-    condition     = { for r in google_compute_url_map.edge["this"].path_matcher[0].route_rules : r.match_rules[0].path_template_match => r.service } == { "/api/v1/licenses/sessions/*/heartbeat" = google_compute_backend_service.function["heartbeat"].id, "/api/v1/licenses/sessions/*/release" = google_compute_backend_service.function["release"].id, "/api/v1/licenses/sessions/*" = google_compute_backend_service.function["release"].id, "/api/v1/licenses" = google_compute_backend_service.function["admin"].id, "/api/v1/licenses/sessions" = google_compute_backend_service.function["admin"].id, "/api/v1/admin/**" = google_compute_backend_service.function["admin"].id, "/ready" = google_compute_backend_service.function["acquire"].id, "/startup" = google_compute_backend_service.function["acquire"].id }
+    condition     = { for r in google_compute_url_map.edge["this"].path_matcher[0].route_rules : r.match_rules[0].path_template_match => r.service } == { "/api/v1/licenses/sessions/*/heartbeat" = google_compute_backend_service.function["heartbeat"].id, "/api/v1/licenses/sessions/*/release" = google_compute_backend_service.function["release"].id, "/api/v1/licenses/sessions/*" = google_compute_backend_service.function["release"].id, "/api/v1/licenses" = google_compute_backend_service.function["admin"].id, "/api/v1/licenses/sessions" = google_compute_backend_service.function["admin"].id, "/api/v1/admin/**" = google_compute_backend_service.function["admin"].id, "/ready" = google_compute_backend_service.function["acquire"].id, "/startup" = google_compute_backend_service.function["acquire"].id, "/internal/**" = google_compute_backend_service.function["acquire"].id, "/api/v1/control/**" = google_compute_backend_service.function["acquire"].id }
     error_message = "Heartbeats, releases and administration must go to their functions."
   }
   assert {
-    condition     = { for r in google_compute_url_map.edge["this"].path_matcher[0].route_rules : r.match_rules[0].path_template_match => r.route_action[0].url_rewrite[0].path_template_rewrite if length(r.route_action) > 0 } == { "/ready" = "/not-routed", "/startup" = "/not-routed" }
-    error_message = "The probes are not for the world."
+    condition     = { for r in google_compute_url_map.edge["this"].path_matcher[0].route_rules : r.match_rules[0].path_template_match => r.route_action[0].url_rewrite[0].path_template_rewrite if length(r.route_action) > 0 } == { for template in ["/ready", "/startup", "/internal/**", "/api/v1/control/**"] : template => "/not-routed" }
+    error_message = "Probes, the reaper and the vendor's door are not for the world."
   }
   assert {
     condition     = google_compute_url_map.edge["this"].path_matcher[0].route_rules[0].priority < google_compute_url_map.edge["this"].path_matcher[0].route_rules[1].priority && google_compute_url_map.edge["this"].path_matcher[0].route_rules[0].match_rules[0].path_template_match == "/api/v1/licenses/sessions/*/heartbeat"

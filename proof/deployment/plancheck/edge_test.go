@@ -100,7 +100,7 @@ func TestEveryPathLeadsToItsFunction(t *testing.T) {
 // TestRouteTestsHold: an apply fails at the first that does not.
 func TestRouteTestsHold(t *testing.T) {
 	e := readEdge(t)
-	if len(e.templates) < 8 || len(e.tests) < 25 {
+	if len(e.templates) < 10 || len(e.tests) < 15 {
 		t.Fatalf("%d rules and %d tests were found", len(e.templates), len(e.tests))
 	}
 	for path, want := range e.tests {
