@@ -312,7 +312,7 @@ variable "signing_key" {
 }
 
 variable "identity" {
-  description = "Identity Platform. authorized_domains: where sign-in may come back to, beside the domain. email_sign_in: by e-mail and password. providers: google and github, each with the client id given there; the secret goes into Secret Manager first. tenants: organizations with users of their own, by display name. mfa: DISABLED, ENABLED or MANDATORY (TOTP), of the project: the provider cannot set it for tenants, so with MANDATORY their users sign in by providers alone. check_revoked: ask at every acquire, and at every request of an organization's administration, whether the user's tokens were revoked. user_administrators: which doors may list, invite, change and delete users: control, the vendor's, and admin, the organizations' own; none where another program of yours does."
+  description = "Identity Platform. authorized_domains: where sign-in may come back to, beside the domain. email_sign_in: by e-mail and password. providers: google and github, each with the client id given there; the secret goes into Secret Manager first. tenants: organizations with users of their own, by display name. mfa: DISABLED, ENABLED or MANDATORY (TOTP), of the project: the provider cannot set it for tenants, so with MANDATORY their users sign in by providers alone. check_revoked: ask at every acquire, and at every request of an organization's administration, whether the user's tokens were revoked. user_administrators: which doors may list, invite, change and delete users: control, the vendor's, and admin, the customers'; none where another program of yours does."
   type = object({
     authorized_domains = optional(set(string), [])
     email_sign_in      = optional(bool, true)

@@ -10,7 +10,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakeidp"
 )
 
-// The organizations' door, as terraform/edge.tf routes it.
+// The customers' door, as terraform/edge.tf routes it.
 const (
 	pathMyLicenses    = "/api/v1/licenses"
 	pathMySessions    = "/api/v1/licenses/sessions"

@@ -89,35 +89,35 @@ test_keys_at_the_vendors_door if {
 	}
 }
 
-# The organizations' door is what it is told: its own project's record and ledger, and
+# The customers' door is what it is told: its own project's record and ledger, and
 # no key.
-organizations_door(name, value) := object.union(service("Admin", true), {
+customers_door(name, value) := object.union(service("Admin", true), {
 	"name": "licenses-admin", "project": "acme-licenses",
 	"template": [{"service_account": "licenses-admin@acme-licenses.iam.gserviceaccount.com", "containers": [object.union(container("Admin"), {"env": [{"name": "FUNCTION_TARGET", "value": "Admin"}, {"name": name, "value": value}]})]}],
 })
 
-test_what_the_organizations_door_is_told if {
-	not denied(run, organizations_door("MEMORYSTORE_INSTANCE", ledger_name))
+test_what_the_customers_door_is_told if {
+	not denied(run, customers_door("MEMORYSTORE_INSTANCE", ledger_name))
 	every instance in [
 		"projects/acme-licenses/locations/us-central1/instances/payments",
 		"projects/acme-payments/locations/us-central1/instances/licenses",
 		null,
 	] {
-		refused(run, organizations_door("MEMORYSTORE_INSTANCE", instance), "not the service's own")
+		refused(run, customers_door("MEMORYSTORE_INSTANCE", instance), "not the service's own")
 	}
-	refused(run, organizations_door("GOOGLE_CLOUD_PROJECT", "acme-payments"), "not the service's own")
-	refused(run, organizations_door("STAFF_IAM_CHECKED", "true"), "but it does not")
-	refused(run, organizations_door("FIREBASE_AUTH_EMULATOR_HOST", "x:1"), "EMULATOR")
+	refused(run, customers_door("GOOGLE_CLOUD_PROJECT", "acme-payments"), "not the service's own")
+	refused(run, customers_door("STAFF_IAM_CHECKED", "true"), "but it does not")
+	refused(run, customers_door("FIREBASE_AUTH_EMULATOR_HOST", "x:1"), "EMULATOR")
 	every name in ["KMS_KEY", "KMS_ENCRYPTION_KEY", "TOKEN_SIGNING"] {
-		refused(run, organizations_door(name, key), "Admin signs nothing")
+		refused(run, customers_door(name, key), "Admin signs nothing")
 	}
 }
 
-test_the_organizations_door_as_somebody_else if {
+test_the_customers_door_as_somebody_else if {
 	every account in ["licenses-control", "licenses-acquire", "licenses-build", "payments-admin"] {
-		refused(run, object.union(organizations_door("LOG_LEVEL", "info"), {"template": [{"service_account": sprintf("%s@acme-licenses.iam.gserviceaccount.com", [account]), "containers": [container("Admin")]}]}), "not as its own account")
+		refused(run, object.union(customers_door("LOG_LEVEL", "info"), {"template": [{"service_account": sprintf("%s@acme-licenses.iam.gserviceaccount.com", [account]), "containers": [container("Admin")]}]}), "not as its own account")
 	}
-	refused(run, object.union(organizations_door("LOG_LEVEL", "info"), {"name": "licenses-control"}), "another function")
+	refused(run, object.union(customers_door("LOG_LEVEL", "info"), {"name": "licenses-control"}), "another function")
 }
 
 named(name, change) := object.union(service("Acquire", true), {"name": name, "project": "acme-licenses", "template": [object.union({"service_account": sprintf("%s@acme-licenses.iam.gserviceaccount.com", [name]), "containers": [container("Acquire")]}, change)]})

@@ -1,4 +1,4 @@
-# The organizations' door: reached as acquire is, signs nothing, deletes nothing of the
+# The customers' door: reached as acquire is, signs nothing, deletes nothing of the
 # record, and has a say in users where that was chosen.
 mock_provider "google" {}
 

@@ -71,7 +71,7 @@ run "the_reaper_is_not_public" {
   }
 }
 
-# tests/control.tftest.hcl has the vendor's door, tests/admin.tftest.hcl the organizations'.
+# tests/control.tftest.hcl has the vendor's door, tests/admin.tftest.hcl the customers'.
 run "who_is_configured_with_what" {
   command = plan
   assert {

@@ -206,7 +206,7 @@ run "the_vendors_door_fails" {
   }
 }
 
-run "the_organizations_door_fails" {
+run "the_customers_door_fails" {
   command = plan
   module { source = "./modules/observability" }
   assert {

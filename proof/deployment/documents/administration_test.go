@@ -9,7 +9,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/proof/deployment/deploytest"
 )
 
-// administration is a request to the organizations' door.
+// administration is a request to the customers' door.
 type administration struct {
 	kilobytes     float64 // of its answer
 	reads, writes float64 // of documents

@@ -132,8 +132,8 @@ locals {
       duration = "60s"
     }
     admin-errors = {
-      title    = "Organizations cannot administer themselves"
-      summary  = "More than ${var.thresholds.admin_failures} requests of organizations' own people were answered with 5xx in half an hour. Programs take and keep seats as before; people cannot see who has them, or take one back."
+      title    = "Customers cannot see or administer what they have"
+      summary  = "More than ${var.thresholds.admin_failures} requests of customers, and of those who administer them, were answered with 5xx in half an hour. Programs take and keep seats as before; people cannot see who has them, or take one back."
       page     = "admin"
       look     = "${local.read_logs} 'resource.labels.service_name=\"${var.services["admin"]}\" AND severity>=WARNING'"
       urgency  = "ticket"
