@@ -261,7 +261,18 @@ plant() {
   fault tests "a record without a past" record record.tf 'var.record.point_in_time_recovery ?' 'false ?'
   fault tests "an index on a time" record record.tf '"acquired_at", ' ''
   fault tests "a time alone in an index of several fields" record record.tf '["status"], each.value, ["part"]' '["status"], each.value'
-  fault tests "a backend without Cloud Armor" edge edge.tf 'contains(var.edge.armor, each.key) ? google_compute_security_policy.edge.id : null' 'null'
+  fault tests "a backend without Cloud Armor" edge edge.tf 'contains(local.armored, each.key) ? google_compute_security_policy.edge.id : null' 'null'
+  fault tests "a customers' door beside Cloud Armor" admin edge.tf 'setunion(var.edge.armor, ["admin"])' 'var.edge.armor'
+  fault tests "administration without a limit of its own" admin armor.tf "request.path.startsWith('/api/v1/admin/')" "request.path == '/api/v1/admin/'"
+  fault tests "administration that acquire answers" edge edge.tf '{ function = "admin", template = "/api/v1/admin/**" }' '{ function = "acquire", template = "/api/v1/admin/**" }'
+  fault tests "a door that signs in as somebody" identity identity.tf '    "firebaseauth.users.update",' '    "firebaseauth.users.update",
+    "firebaseauth.users.createSession",'
+  fault tests "a customers' door with a say that nobody chose" identity variables.tf 'optional(set(string), ["control"])' 'optional(set(string), ["control", "admin"])'
+  fault tests "a list that rests on merged indexes" record record.tf ', both = ["license_id", "user_id"]' ''
+  fault policies "a customers' door with all of Identity Platform" edge identity.tf 'role     = "projects/${var.project_id}/roles/${google_project_iam_custom_role.user_administrator[0].role_id}"' 'role     = "roles/firebaseauth.admin"'
+  fault policies "acquire administers users" edge identity.tf 'for_each = var.identity.user_administrators' 'for_each = toset(["acquire"])'
+  fault policies "a customers' door that signs" build accounts.tf 'local.member[name] if f.signs]' 'local.member[name] if f.signs || name == "admin"]'
+  fault policies "a customers' door that sells" build record.tf 'member  = local.member["control"]' 'member  = local.member["admin"]'
   fault tests "a listener in the clear" edge edge.tf '"443"' '"80"'
   fault tests "anonymous users" identity identity.tf 'enabled = false' 'enabled = true'
   fault tests "a change in every plan" identity identity.tf 'phone_number {

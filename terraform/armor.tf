@@ -20,6 +20,13 @@ locals {
       expression  = "request.path == '/api/v1/licenses/acquire'"
       limit       = local.size.edge.acquires_per_minute
     }
+    admin = {
+      priority    = 2500
+      action      = "throttle"
+      description = "Administration, per address: it reads a page of documents."
+      expression  = "request.path.startsWith('/api/v1/admin/')"
+      limit       = local.size.edge.admin_requests_per_minute
+    }
     all = {
       priority    = 3000
       action      = "throttle"

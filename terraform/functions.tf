@@ -1,4 +1,4 @@
-# The five functions: one image, told apart by FUNCTION_TARGET, each with an
+# The six functions: one image, told apart by FUNCTION_TARGET, each with an
 # identity of its own that may do only what the function does.
 locals {
   # What a function is, and who calls it: users, the scheduler or the vendor's staff.
@@ -15,6 +15,14 @@ locals {
     release   = { target = "Release", signs = false, callers = "users", revokable = false, env = {} }
     reaper    = { target = "Reaper", signs = false, callers = "scheduler", revokable = false, env = {} }
     control   = { target = "Control", signs = false, callers = "staff", revokable = false, env = {} }
+    # Whose account was disabled must not end others' sessions for an hour.
+    admin = {
+      target    = "Admin"
+      signs     = false
+      callers   = "users"
+      revokable = var.identity.check_revoked
+      env       = { CHECK_REVOKED = tostring(var.identity.check_revoked) }
+    }
   }
 
   # What a function is told of its callers, and the audience that Cloud Run accepts
@@ -104,6 +112,7 @@ module "functions" {
     google_project_iam_member.record_deleter,
     google_project_iam_member.record_user,
     google_project_iam_member.revocation_reader,
+    google_project_iam_member.user_administrator,
     google_secret_manager_secret_iam_member.log_key,
   ]
 }

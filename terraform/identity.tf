@@ -114,8 +114,8 @@ resource "google_identity_platform_tenant_default_supported_idp_config" "this" {
   enabled       = true
 }
 
-# Asking whether a user's tokens were revoked is one look at the user, at acquire
-# alone, and only if that was chosen.
+# Asking whether a user's tokens were revoked is one look at the user, at acquire and
+# where an organization is administered, and only if that was chosen.
 resource "google_project_iam_custom_role" "revocation_reader" {
   count       = var.identity.check_revoked ? 1 : 0
   project     = local.project
@@ -129,6 +129,43 @@ resource "google_project_iam_member" "revocation_reader" {
   for_each = { for name, f in local.functions : name => f if f.revokable }
   project  = local.project
   role     = "projects/${var.project_id}/roles/${google_project_iam_custom_role.revocation_reader[0].role_id}"
+  member   = local.member[each.key]
+  lifecycle {
+    replace_triggered_by = [google_service_account.this[each.key].unique_id]
+  }
+}
+
+# Who may administer users: the doors that were chosen, by a role of what they call and no
+# more (https://cloud.google.com/identity-platform/docs/access-control):
+#   get        accounts:lookup: list and look
+#   create     accounts: invite
+#   update     accounts:update: role and groups, disable, end sign-ins
+#   delete     accounts:delete: an account that was asked to be erased
+#   sendEmail  accounts:sendOobCode: the link by which the invited set a password
+# Not createSession, nor anything of the configuration (providers, their secrets, the
+# parameters of password hashes): roles/firebaseauth.admin holds all of that.
+#
+# No condition narrows it to a tenant or an organization: who takes over such an account
+# can change the claims of every user, and so be anybody's administrator.
+resource "google_project_iam_custom_role" "user_administrator" {
+  count       = length(var.identity.user_administrators) > 0 ? 1 : 0
+  project     = local.project
+  role_id     = "${local.role_prefix}.userAdministrator"
+  title       = "${var.name}: administer users"
+  description = "List, look at, create, change and delete users of Identity Platform."
+  permissions = [
+    "firebaseauth.users.create",
+    "firebaseauth.users.delete",
+    "firebaseauth.users.get",
+    "firebaseauth.users.sendEmail",
+    "firebaseauth.users.update",
+  ]
+}
+
+resource "google_project_iam_member" "user_administrator" {
+  for_each = var.identity.user_administrators
+  project  = local.project
+  role     = "projects/${var.project_id}/roles/${google_project_iam_custom_role.user_administrator[0].role_id}"
   member   = local.member[each.key]
   lifecycle {
     replace_triggered_by = [google_service_account.this[each.key].unique_id]

@@ -45,7 +45,7 @@ output "services" {
 }
 
 output "service_accounts" {
-  description = "E-mail address of each account: the five functions', build, rotation and scheduler."
+  description = "E-mail address of each account: the six functions', build, rotation and scheduler."
   value       = local.email
 }
 

@@ -38,13 +38,15 @@ resource "google_firestore_field" "unindexed" {
   index_config {}
 }
 
-# The vendor lists live sessions by acquired_at, all of them or those of a license or a
-# user; where both are given, Firestore merges two of these indexes. part, one of sixteen
-# digits, stands before the time, which so grows in sixteen places
+# The vendor and an organization's own people list live sessions by acquired_at: all of
+# them, or those of a license, of a user, or of both. Firestore could merge two of these
+# indexes for the last, in a time that grows with what either finds alone; one of its own
+# reads the page and nothing else. part, one of sixteen digits, stands before the time,
+# which so grows in sixteen places
 # (https://firebase.google.com/docs/firestore/solutions/shard-timestamp). No other query
-# needs a composite index; a test asks the emulator.
+# needs a composite index; a test asks the emulator. docs/operations.md has what they cost.
 resource "google_firestore_index" "live_sessions" {
-  for_each   = { all = [], license = ["license_id"], user = ["user_id"] }
+  for_each   = { all = [], license = ["license_id"], user = ["user_id"], both = ["license_id", "user_id"] }
   project    = local.project
   database   = google_firestore_database.record.name
   collection = "sessions"

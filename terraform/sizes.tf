@@ -14,8 +14,9 @@ locals {
         release   = { min_instances = 0, max_instances = 4 }
         reaper    = { min_instances = 0, max_instances = 2 }
         control   = { min_instances = 0, max_instances = 2 }
+        admin     = { min_instances = 0, max_instances = 3 }
       }
-      edge  = { requests_per_minute = 6000, acquires_per_minute = 1200 }
+      edge  = { requests_per_minute = 6000, acquires_per_minute = 1200, admin_requests_per_minute = 600 }
       build = { approval = false }
     }
     # In two zones at every moment.
@@ -28,8 +29,9 @@ locals {
         release   = { min_instances = 1, max_instances = 20 }
         reaper    = { min_instances = 0, max_instances = 2 }
         control   = { min_instances = 0, max_instances = 2 }
+        admin     = { min_instances = 0, max_instances = 6 }
       }
-      edge  = { requests_per_minute = 30000, acquires_per_minute = 6000 }
+      edge  = { requests_per_minute = 30000, acquires_per_minute = 6000, admin_requests_per_minute = 1200 }
       build = { approval = true }
     }
   }
@@ -40,6 +42,8 @@ locals {
     release   = { concurrency = 200, cpu = "1", memory = "512Mi", timeout = "15s", billing = "requests" }
     reaper    = { concurrency = 4, cpu = "1", memory = "512Mi", timeout = "60s", billing = "requests" }
     control   = { concurrency = 20, cpu = "1", memory = "512Mi", timeout = "15s", billing = "requests" }
+    # Its answers are pages of up to 200 sessions, in memory at once.
+    admin = { concurrency = 40, cpu = "1", memory = "512Mi", timeout = "15s", billing = "requests" }
   }
 
   # The size, and over it whatever was said one by one.

@@ -121,6 +121,15 @@ variable "functions" {
       timeout       = optional(string)
       billing       = optional(string)
     }), {})
+    admin = optional(object({
+      min_instances = optional(number)
+      max_instances = optional(number)
+      concurrency   = optional(number)
+      cpu           = optional(string)
+      memory        = optional(string)
+      timeout       = optional(string)
+      billing       = optional(string)
+    }), {})
   })
   default  = {}
   nullable = false
@@ -135,7 +144,7 @@ variable "functions" {
 }
 
 variable "settings" {
-  description = "Environment variables of all five functions beside those set here: durations and limits of shared/config.Config, such as SESSION_TTL."
+  description = "Environment variables of all six functions beside those set here: durations and limits of shared/config.Config, such as SESSION_TTL."
   type        = map(string)
   default     = {}
   validation {
@@ -303,7 +312,7 @@ variable "signing_key" {
 }
 
 variable "identity" {
-  description = "Identity Platform. authorized_domains: where sign-in may come back to, beside the domain. email_sign_in: by e-mail and password. providers: google and github, each with the client id given there; the secret goes into Secret Manager first. tenants: organizations with users of their own, by display name. mfa: DISABLED, ENABLED or MANDATORY (TOTP), of the project: the provider cannot set it for tenants, so with MANDATORY their users sign in by providers alone. check_revoked: ask at every acquire whether the user's tokens were revoked."
+  description = "Identity Platform. authorized_domains: where sign-in may come back to, beside the domain. email_sign_in: by e-mail and password. providers: google and github, each with the client id given there; the secret goes into Secret Manager first. tenants: organizations with users of their own, by display name. mfa: DISABLED, ENABLED or MANDATORY (TOTP), of the project: the provider cannot set it for tenants, so with MANDATORY their users sign in by providers alone. check_revoked: ask at every acquire, and at every request of an organization's administration, whether the user's tokens were revoked. user_administrators: which doors may list, invite, change and delete users: control, the vendor's, and admin, the customers'; none where another program of yours does."
   type = object({
     authorized_domains = optional(set(string), [])
     email_sign_in      = optional(bool, true)
@@ -312,8 +321,9 @@ variable "identity" {
       email_sign_in = optional(bool, true)
       providers     = optional(set(string), [])
     })), {})
-    mfa           = optional(string, "ENABLED")
-    check_revoked = optional(bool, false)
+    mfa                 = optional(string, "ENABLED")
+    check_revoked       = optional(bool, false)
+    user_administrators = optional(set(string), ["control"])
   })
   default  = {}
   nullable = false
@@ -326,6 +336,10 @@ variable "identity" {
     error_message = "identity.tenants names a provider that identity.providers has no client id for."
   }
   validation {
+    condition     = length(setsubtract(var.identity.user_administrators, ["control", "admin"])) == 0
+    error_message = "identity.user_administrators may have control and admin: no other function has a say in who somebody is."
+  }
+  validation {
     condition     = contains(["DISABLED", "ENABLED", "MANDATORY"], var.identity.mfa)
     error_message = "identity.mfa must be DISABLED, ENABLED or MANDATORY."
   }
@@ -336,20 +350,21 @@ variable "identity" {
 }
 
 variable "edge" {
-  description = "The load balancer. dns_zone: a Cloud DNS zone of the domain, made here if create is true; null: you enter the records of output dns_records yourself. Limits are per address and minute, null is what size says; behind one address may be a whole office, whose seats send a heartbeat every two minutes. armor: the functions behind Cloud Armor, which costs by the request; acquire must be, the others limit by user themselves."
+  description = "The load balancer. dns_zone: a Cloud DNS zone of the domain, made here if create is true; null: you enter the records of output dns_records yourself. Limits are per address and minute, null is what size says; behind one address may be a whole office, whose seats send a heartbeat every two minutes. armor: the functions behind Cloud Armor, which costs by the request; acquire must be, admin is in any case, heartbeat and release limit by user themselves."
   type = object({
     dns_zone = optional(object({
       name   = string
       create = optional(bool, false)
     }))
-    requests_per_minute = optional(number)
-    acquires_per_minute = optional(number)
-    armor               = optional(set(string), ["acquire", "heartbeat", "release"])
+    requests_per_minute       = optional(number)
+    acquires_per_minute       = optional(number)
+    admin_requests_per_minute = optional(number)
+    armor                     = optional(set(string), ["acquire", "heartbeat", "release"])
   })
   default  = {}
   nullable = false
   validation {
-    condition     = coalesce(var.edge.requests_per_minute, 1) >= 1 && coalesce(var.edge.acquires_per_minute, 1) >= 1
+    condition     = alltrue([for limit in [var.edge.requests_per_minute, var.edge.acquires_per_minute, var.edge.admin_requests_per_minute] : coalesce(limit, 1) >= 1])
     error_message = "edge: limits must be at least 1 request a minute."
   }
   validation {
@@ -399,6 +414,7 @@ variable "observability" {
       tokens_per_seat       = optional(number, 11)
       kms_failures          = optional(number, 5)
       control_failures      = optional(number, 2)
+      admin_failures        = optional(number, 5)
       reaper_silent_minutes = optional(number, 5)
       backend_failures      = optional(number, 5)
       rebuild_minutes       = optional(number, 15)

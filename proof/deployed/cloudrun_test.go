@@ -116,6 +116,20 @@ func TestRevokedTokens(t *testing.T) {
 	bob.session(bob.acquire(p, "hardware-of-bob"), http.StatusCreated)
 }
 
+// TestRevokedAdministrators: the same of who administers, whose tokens would let him end
+// others' sessions for an hour.
+func TestRevokedAdministrators(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	c.organization("acme", 2)
+	p := c.start("Admin", "CHECK_REVOKED=true")
+	oda, abe := c.person(t, "oda", "acme", "owner", time.Time{}), c.person(t, "abe", "acme", "admin", time.Time{})
+	read[api.SessionList](t, oda.call(p, http.MethodGet, pathAdminSessions, ""), http.StatusOK)
+	c.idp.Revoke("", "oda", time.Now().Add(time.Minute))
+	refused(t, oda.call(p, http.MethodGet, pathAdminSessions, ""), api.Unauthenticated)
+	read[api.SessionList](t, abe.call(p, http.MethodGet, pathAdminSessions, ""), http.StatusOK)
+}
+
 // TestTracesLeaveBeforeTheProcess: the spans of the last request are sent while
 // the process ends, and hold nothing of the caller's.
 func TestTracesLeaveBeforeTheProcess(t *testing.T) {

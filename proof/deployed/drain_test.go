@@ -37,6 +37,7 @@ func TestSignalWithARequestInside(t *testing.T) {
 		{"Release", &c.firestore, http.MethodDelete, api.SessionPath(session), "", ann.token, http.StatusNoContent},
 		{"Reaper", &c.firestore, http.MethodPost, "/", "", c.schedulerToken(audience, scheduler), http.StatusOK},
 		{"Control", &c.firestore, http.MethodGet, api.PathOrganizations, "", c.schedulerToken(doorAudience, seller), http.StatusOK},
+		{"Admin", &c.firestore, http.MethodGet, pathMySessions, "", ann.token, http.StatusOK},
 	} {
 		t.Run(tt.target, func(t *testing.T) {
 			p := c.start(tt.target, signingByRoot)

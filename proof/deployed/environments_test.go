@@ -59,8 +59,8 @@ func newBackends(t *testing.T, c *cloud) backends {
 // functionRows: which function a process is, and where it runs.
 func functionRows(c *cloud, b backends) []environment {
 	return []environment{
-		refusal("no target", "", nil, []string{"FUNCTION_TARGET is not set", "Acquire, Heartbeat, Release, Reaper or Control"}),
-		refusal("no such target", "Nobody", nil, []string{"FUNCTION_TARGET names no function", "Acquire, Heartbeat, Release, Reaper or Control"}),
+		refusal("no target", "", nil, []string{"FUNCTION_TARGET is not set", "Acquire, Heartbeat, Release, Reaper, Control or Admin"}),
+		refusal("no such target", "Nobody", nil, []string{"FUNCTION_TARGET names no function", "Acquire, Heartbeat, Release, Reaper, Control or Admin"}),
 		refusal("two targets", "Acquire,Release", nil, []string{"FUNCTION_TARGET names no function"}),
 		{name: "any case", target: "hEARTBEAT"},
 		{name: "blanks around", target: " Release\n", changes: []string{"GOOGLE_CLOUD_PROJECT= " + c.project + "\n", "REDIS_ADDR=\t" + c.redis.Addr() + "\r\n"}},
@@ -138,6 +138,11 @@ func settingRows(c *cloud) []environment {
 		refusal("a list of doors", "Control", list("STAFF_AUDIENCE=https://a.example/,https://b.example/"), list("STAFF_AUDIENCE")),
 		refusal("IAM is said to check who sells, and does not", "Control", list("STAFF_IAM_CHECKED=true K_SERVICE="), list("STAFF_IAM_CHECKED")),
 		{name: "no key and no schedule where licenses are sold", target: "Control", changes: list("KMS_KEY= KMS_ENCRYPTION_KEY= REAPER_AUDIENCE= REAPER_SERVICE_ACCOUNT=")},
+		{name: "no key, no schedule and no staff where organizations administer themselves", target: "Admin", changes: list("KMS_KEY= KMS_ENCRYPTION_KEY= REAPER_AUDIENCE= REAPER_SERVICE_ACCOUNT= STAFF_AUDIENCE= STAFF_ACCOUNTS=")},
+		{name: "they do while Redis is away", target: "aDMIN", changes: list("REDIS_ADDR=127.0.0.1:1"), failing: list("redis")},
+		refusal("they do without a project and a ledger", "Admin", list("GOOGLE_CLOUD_PROJECT= REDIS_ADDR="), list("GOOGLE_CLOUD_PROJECT REDIS_ADDR")),
+		refusal("they do by unsigned tokens", "Admin", list("FIREBASE_AUTH_EMULATOR_HOST=localhost:9099"), list("FIREBASE_AUTH_EMULATOR_HOST")),
+		refusal("revocation is asked for half", "Admin", list("CHECK_REVOKED=perhaps"), list("CHECK_REVOKED")),
 		{name: "two audiences", target: "Reaper", changes: []string{"REAPER_AUDIENCE= https://a.example/ , https://b.example/ ,"}},
 		refusal("no unit", "Acquire", list("SESSION_TTL=6"), list("SESSION_TTL")),
 		refusal("a heartbeat that may not be lost", "Acquire", list("HEARTBEAT_INTERVAL=4m"), list("HEARTBEAT_INTERVAL")),

@@ -10,21 +10,22 @@ import (
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakeidp"
 )
 
-// fleet is the five functions as they are deployed: a process each.
+// fleet is the six functions as they are deployed: a process each.
 type fleet struct {
 	*cloud
-	acquire, heartbeat, release, reaper, control *process
+	acquire, heartbeat, release, reaper, control, admin *process
 }
 
 func (c *cloud) fleet(changes ...string) *fleet {
 	return &fleet{
 		cloud: c, acquire: c.start("Acquire", changes...), heartbeat: c.start("Heartbeat", changes...),
 		release: c.start("Release", changes...), reaper: c.start("Reaper", changes...), control: c.start("Control", changes...),
+		admin: c.start("Admin", changes...),
 	}
 }
 
 func (f *fleet) all() []*process {
-	return []*process{f.acquire, f.heartbeat, f.release, f.reaper, f.control}
+	return []*process{f.acquire, f.heartbeat, f.release, f.reaper, f.control, f.admin}
 }
 
 // TestFleet runs as on Cloud Run: K_SERVICE is set, Firestore is reached under
@@ -38,13 +39,14 @@ func TestFleet(t *testing.T) {
 	t.Run("refusals", f.refusals)
 	t.Run("scheduler", f.scheduler)
 	t.Run("vendor", f.vendor)
+	t.Run("organizations", f.organizations)
 	t.Run("log", f.log)
 }
 
 func (f *fleet) probes(t *testing.T) {
 	for target, want := range map[*process]string{
 		f.acquire: "firestore kms redis", f.heartbeat: "firestore kms redis", f.release: "firestore redis", f.reaper: "firestore kms redis",
-		f.control: "firestore redis",
+		f.control: "firestore redis", f.admin: "firestore redis",
 	} {
 		client := newClient(t)
 		live := must(call(client, http.MethodGet, target.base+api.PathLive, "", ""))(t)
@@ -83,6 +85,11 @@ func (f *fleet) routes(t *testing.T) {
 		{http.MethodPost, "/", f.reaper, 401},
 		{http.MethodGet, api.PathOrganizations, f.control, 401},
 		{http.MethodPost, api.LicensesPath("acme"), f.control, 401},
+		{http.MethodGet, pathMyLicenses, f.admin, 401},
+		{http.MethodGet, pathMySessions, f.admin, 401},
+		{http.MethodGet, pathAdminSessions, f.admin, 401},
+		{http.MethodDelete, pathAdminSessions + "/" + session, f.admin, 401},
+		{http.MethodGet, "/api/v1/admin", nil, 0},
 		{http.MethodGet, "/Acquire", nil, 0},
 		{http.MethodPost, "/Reaper", nil, 0},
 		{http.MethodGet, "/favicon.ico", nil, 0},
@@ -194,6 +201,8 @@ func (f *fleet) refusals(t *testing.T) {
 			{f.release, http.MethodDelete, api.SessionPath("01993f5a-6c00-7000-8000-000000000001")},
 			{f.reaper, http.MethodPost, "/"},
 			{f.control, http.MethodGet, api.PathOrganizations},
+			{f.admin, http.MethodGet, pathMyLicenses},
+			{f.admin, http.MethodGet, pathAdminSessions},
 		} {
 			r := must(call(client, at.method, at.p.base+at.path, token, ""))(t)
 			if r.status != http.StatusUnauthorized || !strings.HasPrefix(r.header.Get("WWW-Authenticate"), "Bearer") {

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# deploy.sh IMAGE@sha256:DIGEST: releases one image to the five services.
+# deploy.sh IMAGE@sha256:DIGEST: releases one image to the six services.
 #
 #   1. Each service gets a revision of the image, without traffic. Cloud Run starts
 #      an instance of it (its deployment health check, on by default), and the
 #      revision is ready only if its startup probe on /startup passes: with the service's own account, on its own network, it has
-#      reached Redis, Firestore and KMS. Before all five are ready nothing else
+#      reached Redis, Firestore and KMS. Before all six are ready nothing else
 #      happens.
 #   2. Each gets CANARY_PERCENT of the traffic; the public address is asked
 #      SMOKE_ROUNDS times over, and as often a seat is taken, kept and given back
@@ -15,7 +15,7 @@
 #   3. Each gets all of it, as "latest": what Terraform changes later then takes
 #      the traffic too. The public address is asked again.
 #
-# If anything fails from 2 on, all five get the traffic they had before.
+# If anything fails from 2 on, all six get the traffic they had before.
 #
 # A revision without traffic cannot be called from a build: the services of users take
 # requests from the load balancer alone and have no run.app address, which a tag
@@ -36,7 +36,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 image=${1:?usage: deploy.sh IMAGE@sha256:DIGEST}
 : "${PROJECT:?}" "${REGION:?}" "${SERVICES:?}" "${URL:?}" "${CANARY_PERCENT:?}"
 
-readonly functions=(acquire heartbeat release reaper control)
+readonly functions=(acquire heartbeat release reaper control admin)
 readonly rounds=${SMOKE_ROUNDS:-45}
 declare -A before after
 
@@ -83,7 +83,7 @@ roll_back() {
 		run update-traffic "$SERVICES-$f" --to-revisions="${before[$f]}" || lost+=("$f")
 	done
 	if [ ${#lost[@]} -eq 0 ]; then
-		say "rolled back: all five services have the traffic they had; $pinned"
+		say "rolled back: all six services have the traffic they had; $pinned"
 		return
 	fi
 	{
@@ -146,7 +146,7 @@ if [ "$CANARY_PERCENT" -ne 0 ]; then
 	./smoke.sh "$URL" "$rounds"
 	take_seats "$rounds"
 	revisions=()
-	for f in acquire heartbeat release; do revisions+=("${after[$f]%% *}"); done # what customers call
+	for f in acquire heartbeat release admin; do revisions+=("${after[$f]%% *}"); done # what customers call
 	./failures.sh "${revisions[@]}"
 fi
 for f in "${functions[@]}"; do

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# rollback.sh IMAGE@sha256:DIGEST: gives all traffic of the five services to their
+# rollback.sh IMAGE@sha256:DIGEST: gives all traffic of the six services to their
 # newest revisions of an image that they ran before. Without an argument it shows
 # which those are.
 #
@@ -13,7 +13,7 @@
 set -euo pipefail
 : "${PROJECT:?}" "${REGION:?}" "${SERVICES:?}"
 
-readonly functions=(acquire heartbeat release reaper control)
+readonly functions=(acquire heartbeat release reaper control admin)
 declare -A revision
 
 revisions() {

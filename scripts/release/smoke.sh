@@ -46,5 +46,7 @@ for ((round = 1; round <= rounds; round++)); do
 	expect 401 "$problem" '"code": ?"unauthenticated"' POST /api/v1/licenses/acquire
 	expect 401 "$problem" '"code": ?"unauthenticated"' PATCH "$session/heartbeat"
 	expect 401 "$problem" '"code": ?"unauthenticated"' DELETE "$session"
+	expect 401 "$problem" '"code": ?"unauthenticated"' GET /api/v1/licenses
+	expect 401 "$problem" '"code": ?"unauthenticated"' GET /api/v1/admin/sessions
 done
 printf 'smoke: %s answers as it should (%d times)\n' "$url" "$rounds"

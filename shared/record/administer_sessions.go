@@ -9,8 +9,8 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
 
-// SessionPage implements [Administration]. Each combination of filters is served by a
-// composite index, or by two of them that are merged (terraform/record.tf).
+// SessionPage implements [Administration]. Each combination of filters has a composite
+// index (terraform/record.tf).
 func (f *Firestore) SessionPage(
 	ctx context.Context, caller license.Caller, filter SessionFilter, after string, limit int,
 ) (Page, error) {

@@ -23,7 +23,7 @@ deny contains msg if {
 	some r in resources("google_compute_region_network_endpoint_group")
 	some run in r.after.cloud_run
 	run.service
-	not regex.match(`-(acquire|heartbeat|release)$`, run.service)
+	not regex.match(`-(acquire|admin|heartbeat|release)$`, run.service)
 	msg := sprintf("%s: leads to %s, which is not public", [r.address, run.service])
 }
 
@@ -73,13 +73,14 @@ deny contains msg if {
 }
 
 own_backend(id) if {
-	parts := regex.find_all_string_submatch_n(`^(?:https://(?:www|compute)\.googleapis\.com/compute/[a-z0-9]+/)?projects/([^/]+)/global/backendServices/[a-z0-9-]+-(?:acquire|heartbeat|release)$`, id, 1)[0]
+	parts := regex.find_all_string_submatch_n(`^(?:https://(?:www|compute)\.googleapis\.com/compute/[a-z0-9]+/)?projects/([^/]+)/global/backendServices/[a-z0-9-]+-(?:acquire|admin|heartbeat|release)$`, id, 1)[0]
 	in_plan(parts[1])
 }
 
-# Anybody can make an acquire expensive. Who heartbeats and releases is known to
-# the function, which limits by user: there Cloud Armor is a choice. The policy's id
-# is not known before it is there: then the plan says so instead.
+# Anybody can make an acquire expensive, and a page of an administrator's list is. Who
+# heartbeats and releases is known to the function, which limits by user: there Cloud
+# Armor is a choice. The policy's id is not known before it is there: then the plan says
+# so instead.
 deny contains msg if {
 	some r in input.resource_changes
 	r.type == "google_compute_backend_service"

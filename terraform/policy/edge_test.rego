@@ -18,6 +18,8 @@ test_a_url_mask if {
 test_a_way_to_something_else if {
 	refused("google_compute_region_network_endpoint_group", {"cloud_run": [{"service": "licenses-reaper"}]}, "not public")
 	refused("google_compute_region_network_endpoint_group", {"cloud_run": [{"service": "licenses-control"}]}, "not public")
+	not denied("google_compute_region_network_endpoint_group", {"cloud_run": [{"service": "licenses-admin"}]})
+	refused("google_compute_region_network_endpoint_group", {"cloud_run": [{"service": "licenses-admin-console"}]}, "not public")
 	refused("google_compute_region_network_endpoint_group", {"network_endpoint_type": "INTERNET_FQDN_PORT"}, "out of Cloud Run")
 }
 
@@ -43,6 +45,8 @@ test_where_requests_go if {
 	routes := "google_compute_url_map"
 	rewrite := [{"url_rewrite": [{"path_template_rewrite": "/not-routed"}], "request_mirror_policy": [], "cors_policy": null}]
 	not denied(routes, {"default_service": own, "path_matcher": [{"route_rules": [{"service": sprintf("https://www.googleapis.com/compute/v1/%s", [own]), "route_action": rewrite}]}]})
+	not denied(routes, {"path_matcher": [{"route_rules": [{"service": "projects/acme-licenses/global/backendServices/licenses-admin"}]}]})
+	refused(routes, {"path_matcher": [{"route_rules": [{"service": "projects/evil/global/backendServices/licenses-admin"}]}]}, "leads to")
 	refused(routes, {"default_service": "projects/evil/global/backendServices/licenses-acquire"}, "leads to")
 	refused(routes, {"path_matcher": [{"route_rules": [{"service": "projects/acme-licenses/global/backendServices/others"}]}]}, "leads to")
 	refused(routes, {"path_matcher": [{"default_service": "projects/acme-licenses/global/backendBuckets/b-acquire"}]}, "leads to")
@@ -57,6 +61,7 @@ test_where_requests_go if {
 test_a_backend_without_armor if {
 	refused("google_compute_backend_service", {"name": "x"}, "Cloud Armor")
 	refused("google_compute_backend_service", {"name": "licenses-acquire"}, "Cloud Armor")
+	refused("google_compute_backend_service", {"name": "licenses-admin", "security_policy": null}, "Cloud Armor")
 	count(deny) == 0 with input as {"resource_changes": [{"address": "b", "type": "google_compute_backend_service", "change": {"after": {"name": "x"}, "after_unknown": {"security_policy": true}}}]}
 }
 

@@ -19,8 +19,9 @@ run := "google_cloud_run_v2_service"
 
 in_container(change) := object.union(service("Acquire", true), {"template": [{"service_account": "a", "containers": [object.union(container("Acquire"), change)]}]})
 
-test_the_five_as_they_are if {
+test_the_six_as_they_are if {
 	not denied(run, service("Acquire", true))
+	not denied(run, service("Admin", true))
 	not denied(run, service("Heartbeat", true))
 	not denied(run, service("Release", true))
 	not denied(run, service("Reaper", false))
@@ -32,7 +33,7 @@ test_a_public_reaper_by_the_switch if refused(run, service("Reaper", true), "IAM
 test_a_vendors_door_without_iam if refused(run, service("Control", true), "IAM must check")
 
 test_a_service_we_do_not_know_is_not_public if {
-	refused(run, service("Admin", true), "IAM must check")
+	refused(run, service("Console", true), "IAM must check")
 	refused(run, in_container({"env": []}), "IAM must check")
 }
 
@@ -43,10 +44,16 @@ test_open_to_the_internet if {
 	refused(run, object.remove(service("Reaper", false), ["ingress"]), "only the project itself")
 	refused(run, object.union(service("Reaper", false), {"ingress": null}), "only the project itself")
 	refused(run, object.remove(service("Control", false), ["ingress"]), "only the project itself")
+	refused(run, object.union(service("Admin", true), {"ingress": "INGRESS_TRAFFIC_ALL"}), "load balancer alone")
+	refused(run, object.remove(service("Admin", true), ["ingress"]), "load balancer alone")
 	not denied(run, object.union(service("Control", false), {"ingress": "INGRESS_TRAFFIC_INTERNAL_ONLY"}))
 }
 
-test_an_address_beside_the_load_balancer if refused(run, object.union(service("Acquire", true), {"default_uri_disabled": false}), "around Cloud Armor")
+test_an_address_beside_the_load_balancer if {
+	every target in ["Acquire", "Admin"] {
+		refused(run, object.union(service(target, true), {"default_uri_disabled": false}), "around Cloud Armor")
+	}
+}
 
 test_an_image_by_tag if refused(run, in_container({"image": "r/i:latest"}), "digest")
 
@@ -80,6 +87,37 @@ test_keys_at_the_vendors_door if {
 	every name in ["KMS_KEY", "KMS_ENCRYPTION_KEY", "TOKEN_SIGNING"] {
 		refused(run, door(name, key), "signs nothing")
 	}
+}
+
+# The customers' door is what it is told: its own project's record and ledger, and
+# no key.
+customers_door(name, value) := object.union(service("Admin", true), {
+	"name": "licenses-admin", "project": "acme-licenses",
+	"template": [{"service_account": "licenses-admin@acme-licenses.iam.gserviceaccount.com", "containers": [object.union(container("Admin"), {"env": [{"name": "FUNCTION_TARGET", "value": "Admin"}, {"name": name, "value": value}]})]}],
+})
+
+test_what_the_customers_door_is_told if {
+	not denied(run, customers_door("MEMORYSTORE_INSTANCE", ledger_name))
+	every instance in [
+		"projects/acme-licenses/locations/us-central1/instances/payments",
+		"projects/acme-payments/locations/us-central1/instances/licenses",
+		null,
+	] {
+		refused(run, customers_door("MEMORYSTORE_INSTANCE", instance), "not the service's own")
+	}
+	refused(run, customers_door("GOOGLE_CLOUD_PROJECT", "acme-payments"), "not the service's own")
+	refused(run, customers_door("STAFF_IAM_CHECKED", "true"), "but it does not")
+	refused(run, customers_door("FIREBASE_AUTH_EMULATOR_HOST", "x:1"), "EMULATOR")
+	every name in ["KMS_KEY", "KMS_ENCRYPTION_KEY", "TOKEN_SIGNING"] {
+		refused(run, customers_door(name, key), "Admin signs nothing")
+	}
+}
+
+test_the_customers_door_as_somebody_else if {
+	every account in ["licenses-control", "licenses-acquire", "licenses-build", "payments-admin"] {
+		refused(run, object.union(customers_door("LOG_LEVEL", "info"), {"template": [{"service_account": sprintf("%s@acme-licenses.iam.gserviceaccount.com", [account]), "containers": [container("Admin")]}]}), "not as its own account")
+	}
+	refused(run, object.union(customers_door("LOG_LEVEL", "info"), {"name": "licenses-control"}), "another function")
 }
 
 named(name, change) := object.union(service("Acquire", true), {"name": name, "project": "acme-licenses", "template": [object.union({"service_account": sprintf("%s@acme-licenses.iam.gserviceaccount.com", [name]), "containers": [container("Acquire")]}, change)]})

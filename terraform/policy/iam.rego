@@ -6,7 +6,7 @@ package main
 
 import rego.v1
 
-functions := {"acquire", "control", "heartbeat", "reaper", "release"}
+functions := {"acquire", "admin", "control", "heartbeat", "reaper", "release"}
 
 # accounts are those of the service, by the last part of their name.
 accounts := functions | {"build", "rotation", "scheduler"}
@@ -28,16 +28,18 @@ grants := {
 	"roles/run.developer": {"type": "google_cloud_run_v2_service_iam_member", "to": {"build"}, "on": "service"},
 	# Of control: people and programs that are no accounts of the service (may_be_staff below).
 	"roles/run.invoker": {"type": "google_cloud_run_v2_service_iam_binding", "to": {"scheduler"}, "on": "reaper"},
-	"roles/secretmanager.secretAccessor": {"type": "google_secret_manager_secret_iam_member", "to": {"build", "acquire", "control", "heartbeat", "release"}, "on": "own secret"},
+	"roles/secretmanager.secretAccessor": {"type": "google_secret_manager_secret_iam_member", "to": {"build", "acquire", "admin", "control", "heartbeat", "release"}, "on": "own secret"},
 	"roles/storage.objectViewer": {"type": "google_storage_bucket_iam_member", "to": {"build"}, "on": "source"},
 	"keyRotator": {"type": "google_kms_crypto_key_iam_binding", "to": {"rotation"}, "on": "key"},
 	"keyVersionLister": {"type": "google_kms_crypto_key_iam_binding", "to": {"acquire", "heartbeat", "reaper"}, "on": "key"},
 	# No resource has these, and no condition can narrow them.
 	"metricReader": {"type": "google_project_iam_member", "to": {"build"}, "on": "project"},
-	"revocationReader": {"type": "google_project_iam_member", "to": {"acquire"}, "on": "project"},
+	"revocationReader": {"type": "google_project_iam_member", "to": {"acquire", "admin"}, "on": "project"},
 	"rulesPublisher": {"type": "google_project_iam_member", "to": {"build"}, "on": "project"},
 	"recordDeleter": {"type": "google_project_iam_member", "to": {"control"}, "on": "record"},
 	"recordUser": {"type": "google_project_iam_member", "to": functions, "on": "record"},
+	# The two doors where people are administered, and no function that programs call.
+	"userAdministrator": {"type": "google_project_iam_member", "to": {"admin", "control"}, "on": "project"},
 }
 
 # What custom roles may hold.
@@ -60,6 +62,13 @@ permissions := {
 		"firebaserules.releases.update",
 		"firebaserules.rulesets.create",
 		"firebaserules.rulesets.get",
+	},
+	"userAdministrator": {
+		"firebaseauth.users.create",
+		"firebaseauth.users.delete",
+		"firebaseauth.users.get",
+		"firebaseauth.users.sendEmail",
+		"firebaseauth.users.update",
 	},
 }
 
@@ -199,7 +208,7 @@ bound("own secret", after, who) if {
 	after.secret_id == sprintf("%s-%s", [who.service, own_secret[who.account]])
 }
 
-own_secret := {"acquire": "log-key", "build": "canary", "control": "log-key", "heartbeat": "log-key", "release": "log-key"}
+own_secret := {"acquire": "log-key", "admin": "log-key", "build": "canary", "control": "log-key", "heartbeat": "log-key", "release": "log-key"}
 
 # Of a record's database, by its whole name: the one that is planned, if one is.
 bound("record", after, who) if {

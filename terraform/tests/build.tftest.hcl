@@ -1,4 +1,4 @@
-# What builds may do: push to one repository, release five services, publish the
+# What builds may do: push to one repository, release six services, publish the
 # record's rules.
 mock_provider "google" {}
 
@@ -14,15 +14,15 @@ variables {
 run "releases_these_services_and_no_iam" {
   command = plan
   assert {
-    condition     = { for name, grant in google_cloud_run_v2_service_iam_member.build_releases : grant.name => "${grant.role} ${grant.member}" } == { for name in ["acquire", "heartbeat", "release", "reaper", "control"] : "licenses-${name}" => "roles/run.developer serviceAccount:licenses-build@acme-licenses.iam.gserviceaccount.com" }
-    error_message = "Builds may release the five services, and not change who may call them."
+    condition     = { for name, grant in google_cloud_run_v2_service_iam_member.build_releases : grant.name => "${grant.role} ${grant.member}" } == { for name in ["acquire", "heartbeat", "release", "reaper", "control", "admin"] : "licenses-${name}" => "roles/run.developer serviceAccount:licenses-build@acme-licenses.iam.gserviceaccount.com" }
+    error_message = "Builds may release the six services, and not change who may call them."
   }
   assert {
     condition     = alltrue([for name, grant in google_service_account_iam_member.build_deploys_as : grant.role == "roles/iam.serviceAccountUser" && grant.service_account_id == "projects/acme-licenses/serviceAccounts/licenses-${name}@acme-licenses.iam.gserviceaccount.com"])
-    error_message = "Builds may hand on the five functions' accounts."
+    error_message = "Builds may hand on the six functions' accounts."
   }
   assert {
-    condition     = keys(google_service_account_iam_member.build_deploys_as) == ["acquire", "control", "heartbeat", "reaper", "release"]
+    condition     = keys(google_service_account_iam_member.build_deploys_as) == ["acquire", "admin", "control", "heartbeat", "reaper", "release"]
     error_message = "Builds may hand on no other account: not the scheduler's, not the rotation's."
   }
 }

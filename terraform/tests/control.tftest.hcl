@@ -53,7 +53,7 @@ run "not_behind_the_load_balancer" {
   }
 }
 
-run "it_signs_nothing_and_knows_no_user" {
+run "it_signs_nothing_and_asks_of_no_revocation" {
   command = plan
   variables {
     identity = { check_revoked = true }
@@ -67,7 +67,7 @@ run "it_signs_nothing_and_knows_no_user" {
   }
   assert {
     condition     = !contains(keys(google_project_iam_member.revocation_reader), "control")
-    error_message = "It must not look at users."
+    error_message = "Who calls it is no user: it must not ask whether tokens were revoked."
   }
 }
 

@@ -19,12 +19,12 @@ variables {
 run "routes_of_the_contract" {
   command = plan
   assert {
-    condition     = { for r in google_compute_url_map.edge["this"].path_matcher[0].route_rules : r.match_rules[0].path_template_match => r.service } == { "/api/v1/licenses/sessions/*/heartbeat" = google_compute_backend_service.function["heartbeat"].id, "/api/v1/licenses/sessions/*/release" = google_compute_backend_service.function["release"].id, "/api/v1/licenses/sessions/*" = google_compute_backend_service.function["release"].id, "/ready" = google_compute_backend_service.function["acquire"].id, "/startup" = google_compute_backend_service.function["acquire"].id }
-    error_message = "Heartbeats and releases must go to their functions."
+    condition     = { for r in google_compute_url_map.edge["this"].path_matcher[0].route_rules : r.match_rules[0].path_template_match => r.service } == { "/api/v1/licenses/sessions/*/heartbeat" = google_compute_backend_service.function["heartbeat"].id, "/api/v1/licenses/sessions/*/release" = google_compute_backend_service.function["release"].id, "/api/v1/licenses/sessions/*" = google_compute_backend_service.function["release"].id, "/api/v1/licenses" = google_compute_backend_service.function["admin"].id, "/api/v1/licenses/sessions" = google_compute_backend_service.function["admin"].id, "/api/v1/admin/**" = google_compute_backend_service.function["admin"].id, "/ready" = google_compute_backend_service.function["acquire"].id, "/startup" = google_compute_backend_service.function["acquire"].id, "/internal/**" = google_compute_backend_service.function["acquire"].id, "/api/v1/control/**" = google_compute_backend_service.function["acquire"].id }
+    error_message = "Heartbeats, releases and administration must go to their functions."
   }
   assert {
-    condition     = { for r in google_compute_url_map.edge["this"].path_matcher[0].route_rules : r.match_rules[0].path_template_match => r.route_action[0].url_rewrite[0].path_template_rewrite if length(r.route_action) > 0 } == { "/ready" = "/not-routed", "/startup" = "/not-routed" }
-    error_message = "The probes are not for the world."
+    condition     = { for r in google_compute_url_map.edge["this"].path_matcher[0].route_rules : r.match_rules[0].path_template_match => r.route_action[0].url_rewrite[0].path_template_rewrite if length(r.route_action) > 0 } == { for template in ["/ready", "/startup", "/internal/**", "/api/v1/control/**"] : template => "/not-routed" }
+    error_message = "Probes, the reaper and the vendor's door are not for the world."
   }
   assert {
     condition     = google_compute_url_map.edge["this"].path_matcher[0].route_rules[0].priority < google_compute_url_map.edge["this"].path_matcher[0].route_rules[1].priority && google_compute_url_map.edge["this"].path_matcher[0].route_rules[0].match_rules[0].path_template_match == "/api/v1/licenses/sessions/*/heartbeat"
@@ -43,7 +43,7 @@ run "routes_of_the_contract" {
 run "one_group_and_backend_per_public_function" {
   command = plan
   assert {
-    condition     = { for name, neg in google_compute_region_network_endpoint_group.function : name => neg.cloud_run[0].service } == { acquire = "licenses-acquire", heartbeat = "licenses-heartbeat", release = "licenses-release" }
+    condition     = { for name, neg in google_compute_region_network_endpoint_group.function : name => neg.cloud_run[0].service } == { acquire = "licenses-acquire", admin = "licenses-admin", heartbeat = "licenses-heartbeat", release = "licenses-release" }
     error_message = "A group must name its service: a URL mask would expose others."
   }
   assert {
@@ -71,15 +71,15 @@ run "tls_and_nothing_else" {
 run "limits" {
   command = plan
   assert {
-    condition     = toset([for r in google_compute_security_policy.edge.rule : "${r.priority} ${r.action}"]) == toset(["1000 deny(403)", "2000 throttle", "3000 throttle", "2147483647 allow"])
-    error_message = "Oversized bodies are refused; acquires and everything else are throttled."
+    condition     = toset([for r in google_compute_security_policy.edge.rule : "${r.priority} ${r.action}"]) == toset(["1000 deny(403)", "2000 throttle", "2500 throttle", "3000 throttle", "2147483647 allow"])
+    error_message = "Oversized bodies are refused; acquires, administration and everything else are throttled."
   }
   assert {
     condition     = one([for r in google_compute_security_policy.edge.rule : r.match[0].expr[0].expression if r.priority == 1000]) == "has(request.headers['content-length']) && int(request.headers['content-length']) > 65536"
     error_message = "What is far beyond the contract's 16 KiB must be refused at the edge; the functions answer 413 to the rest."
   }
   assert {
-    condition     = { for r in google_compute_security_policy.edge.rule : r.priority => r.rate_limit_options[0].rate_limit_threshold[0].count if r.action == "throttle" } == { 2000 = 1200, 3000 = 6000 }
+    condition     = { for r in google_compute_security_policy.edge.rule : r.priority => r.rate_limit_options[0].rate_limit_threshold[0].count if r.action == "throttle" } == { 2000 = 1200, 2500 = 600, 3000 = 6000 }
     error_message = "Limits must be those of var.edge."
   }
   assert {
@@ -99,7 +99,7 @@ run "limits_of_another_size" {
     edge = { acquires_per_minute = 3000 }
   }
   assert {
-    condition     = { for r in google_compute_security_policy.edge.rule : r.priority => r.rate_limit_options[0].rate_limit_threshold[0].count if r.action == "throttle" } == { 2000 = 3000, 3000 = 30000 }
+    condition     = { for r in google_compute_security_policy.edge.rule : r.priority => r.rate_limit_options[0].rate_limit_threshold[0].count if r.action == "throttle" } == { 2000 = 3000, 2500 = 1200, 3000 = 30000 }
     error_message = "What was said must win over the size, and the size over nothing."
   }
 }
@@ -110,8 +110,8 @@ run "armor_on_acquire_alone" {
     edge = { armor = ["acquire"] }
   }
   assert {
-    condition     = [for name, b in google_compute_backend_service.function : name if b.security_policy != null] == ["acquire"]
-    error_message = "Heartbeats and releases must cost nothing at Cloud Armor."
+    condition     = [for name, b in google_compute_backend_service.function : name if b.security_policy != null] == ["acquire", "admin"]
+    error_message = "Heartbeats and releases must cost nothing at Cloud Armor, and administration stays behind it."
   }
 }
 
@@ -119,6 +119,14 @@ run "no_armor_on_acquire" {
   command = plan
   variables {
     edge = { armor = ["heartbeat"] }
+  }
+  expect_failures = [var.edge]
+}
+
+run "no_limit_of_nothing" {
+  command = plan
+  variables {
+    edge = { admin_requests_per_minute = 0 }
   }
   expect_failures = [var.edge]
 }

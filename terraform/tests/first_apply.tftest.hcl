@@ -18,7 +18,7 @@ run "without_an_image" {
     error_message = "Nothing that needs a service without one."
   }
   assert {
-    condition     = length(google_service_account.this) == 8 && length(google_compute_global_address.edge) == 2 && length(google_project_iam_member.record_user) == 5
+    condition     = length(google_service_account.this) == 9 && length(google_compute_global_address.edge) == 2 && length(google_project_iam_member.record_user) == 6
     error_message = "Accounts, addresses and grants must be there for the first image."
   }
 }
@@ -127,7 +127,7 @@ run "everything_has_another_name" {
     observability = { channels = ["projects/acme-licenses/notificationChannels/1"] }
   }
   assert {
-    condition     = output.services == { acquire = "seats-acquire", control = "seats-control", heartbeat = "seats-heartbeat", reaper = "seats-reaper", release = "seats-release" }
+    condition     = output.services == { acquire = "seats-acquire", admin = "seats-admin", control = "seats-control", heartbeat = "seats-heartbeat", reaper = "seats-reaper", release = "seats-release" }
     error_message = "The prefix must be everywhere."
   }
   assert {

@@ -1,4 +1,4 @@
-# The five functions: one image, an identity each, public ones behind the load
+# The six functions: one image, an identity each, public ones behind the load
 # balancer, the reaper and the vendor's door behind IAM.
 mock_provider "google" {}
 
@@ -11,26 +11,26 @@ variables {
   observability = { emails = ["oncall@acme.example"] }
 }
 
-run "one_image_five_targets" {
+run "one_image_six_targets" {
   command = plan
   assert {
-    condition     = { for name, f in module.functions : name => one([for e in f.service.template[0].containers[0].env : e.value if e.name == "FUNCTION_TARGET"]) } == { acquire = "Acquire", heartbeat = "Heartbeat", release = "Release", reaper = "Reaper", control = "Control" }
+    condition     = { for name, f in module.functions : name => one([for e in f.service.template[0].containers[0].env : e.value if e.name == "FUNCTION_TARGET"]) } == { acquire = "Acquire", heartbeat = "Heartbeat", release = "Release", reaper = "Reaper", control = "Control", admin = "Admin" }
     error_message = "Each service must serve its own function."
   }
   assert {
     condition     = toset([for f in module.functions : f.service.template[0].containers[0].image]) == toset([var.image])
-    error_message = "All five must run the one image."
+    error_message = "All six must run the one image."
   }
 }
 
 run "an_account_each" {
   command = plan
   assert {
-    condition     = { for name, f in module.functions : name => f.service.template[0].service_account } == { for name in ["acquire", "heartbeat", "release", "reaper", "control"] : name => "licenses-${name}@acme-licenses.iam.gserviceaccount.com" }
+    condition     = { for name, f in module.functions : name => f.service.template[0].service_account } == { for name in ["acquire", "heartbeat", "release", "reaper", "control", "admin"] : name => "licenses-${name}@acme-licenses.iam.gserviceaccount.com" }
     error_message = "Each function must run as its own account."
   }
   assert {
-    condition     = toset([for account in google_service_account.this : account.account_id]) == toset(["licenses-acquire", "licenses-heartbeat", "licenses-release", "licenses-reaper", "licenses-control", "licenses-build", "licenses-rotation", "licenses-scheduler"])
+    condition     = toset([for account in google_service_account.this : account.account_id]) == toset(["licenses-acquire", "licenses-heartbeat", "licenses-release", "licenses-reaper", "licenses-control", "licenses-admin", "licenses-build", "licenses-rotation", "licenses-scheduler"])
     error_message = "An account came or went: tests, policy/iam.rego and docs/security.md must know it."
   }
 }
@@ -38,15 +38,15 @@ run "an_account_each" {
 run "public_functions_only_through_the_load_balancer" {
   command = plan
   assert {
-    condition     = alltrue([for name in ["acquire", "heartbeat", "release"] : module.functions[name].service.ingress == "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER"])
+    condition     = alltrue([for name in ["acquire", "heartbeat", "release", "admin"] : module.functions[name].service.ingress == "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER"])
     error_message = "A public function must take traffic from the load balancer alone."
   }
   assert {
-    condition     = alltrue([for name in ["acquire", "heartbeat", "release"] : module.functions[name].service.default_uri_disabled])
+    condition     = alltrue([for name in ["acquire", "heartbeat", "release", "admin"] : module.functions[name].service.default_uri_disabled])
     error_message = "A public function must have no address of its own, or it can be reached beside Cloud Armor."
   }
   assert {
-    condition     = alltrue([for name in ["acquire", "heartbeat", "release"] : module.functions[name].service.invoker_iam_disabled])
+    condition     = alltrue([for name in ["acquire", "heartbeat", "release", "admin"] : module.functions[name].service.invoker_iam_disabled])
     error_message = "Cloud Run must leave public functions the caller's token: it takes the signature off what it checks."
   }
 }
@@ -71,7 +71,7 @@ run "the_reaper_is_not_public" {
   }
 }
 
-# tests/control.tftest.hcl has the vendor's door.
+# tests/control.tftest.hcl has the vendor's door, tests/admin.tftest.hcl the customers'.
 run "who_is_configured_with_what" {
   command = plan
   assert {
@@ -114,7 +114,7 @@ run "signed_by_kms" {
     token_signing = "kms"
   }
   assert {
-    condition     = { for name, f in module.functions : name => join(" ", sort([for e in f.service.template[0].containers[0].env : startswith(e.name, "KMS_") ? e.name : "${e.name}=${e.value}" if startswith(e.name, "KMS_") || e.name == "TOKEN_SIGNING"])) } == { acquire = "KMS_KEY TOKEN_SIGNING=kms", heartbeat = "KMS_KEY TOKEN_SIGNING=kms", release = "", reaper = "TOKEN_SIGNING=kms", control = "" }
+    condition     = { for name, f in module.functions : name => join(" ", sort([for e in f.service.template[0].containers[0].env : startswith(e.name, "KMS_") ? e.name : "${e.name}=${e.value}" if startswith(e.name, "KMS_") || e.name == "TOKEN_SIGNING"])) } == { acquire = "KMS_KEY TOKEN_SIGNING=kms", heartbeat = "KMS_KEY TOKEN_SIGNING=kms", release = "", reaper = "TOKEN_SIGNING=kms", control = "", admin = "" }
     error_message = "Those that sign must know the key, and the reaper that it has none to make."
   }
 }
@@ -125,7 +125,7 @@ run "on_the_way_the_reaper_goes_first" {
     token_signing = "migrating"
   }
   assert {
-    condition     = { for name, f in module.functions : name => join(" ", sort([for e in f.service.template[0].containers[0].env : startswith(e.name, "KMS_") ? e.name : "${e.name}=${e.value}" if startswith(e.name, "KMS_") || e.name == "TOKEN_SIGNING"])) } == { acquire = "KMS_ENCRYPTION_KEY KMS_KEY TOKEN_SIGNING=kms", heartbeat = "KMS_ENCRYPTION_KEY KMS_KEY TOKEN_SIGNING=kms", release = "", reaper = "KMS_ENCRYPTION_KEY KMS_KEY TOKEN_SIGNING=delegated", control = "" }
+    condition     = { for name, f in module.functions : name => join(" ", sort([for e in f.service.template[0].containers[0].env : startswith(e.name, "KMS_") ? e.name : "${e.name}=${e.value}" if startswith(e.name, "KMS_") || e.name == "TOKEN_SIGNING"])) } == { acquire = "KMS_ENCRYPTION_KEY KMS_KEY TOKEN_SIGNING=kms", heartbeat = "KMS_ENCRYPTION_KEY KMS_KEY TOKEN_SIGNING=kms", release = "", reaper = "KMS_ENCRYPTION_KEY KMS_KEY TOKEN_SIGNING=delegated", control = "", admin = "" }
     error_message = "Delegations must be there before anybody signs by them."
   }
 }
@@ -174,7 +174,7 @@ run "settings_reach_every_function" {
   }
   assert {
     condition     = alltrue([for f in module.functions : one([for e in f.service.template[0].containers[0].env : e.value if e.name == "SESSION_TTL"]) == "10m"])
-    error_message = "A setting must reach all five."
+    error_message = "A setting must reach all six."
   }
   assert {
     condition     = alltrue([for f in module.functions : toset([for e in f.service.template[0].containers[0].env : e.value if contains(["TOKEN_MIN", "TOKEN_TTL"], e.name)]) == toset(["2m"])])
@@ -207,7 +207,7 @@ run "billed_by_instances" {
     functions = { heartbeat = { billing = "instances" } }
   }
   assert {
-    condition     = { for name, f in module.functions : name => f.service.template[0].containers[0].resources[0].cpu_idle } == { acquire = true, heartbeat = false, release = true, reaper = true, control = true }
+    condition     = { for name, f in module.functions : name => f.service.template[0].containers[0].resources[0].cpu_idle } == { acquire = true, heartbeat = false, release = true, reaper = true, control = true, admin = true }
     error_message = "Billing is chosen function by function."
   }
 }
@@ -255,22 +255,22 @@ run "the_sizes" {
     functions = { acquire = { min_instances = 5 } }
   }
   assert {
-    condition     = { for name, f in module.functions : name => "${f.service.template[0].scaling[0].min_instance_count}-${f.service.template[0].scaling[0].max_instance_count}" } == { acquire = "5-40", heartbeat = "3-40", release = "1-20", reaper = "0-2", control = "0-2" }
+    condition     = { for name, f in module.functions : name => "${f.service.template[0].scaling[0].min_instance_count}-${f.service.template[0].scaling[0].max_instance_count}" } == { acquire = "5-40", heartbeat = "3-40", release = "1-20", reaper = "0-2", control = "0-2", admin = "0-6" }
     error_message = "What was said must win over the size, and the size over nothing."
   }
 }
 
-run "revocation_is_acquires_alone" {
+run "revocation_is_of_those_that_give_and_take" {
   command = plan
   variables {
     identity = { check_revoked = true }
   }
   assert {
-    condition     = keys(google_project_iam_member.revocation_reader) == ["acquire"] && google_project_iam_custom_role.revocation_reader[0].permissions == toset(["firebaseauth.users.get"])
-    error_message = "Only acquire may look at users, and only look."
+    condition     = keys(google_project_iam_member.revocation_reader) == ["acquire", "admin"] && google_project_iam_custom_role.revocation_reader[0].permissions == toset(["firebaseauth.users.get"])
+    error_message = "Only acquire and admin may look at users, and only look."
   }
   assert {
-    condition     = one([for e in module.functions["acquire"].service.template[0].containers[0].env : e.value if e.name == "CHECK_REVOKED"]) == "true"
-    error_message = "Acquire must be told to ask."
+    condition     = { for name, f in module.functions : name => [for e in f.service.template[0].containers[0].env : e.value if e.name == "CHECK_REVOKED"] if name != "control" && name != "reaper" } == { acquire = ["true"], admin = ["true"], heartbeat = [], release = [] }
+    error_message = "Both must be told to ask."
   }
 }

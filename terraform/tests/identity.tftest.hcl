@@ -72,6 +72,37 @@ run "tenants" {
   }
 }
 
+run "the_vendors_door_administers_users" {
+  command = plan
+  assert {
+    condition     = google_project_iam_custom_role.user_administrator[0].permissions == toset(["firebaseauth.users.create", "firebaseauth.users.delete", "firebaseauth.users.get", "firebaseauth.users.sendEmail", "firebaseauth.users.update"])
+    error_message = "Users alone: no session of somebody's, and no configuration."
+  }
+  assert {
+    condition     = { for name, m in google_project_iam_member.user_administrator : name => "${m.role} ${m.member}" } == { control = "projects/acme-licenses/roles/licenses.userAdministrator serviceAccount:licenses-control@acme-licenses.iam.gserviceaccount.com" }
+    error_message = "The vendor's door has a say in users, and nobody else, unless that is chosen."
+  }
+}
+
+run "another_program_administers_users" {
+  command = plan
+  variables {
+    identity = { user_administrators = [] }
+  }
+  assert {
+    condition     = length(google_project_iam_custom_role.user_administrator) == 0 && length(google_project_iam_member.user_administrator) == 0
+    error_message = "A right that nothing uses must not be there."
+  }
+}
+
+run "acquire_administers_nobody" {
+  command = plan
+  variables {
+    identity = { user_administrators = ["control", "acquire"] }
+  }
+  expect_failures = [var.identity]
+}
+
 run "a_provider_without_a_client" {
   command = plan
   variables {

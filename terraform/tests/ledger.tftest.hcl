@@ -50,12 +50,12 @@ run "encrypted_and_by_identity" {
 run "entered_by_the_functions_alone_and_nothing_else_with_it" {
   command = plan
   assert {
-    condition     = { for name, grant in google_project_iam_member.ledger_user : name => "${grant.role} ${grant.member}" } == { for name in ["acquire", "heartbeat", "release", "reaper", "control"] : name => "roles/memorystore.dbConnectionUser serviceAccount:licenses-${name}@acme-licenses.iam.gserviceaccount.com" }
-    error_message = "The five functions, and nobody else, may connect."
+    condition     = { for name, grant in google_project_iam_member.ledger_user : name => "${grant.role} ${grant.member}" } == { for name in ["acquire", "heartbeat", "release", "reaper", "control", "admin"] : name => "roles/memorystore.dbConnectionUser serviceAccount:licenses-${name}@acme-licenses.iam.gserviceaccount.com" }
+    error_message = "The six functions, and nobody else, may connect."
   }
   assert {
-    condition     = { for name, grant in google_project_iam_member.ledger_finder : name => "${grant.role} ${grant.member}" } == { for name in ["acquire", "heartbeat", "release", "reaper", "control"] : name => "roles/memorystore.viewer serviceAccount:licenses-${name}@acme-licenses.iam.gserviceaccount.com" }
-    error_message = "The five functions may ask where it is, and no more."
+    condition     = { for name, grant in google_project_iam_member.ledger_finder : name => "${grant.role} ${grant.member}" } == { for name in ["acquire", "heartbeat", "release", "reaper", "control", "admin"] : name => "roles/memorystore.viewer serviceAccount:licenses-${name}@acme-licenses.iam.gserviceaccount.com" }
+    error_message = "The six functions may ask where it is, and no more."
   }
   assert {
     condition     = alltrue([for grant in concat(values(google_project_iam_member.ledger_user), values(google_project_iam_member.ledger_finder)) : grant.condition[0].expression == "resource.name == \"projects/acme-licenses/locations/us-central1/instances/licenses\" || resource.name.startsWith(\"projects/acme-licenses/locations/us-central1/instances/licenses/\") || resource.name.startsWith(\"projects/acme-licenses/locations/us-central1/instances/licenses-\")"])

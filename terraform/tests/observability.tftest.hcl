@@ -6,7 +6,7 @@ variables {
   project_id      = "acme-licenses"
   region          = "us-central1"
   domain          = "licenses.acme.example"
-  services        = { for f in ["acquire", "heartbeat", "release", "reaper", "control"] : f => "licenses-${f}" }
+  services        = { for f in ["acquire", "heartbeat", "release", "reaper", "control", "admin"] : f => "licenses-${f}" }
   ledger_instance = "licenses"
   kms_key         = "projects/acme-licenses/locations/us-central1/keyRings/licenses/cryptoKeys/license-tokens"
   scheduler_jobs  = { reaper = "licenses-reaper", rotation = "licenses-rotation" }
@@ -16,7 +16,7 @@ variables {
     makers  = ["licenses-reaper@acme-licenses.iam.gserviceaccount.com"]
     readers = ["licenses-acquire@acme-licenses.iam.gserviceaccount.com", "licenses-heartbeat@acme-licenses.iam.gserviceaccount.com"]
   }
-  max_instances = { acquire = 4, heartbeat = 10, release = 5 }
+  max_instances = { acquire = 4, admin = 3, heartbeat = 10, release = 5 }
   build_region  = "us-central1"
   notification_channels = [
     "projects/acme-licenses/notificationChannels/1",
@@ -206,6 +206,19 @@ run "the_vendors_door_fails" {
   }
 }
 
+run "the_customers_door_fails" {
+  command = plan
+  module { source = "./modules/observability" }
+  assert {
+    condition     = google_monitoring_alert_policy.this["admin-errors"].conditions[0].condition_prometheus_query_language[0].query == "sum(increase(run_googleapis_com:request_count{monitored_resource=\"cloud_run_revision\",service_name=\"licenses-admin\",response_code_class=\"5xx\"}[30m])) > 5"
+    error_message = "Six answers with 5xx in half an hour, by Cloud Run's own count."
+  }
+  assert {
+    condition     = google_monitoring_alert_policy.this["admin-errors"].user_labels.urgency == "ticket"
+    error_message = "No seat waits for it: nobody is woken for it."
+  }
+}
+
 run "nothing_of_delegations_where_kms_signs" {
   command = plan
   module { source = "./modules/observability" }
@@ -233,7 +246,7 @@ run "before_it_is_too_late" {
   assert {
     condition = alltrue([for key, part in {
       quota       = "quota_limit{monitored_resource=\"consumer_quota\",service=~\"cloudkms[.]googleapis[.]com|firestore[.]googleapis[.]com|memorystore[.]googleapis[.]com|run[.]googleapis[.]com\"})) > 0.8"
-      instances   = "service_name=\"licenses-acquire\"}) > 3.2"
+      instances   = "service_name=\"licenses-acquire\"}) > 3.2 or sum by (service_name) (run_googleapis_com:container_instance_count{monitored_resource=\"cloud_run_revision\",service_name=\"licenses-admin\"}) > 2.4"
       certificate = "time_until_ssl_cert_expires{monitored_resource=\"uptime_url\""
       backups     = "storage_backups_storage_bytes{monitored_resource=\"firestore.googleapis.com/Database\",database_id=\"(default)\"}"
     } : strcontains(google_monitoring_alert_policy.this[key].conditions[0].condition_prometheus_query_language[0].query, part)])
@@ -297,14 +310,14 @@ run "thresholds_are_the_operators" {
   command = plan
   module { source = "./modules/observability" }
   variables {
-    thresholds = { pool_percent = 75, ledger_memory_percent = 70, signing_key_days = 50, reaper_silent_minutes = 10, backend_failures = 20, rebuild_minutes = 30, quota_percent = 50, instances_percent = 50, certificate_days = 10, delegation_hours = 7, tokens_per_seat = 3, kms_failures = 1, control_failures = 9 }
+    thresholds = { pool_percent = 75, ledger_memory_percent = 70, signing_key_days = 50, reaper_silent_minutes = 10, backend_failures = 20, rebuild_minutes = 30, quota_percent = 50, instances_percent = 50, certificate_days = 10, delegation_hours = 7, tokens_per_seat = 3, kms_failures = 1, control_failures = 9, admin_failures = 8 }
   }
   assert {
     condition     = endswith(google_monitoring_alert_policy.this["pool-nearly-full"].conditions[0].condition_matched_log[0].filter, "seats_percent>75")
     error_message = "pool_percent has no effect."
   }
   assert {
-    condition = alltrue([for key, end in { ledger-memory = " > 0.7", signing-key-old = " > 50", delegation-old = " > 7", tokens-per-seat = " > 3", kms-errors = " > 1", control-errors = " > 9", reaper-silent = "[10m])) or vector(0)) < 0.5", backend-unavailable = " > 20", quota = " > 0.5", certificate = " < 10" } :
+    condition = alltrue([for key, end in { ledger-memory = " > 0.7", signing-key-old = " > 50", delegation-old = " > 7", tokens-per-seat = " > 3", kms-errors = " > 1", control-errors = " > 9", admin-errors = " > 8", reaper-silent = "[10m])) or vector(0)) < 0.5", backend-unavailable = " > 20", quota = " > 0.5", certificate = " < 10" } :
       endswith(google_monitoring_alert_policy.this[key].conditions[0].condition_prometheus_query_language[0].query, end)
     ])
     error_message = "A threshold has no effect."
@@ -358,7 +371,7 @@ run "objectives" {
   }
   assert {
     condition     = strcontains(google_monitoring_slo.this["availability"].request_based_sli[0].good_total_ratio[0].total_service_filter, "(\"licenses-acquire|licenses-heartbeat|licenses-release\")")
-    error_message = "What customers call: not the reaper."
+    error_message = "What seats wait for: not the reaper, and not administration."
   }
   assert {
     condition     = google_monitoring_slo.this["acquire-latency"].request_based_sli[0].distribution_cut[0].range[0].max == 1000 && endswith(google_monitoring_slo.this["acquire-latency"].request_based_sli[0].distribution_cut[0].distribution_filter, "metric.labels.response_code=\"201\"")

@@ -28,7 +28,7 @@ run "pages_call_public_functions" {
     cors_origins = ["https://app.acme.example", "http://localhost:3000"]
   }
   assert {
-    condition     = { for name, f in module.functions : name => [for e in f.service.template[0].containers[0].env : e.value if e.name == "CORS_ORIGINS"] } == { acquire = ["https://app.acme.example,http://localhost:3000"], heartbeat = ["https://app.acme.example,http://localhost:3000"], release = ["https://app.acme.example,http://localhost:3000"], reaper = [], control = [] }
+    condition     = { for name, f in module.functions : name => [for e in f.service.template[0].containers[0].env : e.value if e.name == "CORS_ORIGINS"] } == { acquire = ["https://app.acme.example,http://localhost:3000"], heartbeat = ["https://app.acme.example,http://localhost:3000"], release = ["https://app.acme.example,http://localhost:3000"], reaper = [], control = [], admin = ["https://app.acme.example,http://localhost:3000"] }
     error_message = "The public functions must know the origins, and the others none."
   }
 }
@@ -55,11 +55,11 @@ run "users_are_named_by_one_key" {
     log_key_version = "1"
   }
   assert {
-    condition     = { for name, f in module.functions : name => [for e in f.service.template[0].containers[0].env : "${e.value_source[0].secret_key_ref[0].secret}@${e.value_source[0].secret_key_ref[0].version}" if e.name == "LOG_KEY"] } == { acquire = ["licenses-log-key@1"], heartbeat = ["licenses-log-key@1"], release = ["licenses-log-key@1"], reaper = [], control = ["licenses-log-key@1"] }
+    condition     = { for name, f in module.functions : name => [for e in f.service.template[0].containers[0].env : "${e.value_source[0].secret_key_ref[0].secret}@${e.value_source[0].secret_key_ref[0].version}" if e.name == "LOG_KEY"] } == { acquire = ["licenses-log-key@1"], heartbeat = ["licenses-log-key@1"], release = ["licenses-log-key@1"], reaper = [], control = ["licenses-log-key@1"], admin = ["licenses-log-key@1"] }
     error_message = "The functions that people call must have the same version of the key."
   }
   assert {
-    condition     = { for name, m in google_secret_manager_secret_iam_member.log_key : name => "${m.role} ${m.member} ${m.secret_id}" } == { for name in ["acquire", "control", "heartbeat", "release"] : name => "roles/secretmanager.secretAccessor serviceAccount:licenses-${name}@acme-licenses.iam.gserviceaccount.com licenses-log-key" }
+    condition     = { for name, m in google_secret_manager_secret_iam_member.log_key : name => "${m.role} ${m.member} ${m.secret_id}" } == { for name in ["acquire", "admin", "control", "heartbeat", "release"] : name => "roles/secretmanager.secretAccessor serviceAccount:licenses-${name}@acme-licenses.iam.gserviceaccount.com licenses-log-key" }
     error_message = "Those functions alone may read it."
   }
 }

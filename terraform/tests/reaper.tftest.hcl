@@ -49,7 +49,7 @@ run "by_the_schedulers_account" {
 run "not_behind_the_load_balancer" {
   command = plan
   assert {
-    condition     = keys(google_compute_backend_service.function) == ["acquire", "heartbeat", "release"]
+    condition     = keys(google_compute_backend_service.function) == ["acquire", "admin", "heartbeat", "release"]
     error_message = "The reaper must have no backend."
   }
 }

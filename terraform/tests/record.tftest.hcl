@@ -53,8 +53,8 @@ run "no_index_on_what_only_grows" {
 run "live_sessions_are_listed_by_their_time" {
   command = plan
   assert {
-    condition     = { for name, index in google_firestore_index.live_sessions : name => join(" ", [for f in index.fields : "${f.field_path} ${f.order}"]) } == { all = "status ASCENDING part ASCENDING acquired_at DESCENDING", license = "status ASCENDING license_id ASCENDING part ASCENDING acquired_at DESCENDING", user = "status ASCENDING user_id ASCENDING part ASCENDING acquired_at DESCENDING" }
-    error_message = "The vendor's list is served by these, and a time that only grows must have the part before it."
+    condition     = { for name, index in google_firestore_index.live_sessions : name => join(" ", [for f in index.fields : "${f.field_path} ${f.order}"]) } == { all = "status ASCENDING part ASCENDING acquired_at DESCENDING", license = "status ASCENDING license_id ASCENDING part ASCENDING acquired_at DESCENDING", user = "status ASCENDING user_id ASCENDING part ASCENDING acquired_at DESCENDING", both = "status ASCENDING license_id ASCENDING user_id ASCENDING part ASCENDING acquired_at DESCENDING" }
+    error_message = "The lists of sessions are served by these, and a time that only grows must have the part before it."
   }
   assert {
     condition     = alltrue([for index in google_firestore_index.live_sessions : index.collection == "sessions"])
@@ -101,8 +101,8 @@ run "the_vendors_door_alone_deletes" {
 run "read_and_written_by_the_functions_alone" {
   command = plan
   assert {
-    condition     = { for name, grant in google_project_iam_member.record_user : name => "${grant.role} ${grant.member}" } == { for name in ["acquire", "heartbeat", "release", "reaper", "control"] : name => "projects/acme-licenses/roles/licenses.recordUser serviceAccount:licenses-${name}@acme-licenses.iam.gserviceaccount.com" }
-    error_message = "The five functions, and nobody else, may use the record."
+    condition     = { for name, grant in google_project_iam_member.record_user : name => "${grant.role} ${grant.member}" } == { for name in ["acquire", "heartbeat", "release", "reaper", "control", "admin"] : name => "projects/acme-licenses/roles/licenses.recordUser serviceAccount:licenses-${name}@acme-licenses.iam.gserviceaccount.com" }
+    error_message = "The six functions, and nobody else, may use the record."
   }
   assert {
     condition     = google_project_iam_custom_role.record_user.permissions == toset(["datastore.databases.get", "datastore.entities.create", "datastore.entities.get", "datastore.entities.list", "datastore.entities.update"])

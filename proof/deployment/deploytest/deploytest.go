@@ -13,11 +13,15 @@ import (
 	"testing"
 )
 
-// Functions are the names of the five services, without what they begin with.
-func Functions() []string { return []string{"acquire", "heartbeat", "release", "reaper", "control"} }
+// Functions are the names of the six services, without what they begin with.
+func Functions() []string {
+	return []string{"acquire", "heartbeat", "release", "reaper", "control", "admin"}
+}
 
 // Targets are what FUNCTION_TARGET may be.
-func Targets() []string { return []string{"Acquire", "Heartbeat", "Release", "Reaper", "Control"} }
+func Targets() []string {
+	return []string{"Acquire", "Heartbeat", "Release", "Reaper", "Control", "Admin"}
+}
 
 // Path is the absolute path of a file of the repository, whose root is the
 // folder above the test's with openapi.yaml in it.

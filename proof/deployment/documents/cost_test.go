@@ -17,12 +17,14 @@ type prices struct {
 	request, armorRequest         float64
 	balancerHour, armorMonth      float64
 	firestoreWrite, firestoreRead float64
+	storedGiB, trafficGB          float64 // a month; any
 }
 
 func listPrices() prices {
 	return prices{
 		appendOnlyGB: 0.00054795, activeCPU: 0.000024, activeGiB: 0.0000025, idle: 0.0000025, lastingCPU: 0.000018, lastingGiB: 0.000002,
-		request: 0.40e-6, armorRequest: 0.75e-6, balancerHour: 0.025, armorMonth: 5 + 4, firestoreWrite: 0.90e-6, firestoreRead: 0.30e-6,
+		request: 0.40e-6, armorRequest: 0.75e-6, balancerHour: 0.025, armorMonth: 5 + 5, firestoreWrite: 0.90e-6, firestoreRead: 0.30e-6,
+		storedGiB: 0.15, trafficGB: 0.128,
 	}
 }
 
@@ -37,12 +39,13 @@ func software() keys { return keys{3e-6, 3e-6, 0.06, 0.06} }
 const versions = 4
 
 // TestCostTable: the table of what an installation costs is what its prices and
-// assumptions come to: all seats used day and night, an acquire per eight hours.
+// assumptions come to: all seats used day and night, an acquire per eight hours, somebody
+// who looks at sessions and counters for every five hundred seats.
 func TestCostTable(t *testing.T) {
 	page := deploytest.Text(t, "docs/operations.md")
 	for _, price := range []string{
 		"`CUSTOM_PICO` $0.0308", "`STANDARD_SMALL` $0.1425", "`HIGHMEM_MEDIUM` $0.1923", "$0.00054795 per GB", "$0.000024 a vCPU-second", "$0.000018 and $0.000002",
-		"$15 a million signatures", "$3 a million of what encrypts and decrypts", "$2.50 and $1.00 a version",
+		"$15 a million signatures", "$3 a million of what encrypts and decrypts", "$2.50 and $1.00 a version", "$0.15 a GiB and month", "5 rules × $1",
 	} {
 		if !strings.Contains(page, price) {
 			t.Errorf("the page has not the price %s", price)
@@ -80,6 +83,10 @@ type installation struct {
 func (i installation) heartbeats() float64 { return i.seats * 21900 } // a month
 func (i installation) acquires() float64   { return i.seats * 91.25 }
 
+// looks is how often somebody looks at a list of sessions, and at the counters: every ten
+// seconds, for 40 hours a month, one for every five hundred seats.
+func (i installation) looks() float64 { return i.seats / 500 * 40 * 3600 / 10 }
+
 // monthly is what the installation costs.
 func (i installation) monthly() float64 {
 	const hours, seconds, gib = 730, 730 * 3600, 0.5
@@ -106,7 +113,8 @@ func (i installation) monthly() float64 {
 		armored = acquires
 	}
 	return ledger + beating + byRequests(warm[1], acquires, 0.2) + byRequests(warm[2], acquires, 0.1) + 2*acquires*p.request +
-		hours*p.balancerHour + p.armorMonth + armored*p.armorRequest + i.traffic() + i.kms(warm[0]+warm[1]) + acquires*(2*p.firestoreWrite+3*p.firestoreRead)
+		hours*p.balancerHour + p.armorMonth + armored*p.armorRequest + i.traffic() + i.kms(warm[0]+warm[1]) + acquires*(2*p.firestoreWrite+3*p.firestoreRead) +
+		i.looks()*(pageOfSessions().cost()+counters().cost()+2*0.1*(p.activeCPU+gib*p.activeGiB))
 }
 
 // traffic out: a token with every answer, that of RSA-4096 is longer.

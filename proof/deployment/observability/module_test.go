@@ -97,7 +97,7 @@ func evalContext(locals locals) *hcl.EvalContext {
 				"project_id": text("acme-licenses"), "region": text("us-central1"), "name": text("licenses"), "domain": text("licenses.acme.example"),
 				"services": cty.MapVal(map[string]cty.Value{
 					"acquire": text("licenses-acquire"), "heartbeat": text("licenses-heartbeat"), "release": text("licenses-release"), "reaper": text("licenses-reaper"),
-					"control": text("licenses-control"),
+					"control": text("licenses-control"), "admin": text("licenses-admin"),
 				}),
 				"ledger_instance": text("licenses"), "kms_key": text("projects/p/locations/l/keyRings/r/cryptoKeys/k"),
 				"scheduler_jobs": cty.ObjectVal(map[string]cty.Value{"reaper": text("licenses-reaper"), "rotation": text("licenses-rotation")}),
@@ -108,7 +108,7 @@ func evalContext(locals locals) *hcl.EvalContext {
 					"readers": cty.ListVal([]cty.Value{text("licenses-acquire@acme-licenses.iam.gserviceaccount.com"), text("licenses-heartbeat@acme-licenses.iam.gserviceaccount.com")}),
 				}),
 				"record_database": text("(default)"), "build_region": text("us-central1"),
-				"max_instances":         cty.MapVal(map[string]cty.Value{"acquire": number(4), "heartbeat": number(4), "release": number(4)}),
+				"max_instances":         cty.MapVal(map[string]cty.Value{"acquire": number(4), "admin": number(3), "heartbeat": number(4), "release": number(4)}),
 				"watched_organizations": cty.SetVal([]cty.Value{text("acme"), text("globex")}),
 				"playbooks_url":         text("https://playbooks.example"),
 				"slo": cty.ObjectVal(map[string]cty.Value{
@@ -119,7 +119,7 @@ func evalContext(locals locals) *hcl.EvalContext {
 					"reaper_silent_minutes": number(5), "backend_failures": number(5), "rebuild_minutes": number(15),
 					"quota_percent": number(80), "instances_percent": number(80), "certificate_days": number(21),
 					"delegation_hours": number(9), "tokens_per_seat": number(11), "kms_failures": number(5),
-					"control_failures": number(2),
+					"control_failures": number(2), "admin_failures": number(5),
 				}),
 			}),
 			"google_monitoring_uptime_check_config": cty.ObjectVal(map[string]cty.Value{"this": cty.ObjectVal(map[string]cty.Value{"uptime_check_id": text("check")})}),

@@ -337,8 +337,8 @@ func (f buildFiles) promises(b cloudBuild) []string {
 	}
 	demand(slices.Equal(b.Images, []string{built}), fmt.Sprintf("images: lists %q, built is %q", b.Images, built))
 	for _, script := range []string{"deploy.sh", "rollback.sh"} {
-		demand(strings.Contains(f.text["scripts/release/"+script], "functions=(acquire heartbeat release reaper control)\n"),
-			script+" is not about the five functions")
+		demand(strings.Contains(f.text["scripts/release/"+script], "functions=(acquire heartbeat release reaper control admin)\n"),
+			script+" is not about the six functions")
 	}
 	return faults
 }
@@ -394,7 +394,7 @@ func TestCloudBuildFaults(t *testing.T) {
 		{"no provenance", "cloudbuild.yaml", "  requestedVerifyOption: VERIFIED\n", "", "no provenance"},
 		{"nothing to prove", "cloudbuild.yaml", "images:\n  - $_IMAGE:$BUILD_ID\n", "images:\n  - $_IMAGE:other\n", "images: lists"},
 		{"logs elsewhere", "cloudbuild.yaml", "CLOUD_LOGGING_ONLY", "LEGACY", "logs need a bucket"},
-		{"a function is forgotten", "scripts/release/deploy.sh", "functions=(acquire heartbeat release reaper control)", "functions=(acquire heartbeat release reaper)", "deploy.sh is not about the five"},
+		{"a function is forgotten", "scripts/release/deploy.sh", "functions=(acquire heartbeat release reaper control admin)", "functions=(acquire heartbeat release reaper control)", "deploy.sh is not about the six"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -72,8 +72,8 @@ func (p *plan) environments() error {
 		}
 		return errors.Join(errs...)
 	})
-	if n != 5 {
-		err = errors.Join(err, fmt.Errorf("%d services instead of five", n))
+	if n != 6 {
+		err = errors.Join(err, fmt.Errorf("%d services instead of six", n))
 	}
 	return err
 }

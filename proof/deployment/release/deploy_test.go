@@ -33,7 +33,7 @@ func TestRelease(t *testing.T) {
 	if got := s.calls(); !slices.Equal(got, want) {
 		t.Errorf("gcloud was called\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
-	if got := s.asked.Load(); got != 7*(2+1) {
+	if got := s.asked.Load(); got != perRound*(2+1) {
 		t.Errorf("the public address was asked %d times", got)
 	}
 	for _, f := range deploytest.Functions() {
@@ -43,7 +43,7 @@ func TestRelease(t *testing.T) {
 	}
 }
 
-// TestReleaseThatFails: whatever fails, all five services serve what they did.
+// TestReleaseThatFails: whatever fails, all six services serve what they did.
 func TestReleaseThatFails(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -159,7 +159,7 @@ func TestReleaseThatTheCanaryStops(t *testing.T) {
 		{
 			name: "no seat", account: "good", stderr: "acquire: got 409 no_seats_available",
 			answer: func(s *releaseStage, w http.ResponseWriter) bool {
-				if s.asked.Load() <= 7*2 { // what smoke.sh asks before
+				if s.asked.Load() <= perRound*2 { // what smoke.sh asks before
 					return false
 				}
 				w.WriteHeader(http.StatusConflict)
@@ -219,7 +219,7 @@ func TestRollbackThatFails(t *testing.T) {
 	if code == 0 || !strings.Contains(stderr, "THE ROLLBACK FAILED TOO") || !strings.Contains(stderr, byHand) {
 		t.Errorf("exit code %d\n%s", code, stderr)
 	}
-	for _, f := range []string{"acquire", "release", "reaper", "control"} {
+	for _, f := range []string{"acquire", "release", "reaper", "control", "admin"} {
 		if got := s.traffic(f); got != "licenses-"+f+"-1=100" {
 			t.Errorf("%s: %s", f, got)
 		}
@@ -231,7 +231,7 @@ func TestRollbackThatFails(t *testing.T) {
 func TestReleaseWithoutACanary(t *testing.T) {
 	t.Parallel()
 	s := newReleaseStage(t, "CANARY_PERCENT=0")
-	if code, _, stderr := s.run("deploy.sh", newImage); code != 0 || len(s.calls()) != 10 || s.asked.Load() != 7 {
+	if code, _, stderr := s.run("deploy.sh", newImage); code != 0 || len(s.calls()) != 2*len(deploytest.Functions()) || s.asked.Load() != perRound {
 		t.Errorf("exit code %d, %d calls, %d requests\n%s", code, len(s.calls()), s.asked.Load(), stderr)
 	}
 	s = newReleaseStage(t, "DEPLOY=false")

@@ -12,7 +12,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/proof/deployment/deploytest"
 )
 
-// localService is the real service, all five functions.
+// localService is the real service, all six functions.
 func localService(t *testing.T) http.Handler {
 	t.Helper()
 	stack, err := devstack.Start(t.Context(), devstack.Options{
@@ -56,6 +56,8 @@ func TestSmoke(t *testing.T) {
 		{"/api/v1/licenses/acquire", "text/html", `<h1>401</h1>`, http.StatusUnauthorized},
 		{session + "/heartbeat", "application/problem+json", `{"code":"not_found"}`, http.StatusNotFound}, // a wrong route
 		{session, "application/problem+json", `{"code":"unauthenticated"}`, http.StatusInternalServerError},
+		{"/api/v1/licenses", "application/problem+json", `{"code":"not_found"}`, http.StatusNotFound}, // a wrong route
+		{"/api/v1/admin/sessions", "application/json", `{"sessions":[]}`, http.StatusOK},              // without a token!
 	} {
 		out, err := smoke(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path != tt.path {

@@ -64,7 +64,7 @@ update)
 	[[ " $* " == *" --no-traffic "* ]] || echo "$service-2=100" >"$STATE/$service.traffic"
 	[ "${UNREADY:-}" = "$service" ] || ready=$service-2
 	echo "$service-2 $ready $(option image "$@")" >"$STATE/$service.newest"
-	[[ $service != *-control ]] || eval "${MEDDLE:-}"
+	[[ $service != *-admin ]] || eval "${MEDDLE:-}"
 	;;
 update-traffic)
 	to=$(option to-revisions "$@")
@@ -84,7 +84,10 @@ const (
 	oldImage  = "us-central1-docker.pkg.dev/acme/licenses/licenses@sha256:" + "f123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 )
 
-// releaseStage is five services on their old revisions, and the public address.
+// perRound is how often smoke.sh asks in a round.
+const perRound = 9
+
+// releaseStage is six services on their old revisions, and the public address.
 type releaseStage struct {
 	t     *testing.T
 	state string

@@ -58,10 +58,11 @@ module "licenses" {
   }
 
   identity = {
-    authorized_domains = ["portal.acme.example"]
-    email_sign_in      = false
-    mfa                = "MANDATORY"
-    check_revoked      = true
+    authorized_domains  = ["portal.acme.example"]
+    email_sign_in       = false
+    mfa                 = "MANDATORY"
+    check_revoked       = true
+    user_administrators = ["control", "admin"] # owners and admins invite their own people
     providers = {
       google = { client_id = "1234567890-abc.apps.googleusercontent.com" }
       github = { client_id = "Iv1.0123456789abcdef" }

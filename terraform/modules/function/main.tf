@@ -1,4 +1,4 @@
-# One function: a Cloud Run service of the image that serves all five.
+# One function: a Cloud Run service of the image that serves all six.
 locals {
   # Users come through the load balancer alone, and the function itself checks who
   # calls. Whoever else calls is asked for by IAM first: the scheduler from within
@@ -87,7 +87,7 @@ resource "google_cloud_run_v2_service" "this" {
 
       # /startup tries what a new instance cannot do without: of heartbeat and release
       # the ledger alone, so that they scale while the record or the key is away, of
-      # control the record alone, so that the vendor can mend while the ledger is. The
+      # control and admin the record alone, so that one can look and mend while the ledger is. The
       # way to the ledger may take a minute to open, and a new installation's first
       # delegation comes when the reaper has started: four minutes, Cloud Run's most.
       startup_probe {

@@ -17,8 +17,8 @@ variable "target" {
   description = "FUNCTION_TARGET: which function of the image this is."
   type        = string
   validation {
-    condition     = contains(["Acquire", "Heartbeat", "Release", "Reaper", "Control"], var.target)
-    error_message = "target names no function of the image: set Acquire, Heartbeat, Release, Reaper or Control."
+    condition     = contains(["Acquire", "Heartbeat", "Release", "Reaper", "Control", "Admin"], var.target)
+    error_message = "target names no function of the image: set Acquire, Heartbeat, Release, Reaper, Control or Admin."
   }
 }
 

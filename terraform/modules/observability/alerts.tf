@@ -131,6 +131,17 @@ locals {
       query    = "sum(increase(run_googleapis_com:request_count{${local.cloud_run},service_name=\"${var.services["control"]}\",response_code_class=\"5xx\"}[30m])) > ${var.thresholds.control_failures}"
       duration = "60s"
     }
+    admin-errors = {
+      title    = "Customers cannot see or administer what they have"
+      summary  = "More than ${var.thresholds.admin_failures} requests of customers, and of those who administer them, were answered with 5xx in half an hour. Programs take and keep seats as before; people cannot see who has them, or take one back."
+      page     = "admin"
+      look     = "${local.read_logs} 'resource.labels.service_name=\"${var.services["admin"]}\" AND severity>=WARNING'"
+      urgency  = "ticket"
+      severity = "WARNING"
+      # As above. They are too few for a share to say anything.
+      query    = "sum(increase(run_googleapis_com:request_count{${local.cloud_run},service_name=\"${var.services["admin"]}\",response_code_class=\"5xx\"}[30m])) > ${var.thresholds.admin_failures}"
+      duration = "60s"
+    }
     ledger-rebuilds = {
       title    = "Seat ledgers keep being rebuilt"
       summary  = "One loss of Redis rebuilds every ledger once, within minutes. These rebuilds go on for ${var.thresholds.rebuild_minutes} minutes: Redis is lost again and again."

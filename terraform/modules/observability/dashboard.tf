@@ -75,7 +75,7 @@ locals {
         }
       },
     ],
-    [for function in ["acquire", "heartbeat", "release", "reaper", "control"] : {
+    [for function in ["acquire", "heartbeat", "release", "reaper", "control", "admin"] : {
       title = "Latency of ${function == "acquire" ? "new grants" : function}"
       unit  = "ms"
       queries = { for p in [50, 95, 99] : "p${p}" =>

@@ -6,7 +6,7 @@
 # Monitoring keeps one time series per combination and per revision that is alive
 # (two during a release); the platform's own limit is 30,000 per metric.
 locals {
-  # What the five functions write, request lines and others.
+  # What the six functions write, request lines and others.
   lines = [
     "resource.type=\"cloud_run_revision\"",
     "resource.labels.service_name=(${join(" OR ", [for service in values(var.services) : "\"${service}\""])})",
@@ -14,8 +14,8 @@ locals {
   ]
 
   metrics = merge(local.abuse_metrics, local.delegation_metrics, {
-    # operation: 27 and none; outcome: 15; code: 22 and none. An operation has one or
-    # two outcomes and at most 15 codes, the vendor's few: below 200.
+    # operation: below 50, and none; outcome: 15; code: 25 and none. An operation has one
+    # or two outcomes and at most 15 codes, those of administration few: below 400.
     requests = {
       description = "Requests by operation, outcome and, if refused or failed, code."
       filter      = ["jsonPayload.outcome:*"]

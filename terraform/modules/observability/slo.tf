@@ -2,6 +2,10 @@
 # never reached the code (no instance, a crash) and what a cold start cost. Of its
 # own metrics alone: an objective over a metric that is new, such as one made of
 # log lines in the same apply, is refused as unknown.
+#
+# Administration is not in it, though customers do it: no seat waits for it, so nobody is
+# woken for it, and among heartbeats its failures would not be seen. It has an alert of
+# its own (admin-errors).
 locals {
   public = [for function in ["acquire", "heartbeat", "release"] : var.services[function]]
 

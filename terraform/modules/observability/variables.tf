@@ -24,11 +24,11 @@ variable "domain" {
 }
 
 variable "services" {
-  description = "Cloud Run service of each function: acquire, heartbeat, release, reaper, control."
+  description = "Cloud Run service of each function: acquire, heartbeat, release, reaper, control, admin."
   type        = map(string)
   validation {
-    condition     = toset(keys(var.services)) == toset(["acquire", "heartbeat", "release", "reaper", "control"])
-    error_message = "services must name the Cloud Run service of acquire, heartbeat, release, reaper and control, and nothing else."
+    condition     = toset(keys(var.services)) == toset(["acquire", "heartbeat", "release", "reaper", "control", "admin"])
+    error_message = "services must name the Cloud Run service of acquire, heartbeat, release, reaper, control and admin, and nothing else."
   }
 }
 
@@ -155,7 +155,7 @@ variable "slo" {
 }
 
 variable "thresholds" {
-  description = "When the other alerts go off. pool_percent: a license or organization fuller than this. ledger_memory_percent: of the fullest node. signing_key_days: age of the version that signs or certifies. delegation_hours: age of the newest delegation, of twelve hours' life. tokens_per_seat: tokens that are good for each seat of the licenses that acquires are about; 1 + handover is the most there can be. kms_failures: of Cloud KMS in half an hour. control_failures: answers with 5xx of the vendor's door in half an hour. reaper_silent_minutes: without a finished run. backend_failures: of one backend in 5 minutes, for 5 minutes. rebuild_minutes: how long ledgers keep being rebuilt. quota_percent: of a quota used. instances_percent: of max_instances running. certificate_days: left of the certificate."
+  description = "When the other alerts go off. pool_percent: a license or organization fuller than this. ledger_memory_percent: of the fullest node. signing_key_days: age of the version that signs or certifies. delegation_hours: age of the newest delegation, of twelve hours' life. tokens_per_seat: tokens that are good for each seat of the licenses that acquires are about; 1 + handover is the most there can be. kms_failures: of Cloud KMS in half an hour. control_failures, admin_failures: answers with 5xx of the vendor's door, and of the customers', in half an hour. reaper_silent_minutes: without a finished run. backend_failures: of one backend in 5 minutes, for 5 minutes. rebuild_minutes: how long ledgers keep being rebuilt. quota_percent: of a quota used. instances_percent: of max_instances running. certificate_days: left of the certificate."
   type = object({
     pool_percent          = optional(number, 90)
     ledger_memory_percent = optional(number, 80)
@@ -164,6 +164,7 @@ variable "thresholds" {
     tokens_per_seat       = optional(number, 11)
     kms_failures          = optional(number, 5)
     control_failures      = optional(number, 2)
+    admin_failures        = optional(number, 5)
     reaper_silent_minutes = optional(number, 5)
     backend_failures      = optional(number, 5)
     rebuild_minutes       = optional(number, 15)
@@ -190,7 +191,7 @@ variable "thresholds" {
     error_message = "thresholds.delegation_hours must be above 6, when the next is made, and below 12, when it is too late."
   }
   validation {
-    condition     = var.thresholds.tokens_per_seat >= 1 && var.thresholds.kms_failures >= 0 && var.thresholds.control_failures >= 0
-    error_message = "thresholds: tokens_per_seat must be at least 1, which is no more than a token a seat, kms_failures and control_failures not negative."
+    condition     = var.thresholds.tokens_per_seat >= 1 && alltrue([for n in [var.thresholds.kms_failures, var.thresholds.control_failures, var.thresholds.admin_failures] : n >= 0])
+    error_message = "thresholds: tokens_per_seat must be at least 1, which is no more than a token a seat; kms_failures, control_failures and admin_failures not negative."
   }
 }
