@@ -183,10 +183,7 @@ func (s *Stack) devOrganization(r *http.Request, in organizationRequest) (any, e
 	if in.MaxConcurrentSeats != nil {
 		org.MaxConcurrentSeats = *in.MaxConcurrentSeats
 	}
-	if err := org.Validate(); err != nil {
-		return nil, err
-	}
-	if err := s.clients.Record.PutOrganization(r.Context(), license.ServiceCaller(id), org); err != nil {
+	if err := s.putOrganization(r.Context(), s.clients.Administration, org); err != nil {
 		return nil, err
 	}
 	s.Service.Entitlements.Forget(id)
@@ -225,10 +222,7 @@ func (s *Stack) devLicense(r *http.Request, in licenseRequest) (any, error) {
 	if in.ExpiresAt != nil {
 		lic.ExpiresAt = in.ExpiresAt.UTC()
 	}
-	if err := lic.Validate(); err != nil {
-		return nil, err
-	}
-	if err := s.clients.Record.PutLicense(r.Context(), license.ServiceCaller(org), lic); err != nil {
+	if err := s.putLicense(r.Context(), s.clients.Administration, lic); err != nil {
 		return nil, err
 	}
 	s.Service.Entitlements.Forget(org)
