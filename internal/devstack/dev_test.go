@@ -82,6 +82,26 @@ func TestTheServiceAloneHasNoHelpers(t *testing.T) {
 	}
 }
 
+// TestDocs: a page of the whole API, for browsers, which may run nothing on it.
+func TestDocs(t *testing.T) {
+	s := stack(t, devstack.Defaults())
+	w := serve(s, request(t, http.MethodGet, "/docs", ""))
+	if w.Code != http.StatusOK || w.Header().Get("Content-Type") != "text/html; charset=utf-8" || !strings.Contains(w.Body.String(), "<strong>POST</strong> /api/v1/licenses/acquire") {
+		t.Errorf("%d %v", w.Code, w.Header())
+	}
+	if policy := w.Header().Get("Content-Security-Policy"); !strings.HasPrefix(policy, "default-src 'none'; style-src 'sha256-") || !strings.HasSuffix(policy, "; frame-ancestors 'none'") {
+		t.Errorf("%s", policy)
+	}
+	if w := serve(s, request(t, http.MethodPost, "/docs", "")); w.Code != http.StatusMethodNotAllowed || w.Header().Get("Allow") != "GET, HEAD" {
+		t.Errorf("POST: %d %v", w.Code, w.Header())
+	}
+	for _, path := range []string{"/docs/", "/docs/x", "/%64ocs"} {
+		if w := serve(s, request(t, http.MethodGet, path, "")); w.Code != http.StatusNotFound {
+			t.Errorf("%s: %d", path, w.Code)
+		}
+	}
+}
+
 // TestBodiesOfHelpers are read strictly: what was mistyped must not pass for done.
 func TestBodiesOfHelpers(t *testing.T) {
 	s := stack(t, devstack.Defaults())
