@@ -16,9 +16,9 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
 
-// The checked-in copy of the OpenAPI document follows the declarations: `go
-// generate ./functions` writes it, and a test fails when it is stale.
-//go:generate go test . -run ^TestOpenAPIFile$ -update
+// The checked-in copies of the OpenAPI document and of its page follow the declarations:
+// `go generate ./functions` writes them, and a test fails when they are stale.
+//go:generate go test . -run ^TestOpenAPIFile$|^TestAPIPage$ -update
 
 // Contract is what each function serves. The document and the checks of routes
 // are made of it.

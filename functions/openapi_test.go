@@ -18,7 +18,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
 
-var update = flag.Bool("update", false, "write openapi.yaml instead of comparing it")
+var update = flag.Bool("update", false, "write openapi.yaml and docs/api.html instead of comparing them")
 
 const openAPIFile = "../openapi.yaml"
 

@@ -28,7 +28,7 @@ const (
 type OrganizationInput struct {
 	ID                 string `json:"id" example:"acme" doc:"1 to 63 of a-z, 0-9 and hyphen, not starting with a hyphen. It cannot be changed."`
 	Name               string `json:"name" example:"Acme Inc." doc:"What people call it, at most 128 characters."`
-	Slug               string `json:"slug,omitempty" example:"acme" doc:"Its short name in addresses; the id, if absent."`
+	Slug               string `json:"slug,omitempty" example:"acme" doc:"Its short name in addresses, which no other organization has; the id, if absent."`
 	SubscriptionTier   string `json:"subscription_tier,omitempty" example:"team" doc:"What was sold, at most 64 characters."`
 	MaxConcurrentSeats int    `json:"max_concurrent_seats" example:"100" doc:"Seats of all its licenses together, 0 to 1000000."`
 	Status             string `json:"status,omitempty" example:"active" doc:"active or suspended; active, if absent."`
@@ -37,7 +37,7 @@ type OrganizationInput struct {
 // OrganizationPatch is what is to change of an organization. What is absent stays.
 type OrganizationPatch struct {
 	Name               *string `json:"name,omitempty" example:"Acme SE" doc:"What people call it, at most 128 characters."`
-	Slug               *string `json:"slug,omitempty" example:"acme" doc:"Its short name in addresses."`
+	Slug               *string `json:"slug,omitempty" example:"acme" doc:"Its short name in addresses, which no other organization has."`
 	SubscriptionTier   *string `json:"subscription_tier,omitempty" example:"enterprise" doc:"What was sold, at most 64 characters."`
 	MaxConcurrentSeats *int    `json:"max_concurrent_seats,omitempty" example:"200" doc:"Seats of all its licenses together, 0 to 1000000. Fewer end nobody's session."`
 	Status             *string `json:"status,omitempty" example:"suspended" doc:"active or suspended. Suspended, all its sessions end at their next heartbeat."`

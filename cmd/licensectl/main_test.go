@@ -95,12 +95,20 @@ func TestStories(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("LICENSECTL_LOCAL", "true")
 			env.Setenv("LICENSECTL_ENDPOINT", base)
+			env.Values[watchedKey{}] = &watched{}
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status": status, "etag": etag, "name": name,
+			"beside": beside, "sees": sees, "interrupt": interrupt,
 			"take": func(ts *testscript.TestScript, _ bool, args []string) {
-				ts.Check(take(t.Context(), base, args[0], args[1], args[2]))
+				session, token, err := take(t.Context(), base, args[0], args[1], args[2])
+				ts.Check(err)
+				ts.Setenv("SEAT", session)
+				ts.Setenv("SEAT_TOKEN", token)
+			},
+			"beat": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Check(beat(t.Context(), base, ts.Getenv, args[0], args[1]))
 			},
 		},
 	})
@@ -138,16 +146,18 @@ func name(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile("stdout")))
 }
 
-// take takes a seat as a program does: for a user of an organization, on a machine.
-func take(ctx context.Context, base, organization, user, machine string) error {
+// take takes a seat as a program does: for a user of an organization, on a machine. It
+// returns the session, and the token that the program shows for it.
+func take(ctx context.Context, base, organization, user, machine string) (id, idToken string, err error) {
 	var token struct {
 		ID string `json:"id_token"`
 	}
 	if err := post(ctx, base+"/dev/token", "", fmt.Sprintf(`{"user_id":%q,"organization_id":%q}`, user, organization), &token); err != nil {
-		return err
+		return "", "", err
 	}
 	var session api.Session
-	return post(ctx, base+api.PathAcquire, token.ID, fmt.Sprintf(`{"hardware_id":%q}`, machine), &session)
+	err = post(ctx, base+api.PathAcquire, token.ID, fmt.Sprintf(`{"hardware_id":%q}`, machine), &session)
+	return session.SessionID, token.ID, err
 }
 
 func post(ctx context.Context, url, token, body string, into any) error {

@@ -17,11 +17,28 @@ func TestTheCommandLinksNoService(t *testing.T) {
 	linked := strings.Fields(string(out))
 	slices.Sort(linked)
 	want := []string{
+		"charm.land/bubbles/v2",
+		"charm.land/bubbletea/v2",
+		"charm.land/lipgloss/v2",
 		"github.com/alecthomas/kong",
+		"github.com/charmbracelet/colorprofile",
+		"github.com/charmbracelet/ultraviolet",
+		"github.com/charmbracelet/x/ansi",
+		"github.com/charmbracelet/x/term",
+		"github.com/charmbracelet/x/termios",
+		"github.com/charmbracelet/x/windows",
+		"github.com/clipperhouse/displaywidth",
+		"github.com/clipperhouse/uax29/v2",
 		"github.com/coditect-ai/coditect-licenses/client",
 		"github.com/coditect-ai/coditect-licenses/cmd/licensectl",
 		"github.com/google/uuid",
+		"github.com/lucasb-eyer/go-colorful",
+		"github.com/mattn/go-runewidth",
+		"github.com/muesli/cancelreader",
+		"github.com/rivo/uniseg",
+		"github.com/xo/terminfo",
 		"go.yaml.in/yaml/v3",
+		"golang.org/x/sync",
 		"golang.org/x/sys",
 		"golang.org/x/term",
 	}

@@ -1,17 +1,17 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/cmd/licensectl/internal/show"
+	"github.com/coditect-ai/coditect-licenses/cmd/licensectl/internal/watch"
 )
 
 type sessionCommands struct {
 	List    sessionList    `cmd:"" help:"List who has a seat now, the newest first."`
+	Watch   sessionWatch   `cmd:"" help:"Show live who has a seat, and which license has how many left."`
 	Show    sessionShow    `cmd:"" help:"Show a session."`
 	Release sessionRelease `cmd:"" help:"End a session: its seat is free at once, its program hears of it at its next heartbeat."`
 }
@@ -37,8 +37,8 @@ type seat struct {
 
 func seatOf(s api.LiveSession) seat {
 	return seat{
-		SessionID: s.SessionID, License: s.LicenseID, User: s.UserID, Machine: cmp.Or(s.Client.Hostname, s.HardwareID),
-		Program: strings.TrimSpace(s.Client.Name + " " + s.Client.Version),
+		SessionID: s.SessionID, License: s.LicenseID, User: s.UserID, Machine: watch.Machine(s),
+		Program: watch.Program(s),
 		Since:   s.AcquiredAt, Heartbeat: s.LastHeartbeatAt, Expires: s.ExpiresAt, State: s.State,
 	}
 }

@@ -30,6 +30,10 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Method == http.MethodDelete:
 		w.WriteHeader(http.StatusNoContent)
+	case r.URL.Path == api.LicensePath("acme", "pro"):
+		_, _ = io.WriteString(w, `{"id":"pro","max_seats":3}`)
+	case r.URL.Path == api.LicensesPath("acme"):
+		_, _ = io.WriteString(w, `{"licenses":[{"id":"pro","max_seats":3}]}`)
 	case r.URL.Path == api.SessionOfPath("acme", "s-1"):
 		_, _ = io.WriteString(w, sessionOne)
 	case r.URL.Path == api.SessionsPath("acme") && r.URL.Query().Get(api.QueryAfter) == "":
@@ -41,15 +45,21 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// newDoor serves it, and returns its address.
+func newDoor(t *testing.T, d *door) string {
+	t.Helper()
+	server := httptest.NewServer(d)
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
 // told runs the command on a door, and returns what it was asked, how it ended, and
 // what it printed.
 func told(t *testing.T, line string) (asked, printed string, status int) {
 	t.Helper()
 	d := &door{}
-	server := httptest.NewServer(d)
-	defer server.Close()
 	var out strings.Builder
-	status = run(context.WithoutCancel(t.Context()), append([]string{"--local", "--endpoint", server.URL}, strings.Fields(line)...), terminal{in: strings.NewReader(""), out: &out, err: &out})
+	status = run(context.WithoutCancel(t.Context()), append([]string{"--local", "--endpoint", newDoor(t, d)}, strings.Fields(line)...), terminal{in: strings.NewReader(""), out: &out, err: &out})
 	return strings.Join(d.asked, "\n"), out.String(), status
 }
 

@@ -16,15 +16,17 @@ type terminal struct {
 	in       io.Reader
 	out, err io.Writer
 	// asks: a person can be asked. color: there is one to see it, who has not said no.
-	asks, color bool
+	// screen: somebody sees what is drawn, and can press keys.
+	asks, color, screen bool
 }
 
 // ours is the terminal, pipes or files that the process was given.
 func ours() terminal {
 	return terminal{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr,
-		asks:  isTerminal(os.Stdin),
-		color: isTerminal(os.Stdout) && os.Getenv("NO_COLOR") == "", // https://no-color.org
+		asks:   isTerminal(os.Stdin),
+		color:  isTerminal(os.Stdout) && os.Getenv("NO_COLOR") == "", // https://no-color.org
+		screen: isTerminal(os.Stdin) && isTerminal(os.Stdout),
 	}
 }
 

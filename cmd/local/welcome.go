@@ -29,7 +29,7 @@ curl -si BASE/api/v1/licenses/acquire -H "Authorization: Bearer $ANN" -H 'Conten
 curl -s -o /dev/null -w '%{http_code}\n' -X DELETE BASE/api/v1/licenses/sessions/$SESSION -H "Authorization: Bearer $ANN"
 curl -s -o /dev/null -w 'hw-4: %{http_code}\n' BASE/api/v1/licenses/acquire -H "Authorization: Bearer $ANN" -H 'Content-Type: application/json' -d '{"hardware_id":"hw-4"}'
 
-# the keys that license tokens verify with, the API, and one run of the reaper
+# the keys that license tokens verify with, the API (for people: BASE/docs), and one run of the reaper
 curl -s BASE/.well-known/jwks.json
 curl -s BASE/openapi.json
 curl -s -X POST BASE/dev/scheduler

@@ -112,7 +112,7 @@ func patchOrganization() web.Operation {
 		Query: dryRunQuery(), Headers: matchHeader(), Body: web.BodyRequired,
 		Summary: "Change an organization", Description: forVendor + "Suspended, it is granted nothing, and its sessions end at their next heartbeat.",
 		Answers:  []web.Documented{{Status: http.StatusOK, Description: "As it is now, or would be.", Body: exampleOrganization(), Headers: etagHeader()}},
-		Problems: []api.Code{api.Forbidden, api.PreconditionFailed, api.PreconditionRequired},
+		Problems: []api.Code{api.Forbidden, api.AlreadyExists, api.PreconditionFailed, api.PreconditionRequired},
 	}
 }
 

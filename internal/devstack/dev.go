@@ -16,12 +16,12 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
 
-// Local is the functions together with the development helpers under /dev/,
-// which make tokens for anyone and change any organization, and therefore
+// Local is the functions together with a page of the API and the development helpers
+// under /dev/, which make tokens for anyone and change any organization, and therefore
 // answer on loopback addresses alone. Whoever may not use them, or asks for one that
 // does not exist, is answered by the functions, as at every path they do not know.
 func (s *Stack) Local() http.Handler {
-	dev, service := http.NewServeMux(), s.Handler()
+	dev, service, page := http.NewServeMux(), s.Handler(), docs()
 	for _, h := range []struct {
 		method, pattern string
 		serve           http.HandlerFunc
@@ -40,6 +40,9 @@ func (s *Stack) Local() http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next := service
+		if r.URL.EscapedPath() == pathDocs {
+			next = page
+		}
 		// The mux has a pattern for redirects of its own too: to clean paths.
 		if _, known := dev.Handler(r); known != "" && isLoopbackOnly(r) && path.Clean(r.URL.EscapedPath()) == r.URL.EscapedPath() {
 			next = dev
@@ -183,10 +186,7 @@ func (s *Stack) devOrganization(r *http.Request, in organizationRequest) (any, e
 	if in.MaxConcurrentSeats != nil {
 		org.MaxConcurrentSeats = *in.MaxConcurrentSeats
 	}
-	if err := org.Validate(); err != nil {
-		return nil, err
-	}
-	if err := s.clients.Record.PutOrganization(r.Context(), license.ServiceCaller(id), org); err != nil {
+	if err := s.putOrganization(r.Context(), s.clients.Administration, org); err != nil {
 		return nil, err
 	}
 	s.Service.Entitlements.Forget(id)
@@ -225,10 +225,7 @@ func (s *Stack) devLicense(r *http.Request, in licenseRequest) (any, error) {
 	if in.ExpiresAt != nil {
 		lic.ExpiresAt = in.ExpiresAt.UTC()
 	}
-	if err := lic.Validate(); err != nil {
-		return nil, err
-	}
-	if err := s.clients.Record.PutLicense(r.Context(), license.ServiceCaller(org), lic); err != nil {
+	if err := s.putLicense(r.Context(), s.clients.Administration, lic); err != nil {
 		return nil, err
 	}
 	s.Service.Entitlements.Forget(org)

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -81,6 +82,26 @@ func TestTheServiceAloneHasNoHelpers(t *testing.T) {
 	}
 }
 
+// TestDocs: a page of the whole API, for browsers, which may run nothing on it.
+func TestDocs(t *testing.T) {
+	s := stack(t, devstack.Defaults())
+	w := serve(s, request(t, http.MethodGet, "/docs", ""))
+	if w.Code != http.StatusOK || w.Header().Get("Content-Type") != "text/html; charset=utf-8" || !strings.Contains(w.Body.String(), "<strong>POST</strong> /api/v1/licenses/acquire") {
+		t.Errorf("%d %v", w.Code, w.Header())
+	}
+	if policy := w.Header().Get("Content-Security-Policy"); !strings.HasPrefix(policy, "default-src 'none'; style-src 'sha256-") || !strings.HasSuffix(policy, "; frame-ancestors 'none'") {
+		t.Errorf("%s", policy)
+	}
+	if w := serve(s, request(t, http.MethodPost, "/docs", "")); w.Code != http.StatusMethodNotAllowed || w.Header().Get("Allow") != "GET, HEAD" {
+		t.Errorf("POST: %d %v", w.Code, w.Header())
+	}
+	for _, path := range []string{"/docs/", "/docs/x", "/%64ocs"} {
+		if w := serve(s, request(t, http.MethodGet, path, "")); w.Code != http.StatusNotFound {
+			t.Errorf("%s: %d", path, w.Code)
+		}
+	}
+}
+
 // TestBodiesOfHelpers are read strictly: what was mistyped must not pass for done.
 func TestBodiesOfHelpers(t *testing.T) {
 	s := stack(t, devstack.Defaults())
@@ -114,6 +135,61 @@ func TestLicensesOfHelpers(t *testing.T) {
 			t.Errorf("%s: %v", body, out)
 		}
 	}
+}
+
+// TestHelpersAreJudgedAndRecorded as the vendor's door is: each change is once in the
+// audit, what changes nothing is not, and no two organizations have one slug. So is what
+// a stack begins with.
+func TestHelpersAreJudgedAndRecorded(t *testing.T) {
+	s := stack(t, devstack.Defaults())
+	const org, lic = "/dev/organizations/initech", "/dev/organizations/initech/licenses/tps"
+	for range 2 {
+		object(t, s, http.StatusOK, http.MethodPut, org, `{}`)
+		object(t, s, http.StatusOK, http.MethodPut, lic, `{}`)
+	}
+	object(t, s, http.StatusOK, http.MethodPut, org, `{"max_concurrent_seats":7}`)
+	object(t, s, http.StatusOK, http.MethodPut, lic, `{"max_seats":7}`)
+	if out := object(t, s, http.StatusBadRequest, http.MethodPut, org, `{"slug":"acme"}`); out["error"] != "another organization has this slug" {
+		t.Errorf("%v", out)
+	}
+	wantActs(t, s, "initech", "license.changed organization.changed license.created organization.created")
+	wantActs(t, s, "acme", "license.created organization.created")
+}
+
+func wantActs(t *testing.T, s *devstack.Stack, org, want string) {
+	t.Helper()
+	entries, err := s.Service.Administration.Audit(t.Context(), license.ServiceCaller(org), "", 99)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var acts []string
+	for _, e := range entries {
+		if acts = append(acts, string(e.Action)); e.Actor != "dev@vendor.example" || e.At.IsZero() {
+			t.Errorf("%s: %+v", org, e)
+		}
+	}
+	if got := strings.Join(acts, " "); got != want {
+		t.Errorf("%s: %s, want %s", org, got, want)
+	}
+}
+
+// TestHelpersAtOnce: whoever comes last wins, and nobody is told of the others.
+func TestHelpersAtOnce(t *testing.T) {
+	s := stack(t, devstack.Defaults())
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			for path, body := range map[string]string{
+				"/dev/organizations/initech":            fmt.Sprintf(`{"max_concurrent_seats":%d}`, i),
+				"/dev/organizations/acme/licenses/more": fmt.Sprintf(`{"max_seats":%d}`, i),
+			} {
+				if w := serve(s, request(t, http.MethodPut, path, body)); w.Code != http.StatusOK {
+					t.Errorf("%s %s: %d %s", path, body, w.Code, w.Body)
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 // TestIDsOfHelpers follow the contract's rule.

@@ -81,8 +81,8 @@ type Options struct {
 	LedgerClock func() time.Time
 	// Record, when set, takes the place of Firestore and of the record in memory.
 	Record record.Record
-	// Administration is that of Record; without it a stack with a Record of its own has
-	// no Control and no Admin.
+	// Administration is that of Record. Without it a stack with a Record of its own has no
+	// Control, no Admin, no helpers that sell, and must be Bare.
 	Administration record.Administration
 	// Watch, when set, is given the record, and what it answers is used in its place.
 	Watch func(record.Record) record.Record
@@ -127,8 +127,10 @@ type Stack struct {
 
 	opts    Options
 	clients boot.Clients
-	// patient is the record for the first calls, which a cold emulator is slow to answer.
+	// patient is the record for the first calls, which a cold emulator is slow to answer,
+	// and sells its administration.
 	patient record.Record
+	sells   record.Administration
 	closers []func() error
 	// recordDeadline is as deployed, or the BackendDeadline of the options.
 	recordDeadline time.Duration
@@ -299,11 +301,12 @@ func (s *Stack) ledger(ctx context.Context) (err error) {
 func (s *Stack) record(ctx context.Context) error {
 	switch {
 	case s.opts.Record != nil:
-		s.clients.Record, s.patient, s.clients.Administration = s.opts.Record, s.opts.Record, s.opts.Administration
+		s.clients.Record, s.patient = s.opts.Record, s.opts.Record
+		s.clients.Administration, s.sells = s.opts.Administration, s.opts.Administration
 		return nil
 	case s.opts.Firestore == "":
 		memory := record.NewMemory()
-		s.clients.Record, s.patient, s.clients.Administration = memory, memory, memory
+		s.clients.Record, s.patient, s.clients.Administration, s.sells = memory, memory, memory, memory
 		return nil
 	}
 	client, err := record.Dial(ctx, record.Target{ProjectID: Project, Emulator: s.opts.Firestore})
@@ -318,7 +321,8 @@ func (s *Stack) record(ctx context.Context) error {
 		}),
 	})
 	s.clients.Record, s.clients.Administration = store, store
-	s.patient = record.NewFirestore(client, record.FirestoreOptions{Deadline: emulatorStart})
+	patient := record.NewFirestore(client, record.FirestoreOptions{Deadline: emulatorStart})
+	s.patient, s.sells = patient, patient
 	if s.opts.Bare {
 		return nil
 	}

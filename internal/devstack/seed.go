@@ -12,12 +12,11 @@ func (s *Stack) seed(ctx context.Context) error {
 		return nil
 	}
 	for _, tenant := range seeds() {
-		caller := license.ServiceCaller(tenant.Organization.ID)
-		if err := s.patient.PutOrganization(ctx, caller, tenant.Organization); err != nil {
+		if err := s.putOrganization(ctx, s.sells, tenant.Organization); err != nil {
 			return err
 		}
 		for _, lic := range tenant.Licenses {
-			if err := s.patient.PutLicense(ctx, caller, lic); err != nil {
+			if err := s.putLicense(ctx, s.sells, lic); err != nil {
 				return err
 			}
 		}

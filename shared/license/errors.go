@@ -69,6 +69,14 @@ func (e *AmbiguousError) Error() string {
 	return fmt.Sprintf("%d licenses could be meant", len(e.LicenseIDs))
 }
 
+// TakenError says that an organization cannot have a value, because another one has it.
+type TakenError struct {
+	// Field is the field's name in the document.
+	Field string
+}
+
+func (e *TakenError) Error() string { return "another organization has this " + e.Field }
+
 // SessionEndedError says that a session is over, for good.
 type SessionEndedError struct {
 	Reason EndReason

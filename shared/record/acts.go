@@ -57,6 +57,15 @@ func (s step) idle() bool {
 	return s.before != nil && s.after != nil && reflect.DeepEqual(s.before.fields(), s.after.fields())
 }
 
+// slug is the one that the step gives to an organization; empty if it gives none.
+func (s step) slug() string {
+	after, ok := s.after.(organizationDoc)
+	if before, had := s.before.(organizationDoc); !ok || had && before.Slug == after.Slug {
+		return ""
+	}
+	return after.Slug
+}
+
 func (s step) entry(a Act) entryDoc {
 	d := entryDoc{
 		At: recordTime(a.At), Actor: valid(a.Actor), Action: string(s.action), Object: s.object,

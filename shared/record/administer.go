@@ -32,6 +32,8 @@ type action struct {
 	ref    *firestore.DocumentRef
 	// owner must exist; nil is none. key is where the idempotency key is kept; nil is none.
 	owner, key *firestore.DocumentRef
+	// slugs are those of organizations; nil if the document is none.
+	slugs *firestore.CollectionRef
 	// decide is given the document as it is.
 	decide func(found *firestore.DocumentSnapshot) (step, error)
 }
@@ -95,7 +97,7 @@ func (a action) judge(tx *firestore.Transaction) (step, string, error) {
 	if refusal != nil {
 		return step{}, "", decision{refusal}
 	}
-	return s, revisionOf(found[0]), nil
+	return s, revisionOf(found[0]), a.checkSlug(tx, s.slug())
 }
 
 // madeBefore is the revision that the step's document had when it was created with
@@ -125,6 +127,9 @@ func (a action) write(tx *firestore.Transaction, entry string, s step) error {
 	if a.key != nil {
 		errs = append(errs, tx.Set(a.key, s.request(a.Act)))
 	}
+	if slug := s.slug(); slug != "" {
+		errs = append(errs, tx.Set(a.slugs.Doc(slug), slugDoc{OrganizationID: a.tenant.id, TakenAt: recordTime(a.At)}))
+	}
 	return errors.Join(errs...)
 }
 
@@ -150,7 +155,7 @@ func (f *Firestore) CreateOrganization(
 	}
 	doc := organizationToDoc(org)
 	revision, err := f.act(ctx, action{
-		Act: act, tenant: t, ref: t.organization, key: act.keyIn(f.requests()),
+		Act: act, tenant: t, ref: t.organization, key: act.keyIn(f.requests()), slugs: f.slugs(),
 		decide: creation(step{action: OrganizationCreated, object: organizationObject(t.id), after: doc}),
 	})
 	if err != nil {
@@ -181,7 +186,7 @@ func (f *Firestore) ChangeOrganization(
 		return none, err
 	}
 	var after organizationDoc
-	now, err := f.act(ctx, action{Act: act, tenant: t, ref: t.organization, decide: func(found *firestore.DocumentSnapshot) (step, error) {
+	now, err := f.act(ctx, action{Act: act, tenant: t, ref: t.organization, slugs: f.slugs(), decide: func(found *firestore.DocumentSnapshot) (step, error) {
 		var before organizationDoc
 		err := current(found, revision, license.ErrOrganizationNotFound, &before)
 		if err == nil {

@@ -110,13 +110,14 @@ type Administration interface {
 	Organization(ctx context.Context, caller license.Caller) (Revised[license.Organization], error)
 	// CreateOrganization makes the caller's organization, whatever org.ID says. With a
 	// key that came with the same organization before, it answers what it answered
-	// then. license.ErrExists, license.ErrKeyReused.
+	// then. license.ErrExists, license.ErrKeyReused, [*license.TakenError] for a slug
+	// that another organization has; several may have none.
 	CreateOrganization(ctx context.Context, caller license.Caller, act Act, org license.Organization) (Revised[license.Organization], error)
 	// ChangeOrganization runs change on the organization if it is at the revision, else
 	// license.ErrStale. An error of change is answered as it is, and its changes of the id
 	// are dropped. It may run more than once, and on after the call has ended without
 	// success, so it must touch nothing but its argument. What changes nothing is
-	// neither written nor recorded. license.ErrOrganizationNotFound.
+	// neither written nor recorded. license.ErrOrganizationNotFound, [*license.TakenError].
 	ChangeOrganization(ctx context.Context, caller license.Caller, act Act, revision string, change func(*license.Organization) error) (Revised[license.Organization], error)
 
 	// LicensePage lists up to limit licenses of ids greater than after, ascending, as

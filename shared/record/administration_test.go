@@ -2,6 +2,7 @@ package record_test
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"testing"
@@ -157,6 +158,10 @@ func TestBudgetOfAdministration(t *testing.T) {
 		{"create an organization", all["create an organization"], transaction(), 2, 3},
 		{"create it again", all["create an organization"], transaction(), 2, 0},
 		{"change an organization", all["change an organization"], transaction(), 1, 2},
+		{"give it a slug", func(ctx context.Context) error {
+			now, err := r.Organization(ctx, acme())
+			return errors.Join(err, errorOf(r.ChangeOrganization(ctx, acme(), act(""), now.Revision, func(o *license.Organization) error { o.Slug = "acme"; return nil })))
+		}, map[string]int{"BeginTransaction": 1, "BatchGetDocuments": 3, "RunQuery": 1, "Commit": 1}, 3, 3},
 		{"create a license", all["create a license"], transaction(), 3, 3},
 		{"change a license", all["change a license"], transaction(), 1, 2},
 		{"organizations", func(ctx context.Context) error { return errorOf(r.Organizations(ctx, "a", 9)) }, map[string]int{"RunQuery": 1}, 0, 0},
@@ -192,6 +197,10 @@ func TestDocumentsOfAdministration(t *testing.T) {
 		"product": "studio", "plan": "", "max_seats": int64(3), "status": "active", "entitlements": nil, "perpetual": true,
 	}
 	wantDocument(t, client, "orgs/acme/licenses/l", lic)
+	globex := organization()
+	globex.Slug = "globex-inc"
+	must(t, errorOf(r.CreateOrganization(t.Context(), license.ServiceCaller("globex"), act(""), globex)))
+	wantDocument(t, client, "service/administration/slugs/globex-inc", map[string]any{"organization_id": "globex", "taken_at": at()})
 	entries, err := r.Audit(t.Context(), acme(), "", 1)
 	must(t, err)
 	lic = maps.Clone(lic)

@@ -96,14 +96,14 @@ func (m *Memory) CreateOrganization(
 		if err := errors.Join(act.check(), org.Validate()); err != nil {
 			return err
 		}
-		doc, refusal := organizationToDoc(org), error(nil)
+		doc := organizationToDoc(org)
+		s := step{action: OrganizationCreated, object: organizationObject(org.ID), after: doc}
+		refusal := m.checkSlug(org.ID, s)
 		if t.organization != nil {
 			refusal = license.ErrExists
 		}
 		revision, err := t.act(memoryAction{
-			Act: act, requests: m.requests, refusal: refusal,
-			step:  step{action: OrganizationCreated, object: organizationObject(org.ID), after: doc},
-			apply: func() { t.putOrganization(doc) },
+			Act: act, requests: m.requests, refusal: refusal, step: s, apply: func() { t.putOrganization(doc) },
 		})
 		if err == nil {
 			made = Revised[license.Organization]{doc.organization(org.ID), revision}
@@ -127,9 +127,9 @@ func (m *Memory) ChangeOrganization(
 		if err != nil {
 			return err
 		}
+		s := step{action: OrganizationChanged, object: organizationObject(id), before: before, after: after}
 		now, err := t.act(memoryAction{
-			Act: act, apply: func() { t.putOrganization(after) },
-			step: step{action: OrganizationChanged, object: organizationObject(id), before: before, after: after},
+			Act: act, refusal: m.checkSlug(id, s), step: s, apply: func() { t.putOrganization(after) },
 		})
 		if err == nil {
 			made = Revised[license.Organization]{after.organization(id), now}

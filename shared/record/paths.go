@@ -16,6 +16,7 @@ import (
 //
 //	service/signing
 //	service/administration/requests/{digest}
+//	service/administration/slugs/{slug}
 //	orgs/{organization}
 //	orgs/{organization}/licenses/{license}
 //	orgs/{organization}/sessions/{hash}-{session}
@@ -33,6 +34,7 @@ const (
 	administrationDocument  = "administration"
 	auditCollection         = "audit"
 	requestsCollection      = "requests"
+	slugsCollection         = "slugs"
 )
 
 // tenant addresses one organization's documents. There is no other way to
@@ -155,7 +157,17 @@ func (t tenant) requests() *firestore.CollectionRef {
 // requests have the keys with which organizations were created: one key for two of
 // them must be found. Nobody but the vendor creates any.
 func (f *Firestore) requests() *firestore.CollectionRef {
-	return f.client.Collection(serviceCollection).Doc(administrationDocument).Collection(requestsCollection)
+	return f.administration().Collection(requestsCollection)
+}
+
+// slugs have a document for each slug that an organization has taken. A slug is a valid
+// id, and so it is one segment of a path.
+func (f *Firestore) slugs() *firestore.CollectionRef {
+	return f.administration().Collection(slugsCollection)
+}
+
+func (f *Firestore) administration() *firestore.DocumentRef {
+	return f.client.Collection(serviceCollection).Doc(administrationDocument)
 }
 
 // signing is no organization's document. No name in it comes from a caller.

@@ -258,7 +258,7 @@ func headerText(name string) string {
 	switch name {
 	case "Retry-After":
 		return "Seconds to wait before the request is sent again."
-	case "WWW-Authenticate":
+	case "Www-Authenticate": // as Go has it
 		return "How to authenticate (RFC 6750)."
 	}
 	return "The methods this address takes."

@@ -84,6 +84,9 @@ func translate(err error) *fault {
 	if e, ok := errors.AsType[*license.AmbiguousError](err); ok {
 		return ambiguous(e)
 	}
+	if e, ok := errors.AsType[*license.TakenError](err); ok {
+		return taken(e)
+	}
 	if e, ok := errors.AsType[*license.SessionEndedError](err); ok {
 		return ended(e)
 	}
@@ -125,6 +128,15 @@ func ambiguous(e *license.AmbiguousError) *fault {
 	return &fault{
 		code:    api.LicenseAmbiguous,
 		members: func(p *api.Problem) { p.Licenses = append(api.List{}, e.LicenseIDs...) },
+	}
+}
+
+// taken names the field. Whose the value is stays the other organization's.
+func taken(e *license.TakenError) *fault {
+	return &fault{
+		code:   api.AlreadyExists,
+		detail: "Another organization has this " + e.Field + ", and nothing was changed. Choose another one.",
+		fields: oneField(e.Field, "is another organization's: choose another"),
 	}
 }
 

@@ -92,6 +92,7 @@ func domainErrors() map[string]struct {
 		"InvalidError":            {&license.InvalidError{Faults: []license.Fault{{Field: "name", Message: "is missing"}}}, api.InvalidRequest},
 		"NoSeatsError":            {&license.NoSeatsError{Limit: license.LimitLicense, Used: 3, Max: 3}, api.NoSeatsAvailable},
 		"AmbiguousError":          {&license.AmbiguousError{LicenseIDs: []string{"a"}}, api.LicenseAmbiguous},
+		"TakenError":              {&license.TakenError{Field: "slug"}, api.AlreadyExists},
 		"SessionEndedError":       {&license.SessionEndedError{Reason: license.EndExpired}, api.SessionEnded},
 		"UnavailableError":        {&license.UnavailableError{Backend: "redis", Err: errors.New("down")}, api.Unavailable},
 	}

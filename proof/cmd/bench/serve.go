@@ -45,7 +45,8 @@ func (c functionCommand) Run(ctx context.Context, out io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, null.Close()) }()
 	opts := devstack.Defaults()
-	opts.Redis, opts.KMS, opts.Record = c.Redis, c.KMS, record.NewMemory()
+	memory := record.NewMemory()
+	opts.Redis, opts.KMS, opts.Record, opts.Administration = c.Redis, c.KMS, memory, memory
 	opts.SessionTTL, opts.TokenTTL = sessionTTL, tokenTTL
 	opts.Log = telemetry.NewLogger(null, 0)
 	stack, err := devstack.Start(ctx, opts)

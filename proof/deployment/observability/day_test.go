@@ -55,8 +55,9 @@ func liveDay(t *testing.T) []entry {
 	d := &day{T: t, log: &dayLog{}}
 	opts := devstack.Defaults()
 	opts.Log = telemetry.NewLogger(d.log, slog.LevelInfo)
-	d.record = litter{&recordtest.Faulty{Record: record.NewMemory(), Before: d.outage}}
-	opts.Record, opts.RateLimitPerUser = d.record, perSecond
+	memory := record.NewMemory()
+	d.record = litter{&recordtest.Faulty{Record: memory, Before: d.outage}}
+	opts.Record, opts.Administration, opts.RateLimitPerUser = d.record, memory, perSecond
 	var err error
 	if d.stack, err = devstack.Start(t.Context(), opts); err != nil {
 		t.Fatal(err)

@@ -21,6 +21,7 @@ func RunAdministration(t *testing.T, newRecord func(t *testing.T) Administered) 
 	t.Helper()
 	groups := map[string]map[string]func(*testing.T, Administered){
 		"Organizations": organizationTests(),
+		"Slugs":         slugTests(),
 		"Licenses":      licenseTests(),
 		"Revisions":     revisionTests(),
 		"Keys":          keyTests(),
@@ -177,7 +178,7 @@ func changeOrganization(t *testing.T, r Administered) {
 
 func pagesOfOrganizations(t *testing.T, r Administered) {
 	for _, id := range []string{"c", "a", "b"} {
-		wantNil(t, errorOf(r.CreateOrganization(t.Context(), license.ServiceCaller(id), act(), acme())))
+		wantNil(t, errorOf(r.CreateOrganization(t.Context(), license.ServiceCaller(id), act(), nicknamed(id))))
 	}
 	for _, page := range []struct {
 		after string

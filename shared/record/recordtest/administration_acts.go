@@ -101,7 +101,7 @@ func keyTests() map[string]func(*testing.T, Administered) {
 			theirs := keyed("k")
 			theirs.Actor = "bob@vendor.example"
 			wantError(t, errorOf(r.CreateOrganization(t.Context(), caller(), theirs, acme())), license.ErrExists)
-			wantNil(t, errorOf(r.CreateOrganization(t.Context(), other(), theirs, acme())))
+			wantNil(t, errorOf(r.CreateOrganization(t.Context(), other(), theirs, globex())))
 		},
 		"it ends": func(t *testing.T, r Administered) {
 			wantNil(t, errorOf(r.CreateOrganization(t.Context(), caller(), keyed("k"), acme())))
@@ -110,7 +110,7 @@ func keyTests() map[string]func(*testing.T, Administered) {
 			wantNil(t, errorOf(r.CreateOrganization(t.Context(), caller(), late, acme())))
 			late.At = noon().Add(record.RetainKeys)
 			wantError(t, errorOf(r.CreateOrganization(t.Context(), caller(), late, acme())), license.ErrExists)
-			wantNil(t, errorOf(r.CreateOrganization(t.Context(), other(), late, acme())))
+			wantNil(t, errorOf(r.CreateOrganization(t.Context(), other(), late, globex())))
 			wantError(t, errorOf(r.CreateOrganization(t.Context(), caller(), late, acme())), license.ErrKeyReused)
 		},
 		"a refused request does not use it up": func(t *testing.T, r Administered) {

@@ -173,7 +173,7 @@ func strangersPages(t *testing.T, r Administered) {
 	held(t, r)
 	first, err := r.SessionPage(t.Context(), caller(), record.SessionFilter{}, "", 1)
 	wantNil(t, err)
-	wantNil(t, errorOf(r.CreateOrganization(t.Context(), other(), act(), acme())))
+	wantNil(t, errorOf(r.CreateOrganization(t.Context(), other(), act(), globex())))
 	theirs, err := r.SessionPage(t.Context(), other(), record.SessionFilter{}, "", 9)
 	wantNil(t, err)
 	wantEqual(t, "page", theirs, record.Page{})

@@ -13,7 +13,7 @@ func administrationTenancyTests() map[string]func(*testing.T, Administered) {
 	return map[string]func(*testing.T, Administered){
 		"a stranger's license does not exist": func(t *testing.T, r Administered) {
 			_, l := sold(t, r)
-			wantNil(t, errorOf(r.CreateOrganization(t.Context(), other(), act(), acme())))
+			wantNil(t, errorOf(r.CreateOrganization(t.Context(), other(), act(), globex())))
 			for method, call := range administrationOfLicense(r, other(), "acme-pro", l) {
 				if err := call(t.Context()); !errors.Is(err, license.ErrLicenseNotFound) {
 					t.Errorf("%s: %v", method, err)
@@ -26,7 +26,7 @@ func administrationTenancyTests() map[string]func(*testing.T, Administered) {
 		},
 		"the same ids live side by side": func(t *testing.T, r Administered) {
 			_, l := sold(t, r)
-			wantNil(t, errorOf(r.CreateOrganization(t.Context(), other(), act(), acme())))
+			wantNil(t, errorOf(r.CreateOrganization(t.Context(), other(), act(), globex())))
 			theirs, err := r.CreateLicense(t.Context(), other(), act(), pro())
 			wantNil(t, err)
 			wantNil(t, errorOf(r.ChangeLicense(t.Context(), other(), act(), "acme-pro", theirs.Revision, resell)))
@@ -34,7 +34,7 @@ func administrationTenancyTests() map[string]func(*testing.T, Administered) {
 		},
 		"a stranger's audit has nothing of it": func(t *testing.T, r Administered) {
 			sold(t, r)
-			wantNil(t, errorOf(r.CreateOrganization(t.Context(), other(), act(), acme())))
+			wantNil(t, errorOf(r.CreateOrganization(t.Context(), other(), act(), globex())))
 			theirs, err := r.Audit(t.Context(), other(), "", 10)
 			wantNil(t, err)
 			wantEqual(t, "entries", len(theirs), 1)
@@ -44,7 +44,7 @@ func administrationTenancyTests() map[string]func(*testing.T, Administered) {
 		},
 		"a key counts within an organization": func(t *testing.T, r Administered) {
 			sold(t, r)
-			wantNil(t, errorOf(r.CreateOrganization(t.Context(), other(), act(), acme())))
+			wantNil(t, errorOf(r.CreateOrganization(t.Context(), other(), act(), globex())))
 			lab := pro()
 			lab.ID = "lab"
 			wantNil(t, errorOf(r.CreateLicense(t.Context(), caller(), keyed("k"), lab)))

@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
@@ -30,15 +31,15 @@ const (
 // Client calls one endpoint in the name of one account.
 type Client struct {
 	endpoint string
-	token    func(context.Context) (string, error)
+	tokens   tokens
 	http     *http.Client
 	wait     func(ctx context.Context, d time.Duration) error
 }
 
 // New makes a client of an endpoint that [CheckEndpoint] has passed. It asks token for
-// an ID token when one is needed, once.
+// an ID token when one is needed, and for another when the service takes the first no more.
 func New(endpoint string, token func(context.Context) (string, error)) *Client {
-	return &Client{endpoint: endpoint, token: once(token), http: newHTTP(), wait: wait}
+	return &Client{endpoint: endpoint, tokens: tokens{get: token}, http: newHTTP(), wait: Wait}
 }
 
 // Endpoint is the address that is asked.
@@ -52,18 +53,37 @@ func newHTTP() *http.Client {
 	}
 }
 
-// once keeps a token for the life of the command, which is shorter than the token's.
-func once(token func(context.Context) (string, error)) func(context.Context) (string, error) {
-	var kept string
-	return func(ctx context.Context) (_ string, err error) {
-		if kept == "" {
-			kept, err = token(ctx)
-		}
-		return kept, err
+// tokens keep an ID token until the service takes it no more. Most commands end long
+// before it does; a watch may go on for longer than the hour that Google's tokens live.
+type tokens struct {
+	get func(context.Context) (string, error)
+
+	mu   sync.Mutex
+	kept string
+}
+
+// token is the one that is kept, or else a new one.
+func (t *tokens) token(ctx context.Context) (token string, old bool, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.kept != "" {
+		return t.kept, true, nil
+	}
+	t.kept, err = t.get(ctx)
+	return t.kept, false, err
+}
+
+// drop forgets a token, unless another has taken its place.
+func (t *tokens) drop(token string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.kept == token {
+		t.kept = ""
 	}
 }
 
-func wait(ctx context.Context, d time.Duration) error {
+// Wait waits for so long, or until the context ends, whose error it then returns.
+func Wait(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -108,12 +128,27 @@ func call[T any](ctx context.Context, c *Client, r request) (T, error) {
 	return answer, nil
 }
 
-// send repeats a request while that can help and does no harm.
+// send sends a request. A token that served before and is refused has run out: it is
+// replaced, once. Whoever is refused has changed nothing.
 func (c *Client) send(ctx context.Context, r request) ([]byte, error) {
-	token, err := c.token(ctx)
+	token, old, err := c.tokens.token(ctx)
 	if err != nil {
 		return nil, err
 	}
+	body, err := c.persist(ctx, r, token)
+	// Cloud Run's IAM check refuses with no document, so the status says it.
+	if p, ok := errors.AsType[*api.Problem](err); !old || !ok || p.Status != http.StatusUnauthorized {
+		return body, err
+	}
+	c.tokens.drop(token)
+	if token, _, err = c.tokens.token(ctx); err != nil {
+		return nil, err
+	}
+	return c.persist(ctx, r, token)
+}
+
+// persist repeats a request while that can help and does no harm.
+func (c *Client) persist(ctx context.Context, r request, token string) ([]byte, error) {
 	for failures := 1; ; failures++ {
 		body, err := c.attempt(ctx, r, token)
 		if err == nil {

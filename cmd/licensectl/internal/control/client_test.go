@@ -209,7 +209,7 @@ func TestTheTokenGoesNowhereElse(t *testing.T) {
 func TestOneTokenServesACommand(t *testing.T) {
 	asked := 0
 	s := serve(t, ok("{}"), ok(`{"id":"acme"}`))
-	s.client.token = once(func(context.Context) (string, error) { asked++; return "secret", nil })
+	s.client.tokens.get = func(context.Context) (string, error) { asked++; return "secret", nil }
 	for range 2 {
 		if _, err := s.client.Organization(t.Context(), "acme"); err != nil {
 			t.Fatal(err)
@@ -219,9 +219,33 @@ func TestOneTokenServesACommand(t *testing.T) {
 		t.Errorf("asked %d times", asked)
 	}
 	broken := errors.New("broken")
-	s.client.token = once(func(context.Context) (string, error) { return "", broken })
+	s = serve(t)
+	s.client.tokens.get = func(context.Context) (string, error) { return "", broken }
 	if _, err := s.client.Organization(t.Context(), "acme"); !errors.Is(err, broken) {
 		t.Error(err)
+	}
+}
+
+// TestATokenThatHasRunOutIsReplaced once: a watch goes on for longer than a token lives. A
+// new one that is refused is told at once.
+func TestATokenThatHasRunOutIsReplaced(t *testing.T) {
+	s := serve(t, ok("{}"), problem(api.Unauthenticated, ""), ok(`{"id":"acme"}`), problem(api.Unauthenticated, ""), problem(api.Unauthenticated, ""))
+	asked := 0
+	s.client.tokens.get = func(context.Context) (string, error) { asked++; return fmt.Sprint("secret-", asked), nil }
+	for range 2 {
+		if _, err := s.client.Organization(t.Context(), "acme"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if last := s.requests()[2]; asked != 2 || last.auth != "Bearer secret-2" {
+		t.Errorf("asked %d times, %+v", asked, last)
+	}
+	if _, err := s.client.Organization(t.Context(), "acme"); !errors.Is(err, api.Unauthenticated) || len(s.requests()) != 5 {
+		t.Errorf("%v after %d requests", err, len(s.requests()))
+	}
+	fresh := serve(t, problem(api.Unauthenticated, ""))
+	if _, err := fresh.client.Organization(t.Context(), "acme"); !errors.Is(err, api.Unauthenticated) || len(fresh.requests()) != 1 {
+		t.Errorf("%v after %d requests", err, len(fresh.requests()))
 	}
 }
 
@@ -236,12 +260,12 @@ func TestAnswersThatAreNone(t *testing.T) {
 }
 
 func TestWait(t *testing.T) {
-	if err := wait(t.Context(), 0); err != nil {
+	if err := Wait(t.Context(), 0); err != nil {
 		t.Error(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := wait(ctx, time.Hour); !errors.Is(err, context.Canceled) {
+	if err := Wait(ctx, time.Hour); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 }

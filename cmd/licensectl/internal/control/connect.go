@@ -141,6 +141,6 @@ func (c *Client) Ping(ctx context.Context) error {
 
 // Authenticate gets the ID token.
 func (c *Client) Authenticate(ctx context.Context) error {
-	_, err := c.token(ctx)
+	_, _, err := c.tokens.token(ctx)
 	return err
 }
