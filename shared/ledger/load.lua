@@ -14,5 +14,5 @@ use(name_of(opened))
 if before and before ~= generation then redis.call('SADD', key('dead'), before) end
 redis.call('SREM', key('dead'), generation)
 redis.call('DEL', KEYS[1], key('nonce'), key('lease'), key('progress'))
-redis.call('HSET', KEYS[1], 'server', identity(), 'generation', generation, 'all_live_until', digits(end_after(tonumber(ttl))))
+redis.call('HSET', KEYS[1], 'server', identity(), 'generation', generation, 'all_live_until', digits(end_after(tonumber(ttl))), 'loaded_at', digits(now))
 return answer(OK)

@@ -39,7 +39,7 @@ func (a *arguments) check(t *testing.T) {
 	for script, names := range a.wrong {
 		t.Errorf("%s is given %v", script, names)
 	}
-	if len(a.heard) != 18 {
-		t.Errorf("%d scripts were called, want all 18: %v", len(a.heard), a.heard)
+	if len(a.heard) != 20 {
+		t.Errorf("%d scripts were called, want all 20: %v", len(a.heard), a.heard)
 	}
 }
