@@ -22,6 +22,7 @@ import (
 //	orgs/{organization}/ledger/state
 //	orgs/{organization}/audit/{entry}
 //	orgs/{organization}/requests/{digest}
+//	orgs/{organization}/usage/{license}_{day}
 const (
 	organizationsCollection = "orgs"
 	licensesCollection      = "licenses"
@@ -33,6 +34,7 @@ const (
 	administrationDocument  = "administration"
 	auditCollection         = "audit"
 	requestsCollection      = "requests"
+	usageCollection         = "usage"
 )
 
 // tenant addresses one organization's documents. There is no other way to
