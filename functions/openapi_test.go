@@ -189,6 +189,8 @@ func TestDocumentFollowsTheContract(t *testing.T) {
 		{"getSession", "200", false, ""},
 		{"revokeSession", "204", false, ""},
 		{"listAudit", "200", false, ""},
+		{"reportUsage", "200", false, ""},
+		{"reportDenials", "200", false, ""},
 	} {
 		op := ops[tt.id]
 		var successes []string
@@ -215,7 +217,7 @@ func TestDocumentFollowsTheContract(t *testing.T) {
 			t.Errorf("%s lacks problems any operation may have", tt.id)
 		}
 	}
-	if len(ops) != 27 {
+	if len(ops) != 29 {
 		t.Errorf("%d operations", len(ops))
 	}
 }
