@@ -14,5 +14,6 @@ use(name_of(opened))
 if before and before ~= generation then redis.call('SADD', key('dead'), before) end
 redis.call('SREM', key('dead'), generation)
 redis.call('DEL', KEYS[1], key('nonce'), key('lease'), key('progress'))
-redis.call('HSET', KEYS[1], 'server', identity(), 'generation', generation, 'all_live_until', digits(end_after(tonumber(ttl))), 'loaded_at', digits(now))
+redis.call('HSET', KEYS[1], 'server', identity(), 'generation', generation, 'all_live_until', digits(end_after(tonumber(ttl))))
+redis.call('HSET', KEYS[1], 'loaded_at', digits(now)) -- from then on its meters count
 return answer(OK)

@@ -64,11 +64,8 @@ local function tell_end(a, session)
   local raw = redis.call('HGET', kept('data'), session)
   if not raw then return drop(session) end
   local ends, ending = end_of(session)
-  if not ending then
-    local s = unpack_session(raw)
-    count_level_of(s)
-    score(session, s, -ends)
-  end
+  if not ending then count_level_of(unpack_session(raw)) end
+  if not ending then score(session, unpack_session(raw), -ends) end
   a[#a + 1], a[#a + 2], a[#a + 3] = session, digits(ends), raw
 end
 

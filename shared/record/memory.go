@@ -63,7 +63,7 @@ func (m *Memory) within(ctx context.Context, caller license.Caller, fn func(*mem
 	defer m.mu.Unlock()
 	t, ok := m.organizations[caller.OrganizationID]
 	if !ok {
-		t = &memoryTenant{licenses: map[string]licenseDoc{}, usage: map[string]usageDoc{}, administered: newMemoryAdministration()}
+		t = &memoryTenant{licenses: map[string]licenseDoc{}, administered: newMemoryAdministration()}
 		m.organizations[caller.OrganizationID] = t
 	}
 	return fn(t)

@@ -17,6 +17,9 @@ func (m *Memory) FileUsage(ctx context.Context, caller license.Caller, all []usa
 		return err
 	}
 	return m.within(ctx, caller, func(t *memoryTenant) error {
+		if t.usage == nil {
+			t.usage = map[string]usageDoc{}
+		}
 		for _, d := range documents {
 			after, _, err := d.filed(t.usage[d.name])
 			if err != nil {

@@ -151,7 +151,8 @@ func (p *Protocol) propose(ctx context.Context, caller license.Caller, req Reque
 	if err != nil {
 		return ledger.Hold{}, err
 	}
-	r := ledger.Reservation{SessionID: id, Holder: req.Holder, RecordEpoch: req.RecordEpoch, Request: name}
+	r := ledger.Reservation{SessionID: id, Holder: req.Holder, RecordEpoch: req.RecordEpoch}
+	r.Request = name
 	for _, choice := range req.Terms.Choices {
 		r.Candidates = append(r.Candidates, candidate(choice))
 	}

@@ -353,8 +353,9 @@ func (m *Model) Mark(ctx context.Context, caller license.Caller, mark ledger.Mar
 		return ledger.Hold{}, ledger.ErrForeign
 	case mark.Grant != 0 && mark.Grant != e.grant:
 		return ledger.Hold{}, ledger.ErrTouched
-	case !m.over(l, e):
-		m.countLevelOf(l, e)
+	}
+	m.countLevelOf(l, e)
+	if !m.over(l, e) {
 		e.EndedReason, e.ExpiresAt, e.ending = reason, m.now, true
 	}
 	return m.ended(t.epoch, m.beginEnd(l, e), time.Time{}), nil
