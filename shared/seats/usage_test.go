@@ -159,6 +159,27 @@ func TestOverlappingReapersCountOnce(t *testing.T) {
 	}
 }
 
+// TestNothingIsForgottenBeforeItIsFiled: the hour is over, and the reaper dies with what
+// it was told.
+func TestNothingIsForgottenBeforeItIsFiled(t *testing.T) {
+	for _, step := range []seats.Step{seats.StepTallied, seats.StepFiled} {
+		w := newWorld(t)
+		p := w.pool(nil)
+		p.take("ann", 1)
+		p.refusedTimes(3)
+		w.model.Advance(3 * time.Hour)
+		if _, err := w.pool(crashAt(step)).Reap(t.Context(), acme); !errors.Is(err, errCrash) {
+			t.Fatalf("at %s: %v", step, err)
+		}
+		p.reap()
+		w.wantDenials("after a death at "+string(step), 3)
+		told, err := w.model.Tally(t.Context(), license.ServiceCaller(acme), "", "", 10)
+		if err != nil || len(told.Meters) != 0 {
+			t.Errorf("the ledger still has %+v, %v", told.Meters, err)
+		}
+	}
+}
+
 // TestUsageOfAReplacedLedger: what the one before counted is filed before it is cleared,
 // and the numbers of both add up.
 func TestUsageOfAReplacedLedger(t *testing.T) {

@@ -257,6 +257,10 @@ func tallyTwice(b *bench) {
 	b.same("at the same time", b.tally(), first)
 	b.ok(b.Ledger.Tallied(b.Context(), license.ServiceCaller(acme), first.Generation, first.Meters))
 	b.same("the hour is open", b.tally(), first)
+	first.Meters[0].Closed = true
+	b.ok(b.Ledger.Tallied(b.Context(), license.ServiceCaller(acme), first.Generation, first.Meters))
+	first.Meters[0].Closed = false
+	b.same("whatever somebody says", b.tally(), first)
 	b.Advance(time.Minute)
 	b.same("later", minutes(b.counts().Levels), map[int]float64{1: 2})
 }
