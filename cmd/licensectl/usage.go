@@ -130,7 +130,7 @@ func (u usagePeaks) Run(ctx context.Context, a *app) error {
 		{Field: "waiting", Title: "WOULD WAIT"},
 		{Field: "waiting_percent", Title: "%"},
 		{Field: "short", Title: "MORE IN USE FOR"},
-		{Field: "drawn", Title: ""},
+		{Field: "drawn", Title: "SHARE"},
 	}
 	return show.List(a.printer(), lines, columns, func(l sizeLine) string { return u.Organization + "/" + l.License })
 }

@@ -46,7 +46,7 @@ func TestUsage(t *testing.T) {
 		},
 		"usage peaks acme --license pro --from 2026-12-01 --to 2026-12-02 --step hour": {
 			path + "usage?from=2026-12-01&license=pro&step=hour&to=2026-12-02",
-			"LICENSE  SEATS  WOULD WAIT  %   MORE IN USE FOR  \n" +
+			"LICENSE  SEATS  WOULD WAIT  %   MORE IN USE FOR  SHARE\n" +
 				"pro      1      6           75  1h1m40s          ##############################\n" +
 				"pro      3      0           0   0s               \n", 0,
 		},
