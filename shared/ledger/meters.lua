@@ -20,9 +20,9 @@ metered = function()
   local HOUR, MINUTE, PATIENCE = 3600000, 60000, 600000
   -- No level is counted for longer than this at once: a level is looked at with every visit.
   local LONGEST = 48 * HOUR
-  -- How many levels are told apart, ends are counted one by one, refused holders and
+  -- How many levels are told exactly, ends are counted one by one, refused holders and
   -- refusals of each are remembered.
-  local LEVELS, ENDS, HOLDERS, REFUSALS = 64, 1000, 1000, 100
+  local EXACT, ENDS, HOLDERS, REFUSALS = 32, 1000, 1000, 100
   -- How many hours one run looks through, of a pool that nobody used for long.
   local HOURS = 1000
 
@@ -33,10 +33,12 @@ metered = function()
   -- turn: the older one is dropped whole.
   local function refused_key(pool, period) return kept('refused:' .. digits(period % 2) .. ':' .. pool) end
 
-  -- A level as it is told: exact in a pool of up to LEVELS seats, else rounded up to one of LEVELS.
+  -- A level as it is told: exact up to EXACT, and above that rounded up, in as many steps
+  -- to the pool's size. So a pool of up to twice EXACT has all of its levels.
   local function told_level(m, level)
-    local width = math.ceil(math.max(level, m.cap, 1) / LEVELS)
-    return digits(math.ceil(level / width) * width)
+    if level <= EXACT then return digits(level) end
+    local width = math.ceil((math.max(level, m.cap) - EXACT) / EXACT)
+    return digits(EXACT + math.ceil((level - EXACT) / width) * width)
   end
 
   -- The meter as it is kept. That of a pool which was rebuilt, or is new, begins with the generation.

@@ -23,7 +23,10 @@ func (p *Protocol) tally(ctx context.Context, caller license.Caller, dead string
 		if err != nil {
 			return p.rebuilt(ctx, caller, err)
 		}
-		if err := p.file(ctx, caller, dead, t); err != nil {
+		if len(t.Meters) > 0 {
+			err = p.file(ctx, caller, dead, t)
+		}
+		if err != nil {
 			return err
 		}
 		if after = t.Last; after == "" {

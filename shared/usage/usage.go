@@ -10,8 +10,8 @@ import (
 )
 
 // Counts are what was counted of one license in one hour, or in any time that several
-// were added up to. A level is how many of its seats were in use: exact up to 64 seats,
-// of larger licenses rounded up to a 64th of their size.
+// were added up to. A level is how many of its seats were in use: exact up to 32, and in
+// licenses of up to 64 seats; above that rounded up to a 32nd of the license's size.
 type Counts struct {
 	// Granted counts the grants by the level that each brought the license to.
 	Granted map[int]int64

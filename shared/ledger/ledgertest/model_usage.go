@@ -110,10 +110,14 @@ func (t *meter) count(at time.Time, change func(*usage.Counts)) {
 	t.hours[hour] = c
 }
 
-// told is a level as it is told: of pools of more than 64 seats to a 64th.
+// told is a level as it is told: exact up to 32, and above in 32 steps to the pool's size.
 func (t *meter) told(level int) int {
-	width := (max(level, t.size, 1) + 63) / 64
-	return (level + width - 1) / width * width
+	const exact = 32
+	if level <= exact {
+		return level
+	}
+	width := (max(level, t.size) - 1) / exact
+	return exact + (level-exact+width-1)/width*width
 }
 
 func (m *Model) time(t *meter) time.Time {
