@@ -44,6 +44,13 @@ func TestBadInputToTheVendor(t *testing.T) {
 		"a limit too high":       {http.MethodGet, licenses + "?limit=201", "", nil, "limit"},
 		"a position made up":     {http.MethodGet, licenses + "?after=a/b", "", nil, "after"},
 		"another position":       {http.MethodGet, api.PathOrganizations + "?after=..", "", nil, "after"},
+		"days that are none":     {http.MethodGet, api.UsagePath(org.ID) + "?from=today&to=2026-02-30&step=week", "", nil, "to from step"},
+		"a day after the next":   {http.MethodGet, api.DenialsPath(org.ID) + "?from=2026-11-02&to=2026-11-02", "", nil, "to"},
+		"too many days of all":   {http.MethodGet, api.UsagePath(org.ID) + "?from=2026-11-01&to=2026-11-16", "", nil, "from"},
+		"too many days of one":   {http.MethodGet, api.UsagePath(org.ID) + "?from=2026-08-01&to=2026-11-16&license=pro", "", nil, "from"},
+		"a license twice":        {http.MethodGet, api.DenialsPath(org.ID) + "?license=pro&license=lab", "", nil, "license"},
+		"a license with a slash": {http.MethodGet, api.DenialsPath(org.ID) + "?license=a/b", "", nil, "license"},
+		"a step misspelled":      {http.MethodGet, api.UsagePath(org.ID) + "?steps=day", "", nil, "query"},
 		"an entry made up":       {http.MethodGet, api.AuditPath(org.ID) + "?after=x", "", nil, "after"},
 		"a session made up":      {http.MethodGet, api.SessionsPath(org.ID) + "?after=" + nobodysSession, "", nil, "after"},
 		"a filter misspelled":    {http.MethodGet, api.SessionsPath(org.ID) + "?licence=pro", "", nil, "query"},
@@ -109,6 +116,8 @@ func TestWhoMayUseTheVendorsDoor(t *testing.T) {
 		{http.MethodPatch, api.LicensePath(org.ID, "pro"), `{}`},
 		{http.MethodDelete, api.LicensePath(org.ID, "pro"), ""},
 		{http.MethodGet, api.AuditPath(org.ID), ""},
+		{http.MethodGet, api.UsagePath(org.ID), ""},
+		{http.MethodGet, api.DenialsPath(org.ID), ""},
 		{http.MethodGet, api.SessionsPath(org.ID), ""},
 		{http.MethodGet, api.SessionOfPath(org.ID, nobodysSession), ""},
 		{http.MethodDelete, api.SessionOfPath(org.ID, nobodysSession), ""},
@@ -135,6 +144,8 @@ func TestWhatIsNotThereForTheVendor(t *testing.T) {
 		v.do(t, http.MethodGet, api.OrganizationPath(id), nil).refused(t, "organization_not_found")
 		v.do(t, http.MethodGet, api.LicensesPath(id), nil).refused(t, "organization_not_found")
 		v.do(t, http.MethodGet, api.AuditPath(id), nil).refused(t, "organization_not_found")
+		v.do(t, http.MethodGet, api.UsagePath(id), nil).refused(t, "organization_not_found")
+		v.do(t, http.MethodGet, api.DenialsPath(id), nil).refused(t, "organization_not_found")
 		v.do(t, http.MethodGet, api.SessionsPath(id), nil).refused(t, "organization_not_found")
 		v.do(t, http.MethodPatch, api.OrganizationPath(id), `{}`, match).refused(t, "organization_not_found")
 	}

@@ -199,6 +199,8 @@ func TestDocumentFollowsTheContract(t *testing.T) {
 		{"adminRevokeSession", "204", false, ""},
 		{"adminEndSessions", "200", false, "required"},
 		{"adminListAudit", "200", false, ""},
+		{"reportUsage", "200", false, ""},
+		{"reportDenials", "200", false, ""},
 	} {
 		op := ops[tt.id]
 		var successes []string
@@ -225,7 +227,7 @@ func TestDocumentFollowsTheContract(t *testing.T) {
 			t.Errorf("%s lacks problems any operation may have", tt.id)
 		}
 	}
-	if len(ops) != 37 {
+	if len(ops) != 39 {
 		t.Errorf("%d operations", len(ops))
 	}
 }

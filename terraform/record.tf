@@ -83,16 +83,26 @@ resource "google_firestore_field" "purge" {
   ttl_config {}
 }
 
-# The same of the audit, and of the idempotency keys of what was created: those of an
-# organization and the service's are one collection by name.
+# The same of the audit, of usage, and of the idempotency keys of what was created: those
+# of an organization and the service's are one collection by name.
 resource "google_firestore_field" "purge_administration" {
-  for_each   = toset(["audit", "requests"])
+  for_each   = toset(["audit", "requests", "usage"])
   project    = local.project
   database   = google_firestore_database.record.name
   collection = each.value
   field      = "purge_at"
   index_config {}
   ttl_config {}
+}
+
+# A day of a license's usage is read as a whole, by its name or its day: a number in it
+# would otherwise be an entry of two indexes each, written anew every few minutes.
+resource "google_firestore_field" "usage_hours" {
+  project    = local.project
+  database   = google_firestore_database.record.name
+  collection = "usage"
+  field      = "hours"
+  index_config {}
 }
 
 resource "google_firestore_backup_schedule" "daily" {

@@ -28,6 +28,8 @@ const (
 	PathSessions      = "/api/v1/control/organizations/{organization}/sessions"
 	PathSessionOf     = "/api/v1/control/organizations/{organization}/sessions/{session_id}"
 	PathAudit         = "/api/v1/control/organizations/{organization}/audit"
+	PathUsage         = "/api/v1/control/organizations/{organization}/usage"
+	PathDenials       = "/api/v1/control/organizations/{organization}/denials"
 	PathLive          = "/live"
 	PathReady         = "/ready"
 	PathStartup       = "/startup"
@@ -121,6 +123,16 @@ func SessionOfPath(organizationID, sessionID string) string {
 // AuditPath is the path of what was changed in an organization, for the vendor.
 func AuditPath(organizationID string) string {
 	return strings.Replace(PathAudit, ParamOrganization, organizationID, 1)
+}
+
+// UsagePath is the path of how an organization's seats were used, for the vendor.
+func UsagePath(organizationID string) string {
+	return strings.Replace(PathUsage, ParamOrganization, organizationID, 1)
+}
+
+// DenialsPath is the path of which requests of an organization were refused, for the vendor.
+func DenialsPath(organizationID string) string {
+	return strings.Replace(PathDenials, ParamOrganization, organizationID, 1)
 }
 
 // RevokeKeyPath is where an operator revokes a signing key.

@@ -22,6 +22,12 @@ func TestPaths(t *testing.T) {
 	if got := api.SessionsPath("acme"); got != "/api/v1/control/organizations/acme/sessions" {
 		t.Error(got)
 	}
+	if got := api.UsagePath("acme"); got != "/api/v1/control/organizations/acme/usage" {
+		t.Error(got)
+	}
+	if got := api.DenialsPath("acme"); got != "/api/v1/control/organizations/acme/denials" {
+		t.Error(got)
+	}
 	if got := api.SessionOfPath("acme", "x"); got != "/api/v1/control/organizations/acme/sessions/x" {
 		t.Error(got)
 	}

@@ -94,6 +94,8 @@ func (f *function) controlRoutes() []web.Route {
 		web.Handle(getSession(), f.getSession),
 		web.Handle(revokeSession(), f.revokeSession),
 		web.Handle(listAudit(), f.listAudit),
+		web.Handle(reportUsage(), f.reportUsage),
+		web.Handle(reportDenials(), f.reportDenials),
 	}
 }
 

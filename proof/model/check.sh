@@ -3,6 +3,7 @@
 #   1. with every guard in place no promise is broken, over all states;
 #   2. every event that matters can happen, else the first says nothing;
 #   3. without any one guard spin finds a broken promise.
+# The first and the third hold for how usage is filed (usage.pml), too.
 # Installs spin and a C compiler by apt where they are missing. Needs about
 # 2 GB. JOBS (default: the number of processors, at most 2) runs go side by side.
 #
@@ -11,7 +12,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-readonly model=$PWD/proof/model/seats.pml
+model=$PWD/proof/model/seats.pml
+readonly usage=$PWD/proof/model/usage.pml
 cores=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 readonly jobs=${JOBS:-$((cores < 2 ? 1 : 2))}
 
@@ -101,6 +103,9 @@ guards=(
 	"NO_SPENT_REBUILT        FAULTS=0 HANDOVER=0"
 	"NO_OWN_SPENT            FAULTS=0 LOSSES=0 HANDOVER=0"
 )
+
+# Those of the other model, usage.pml.
+usage_guards=(NO_GREATEST NO_ABSOLUTE NO_CLOSED NO_FILED_FIRST NO_DEAD_FILED NO_GENERATION)
 
 # Events that must be found, by their numbers in the model.
 events=(
@@ -250,6 +255,19 @@ for line in "${guards[@]}"; do
 	printf '  %-24s %10s %7s %8s  %s\n' "$guard" "$states" "$depth" "$seconds" "$promise"
 done
 printf '  caught %d / %d\n\n' "$caught" "${#guards[@]}"
+
+printf 'Usage, with every guard in place and without one\n'
+model=$usage
+lines=("usage COUNTS=3")
+for guard in "${usage_guards[@]}"; do lines+=("$guard $guard"); done
+all "${lines[@]}"
+for name in usage "${usage_guards[@]}"; do
+	result "$name"
+	want=1
+	[ "$name" != usage ] || want=0
+	[ "$errors" = "$want" ] || { failed=1; promise="$promise (errors: $errors, want $want)"; }
+	printf '  %-24s %10s %7s %8s  %s\n' "$name" "$states" "$depth" "$seconds" "$promise"
+done
 
 say "$((SECONDS - started)) s"
 exit "$failed"

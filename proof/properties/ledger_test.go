@@ -55,7 +55,7 @@ func TestEmbeddedRedisEqualsTheModel(t *testing.T) {
 			lose:    func(time.Duration) { m.Lose(); f.Lose() },
 			promote: func(time.Duration) { m.Promote(); f.Promote() },
 			settled: func() bool { return true },
-		}).run([]time.Duration{0, 0, 0, time.Millisecond, 10 * time.Second, 30 * time.Second, sessionTTL})
+		}).run([]time.Duration{0, 0, 0, time.Millisecond, 10 * time.Second, 30 * time.Second, sessionTTL, 25 * time.Minute})
 	})
 }
 
@@ -112,6 +112,8 @@ func (w *twins) run(moves []time.Duration) {
 		{1, w.schedule},
 		{1, w.reschedule},
 		{1, w.due},
+		{2, w.tally},
+		{1, w.tallyDead},
 		{1, w.stepClock},
 		{1, func() { w.fault(moves) }},
 	}
@@ -166,8 +168,8 @@ func (w *twins) reserve() {
 	c := w.caller()
 	r := ledger.Reservation{
 		SessionID:   sessionID(len(w.sessions)),
-		RecordEpoch: pick[int64](w, "record's epoch", 0, 1, 2),
-		Holder:      license.Holder{UserID: c.UserID, HardwareID: pick(w, "hardware", "hw", "a,b;c d%")},
+		RecordEpoch: pick[int64](w, "record's epoch", 0, 1, 2), Request: pick(w, "request", "", "r1", "r2"),
+		Holder: license.Holder{UserID: c.UserID, HardwareID: pick(w, "hardware", "hw", "a,b;c d%")},
 	}
 	if len(w.sessions) > 0 && rapid.IntRange(0, 9).Draw(w.T, "repeat") == 0 {
 		last := w.sessions[len(w.sessions)-1]
@@ -389,6 +391,42 @@ func (w *twins) clear() {
 			err = errors.Join(err, l.Clear(w.Context(), license.ServiceCaller(org), g))
 		}
 		return err
+	})
+}
+
+// tally compares what was counted, to the millisecond, and has what is closed forgotten.
+// On a clock that cannot stand still there is nothing to compare.
+func (w *twins) tally() {
+	if w.tolerance > 0 {
+		return
+	}
+	org, limit, file := pick(w, "org", orgs...), rapid.IntRange(1, 3).Draw(w.T, "limit"), rapid.Bool().Draw(w.T, "file")
+	compare(w, org, func(l ledger.Ledger) (ledger.Tally, error) {
+		t, err := l.Tally(w.Context(), license.ServiceCaller(org), "", "", limit)
+		if err == nil && file {
+			err = l.Tallied(w.Context(), license.ServiceCaller(org), t.Generation, t.Meters)
+		}
+		t.Generation = "" // each has its own names
+		return t, err
+	})
+}
+
+// tallyDead compares what the generations before have counted, in any order.
+func (w *twins) tallyDead() {
+	if w.tolerance > 0 {
+		return
+	}
+	org := pick(w, "org", orgs...)
+	compare(w, org, func(l ledger.Ledger) ([]string, error) {
+		v, err := l.Visit(w.Context(), license.ServiceCaller(org), 1)
+		var told []string
+		for _, dead := range v.Dead {
+			t, failed := l.Tally(w.Context(), license.ServiceCaller(org), dead, "", 10)
+			err = errors.Join(err, failed)
+			told = append(told, fmt.Sprintf("%+v", t.Meters))
+		}
+		slices.Sort(told)
+		return told, err
 	})
 }
 

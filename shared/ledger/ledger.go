@@ -7,8 +7,8 @@
 // One operation is one Go file beside its one Lua file: reserve.go holds the
 // arguments, by name, and the answer of reserve.lua. All scripts begin with
 // prelude.lua; those on one organization's ledger go on with session.lua (a
-// session's data, with session.go), organization.lua (keys, epoch, generation)
-// and members.lua.
+// session's data, with session.go), organization.lua (keys, epoch, generation),
+// members.lua and meters.lua.
 package ledger
 
 import (
@@ -73,6 +73,7 @@ type Pool struct {
 type Ledger interface {
 	Seats
 	Looking
+	Metering
 	Reaping
 	Rebuilding
 	Index
@@ -116,6 +117,20 @@ type Looking interface {
 	Count(ctx context.Context, caller license.Caller, pools []string) ([]int, error)
 }
 
+// Metering tells how seats are used. The ledger counts it by the way, for the own pool
+// of each session: the first of its pools.
+type Metering interface {
+	// Tally tells what was counted of up to limit pools, of names greater than after. A
+	// dead generation is told as it is; the present one, if dead is empty, is counted up
+	// to now, and hours are closed that have been over for [Patience]. Each number only
+	// grows within a generation, and whatever was told stays until it is Tallied.
+	Tally(ctx context.Context, caller license.Caller, dead, after string, limit int) (Tally, error)
+
+	// Tallied forgets closed hours that were told of and are recorded. If the generation
+	// is no longer the present one nothing is forgotten: Clear will.
+	Tallied(ctx context.Context, caller license.Caller, generation string, meters []Meter) error
+}
+
 // Reaping is what a reaper looks at, and what it leaves clean.
 type Reaping interface {
 	// Visit lists up to limit sessions to end, and begins the ends of the expired.
@@ -124,7 +139,7 @@ type Reaping interface {
 	// Known says which sessions the ledger holds.
 	Known(ctx context.Context, caller license.Caller, sessionIDs []string) (Holdings, error)
 
-	// Clear removes the keys of a dead generation.
+	// Clear removes the keys of a dead generation, and what it counted.
 	Clear(ctx context.Context, caller license.Caller, generation string) error
 }
 

@@ -15,4 +15,5 @@ if before and before ~= generation then redis.call('SADD', key('dead'), before) 
 redis.call('SREM', key('dead'), generation)
 redis.call('DEL', KEYS[1], key('nonce'), key('lease'), key('progress'))
 redis.call('HSET', KEYS[1], 'server', identity(), 'generation', generation, 'all_live_until', digits(end_after(tonumber(ttl))))
+redis.call('HSET', KEYS[1], 'loaded_at', digits(now)) -- from then on its meters count
 return answer(OK)

@@ -21,6 +21,7 @@ if not belongs(s, user) then
   reason = other_reason
 end
 if grant ~= '0' and s.grant ~= tonumber(grant) then return answer(TOUCHED) end
+count_level_of(s)
 if not over(end_of(session)) then begin_end(session, s, now, reason) end
 local a = answer(EXPIRED)
 tell_end(a, session)

@@ -35,6 +35,15 @@ local function write(session, s)
   return raw
 end
 
+-- How the seats of pools are used; see meters.lua.
+local metered
+
+-- Counts the level of the session's own pool up to now: it is about to fall.
+local function count_level_of(s)
+  local pool = string.match(s.pools, '^%S*')
+  if pool ~= '' then metered().read(pool) end
+end
+
 -- Begins the end of a session, at a time and for a reason ('': it expired).
 local function begin_end(session, s, at, reason)
   score(session, s, -at)
@@ -55,6 +64,7 @@ local function tell_end(a, session)
   local raw = redis.call('HGET', kept('data'), session)
   if not raw then return drop(session) end
   local ends, ending = end_of(session)
+  if not ending then count_level_of(unpack_session(raw)) end
   if not ending then score(session, unpack_session(raw), -ends) end
   a[#a + 1], a[#a + 2], a[#a + 3] = session, digits(ends), raw
 end

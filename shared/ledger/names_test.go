@@ -39,7 +39,7 @@ func (a *arguments) check(t *testing.T) {
 	for script, names := range a.wrong {
 		t.Errorf("%s is given %v", script, names)
 	}
-	if len(a.heard) != 19 {
-		t.Errorf("%d scripts were called, want all 19: %v", len(a.heard), a.heard)
+	if len(a.heard) != 21 {
+		t.Errorf("%d scripts were called, want all 21: %v", len(a.heard), a.heard)
 	}
 }

@@ -103,9 +103,10 @@ func loadScripts(read func(name string) string) map[string]script {
 	index := read("prelude")
 	load(grows+index, "schedule")
 	load(keeps+index, "due filled reschedule ready")
-	organization := index + read("session") + read("organization") + read("members")
+	organization := index + read("session") + read("organization") + read("members") + read("meters")
 	load(grows+organization, "reserve stage spend")
 	load(keeps+organization, "heartbeat mark remove visit known clear forget claim load look count")
+	load(keeps+organization, "tally tallied")
 	return all
 }
 

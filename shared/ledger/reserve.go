@@ -20,6 +20,9 @@ type Reservation struct {
 	Candidates []Candidate
 	// RecordEpoch is as in [Heartbeat].
 	RecordEpoch int64
+	// Request names the request, without blanks: if it is refused more than once, because
+	// it is tried again or an answer was lost, that counts as one refusal. Empty counts each.
+	Request string
 }
 
 // Candidate is a license that a reservation may be counted under.
@@ -80,6 +83,7 @@ func (r *Redis) reservation(q Reservation) ([]argument, error) {
 		{"ttl", r.opts.SessionTTL.Milliseconds()},
 		{"token_min", r.opts.TokenMin.Milliseconds()},
 		{"limit", staleLimit},
+		{"request", q.Request},
 	}
 	for _, c := range q.Candidates {
 		if len(c.Pools) == 0 || c.Pools[0].Key == "" {

@@ -1,9 +1,10 @@
 -- Reserve a seat under the first of several licenses that has room, or find the
 -- one that this holder has under any of them.
 -- KEYS  epoch
--- ARGV  random at tolerance record_epoch session who ttl token_min limit | license holder token_ttl token_cap open pool cap …
+-- ARGV  random at tolerance record_epoch session who ttl token_min limit request | license holder token_ttl token_cap open pool cap …
 --       a candidate is as many of these in a row, with the same license, as pools would count the session, its own first;
 --       token_cap: how many tokens of the license may be good once somebody else has a seat;
+--       request: of the refusals of one request one is counted; '' is counted each time
 --       open: 1 if a seat is granted there, 0 if only a session that the holder has there is answered
 -- Answer  OK or HELD session expiry token recorded grant acquired candidate tokens | used …  (one per pool of the candidate)
 --         STALE | session end data …
@@ -18,10 +19,10 @@
 local no = closed(ARGV[4])
 if no then return no end
 if clocks_differ then return answer(CLOCK) end
-local session, who, ttl, token_min, limit = unpack(ARGV, 5, 9)
+local session, who, ttl, token_min, limit, request = unpack(ARGV, 5, 10)
 ttl, token_min, limit = tonumber(ttl), tonumber(token_min), tonumber(limit)
 local candidates, holders = {}, {}
-for i = 10, #ARGV, 7 do
+for i = 11, #ARGV, 7 do
   local license, holder, token_ttl, token_cap, open, pool, cap = unpack(ARGV, i, i + 6)
   local c = candidates[#candidates]
   if not c or c.license ~= license then
@@ -94,10 +95,12 @@ end
 -- it has, never is. Those who are over are ended before anybody is refused for them.
 local function overspent(c) return not own_spent(c) and tokens(c) >= c.token_cap end
 
-local taken, earliest
+local taken, earliest, counted
 local refusals = {}
 local function refuse(c, pool, used, cap, first)
   earliest = math.min(earliest or first, first)
+  -- It is one refusal, however many candidates: the first that is not a license's own, as it is told.
+  if not counted or counted.pool == 0 and pool ~= 0 then counted = {c = c, pool = pool} end
   for _, value in ipairs({c.place, pool, used, cap}) do refusals[#refusals + 1] = value end
 end
 for _, c in ipairs(candidates) do
@@ -114,7 +117,10 @@ for _, c in ipairs(candidates) do
     end
   end
 end
-if not taken then return answer(FULL, earliest or now + ttl, unpack(refusals)) end
+if not taken then
+  if counted then metered().refused(counted.c, counted.pool, request) end
+  return answer(FULL, earliest or now + ttl, unpack(refusals))
+end
 
 local stale, chosen, gone = answer(STALE), {}, 0
 local function must_go(id)
@@ -167,8 +173,10 @@ local before = own_spent(taken)
 if before then redis.call('HSET', kept('resumed'), taken.holder, digits(before)) end
 redis.call('ZREM', taken.spent, taken.holder)
 redis.call('ZREMRANGEBYSCORE', taken.spent, '-inf', digits(now))
+local meter = metered().read_for(taken)
 write(session, s)
 score(session, s, now + ttl)
+metered().granted(meter, taken.holder)
 redis.call('HSET', kept('holders'), holders[taken.place + 1], session)
 if #names > 0 then redis.call('SADD', kept('pools'), unpack(names)) end
 -- Counted anew: what the caller compares with its limits owes nothing to the refusal above.

@@ -100,7 +100,7 @@ func TestKeysOfOneOrganizationShareASlot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pattern := regexp.MustCompile(`^seats:\{acme\}:(epoch|nonce|progress|dead|lease|v4\.[12]\.[0-9a-f]{8}:(all|data|holders|pools|resumed|pool:(pro|lab|ci)|spent:(pro|lab)))$`)
+	pattern := regexp.MustCompile(`^seats:\{acme\}:(epoch|nonce|progress|dead|lease|v4\.[12]\.[0-9a-f]{8}:(all|data|holders|pools|resumed|meters|usage:[0-9]+:(pro|lab)|pool:(pro|lab|ci)|spent:(pro|lab)))$`)
 	for _, key := range all {
 		if !pattern.MatchString(key) {
 			t.Errorf("key %q", key)

@@ -13,6 +13,7 @@
 -- Which token a session was answered with last is in no record: the one that it could
 -- have been answered with now ends after all of them. Before version 4 each lived for
 -- as long as any may.
+-- The meters of its pools begin when the generation is loaded.
 local opened, n, lease_ttl, part, last, token_min = unpack(ARGV, 4, 9)
 if not wanted(n) then return answer(LOST) end
 local _, before = loaded()
@@ -40,6 +41,7 @@ for i = 10, #ARGV, 4 do
   if ending[session] then begin_end(session, s, ending[session].at, ending[session].reason) end
   redis.call('HSET', kept('holders'), ARGV[i + 1], session)
   for pool in string.gmatch(s.pools, '%S+') do redis.call('SADD', kept('pools'), pool) end
+  if s.pools ~= '' then redis.call('HSETNX', kept('meters'), string.match(s.pools, '^%S*'), '') end
 end
 if last ~= '' then redis.call('HSET', key('progress'), part, n .. ';' .. last) end
 return answer(OK, (#ARGV - 9) / 4)

@@ -42,6 +42,7 @@ func TestLedgerContract(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { ledgertest.Run(t, open) })
 	}
+	t.Run("usage", func(t *testing.T) { ledgertest.RunUsage(t, given.open) })
 	t.Run("arguments are those of the heads", given.check)
 }
 

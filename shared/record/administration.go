@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/usage"
 )
 
 // Errors of [Administration].
@@ -154,6 +155,12 @@ type Administration interface {
 	// also for an end that the customer's own administrator asked for meanwhile. Of a session
 	// that has ended nothing is written. license.ErrSessionNotFound.
 	RevokeSession(ctx context.Context, caller license.Caller, act Act, id string) error
+
+	// Usage reads how the seats of the caller's organization were used, by the hour:
+	// hours in which nothing was counted are left out. Ascending by license, then by time.
+	// Licenses that are deleted are there as well. license.ErrOrganizationNotFound;
+	// license.ErrLicenseNotFound for an id that cannot be one.
+	Usage(ctx context.Context, caller license.Caller, q UsageQuery) ([]usage.Hour, error)
 
 	// Audit lists up to limit acts on the caller's organization, newest first, after
 	// the entry of an id; empty starts with the newest. license.ErrOrganizationNotFound,

@@ -15,6 +15,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/internal/servers"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
+	"github.com/coditect-ai/coditect-licenses/shared/usage"
 )
 
 // cost is what a method may cost on the wire; docs/architecture.md promises it.
@@ -28,7 +29,7 @@ type cost struct {
 // TestBudget runs the methods one after the other and counts.
 func TestBudget(t *testing.T) {
 	r, w := wired(t)
-	for _, step := range slices.Concat(ledgerCosts(r), sessionCosts(r), listCosts(r), signingCosts(r)) {
+	for _, step := range slices.Concat(ledgerCosts(r), sessionCosts(r), listCosts(r), signingCosts(r), usageCosts(r)) {
 		must(t, step.call(t.Context()))
 		wantCost(t, w, step)
 	}
@@ -128,6 +129,29 @@ func signingCosts(r record.Record) []cost {
 	}
 }
 
+func usageCosts(r record.Record) []cost {
+	hours := func(n, days int) func(context.Context) error {
+		return func(ctx context.Context) error { return r.FileUsage(ctx, acme(), used(n, days)) }
+	}
+	return []cost{
+		{"usage of three hours of a day", hours(3, 1), transaction(), 1, 1},
+		{"the same again", hours(3, 1), transaction(), 1, 0},
+		{"usage of two days", hours(1, 2), transaction(), 2, 1},
+		{"none", hours(0, 0), nil, 0, 0},
+	}
+}
+
+// used is usage of the first hours of days.
+func used(hours, days int) (all []usage.Filing) {
+	start := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
+	for i := range hours * days {
+		at := start.Add(24*time.Hour*time.Duration(i/hours) + time.Hour*time.Duration(i%hours))
+		c := usage.Counts{Granted: map[int]int64{1: 2}, Levels: map[int]int64{1: 60_000}, Peak: 1}
+		all = append(all, usage.Filing{Hour: usage.Hour{LicenseID: "acme-pro", At: at, Counts: c}, Generation: "v4.1.ab"})
+	}
+	return all
+}
+
 // ends are ends of that many different sessions.
 func ends(n int) []record.End {
 	all := make([]record.End, n)
@@ -171,6 +195,10 @@ func TestNoCompositeIndexIsNeeded(t *testing.T) {
 		must(t, r.ActiveSessions(t.Context(), acme(), part, "5", func(record.Page) error { return nil }))
 		must(t, r.SpentTokens(t.Context(), acme(), part, time.Now(), func(record.Page) error { return nil }))
 	}
+	must(t, r.FileUsage(t.Context(), acme(), used(1, 2)))
+	for _, id := range []string{"", "acme-pro"} {
+		must(t, errorOf(r.Usage(t.Context(), acme(), record.UsageQuery{LicenseID: id, To: time.Now().Add(24 * time.Hour)})))
+	}
 	if needed := compositeIndexes(t, addr, project); len(needed) != 0 {
 		t.Errorf("composite indexes needed: %s", needed)
 	}
@@ -194,9 +222,9 @@ func compositeIndexes(t *testing.T, addr, project string) []json.RawMessage {
 	if response.StatusCode != http.StatusOK {
 		t.Fatalf("%s: %s", url, response.Status)
 	}
-	var usage struct {
+	var used struct {
 		Reports []json.RawMessage `json:"reports"`
 	}
-	must(t, json.NewDecoder(response.Body).Decode(&usage))
-	return usage.Reports
+	must(t, json.NewDecoder(response.Body).Decode(&used))
+	return used.Reports
 }

@@ -29,6 +29,7 @@ type memoryTenant struct {
 	licenses     map[string]licenseDoc
 	sessions     [Parts]memoryPart
 	ledger       ledgerDoc
+	usage        map[string]usageDoc
 	administered memoryAdministration
 }
 

@@ -23,6 +23,7 @@ import (
 //	orgs/{organization}/ledger/state
 //	orgs/{organization}/audit/{entry}
 //	orgs/{organization}/requests/{digest}
+//	orgs/{organization}/usage/{license}_{day}
 const (
 	organizationsCollection = "orgs"
 	licensesCollection      = "licenses"
@@ -35,6 +36,7 @@ const (
 	auditCollection         = "audit"
 	requestsCollection      = "requests"
 	slugsCollection         = "slugs"
+	usageCollection         = "usage"
 )
 
 // tenant addresses one organization's documents. There is no other way to

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/usage"
 )
 
 // Errors of the session methods.
@@ -75,6 +76,16 @@ type Page struct {
 	Unreadable []string
 }
 
+// Usages keeps how seats were used.
+type Usages interface {
+	// FileUsage joins what generations of the ledger counted to what is recorded of their
+	// licenses' hours: of each number the greater one stays, so that it may be told any
+	// number of times, in any order and by several at once. The numbers of different
+	// generations add up. A repeat that says nothing new writes nothing. Not all of it is
+	// one transaction; each hour is. license.ErrLicenseNotFound, before anything is sent.
+	FileUsage(ctx context.Context, caller license.Caller, filings []usage.Filing) error
+}
+
 // Record is what the service remembers. Every method is scoped to
 // caller.OrganizationID and answers for another organization's ids exactly as
 // for ids that do not exist. An id that cannot be one (empty, "..", with a
@@ -90,6 +101,7 @@ type Page struct {
 // recordtest.Run enforces this contract on every implementation.
 type Record interface {
 	Signing
+	Usages
 
 	// Entitlements reads the organization, the ledger's epoch and all licenses,
 	// ascending by id. license.ErrOrganizationNotFound if there is no organization.

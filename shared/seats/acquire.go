@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math/rand/v2"
+	"strconv"
 	"syscall"
 
 	"github.com/coditect-ai/coditect-licenses/shared/ledger"
@@ -53,14 +55,15 @@ func (p *Protocol) Acquire(ctx context.Context, caller license.Caller, req Reque
 		return ledger.Hold{}, err
 	}
 	var hold ledger.Hold
+	name := requestName()
 	err := p.repeat(ctx, func() (err error) {
-		hold, err = p.grant(ctx, caller, req, sign)
+		hold, err = p.grant(ctx, caller, req, name, sign)
 		return err
 	})
 	return hold, err
 }
 
-func (p *Protocol) grant(ctx context.Context, caller license.Caller, req Request, sign func(context.Context, ledger.Hold) error) (hold ledger.Hold, err error) {
+func (p *Protocol) grant(ctx context.Context, caller license.Caller, req Request, name string, sign func(context.Context, ledger.Hold) error) (hold ledger.Hold, err error) {
 	if req.Ready != nil {
 		if err := req.Ready(); err != nil {
 			return ledger.Hold{}, err
@@ -69,7 +72,7 @@ func (p *Protocol) grant(ctx context.Context, caller license.Caller, req Request
 	work := p.attempts.begin(caller.OrganizationID)
 	lost := false // a seat was taken, and is held by nobody: also when a panic ends it
 	defer func() { work.end(lost) }()
-	hold, err = p.reserve(ctx, caller, req)
+	hold, err = p.reserve(ctx, caller, req, name)
 	if full, ok := errors.AsType[*ledger.FullError](err); ok {
 		if len(full.Refusals) == 0 {
 			return ledger.Hold{}, req.Terms.Refusal
@@ -126,12 +129,12 @@ func (p *Protocol) complete(ctx context.Context, caller license.Caller, req Requ
 }
 
 // reserve asks the ledger for a seat, and ends first what stands in its way.
-func (p *Protocol) reserve(ctx context.Context, caller license.Caller, req Request) (ledger.Hold, error) {
-	hold, err := p.propose(ctx, caller, req)
+func (p *Protocol) reserve(ctx context.Context, caller license.Caller, req Request, name string) (ledger.Hold, error) {
+	hold, err := p.propose(ctx, caller, req, name)
 	if broken(err) {
 		// As after a failover. If the first call took a seat, the second finds it for
 		// the holder; else it takes one.
-		hold, err = p.propose(ctx, caller, req)
+		hold, err = p.propose(ctx, caller, req, name)
 	}
 	if stale, ok := errors.AsType[*ledger.StaleError](err); ok {
 		if err := p.end(ctx, caller, stale.Holds); err != nil {
@@ -143,17 +146,22 @@ func (p *Protocol) reserve(ctx context.Context, caller license.Caller, req Reque
 }
 
 // propose asks for a seat under a session id of its own.
-func (p *Protocol) propose(ctx context.Context, caller license.Caller, req Request) (ledger.Hold, error) {
+func (p *Protocol) propose(ctx context.Context, caller license.Caller, req Request, name string) (ledger.Hold, error) {
 	id, err := newSessionID()
 	if err != nil {
 		return ledger.Hold{}, err
 	}
 	r := ledger.Reservation{SessionID: id, Holder: req.Holder, RecordEpoch: req.RecordEpoch}
+	r.Request = name
 	for _, choice := range req.Terms.Choices {
 		r.Candidates = append(r.Candidates, candidate(choice))
 	}
 	return p.ledger.Reserve(ctx, caller, r)
 }
+
+// requestName tells a request from the next one of the same holder, so that of the
+// refusals of one, which it may meet several of, one is counted.
+func requestName() string { return strconv.FormatUint(uint64(rand.Uint32()), 36) } //nolint:gosec // uniqueness, not secrecy
 
 func candidate(c license.Choice) ledger.Candidate {
 	out := ledger.Candidate{LicenseID: c.License.ID, Closed: !c.Open, TokenTTL: c.License.TokenTTL(0), TokenCap: c.TokenCap}

@@ -44,6 +44,7 @@ func TestCrashAtEveryStep(t *testing.T) {
 		{"release", []seats.Step{seats.StepMarked, seats.StepEnded, seats.StepRemoved}, calm, release},
 		{"release that rebuilds", rebuilding, lost, release},
 		{"reap", ending, expired, reap},
+		{"reap that files usage", []seats.Step{seats.StepTallied, seats.StepFiled, seats.StepForgotten}, calm, reap},
 		{"reap that rebuilds", rebuilding, lost, reap},
 	} {
 		for _, step := range op.steps {

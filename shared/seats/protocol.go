@@ -47,6 +47,12 @@ const (
 	StepStaged Step = "staged"
 	// StepLoaded: the ledger is rebuilt.
 	StepLoaded Step = "loaded"
+	// StepTallied: the ledger has told how seats were used, the record does not know.
+	StepTallied Step = "tallied"
+	// StepFiled: the record knows, the ledger still has it.
+	StepFiled Step = "filed"
+	// StepForgotten: the ledger has forgotten the hours that are over.
+	StepForgotten Step = "forgotten"
 )
 
 // Options configure a [Protocol].

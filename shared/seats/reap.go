@@ -23,8 +23,8 @@ type Reaped struct {
 	Left bool
 }
 
-// Reap ends every session of one organization whose time has run out, and
-// completes every end that somebody else began. It is safe to overlap, to repeat
+// Reap ends every session of one organization whose time has run out, completes every
+// end that somebody else began, and files how seats were used. It is safe to overlap, to repeat
 // and to die half way; a context that ends leaves the rest for the next run.
 func (p *Protocol) Reap(ctx context.Context, organizationID string) (Reaped, error) {
 	caller := license.ServiceCaller(organizationID)
@@ -61,6 +61,9 @@ func (p *Protocol) reap(ctx context.Context, caller license.Caller, done *Reaped
 			busy = false
 			_ = ending.wait() // looked at by the loop
 		case len(v.Ending)+len(v.Dead) == 0:
+			if err := p.tally(ctx, caller, ""); err != nil {
+				return err
+			}
 			done.Left, err = p.ledger.Reschedule(ctx, caller.OrganizationID, v)
 			return err
 		default:
@@ -77,12 +80,16 @@ func (p *Protocol) endAdding(ctx context.Context, caller license.Caller, holds [
 	return err
 }
 
-// attend completes what others began and clears what others left.
+// attend completes what others began and clears what others left, once the record has
+// what was counted there.
 func (p *Protocol) attend(ctx context.Context, caller license.Caller, v ledger.Visit, removed *atomic.Int64) error {
 	if err := p.endAdding(ctx, caller, v.Ending, removed); err != nil {
 		return err
 	}
 	for _, g := range v.Dead {
+		if err := p.tally(ctx, caller, g); err != nil {
+			return err
+		}
 		if err := p.ledger.Clear(ctx, caller, g); err != nil {
 			return err
 		}

@@ -81,8 +81,16 @@ run "ended_sessions_are_purged" {
 run "the_audit_and_idempotency_keys_are_purged" {
   command = plan
   assert {
-    condition     = { for name, f in google_firestore_field.purge_administration : f.collection => "${f.field} ${length(f.ttl_config)} ${length(f.index_config[0].indexes)}" } == { audit = "purge_at 1 0", requests = "purge_at 1 0" }
-    error_message = "What the vendor's door writes must go after its purge_at, by a field without an index."
+    condition     = { for name, f in google_firestore_field.purge_administration : f.collection => "${f.field} ${length(f.ttl_config)} ${length(f.index_config[0].indexes)}" } == { audit = "purge_at 1 0", requests = "purge_at 1 0", usage = "purge_at 1 0" }
+    error_message = "What the vendor's door writes, and usage, must go after its purge_at, by a field without an index."
+  }
+}
+
+run "usage_is_in_no_index_by_its_numbers" {
+  command = plan
+  assert {
+    condition     = google_firestore_field.usage_hours.collection == "usage" && google_firestore_field.usage_hours.field == "hours" && length(google_firestore_field.usage_hours.index_config[0].indexes) == 0 && length(google_firestore_field.usage_hours.ttl_config) == 0
+    error_message = "Every number of a day's usage would be in two indexes."
   }
 }
 
@@ -125,7 +133,7 @@ run "a_database_of_its_own" {
     error_message = "Location and protection must be what was asked for."
   }
   assert {
-    condition     = alltrue([for f in concat(values(google_firestore_field.unindexed), values(google_firestore_field.purge_administration), [google_firestore_field.purge, google_firestore_field.signing_keys]) : f.database == "licenses-eu"]) && alltrue([for index in google_firestore_index.live_sessions : index.database == "licenses-eu"]) && google_firestore_backup_schedule.daily.database == "licenses-eu"
+    condition     = alltrue([for f in concat(values(google_firestore_field.unindexed), values(google_firestore_field.purge_administration), [google_firestore_field.purge, google_firestore_field.signing_keys, google_firestore_field.usage_hours]) : f.database == "licenses-eu"]) && alltrue([for index in google_firestore_index.live_sessions : index.database == "licenses-eu"]) && google_firestore_backup_schedule.daily.database == "licenses-eu"
     error_message = "Everything must be about that database."
   }
   assert {

@@ -80,6 +80,16 @@ func (f *Faulty) Count(ctx context.Context, caller license.Caller, pools []strin
 	return around(ctx, f, "Count", func() ([]int, error) { return f.Ledger.Count(ctx, caller, pools) })
 }
 
+// Tally implements [ledger.Ledger].
+func (f *Faulty) Tally(ctx context.Context, caller license.Caller, dead, after string, limit int) (ledger.Tally, error) {
+	return around(ctx, f, "Tally", func() (ledger.Tally, error) { return f.Ledger.Tally(ctx, caller, dead, after, limit) })
+}
+
+// Tallied implements [ledger.Ledger].
+func (f *Faulty) Tallied(ctx context.Context, caller license.Caller, generation string, meters []ledger.Meter) error {
+	return f.do(ctx, "Tallied", func() error { return f.Ledger.Tallied(ctx, caller, generation, meters) })
+}
+
 // Visit implements [ledger.Ledger].
 func (f *Faulty) Visit(ctx context.Context, caller license.Caller, limit int) (ledger.Visit, error) {
 	return around(ctx, f, "Visit", func() (ledger.Visit, error) { return f.Ledger.Visit(ctx, caller, limit) })

@@ -17,6 +17,14 @@ func TestFaultyWithoutHooksKeepsTheContract(t *testing.T) {
 	})
 }
 
+func TestFaultyWithoutHooksCountsUsage(t *testing.T) {
+	RunUsage(t, func(t *testing.T, sessionTTL, tokenTTL time.Duration) Subject {
+		_, s := openModel(t, sessionTTL, tokenTTL)
+		s.Ledger = &Faulty{Ledger: s.Ledger}
+		return s
+	})
+}
+
 func TestFaultyFailsBeforeAndAfterTheEffect(t *testing.T) {
 	_, s := openModel(t, sessionTTL, tokenTTL)
 	b := newBench(t, s)

@@ -66,6 +66,9 @@ type contents struct {
 	// holders of sessions have from earlier ones.
 	spent   map[license.Holder]spent
 	resumed map[license.Holder]time.Time
+	// meters are how its pools are used, since it was loaded; nil is one to begin then.
+	meters   map[string]*meter
+	loadedAt time.Time
 }
 
 // spent is a token of a session that a pool counted.
@@ -77,7 +80,7 @@ type spent struct {
 func newContents() *contents {
 	return &contents{
 		sessions: map[string]entry{}, holders: map[license.Holder]string{},
-		spent: map[license.Holder]spent{}, resumed: map[license.Holder]time.Time{},
+		spent: map[license.Holder]spent{}, resumed: map[license.Holder]time.Time{}, meters: map[string]*meter{},
 	}
 }
 
@@ -287,6 +290,7 @@ func (s *server) clone() *server {
 			copied.ledgers[g] = &contents{
 				sessions: maps.Clone(l.sessions), holders: maps.Clone(l.holders), liveUntil: l.liveUntil,
 				spent: maps.Clone(l.spent), resumed: maps.Clone(l.resumed),
+				meters: clonedMeters(l.meters), loadedAt: l.loadedAt,
 			}
 		}
 		copied.dead, copied.staged = maps.Clone(t.dead), maps.Clone(t.staged)

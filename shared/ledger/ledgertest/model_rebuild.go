@@ -131,6 +131,9 @@ func (m *Model) Stage(ctx context.Context, caller license.Caller, nonce string, 
 			e.ending, e.ExpiresAt, e.EndedReason = true, old.ExpiresAt, old.EndedReason
 		}
 		l.sessions[s.ID], l.holders[s.Holder] = e, s.ID
+		if _, has := l.meters[e.own()]; !has && e.own() != "" {
+			l.meters[e.own()] = nil
+		}
 	}
 	if c.Last != "" {
 		if t.staged == nil {
@@ -189,7 +192,7 @@ func (m *Model) Load(ctx context.Context, caller license.Caller, nonce string, e
 	}
 	defer m.mu.Unlock()
 	name := generation(epoch, nonce)
-	t.filling(name).liveUntil = m.endAfter(m.sessionTTL)
+	t.filling(name).liveUntil, t.filling(name).loadedAt = m.endAfter(m.sessionTTL), m.now
 	if t.generation != "" && t.generation != name {
 		t.dead[t.generation] = true
 	}

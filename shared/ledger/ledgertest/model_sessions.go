@@ -29,6 +29,7 @@ func (m *Model) Reserve(ctx context.Context, caller license.Caller, r ledger.Res
 	}
 	place, full := m.room(l, r)
 	if full != nil {
+		m.countRefusal(l, r, full)
 		return ledger.Hold{}, full
 	}
 	c := r.Candidates[place]
@@ -43,8 +44,9 @@ func (m *Model) Reserve(ctx context.Context, caller license.Caller, r ledger.Res
 		ID: r.SessionID, OrganizationID: caller.OrganizationID, Holder: holder(r, c),
 		AcquiredAt: m.now, LastHeartbeatAt: m.now, ExpiresAt: m.now.Add(m.sessionTTL),
 	}}
-	token := m.nextToken(&e, c.TokenTTL)
+	token, used := m.nextToken(&e, c.TokenTTL), m.readFor(l, c)
 	l.sessions[e.ID], l.holders[e.Holder] = e, e.ID
+	m.countGrant(l, used, c, e.Holder)
 	if before := l.spent[e.Holder]; before.ends.After(m.now) {
 		l.resumed[e.Holder] = before.ends
 	}
@@ -106,7 +108,7 @@ func (m *Model) renew(t *tenant, l *contents, e entry, r ledger.Reservation, pla
 
 // room is the place of the first open candidate whose pools have room; else why
 // there is none.
-func (m *Model) room(l *contents, r ledger.Reservation) (int, error) {
+func (m *Model) room(l *contents, r ledger.Reservation) (int, *ledger.FullError) {
 	full := &ledger.FullError{}
 	for place, c := range r.Candidates {
 		if c.Closed {
@@ -245,6 +247,9 @@ func spread(ending []entry, needed int, sessionID string) []entry {
 
 // beginEnd makes a session that is over one that stays so, whatever the clock says.
 func (m *Model) beginEnd(l *contents, e entry) entry {
+	if !e.ending {
+		m.countLevelOf(l, e)
+	}
 	e.ExpiresAt, e.ending = l.ends(e), true
 	l.sessions[e.ID] = e
 	return e
@@ -348,7 +353,9 @@ func (m *Model) Mark(ctx context.Context, caller license.Caller, mark ledger.Mar
 		return ledger.Hold{}, ledger.ErrForeign
 	case mark.Grant != 0 && mark.Grant != e.grant:
 		return ledger.Hold{}, ledger.ErrTouched
-	case !m.over(l, e):
+	}
+	m.countLevelOf(l, e)
+	if !m.over(l, e) {
 		e.EndedReason, e.ExpiresAt, e.ending = reason, m.now, true
 	}
 	return m.ended(t.epoch, m.beginEnd(l, e), time.Time{}), nil
@@ -368,6 +375,9 @@ func (m *Model) Remove(ctx context.Context, caller license.Caller, how ledger.Re
 			continue
 		}
 		removed++
+		if how != ledger.IfEnding {
+			m.countLevelOf(l, e)
+		}
 		delete(l.sessions, e.ID)
 		var before time.Time
 		if l.holders[e.Holder] == e.ID {
@@ -379,6 +389,9 @@ func (m *Model) Remove(ctx context.Context, caller license.Caller, how ledger.Re
 			before = e.token
 		}
 		m.spend(l, e.Holder, spent{pool: e.pools[0], ends: before})
+		if how == ledger.IfUntouched || e.EndedReason == license.EndFailed {
+			m.countFailed(l, e)
+		}
 	}
 	return removed, nil
 }

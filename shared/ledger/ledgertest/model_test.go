@@ -18,6 +18,13 @@ func TestModelKeepsTheContract(t *testing.T) {
 	})
 }
 
+func TestModelCountsUsage(t *testing.T) {
+	RunUsage(t, func(t *testing.T, sessionTTL, tokenTTL time.Duration) Subject {
+		_, s := openModel(t, sessionTTL, tokenTTL)
+		return s
+	})
+}
+
 func TestFailoverLosesTheWritesSinceReplicate(t *testing.T) {
 	m, s := openModel(t, sessionTTL, tokenTTL)
 	b := newBench(t, s)

@@ -28,6 +28,7 @@ func RunAdministration(t *testing.T, newRecord func(t *testing.T) Administered) 
 		"Audit":         auditTests(),
 		"Sessions":      sessionPageTests(),
 		"Revocation":    revocationTests(),
+		"Usage":         usageTests(),
 		"Tenancy":       administrationTenancyTests(),
 		"Context":       administrationContextTests(),
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
+	"github.com/coditect-ai/coditect-licenses/shared/usage"
 )
 
 // FaultyAdministration is to an administration what [Faulty] is to a record.
@@ -23,6 +24,11 @@ func (f *FaultyAdministration) Organizations(ctx context.Context, after string, 
 	return around(ctx, f.hooks(), "Organizations", func() ([]record.Revised[license.Organization], error) {
 		return f.Administration.Organizations(ctx, after, limit)
 	})
+}
+
+// Usage implements [record.Administration].
+func (f *FaultyAdministration) Usage(ctx context.Context, caller license.Caller, q record.UsageQuery) ([]usage.Hour, error) {
+	return around(ctx, f.hooks(), "Usage", func() ([]usage.Hour, error) { return f.Administration.Usage(ctx, caller, q) })
 }
 
 // Organization implements [record.Administration].

@@ -128,6 +128,7 @@ func administrationReads(r record.Administration, c license.Caller) map[string]f
 		"SessionPage": func(ctx context.Context) error {
 			return errorOf(r.SessionPage(ctx, c, record.SessionFilter{}, "", 9))
 		},
+		"Usage": func(ctx context.Context) error { return errorOf(r.Usage(ctx, c, day())) },
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
+	"github.com/coditect-ai/coditect-licenses/shared/usage"
 )
 
 // Faulty wraps a record to play outages of the store: before a method's effect
@@ -103,6 +104,11 @@ func (f *Faulty) Create(ctx context.Context, caller license.Caller, s license.Se
 // End implements [record.Record].
 func (f *Faulty) End(ctx context.Context, caller license.Caller, epoch license.Epoch, ends []record.End) error {
 	return f.do(ctx, "End", func() error { return f.Record.End(ctx, caller, epoch, ends) })
+}
+
+// FileUsage implements [record.Record].
+func (f *Faulty) FileUsage(ctx context.Context, caller license.Caller, filings []usage.Filing) error {
+	return f.do(ctx, "FileUsage", func() error { return f.Record.FileUsage(ctx, caller, filings) })
 }
 
 // Session implements [record.Record].

@@ -8,6 +8,7 @@ import (
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
+	"github.com/coditect-ai/coditect-licenses/shared/usage"
 )
 
 func tenancyTests() map[string]func(*testing.T, record.Record) {
@@ -131,6 +132,9 @@ func writes(r record.Record, c license.Caller) map[string]func(context.Context) 
 		"Create":          func(ctx context.Context) error { return r.Create(ctx, c, session(2)) },
 		"End": func(ctx context.Context) error {
 			return r.End(ctx, c, first(), []record.End{endOf(1, license.EndRevoked)})
+		},
+		"FileUsage": func(ctx context.Context) error {
+			return r.FileUsage(ctx, c, []usage.Filing{filing("acme-pro", "g", hourOf(9), everyCount(1))})
 		},
 	}
 }

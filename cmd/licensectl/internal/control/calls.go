@@ -95,6 +95,32 @@ func (c *Client) Audit(ctx context.Context, organization string, limit int) ([]a
 	})
 }
 
+// UsageQuery says which usage is meant; what is empty is left to the service.
+type UsageQuery struct{ License, From, To, Step string }
+
+func (q UsageQuery) read(path string) request {
+	r := read(path)
+	r.query = url.Values{}
+	for name, value := range map[string]string{
+		api.QueryLicense: q.License, api.QueryFrom: q.From, api.QueryTo: q.To, api.QueryStep: q.Step,
+	} {
+		if value != "" {
+			r.query.Set(name, value)
+		}
+	}
+	return r
+}
+
+// Usage is how an organization's seats were used.
+func (c *Client) Usage(ctx context.Context, organization string, q UsageQuery) (api.UsageReport, error) {
+	return call[api.UsageReport](ctx, c, q.read(api.UsagePath(url.PathEscape(organization))))
+}
+
+// Denials is which requests of an organization were refused.
+func (c *Client) Denials(ctx context.Context, organization string, q UsageQuery) (api.DenialReport, error) {
+	return call[api.DenialReport](ctx, c, q.read(api.DenialsPath(url.PathEscape(organization))))
+}
+
 func organizationPath(id string) string { return api.OrganizationPath(url.PathEscape(id)) }
 
 func licensePath(organization, id string) string {

@@ -1,0 +1,180 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"time"
+
+	"github.com/coditect-ai/coditect-licenses/client/api"
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
+	"github.com/coditect-ai/coditect-licenses/shared/usage"
+	"github.com/coditect-ai/coditect-licenses/shared/web"
+)
+
+// usageQuery are the names by which times are picked.
+func usageQuery() []web.Param {
+	return []web.Param{
+		{Name: api.QueryFrom, Description: "From this hour on: a day in UTC (2026-11-01) or a time (RFC 3339); seven days before to, if absent."},
+		{Name: api.QueryTo, Description: "Before this hour: a day, which is not in it any more, or a time; the end of the present hour, if absent."},
+		{Name: api.QueryStep, Description: "How long a step is; a day, if absent.", Enum: []any{string(usage.StepHour), string(usage.StepDay)}},
+		{Name: api.QueryLicense, Description: "This license alone."},
+	}
+}
+
+// howFar is what both reports say of themselves.
+func howFar() string {
+	return fmt.Sprintf("At most %d days of one license, and %d days of all. What the present hours count is there as of the reaper's last visit, some minutes ago.", api.MaxUsageDays, api.MaxUsageDaysAll)
+}
+
+func exampleCounts() api.UsageCounts {
+	return api.UsageCounts{Grants: 40, Denials: 3, Waited: 2, PeakSeats: 9, MeanSeats: 3.25}
+}
+
+func reportUsage() web.Operation {
+	day := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
+	return web.Operation{
+		ID: "reportUsage", Method: http.MethodGet, Path: api.PathUsage, Params: []web.Param{organizationParam()}, Query: usageQuery(), Access: web.AccessStaff,
+		Summary: "Report how seats were used", Description: forVendor + "By license: grants, denials, peak and mean, and what fewer seats would have meant. " + howFar(),
+		Answers: []web.Documented{{Status: http.StatusOK, Description: "The report.", Body: api.UsageReport{
+			OrganizationID: "acme", From: api.NewTime(day), To: api.NewTime(day.AddDate(0, 0, 1)), Step: string(usage.StepDay),
+			Licenses: []api.LicenseUsage{{
+				LicenseID: "acme-pro", UsageCounts: exampleCounts(), Steps: []api.UsageStep{{At: api.NewTime(day), UsageCounts: exampleCounts()}},
+				Sizing: []api.SizingPoint{{Seats: 8, Waiting: 2, WaitingPercent: 4, ShortSeconds: 1260}, {Seats: 9}},
+			}},
+		}}},
+		Problems: []api.Code{api.Forbidden},
+	}
+}
+
+func (f *function) reportUsage(ctx context.Context, c web.Call, _ struct{}) (web.Answer, error) {
+	p, found, err := f.used(ctx, c)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	report := api.UsageReport{
+		OrganizationID: c.Param("organization"), From: api.NewTime(p.from), To: api.NewTime(p.to), Step: string(p.step),
+		Licenses: make([]api.LicenseUsage, len(found)),
+	}
+	for i, l := range found {
+		out := api.LicenseUsage{
+			LicenseID: l.LicenseID, UsageCounts: countsOf(l.Total, p.to.Sub(p.from)),
+			Steps: make([]api.UsageStep, len(l.Steps)), Sizing: sizing(l.Total),
+		}
+		for i, s := range l.Steps {
+			out.Steps[i] = api.UsageStep{At: api.NewTime(s.At), UsageCounts: countsOf(s.Counts, p.step.Length())}
+		}
+		report.Licenses[i] = out
+	}
+	return web.Answer{Outcome: "reported", Body: report}, nil
+}
+
+func countsOf(c usage.Counts, length time.Duration) api.UsageCounts {
+	return api.UsageCounts{
+		Grants: c.Grants(), Denials: c.Denials(), Waited: c.Waited, PeakSeats: c.Peak,
+		MeanSeats: rounded(c.SeatTime().Seconds() / length.Seconds()),
+	}
+}
+
+func sizing(c usage.Counts) []api.SizingPoint {
+	sizes := usage.Sizing(c)
+	out := make([]api.SizingPoint, len(sizes))
+	for i, s := range sizes {
+		out[i] = api.SizingPoint{Seats: s.Seats, Waiting: s.Waiting, ShortSeconds: int64(s.Short / time.Second)}
+		if s.Requests > 0 {
+			out[i].WaitingPercent = rounded(100 * float64(s.Waiting) / float64(s.Requests))
+		}
+	}
+	return out
+}
+
+// rounded has two decimals.
+func rounded(x float64) float64 { return math.Round(100*x) / 100 }
+
+// period is which time is asked about.
+type period struct {
+	from, to time.Time
+	step     usage.Step
+	license  string
+}
+
+// used are the licenses that were used in the time that is asked about.
+func (f *function) used(ctx context.Context, c web.Call) (period, []usage.License, error) {
+	p, err := periodOf(c, f.Now())
+	if err != nil {
+		return p, nil, err
+	}
+	hours, err := f.Record.Usage(ctx, caller(c), record.UsageQuery{LicenseID: p.license, From: p.from, To: p.to})
+	if errors.Is(err, license.ErrLicenseNotFound) {
+		err = invalid(api.QueryLicense, "cannot be the id of a license: send one, or leave it out")
+	}
+	return p, usage.Report(hours, p.step), err
+}
+
+func periodOf(c web.Call, now time.Time) (period, error) {
+	// What is mistyped must not be answered with another report.
+	if err := c.CheckQuery(api.QueryFrom, api.QueryTo, api.QueryStep, api.QueryLicense); err != nil {
+		return period{}, err
+	}
+	p := period{to: now.UTC().Truncate(time.Hour).Add(time.Hour), step: usage.StepDay, license: c.Query.Get(api.QueryLicense)}
+	var faults []api.FieldError
+	fault := func(field, message string) { faults = append(faults, api.FieldError{Field: field, Message: message}) }
+	for _, name := range []string{api.QueryFrom, api.QueryTo, api.QueryStep, api.QueryLicense} {
+		if len(c.Query[name]) > 1 {
+			fault(name, "is sent several times: send it once")
+		}
+	}
+	set := func(name string, to *time.Time, usual time.Time) {
+		at, ok := moment(c.Query.Get(name), usual)
+		if *to = at; !ok {
+			fault(name, "is no day (2026-11-01) and no time (RFC 3339): send one of them")
+		}
+	}
+	set(api.QueryTo, &p.to, p.to)
+	set(api.QueryFrom, &p.from, p.to.Add(-7*24*time.Hour))
+	switch step := usage.Step(c.Query.Get(api.QueryStep)); step {
+	case "", usage.StepDay:
+	case usage.StepHour:
+		p.step = step
+	default:
+		fault(api.QueryStep, "is not hour or day: send one of them")
+	}
+	if len(faults) == 0 {
+		faults = p.faults()
+	}
+	if len(faults) > 0 {
+		return p, &web.InvalidRequestError{Errors: faults}
+	}
+	return p, nil
+}
+
+// moment is the hour of a day or a time; the usual one where none is sent.
+func moment(text string, usual time.Time) (time.Time, bool) {
+	if text == "" {
+		return usual, true
+	}
+	if day, err := time.Parse(time.DateOnly, text); err == nil {
+		return day, true
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	return at.UTC().Truncate(time.Hour), err == nil
+}
+
+// faults are those of a period that can be read.
+func (p period) faults() []api.FieldError {
+	most := api.MaxUsageDays
+	if p.license == "" {
+		most = api.MaxUsageDaysAll
+	}
+	switch length := p.to.Sub(p.from); {
+	case length <= 0:
+		return []api.FieldError{{Field: api.QueryTo, Message: "is not after from: send a later one"}}
+	case length > time.Duration(most)*24*time.Hour:
+		return []api.FieldError{{Field: api.QueryFrom, Message: fmt.Sprintf(
+			"is more than %d days before to: send a later one (%d days are possible of one license, %d of all)", most, api.MaxUsageDays, api.MaxUsageDaysAll)}}
+	}
+	return nil
+}

@@ -1,0 +1,64 @@
+package admin
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/coditect-ai/coditect-licenses/client/api"
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/usage"
+	"github.com/coditect-ai/coditect-licenses/shared/web"
+)
+
+func exampleDenials() api.DenialCounts {
+	return api.DenialCounts{Denials: 3, Waited: 2, Lost: 1, ByLimit: api.DenialLimits{License: 3}}
+}
+
+func reportDenials() web.Operation {
+	day := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
+	return web.Operation{
+		ID: "reportDenials", Method: http.MethodGet, Path: api.PathDenials, Params: []web.Param{organizationParam()}, Query: usageQuery(), Access: web.AccessStaff,
+		Summary: "Report which requests were refused", Description: forVendor + "By license and by what refused: each refused request counts once. " + howFar(),
+		Answers: []web.Documented{{Status: http.StatusOK, Description: "The report.", Body: api.DenialReport{
+			OrganizationID: "acme", From: api.NewTime(day), To: api.NewTime(day.AddDate(0, 0, 1)), Step: string(usage.StepDay),
+			Licenses: []api.LicenseDenials{{
+				LicenseID: "acme-pro", DenialCounts: exampleDenials(), Steps: []api.DenialStep{{At: api.NewTime(day), DenialCounts: exampleDenials()}},
+			}},
+		}}},
+		Problems: []api.Code{api.Forbidden},
+	}
+}
+
+func (f *function) reportDenials(ctx context.Context, c web.Call, _ struct{}) (web.Answer, error) {
+	p, found, err := f.used(ctx, c)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	report := api.DenialReport{
+		OrganizationID: c.Param("organization"), From: api.NewTime(p.from), To: api.NewTime(p.to), Step: string(p.step),
+		Licenses: []api.LicenseDenials{},
+	}
+	for _, l := range found {
+		if l.Total.Denials() == 0 {
+			continue
+		}
+		out := api.LicenseDenials{LicenseID: l.LicenseID, DenialCounts: denialsOf(l.Total), Steps: []api.DenialStep{}}
+		for _, s := range l.Steps {
+			if s.Denials() > 0 {
+				out.Steps = append(out.Steps, api.DenialStep{At: api.NewTime(s.At), DenialCounts: denialsOf(s.Counts)})
+			}
+		}
+		report.Licenses = append(report.Licenses, out)
+	}
+	return web.Answer{Outcome: "reported", Body: report}, nil
+}
+
+func denialsOf(c usage.Counts) api.DenialCounts {
+	return api.DenialCounts{
+		Denials: c.Denials(), Waited: c.Waited, Lost: max(0, c.Denials()-c.Waited),
+		ByLimit: api.DenialLimits{
+			License: c.Refused(), Organization: c.Denied[string(license.LimitOrganization)], Handover: c.Denied[string(license.LimitHandover)],
+		},
+	}
+}

@@ -1,0 +1,405 @@
+package ledgertest
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/coditect-ai/coditect-licenses/shared/ledger"
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/usage"
+)
+
+// RunUsage tests the contract of [ledger.Metering] on ledgers that open makes. Their
+// clocks must stand still unless they are moved: what is counted is told exactly.
+func RunUsage(t *testing.T, open func(t *testing.T, sessionTTL, tokenTTL time.Duration) Subject) {
+	for name, test := range map[string]func(*bench){
+		"grants, levels and the peak":                 countGrants,
+		"who expires is counted until then":           countExpired,
+		"an hour begins at the level of the last":     countHours,
+		"refusals, by what refused":                   countRefusals,
+		"a request is refused once":                   countRequests,
+		"one refusal, however many licenses":          countCandidates,
+		"waited for, or lost":                         countWaited,
+		"a grant that failed":                         countFailed,
+		"many seats are told in fewer levels":         countMany,
+		"what was told is told again":                 tallyTwice,
+		"pool by pool":                                tallyPages,
+		"closed hours are forgotten, open ones never": tallyCloses,
+		"another generation's are not forgotten":      tallyOfAnother,
+		"a closed hour takes no more":                 tallyLate,
+		"a dead generation tells what it counted":     tallyDead,
+		"a rebuilt pool is counted from its load":     tallyRebuilt,
+		"nobody else's":                               tallyTenancy,
+		"while the clocks differ nothing lasts":       tallyWrongClock,
+		"a context that is over":                      tallyCanceled,
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, open(t, sessionTTL, tokenTTL))
+			b.Advance(untilHour(b.clock()))
+			test(b)
+		})
+	}
+}
+
+// clock is the server's time.
+func (b *bench) clock() time.Time {
+	b.Helper()
+	return b.visit(globex, 1).Now
+}
+
+// untilHour is how long it is until the next hour begins.
+func untilHour(now time.Time) time.Duration { return now.Truncate(time.Hour).Add(time.Hour).Sub(now) }
+
+func (b *bench) tally() ledger.Tally {
+	b.Helper()
+	t, err := b.Ledger.Tally(b.Context(), license.ServiceCaller(acme), "", "", 100)
+	b.ok(err)
+	return t
+}
+
+// counts are those of pro in all hours together.
+func (b *bench) counts() usage.Counts {
+	b.Helper()
+	all := usage.NewCounts()
+	for _, m := range b.tally().Meters {
+		if m.Pool == "pro" {
+			all = all.Add(m.Counts)
+		}
+	}
+	return all
+}
+
+func (b *bench) release(h ledger.Hold) {
+	b.Helper()
+	b.remove(ledger.BySession, 1, b.mark(h, license.EndReleased))
+}
+
+// keep moves the clock while these go on sending heartbeats.
+func (b *bench) keep(d time.Duration, holds ...ledger.Hold) {
+	b.Helper()
+	for d > 0 {
+		step := min(d, 5*time.Minute)
+		b.Advance(step)
+		d -= step
+		for _, h := range holds {
+			_, err := b.beat(h)
+			b.ok(err)
+		}
+	}
+}
+
+func minutes(levels map[int]int64) map[int]float64 {
+	out := map[int]float64{}
+	for level, ms := range levels {
+		out[level] = float64(ms) / 60_000
+	}
+	return out
+}
+
+func countGrants(b *bench) {
+	ann := b.take(want{user: "ann"})
+	b.keep(10*time.Minute, ann)
+	bob := b.take(want{user: "bob"})
+	b.take(want{user: "bob"}) // the one it has
+	b.keep(3*time.Minute, ann, bob)
+	marked := b.mark(ann, license.EndReleased)
+	b.keep(4*time.Minute, bob)
+	b.remove(ledger.IfEnding, 1, marked)
+	b.keep(time.Minute, bob)
+	b.remove(ledger.BySession, 1, bob)
+	b.Advance(time.Minute)
+	got := b.counts()
+	b.same("minutes at each level", minutes(got.Levels), map[int]float64{1: 15, 2: 3})
+	b.same("grants", got.Granted, map[int]int64{1: 1, 2: 1})
+	b.same("peak", got.Peak, 2)
+	b.same("others", []any{got.Denials(), got.Waited, got.Failed}, []any{0, 0, 0})
+}
+
+// countExpired: a seat is in use until its session expires, whenever somebody notices.
+func countExpired(b *bench) {
+	b.take(want{user: "ann"})
+	b.Advance(2 * time.Minute)
+	b.take(want{user: "bob"})
+	b.Advance(20 * time.Minute)
+	b.same("before they are reaped", minutes(b.counts().Levels), map[int]float64{1: 4, 2: 4})
+	b.remove(ledger.IfEnding, 2, b.visit(acme, 10).Expired...)
+	b.Advance(time.Minute)
+	b.same("after", minutes(b.counts().Levels), map[int]float64{1: 4, 2: 4})
+}
+
+func countHours(b *bench) {
+	start := b.clock()
+	ann := b.take(want{user: "ann"})
+	b.keep(50*time.Minute, ann)
+	bob := b.take(want{user: "bob"})
+	b.keep(70*time.Minute, ann, bob)
+	b.release(ann)
+	b.keep(5*time.Minute, bob)
+	var got []any
+	for _, m := range b.tally().Meters {
+		got = append(got, m.Hour.Sub(start), minutes(m.Levels), m.Peak, m.Grants())
+	}
+	b.same("hours", got, []any{
+		0 * time.Hour, map[int]float64{1: 50, 2: 10}, 2, 2,
+		1 * time.Hour, map[int]float64{2: 60}, 2, 0,
+		2 * time.Hour, map[int]float64{1: 5}, 1, 0,
+	})
+}
+
+func countRefusals(b *bench) {
+	b.take(want{user: "ann"})
+	b.take(want{user: "bob"})
+	b.full(want{user: "eve", max: 2})
+	b.full(want{user: "eve", max: 2})
+	b.full(want{user: "eve", maxOrg: 2})
+	b.full(want{user: "eve", tokens: 2})
+	_, err := b.reserve(want{user: "eve", closed: true})
+	wants[*ledger.FullError](b, err)
+	got := b.counts()
+	b.same("by the license", got.RefusedAt, map[int]int64{2: 2})
+	b.same("by other limits", got.Denied, map[string]int64{"": 1, ledger.ByTokens: 1})
+	b.same("all", []any{got.Denials(), got.Grants()}, []any{4, 2})
+}
+
+func (b *bench) refused(request string, w want) {
+	b.Helper()
+	org, r := b.fill(w)
+	r.Request = request
+	_, err := b.Ledger.Reserve(b.Context(), caller(org, r.Holder.UserID), r)
+	wants[*ledger.FullError](b, err)
+}
+
+func countRequests(b *bench) {
+	b.take(want{user: "ann"})
+	for _, request := range []string{"r1", "r1", "r1", "r2", "", ""} {
+		b.refused(request, want{user: "eve", max: 1})
+	}
+	b.refused("r1", want{user: "bob", max: 1})
+	b.same("refusals", b.counts().Refused(), 5)
+	b.keep(9*time.Minute+59*time.Second, b.take(want{user: "ann"}))
+	b.refused("r3", want{user: "eve", max: 1})
+	b.Advance(2 * time.Second) // what is remembered is kept in periods of ten minutes
+	b.refused("r3", want{user: "eve", max: 1})
+	b.same("across a period", b.counts().Refused(), 6)
+	b.Advance(time.Minute)
+	b.refused("r3", want{user: "eve", max: 1})
+	b.same("no request lasts a minute", b.counts().Refused(), 7)
+}
+
+func countCandidates(b *bench) {
+	b.take(want{user: "ann"})
+	b.take(want{user: "bob", license: "lab"})
+	two := []other{{license: "lab", max: 1}}
+	b.fullOf(want{user: "eve", max: 1, others: two})
+	b.same("by the first", b.counts().RefusedAt, map[int]int64{1: 1})
+	b.same("of one license alone", len(b.tally().Meters), 2) // lab has its grant
+	b.fullOf(want{user: "eve", max: 1, others: []other{{license: "lab", tokens: 1}}})
+	for _, m := range b.tally().Meters {
+		if m.Pool == "lab" {
+			b.same("by what another limit refused", m.Denied, map[string]int64{ledger.ByTokens: 1})
+		}
+	}
+	b.same("and not twice", b.counts().Denials(), 1)
+}
+
+func countWaited(b *bench) {
+	ann := b.take(want{user: "ann"})
+	b.refused("", want{user: "eve", max: 1})
+	b.keep(3*time.Minute, ann)
+	for range 3 {
+		b.refused("", want{user: "bob", max: 1})
+		b.refused("", want{user: "eve", max: 1})
+	}
+	b.keep(ledger.Patience-time.Minute, ann)
+	b.refused("", want{user: "bob", max: 1})
+	b.release(ann)
+	b.take(want{user: "bob", max: 1})
+	b.same("bob's all", b.counts().Waited, 4)
+	b.release(b.take(want{user: "bob", max: 1}))
+	b.Advance(time.Minute)
+	b.take(want{user: "eve", max: 1})
+	b.same("eve's, but for the first", b.counts().Waited, 4+3)
+	b.same("all", b.counts().Denials(), 8)
+	b.same("nothing twice", b.tally(), b.tally())
+}
+
+func countFailed(b *bench) {
+	b.remove(ledger.IfUntouched, 1, b.take(want{user: "ann"}))
+	bob := b.take(want{user: "bob"})
+	b.Advance(time.Minute)
+	b.remove(ledger.IfEnding, 1, b.mark(bob, license.EndFailed))
+	b.take(want{user: "eve"})
+	b.Advance(time.Minute)
+	got := b.counts()
+	b.same("failed", []any{got.Failed, got.Grants()}, []any{2, 1})
+	b.same("its seat was taken all the same", minutes(got.Levels), map[int]float64{1: 2})
+}
+
+func countMany(b *bench) {
+	for i := range 130 {
+		b.take(want{user: fmt.Sprint(i), max: 640})
+	}
+	b.Advance(time.Minute)
+	b.full(want{user: "eve", max: 130})
+	got := b.counts()
+	b.same("levels", minutes(got.Levels), map[int]float64{146: 1})
+	b.same("peak", got.Peak, 130)
+	b.same("grants", []any{len(got.Granted), got.Granted[32], got.Granted[51], got.Granted[146]}, []any{38, 1, 19, 3})
+	b.same("refusals, of a size of 130", got.RefusedAt, map[int]int64{132: 1})
+}
+
+func tallyTwice(b *bench) {
+	b.take(want{user: "ann"})
+	b.Advance(time.Minute)
+	first := b.tally()
+	b.same("at the same time", b.tally(), first)
+	b.ok(b.Ledger.Tallied(b.Context(), license.ServiceCaller(acme), first.Generation, first.Meters))
+	b.same("the hour is open", b.tally(), first)
+	first.Meters[0].Closed = true
+	b.ok(b.Ledger.Tallied(b.Context(), license.ServiceCaller(acme), first.Generation, first.Meters))
+	first.Meters[0].Closed = false
+	b.same("whatever somebody says", b.tally(), first)
+	b.Advance(time.Minute)
+	b.same("later", minutes(b.counts().Levels), map[int]float64{1: 2})
+}
+
+func tallyPages(b *bench) {
+	for _, l := range []string{"c", "a", "d", "b"} {
+		b.take(want{license: l, user: l})
+	}
+	for limit, want := range map[int][]string{1: {"a", "b", "c", "d"}, 3: {"a b c", "d"}, 4: {"a b c d"}, 9: {"a b c d"}} {
+		var pages []string
+		for last := ""; ; {
+			t, err := b.Ledger.Tally(b.Context(), license.ServiceCaller(acme), "", last, limit)
+			b.ok(err)
+			page := ""
+			for i, m := range t.Meters {
+				if page += m.Pool; i < len(t.Meters)-1 {
+					page += " "
+				}
+			}
+			pages = append(pages, page)
+			if last = t.Last; last == "" {
+				break
+			}
+		}
+		b.same(fmt.Sprint("pages of ", limit), pages, want)
+	}
+}
+
+func closedOf(t ledger.Tally) []bool {
+	var out []bool
+	for _, m := range t.Meters {
+		out = append(out, m.Closed)
+	}
+	return out
+}
+
+func tallyCloses(b *bench) {
+	ann := b.take(want{user: "ann"})
+	b.keep(time.Hour+ledger.Patience-time.Second, ann)
+	b.same("its refusals may yet be waited for", closedOf(b.tally()), []bool{false, false})
+	b.keep(time.Second, ann)
+	told := b.tally()
+	b.same("closed", closedOf(told), []bool{true, false})
+	for range 2 {
+		b.ok(b.Ledger.Tallied(b.Context(), license.ServiceCaller(acme), told.Generation, told.Meters))
+		b.same("the open one is left", b.tally().Meters, told.Meters[1:])
+	}
+	b.keep(20*time.Minute, ann)
+	b.same("and goes on", minutes(b.counts().Levels), map[int]float64{1: 30})
+}
+
+func tallyOfAnother(b *bench) {
+	b.take(want{user: "ann"})
+	b.Advance(2 * time.Hour)
+	told := b.tally()
+	b.same("closed", closedOf(told), []bool{true})
+	b.ok(b.Ledger.Tallied(b.Context(), license.ServiceCaller(acme), "another", told.Meters))
+	b.same("still told", b.tally(), told)
+	b.ok(b.Ledger.Tallied(b.Context(), license.ServiceCaller(globex), told.Generation, told.Meters))
+	b.same("also after another organization's", b.tally(), told)
+}
+
+// tallyLate: the clock steps back into an hour that was recorded for good.
+func tallyLate(b *bench) {
+	b.take(want{user: "ann"})
+	b.Advance(time.Hour + ledger.Patience)
+	start := b.clock().Truncate(time.Hour)
+	told := b.tally()
+	b.ok(b.Ledger.Tallied(b.Context(), license.ServiceCaller(acme), told.Generation, told.Meters))
+	b.remove(ledger.IfEnding, 1, b.visit(acme, 10).Expired...)
+	b.Advance(-15 * time.Minute)
+	b.take(want{user: "bob"})
+	got := b.tally().Meters
+	b.same("hours", []any{len(got), got[0].Hour, got[0].Grants()}, []any{1, start, 1})
+}
+
+func tallyDead(b *bench) {
+	ann := b.take(want{user: "ann"})
+	b.keep(3*time.Minute, ann)
+	dead := b.tally()
+	b.Promote()
+	b.rebuild(acme, 2, recorded(ann.ID, "ann", ann.AcquiredAt))
+	b.full(want{user: "eve", max: 1})
+	service := license.ServiceCaller(acme)
+	v := b.visit(acme, 10)
+	b.same("dead", v.Dead, []string{dead.Generation})
+	for range 2 {
+		told, err := b.Ledger.Tally(b.Context(), service, dead.Generation, "", 100)
+		b.ok(err)
+		b.same("as it was", told, dead)
+	}
+	b.same("the present one's", []any{b.counts().Grants(), b.counts().Refused(), b.tally().Generation == dead.Generation}, []any{0, 1, false})
+	b.ok(b.Ledger.Clear(b.Context(), service, dead.Generation))
+	told, err := b.Ledger.Tally(b.Context(), service, dead.Generation, "", 100)
+	b.ok(err)
+	b.same("cleared", len(told.Meters), 0)
+	b.same("the present one stays", b.counts().Refused(), 1)
+}
+
+func tallyRebuilt(b *bench) {
+	ann := b.take(want{user: "ann"})
+	b.Advance(3 * time.Minute)
+	b.Lose()
+	b.rebuild(acme, 2, recorded(ann.ID, "ann", ann.AcquiredAt))
+	b.Advance(2 * time.Minute)
+	got := b.counts()
+	b.same("level and peak", []any{minutes(got.Levels), got.Peak, got.Grants()}, []any{map[int]float64{1: 2}, 1, 0})
+	b.Advance(10 * time.Minute)
+	b.same("until it expires, a TTL after the load", minutes(b.counts().Levels), map[int]float64{1: 6})
+}
+
+func tallyTenancy(b *bench) {
+	b.take(want{user: "ann"})
+	t, err := b.Ledger.Tally(b.Context(), license.ServiceCaller(globex), "", "", 100)
+	b.ok(err)
+	b.same("globex's", len(t.Meters), 0)
+}
+
+func tallyWrongClock(b *bench) {
+	ann := b.take(want{user: "ann"})
+	b.Advance(time.Minute)
+	b.Step(3 * time.Hour)
+	b.mark(ann, license.EndReleased)
+	b.same("levels", minutes(b.counts().Levels), map[int]float64{})
+	b.Step(-3 * time.Hour)
+	b.take(want{user: "bob"})
+	b.Advance(time.Minute)
+	b.same("in one hour", len(b.tally().Meters), 1)
+	b.same("levels once it is right", minutes(b.counts().Levels), map[int]float64{1: 1})
+}
+
+func tallyCanceled(b *bench) {
+	_, err := b.Ledger.Tally(canceled(b.T), license.ServiceCaller(acme), "", "", 1)
+	wants[*license.UnavailableError](b, err)
+	err = b.Ledger.Tallied(canceled(b.T), license.ServiceCaller(acme), "g", []ledger.Meter{{Pool: "pro", Closed: true}})
+	wants[*license.UnavailableError](b, err)
+	b.Lose()
+	err = b.Ledger.Tallied(b.Context(), license.ServiceCaller(acme), "g", []ledger.Meter{{Pool: "pro", Closed: true}})
+	if !errors.As(err, new(*ledger.RebuildError)) {
+		b.Errorf("after a loss: %v", err)
+	}
+}

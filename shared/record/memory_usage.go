@@ -1,0 +1,55 @@
+package record
+
+import (
+	"context"
+
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/usage"
+)
+
+// FileUsage implements [Usages].
+func (m *Memory) FileUsage(ctx context.Context, caller license.Caller, all []usage.Filing) error {
+	if !validDocumentID(caller.OrganizationID) {
+		return license.ErrOrganizationNotFound
+	}
+	documents, err := byDocument(all)
+	if err != nil {
+		return err
+	}
+	return m.within(ctx, caller, func(t *memoryTenant) error {
+		if t.usage == nil {
+			t.usage = map[string]usageDoc{}
+		}
+		for _, d := range documents {
+			after, _, err := d.filed(t.usage[d.name])
+			if err != nil {
+				return err
+			}
+			t.usage[d.name] = after
+		}
+		return nil
+	})
+}
+
+// Usage implements [Administration].
+func (m *Memory) Usage(ctx context.Context, caller license.Caller, q UsageQuery) (all []usage.Hour, err error) {
+	if q.LicenseID != "" && validDocumentID(caller.OrganizationID) {
+		if _, err := usageName(q.LicenseID, q.From); err != nil {
+			return nil, err
+		}
+	}
+	err = m.within(ctx, caller, func(t *memoryTenant) error {
+		if t.organization == nil {
+			return license.ErrOrganizationNotFound
+		}
+		for _, doc := range t.usage {
+			hours, err := doc.hours(q)
+			if err != nil {
+				return err
+			}
+			all = append(all, hours...)
+		}
+		return nil
+	})
+	return byLicense(all), err
+}
