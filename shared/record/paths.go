@@ -20,6 +20,7 @@ import (
 //	orgs/{organization}/licenses/{license}
 //	orgs/{organization}/sessions/{hash}-{session}
 //	orgs/{organization}/ledger/state
+//	orgs/{organization}/users/{user}
 //	orgs/{organization}/audit/{entry}
 //	orgs/{organization}/requests/{digest}
 const (
@@ -31,6 +32,7 @@ const (
 	serviceCollection       = "service"
 	signingDocument         = "signing"
 	administrationDocument  = "administration"
+	usersCollection         = "users"
 	auditCollection         = "audit"
 	requestsCollection      = "requests"
 )

@@ -27,6 +27,8 @@ func RunAdministration(t *testing.T, newRecord func(t *testing.T) Administered) 
 		"Audit":         auditTests(),
 		"Sessions":      sessionPageTests(),
 		"Revocation":    revocationTests(),
+		"Users":         userTests(),
+		"Owners":        ownerTests(),
 		"Tenancy":       administrationTenancyTests(),
 		"Context":       administrationContextTests(),
 	}

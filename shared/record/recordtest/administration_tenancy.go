@@ -115,6 +115,13 @@ func administrationWrites(
 		"ChangeLicense": func(ctx context.Context) error { return errorOf(r.ChangeLicense(ctx, c, a, "acme-pro", lic, resell)) },
 		"DeleteLicense": func(ctx context.Context) error { return r.DeleteLicense(ctx, c, a, "acme-pro", lic) },
 		"RevokeSession": func(ctx context.Context) error { return r.RevokeSession(ctx, c, a, sessionID(1)) },
+		"InviteUser":    func(ctx context.Context) error { return errorOf(r.InviteUser(ctx, c, a, member("u-9"))) },
+		"ChangeUser":    func(ctx context.Context) error { return errorOf(r.ChangeUser(ctx, c, a, "u-1", "1", promote)) },
+		"RemoveUser":    func(ctx context.Context) error { return errorOf(r.RemoveUser(ctx, c, a, "u-1", "1")) },
+		"AskUser":       func(ctx context.Context) error { return errorOf(r.AskUser(ctx, c, a, "u-1", record.UserSignedOut)) },
+		"SettleUser": func(ctx context.Context) error {
+			return errorOf(r.SettleUser(ctx, c, "u-1", "e-1", record.EntryDone))
+		},
 	}
 }
 
@@ -125,6 +132,8 @@ func administrationReads(r record.Administration, c license.Caller) map[string]f
 		"LicensePage":   func(ctx context.Context) error { return errorOf(r.LicensePage(ctx, c, "", 9)) },
 		"License":       func(ctx context.Context) error { return errorOf(r.License(ctx, c, "acme-pro")) },
 		"Audit":         func(ctx context.Context) error { return errorOf(r.Audit(ctx, c, "", 9)) },
+		"UserPage":      func(ctx context.Context) error { return errorOf(r.UserPage(ctx, c, "", 9)) },
+		"User":          func(ctx context.Context) error { return errorOf(r.User(ctx, c, "u-1")) },
 		"SessionPage": func(ctx context.Context) error {
 			return errorOf(r.SessionPage(ctx, c, record.SessionFilter{}, "", 9))
 		},
