@@ -70,11 +70,11 @@ func Reaper(s *boot.Service) (*web.App, error) {
 // Control sells seats: it is the administration's door for the vendor. It has the one
 // part of the record that may change what was sold.
 func Control(s *boot.Service) (*web.App, error) {
-	if s.Administration == nil {
-		return nil, errors.New("the record has no administration here")
+	if s.Administration == nil || s.People == nil {
+		return nil, errors.New("the record has no administration here, or Identity Platform's accounts are not")
 	}
 	return admin.New(s.Web("control"), admin.Deps{
 		Authenticate: s.AuthenticateStaff, Record: s.Administration, Sessions: s.Record, Ledger: s.Ledger, Seats: s.Seats,
-		Changed: s.Entitlements.Forget, Now: s.Now,
+		People: s.People, Changed: s.Entitlements.Forget, Now: s.Now,
 	}), nil
 }

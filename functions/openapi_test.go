@@ -189,6 +189,13 @@ func TestDocumentFollowsTheContract(t *testing.T) {
 		{"getSession", "200", false, ""},
 		{"revokeSession", "204", false, ""},
 		{"listAudit", "200", false, ""},
+		{"listUsers", "200", false, ""},
+		{"inviteUser", "201", false, "required"},
+		{"getUser", "200", false, ""},
+		{"patchUser", "200", false, "required"},
+		{"removeUser", "204", false, ""},
+		{"signOutUser", "204", false, ""},
+		{"linkUser", "200", false, ""},
 	} {
 		op := ops[tt.id]
 		var successes []string
@@ -215,7 +222,7 @@ func TestDocumentFollowsTheContract(t *testing.T) {
 			t.Errorf("%s lacks problems any operation may have", tt.id)
 		}
 	}
-	if len(ops) != 27 {
+	if len(ops) != 34 {
 		t.Errorf("%d operations", len(ops))
 	}
 }

@@ -1,5 +1,5 @@
-// Package admin is the function that sells: organizations, their licenses, the sessions
-// that have their seats, and who changed what. It is the vendor's own door, open to
+// Package admin is the function that sells: organizations, their licenses and users, the
+// sessions that have their seats, and who changed what. It is the vendor's own door, open to
 // Google accounts of its staff.
 package admin
 
@@ -11,6 +11,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/people"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
 	"github.com/coditect-ai/coditect-licenses/shared/web"
@@ -25,6 +26,8 @@ type Deps struct {
 	// Ledger says which of the record's sessions live, Seats end them.
 	Ledger ledger.Looking
 	Seats  *seats.Protocol
+	// People are the users of organizations.
+	People *people.Directory
 	// Changed is told of an organization that was changed: what this process keeps of
 	// it is old.
 	Changed func(organizationID string)
@@ -48,7 +51,7 @@ func Operations() []web.Operation { return web.Operations((*function)(nil).route
 type function struct{ Deps }
 
 func (f *function) routes() []web.Route {
-	return []web.Route{
+	return append([]web.Route{
 		web.Handle(listOrganizations(), f.listOrganizations),
 		web.Handle(createOrganization(), f.createOrganization),
 		web.Handle(getOrganization(), f.getOrganization),
@@ -62,7 +65,7 @@ func (f *function) routes() []web.Route {
 		web.Handle(getSession(), f.getSession),
 		web.Handle(revokeSession(), f.revokeSession),
 		web.Handle(listAudit(), f.listAudit),
-	}
+	}, f.userRoutes()...)
 }
 
 // forVendor begins what is documented of each operation.
