@@ -102,6 +102,9 @@ func TestStories(t *testing.T) {
 			"take": func(ts *testscript.TestScript, _ bool, args []string) {
 				ts.Check(take(t.Context(), base, args[0], args[1], args[2]))
 			},
+			"signin": func(ts *testscript.TestScript, refused bool, args []string) {
+				signIn(t.Context(), ts, refused, base, args[0], args[1])
+			},
 		},
 	})
 }
@@ -146,8 +149,12 @@ func take(ctx context.Context, base, organization, user, machine string) error {
 	if err := post(ctx, base+"/dev/token", "", fmt.Sprintf(`{"user_id":%q,"organization_id":%q}`, user, organization), &token); err != nil {
 		return err
 	}
+	return acquire(ctx, base, token.ID, machine)
+}
+
+func acquire(ctx context.Context, base, token, machine string) error {
 	var session api.Session
-	return post(ctx, base+api.PathAcquire, token.ID, fmt.Sprintf(`{"hardware_id":%q}`, machine), &session)
+	return post(ctx, base+api.PathAcquire, token, fmt.Sprintf(`{"hardware_id":%q}`, machine), &session)
 }
 
 func post(ctx context.Context, url, token, body string, into any) error {

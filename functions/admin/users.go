@@ -49,8 +49,7 @@ func userOf(p people.Person) api.User {
 		Groups: api.List(u.Groups), Disabled: u.Disabled, State: stateOf(u), ETag: etag(p.Revision),
 	}
 	if at := p.Account.LastSignIn; !at.IsZero() {
-		wire := api.NewTime(at)
-		out.LastSignInAt = &wire
+		out.LastSignInAt = api.NewTime(at).String()
 	}
 	return out
 }
@@ -113,8 +112,8 @@ func usersAsked(c web.Call) (page, string, error) {
 	switch emails, asked := c.Query[api.QueryEmail]; {
 	case asked && (len(emails) > 1 || emails[0] == ""):
 		return page{}, "", invalid(api.QueryEmail, "is empty, or sent several times: send it once, with an address")
-	case asked && (len(c.Query[api.QueryAfter]) > 0 || len(emails[0]) > license.MaxEmail):
-		return page{}, "", invalid(api.QueryEmail, "is longer than any address, or sent with after: send it by itself")
+	case asked && (len(c.Query[api.QueryAfter]) > 0 || !license.ValidEmail(emails[0])):
+		return page{}, "", invalid(api.QueryEmail, "is no address, or sent with after: send an address, and no position")
 	}
 	p, err := pageOf(c)
 	return p, c.Query.Get(api.QueryEmail), err

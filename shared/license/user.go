@@ -99,14 +99,20 @@ func (f *faults) distinct(field string, all []string, most int) {
 // email takes an address by itself: no name beside it, no comment, and nothing that mail
 // programs write in more than one way.
 func (f *faults) email(address string) {
-	switch parsed, err := mail.ParseAddress(address); {
+	switch {
 	case address == "":
 		f.add("email", "is missing: write an address, such as ann@example.com")
 	case len(address) > MaxEmail:
 		f.add("email", fmt.Sprintf("is longer than %d characters: choose another address", MaxEmail))
-	case err != nil || parsed.Address != address || parsed.Name != "" || strings.ContainsFunc(address, unmailable):
+	case !ValidEmail(address):
 		f.add("email", "is no address: write one such as ann@example.com")
 	}
+}
+
+// ValidEmail reports whether an account can have the address.
+func ValidEmail(address string) bool {
+	parsed, err := mail.ParseAddress(address)
+	return err == nil && parsed.Address == address && parsed.Name == "" && len(address) <= MaxEmail && !strings.ContainsFunc(address, unmailable)
 }
 
 // unmailable: only printable ASCII without quotes is in addresses that Identity Platform
