@@ -410,7 +410,7 @@ func TestNobodyIsInTheLog(t *testing.T) {
 	v.w.stack.IDP.SetMode(fakeidp.Garbling)
 	v.do(t, http.MethodGet, api.UsersPath(org)+"?email="+made.User.Email, nil).refused(t, "unavailable")
 	text := log.String()
-	if !strings.Contains(text, "signed_out") || !strings.Contains(text, "unavailable") {
+	if !strings.Contains(text, "signOutUser") || !strings.Contains(text, "unavailable") {
 		t.Fatalf("this is not the log: %s", text)
 	}
 	for _, secret := range []string{"ann@", "Archer", "oobCode", made.User.ID} {

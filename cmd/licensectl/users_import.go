@@ -18,7 +18,7 @@ import (
 
 type userImport struct {
 	Organization string `arg:"" help:"The organization's id, such as acme."`
-	File         string `arg:"" type:"existingfile" help:"CSV in UTF-8. Its first line names the columns: email, and any of name, role and groups, which have semicolons between."`
+	File         string `arg:"" type:"existingfile" help:"CSV in UTF-8. Its first line names the columns: email, and any of name, role and groups, which have semicolons between. Lines that begin with # do not count."`
 	Write
 }
 
@@ -109,7 +109,7 @@ func problemOf(err error) string {
 // readUsers reads the file. A column that is misspelt must not be left out unnoticed.
 func readUsers(file io.Reader) ([]api.UserInput, error) {
 	r := csv.NewReader(file)
-	r.TrimLeadingSpace = true
+	r.TrimLeadingSpace, r.Comment = true, '#'
 	columns, err := r.Read()
 	if err != nil {
 		return nil, fmt.Errorf("the line that names the columns: %w", err)

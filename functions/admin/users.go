@@ -144,7 +144,7 @@ func (f *function) inviteUser(ctx context.Context, c web.Call, in api.UserInput)
 	if err != nil {
 		return web.Answer{}, err
 	}
-	return answered(http.StatusCreated, "invited", made.Revision, api.UserInvitation{User: userOf(made), InviteLink: link}), nil
+	return answered(http.StatusCreated, "created", made.Revision, api.UserInvitation{User: userOf(made), InviteLink: link}), nil
 }
 
 func getUser() web.Operation {
@@ -209,7 +209,7 @@ func (f *function) removeUser(ctx context.Context, c web.Call, _ struct{}) (web.
 	if err := f.People.Remove(ctx, caller(c), a, c.Param("user"), revision); err != nil {
 		return web.Answer{}, err
 	}
-	return web.Answer{Status: http.StatusNoContent, Outcome: "removed"}, nil
+	return web.Answer{Status: http.StatusNoContent, Outcome: "deleted"}, nil
 }
 
 func signOutUser() web.Operation {
@@ -229,7 +229,7 @@ func (f *function) signOutUser(ctx context.Context, c web.Call, _ struct{}) (web
 	if err := f.People.SignOut(ctx, caller(c), a, c.Param("user")); err != nil {
 		return web.Answer{}, err
 	}
-	return web.Answer{Status: http.StatusNoContent, Outcome: "signed_out"}, nil
+	return web.Answer{Status: http.StatusNoContent, Outcome: "revoked"}, nil
 }
 
 func linkUser() web.Operation {
@@ -250,5 +250,5 @@ func (f *function) linkUser(ctx context.Context, c web.Call, _ struct{}) (web.An
 	if err != nil {
 		return web.Answer{}, err
 	}
-	return web.Answer{Outcome: "linked", Body: api.UserLink{Link: link}}, nil
+	return web.Answer{Outcome: "created", Body: api.UserLink{Link: link}}, nil
 }
