@@ -30,8 +30,9 @@ func signIn(ctx context.Context, ts *testscript.TestScript, refused bool, base, 
 
 func TestReadUsers(t *testing.T) {
 	for text, want := range map[string][]api.UserInput{
-		"email\n":                               nil,
-		"\ufeffemail,name\nann@x.example,Ann\n": {{Email: "ann@x.example", Name: "Ann"}},
+		"email\n":                                nil,
+		"# users\nemail\n# Ann\nann@x.example\n": {{Email: "ann@x.example"}},
+		"\ufeffemail,name\nann@x.example,Ann\n":  {{Email: "ann@x.example", Name: "Ann"}},
 		"groups,email,role\n cad; night shift ;,bob@x.example, admin\n,eve@x.example,\n": {
 			{Email: "bob@x.example", Role: "admin", Groups: api.List{"cad", "night shift"}}, {Email: "eve@x.example"},
 		},
