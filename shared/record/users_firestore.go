@@ -193,31 +193,36 @@ func (f *Firestore) SettleUser(
 	var doc userDoc
 	var there bool
 	var commit firestore.CommitResponse
-	err = f.transact(ctx, func(tx *firestore.Transaction) error {
-		found, err := tx.GetAll([]*firestore.DocumentRef{ref, t.audit().Doc(entry)})
-		switch {
-		case err != nil:
-			return err
-		case !found[1].Exists():
-			return decision{ErrEntryNotFound}
-		}
-		doc = userDoc{}
-		if there = found[0].Exists(); there {
-			if err := found[0].DataTo(&doc); err != nil {
-				return decision{fmt.Errorf("user record %s: %w", id, err)}
-			}
-		}
-		err = tx.Update(found[1].Ref, []firestore.Update{{Path: "state", Value: string(state)}})
-		if !there {
-			return err
-		}
-		if doc, there = doc.settled(entry, state); !there {
-			return errors.Join(err, tx.Delete(ref))
-		}
-		return errors.Join(err, tx.Set(ref, doc))
+	err = f.transact(ctx, func(tx *firestore.Transaction) (err error) {
+		doc, there, err = t.settleUser(tx, ref, entry, state)
+		return err
 	}, firestore.WithCommitResponseTo(&commit))
 	if err != nil || !there {
 		return none, err
 	}
 	return Revised[license.User]{doc.user(t.id, id), revisionAt(commit.CommitTime())}, nil
+}
+
+// settleUser writes the entry's state and what it makes of the user, if that is there.
+func (t tenant) settleUser(
+	tx *firestore.Transaction, ref *firestore.DocumentRef, entry string, state EntryState,
+) (doc userDoc, there bool, err error) {
+	found, err := tx.GetAll([]*firestore.DocumentRef{ref, t.audit().Doc(entry)})
+	switch {
+	case err != nil:
+		return doc, false, err
+	case !found[1].Exists():
+		return doc, false, decision{ErrEntryNotFound}
+	}
+	err = tx.Update(found[1].Ref, []firestore.Update{{Path: "state", Value: string(state)}})
+	if err != nil || !found[0].Exists() {
+		return doc, false, err
+	}
+	if err := found[0].DataTo(&doc); err != nil {
+		return doc, false, decision{fmt.Errorf("user record %s: %w", ref.ID, err)}
+	}
+	if doc, there = doc.settled(entry, state); !there {
+		return doc, false, tx.Delete(ref)
+	}
+	return doc, true, tx.Set(ref, doc)
 }
