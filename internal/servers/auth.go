@@ -18,15 +18,18 @@ const (
 	// root, and firebaseProgram their entry in it.
 	firebaseFolder  = "proof/firebase"
 	firebaseProgram = "node_modules/firebase-tools/lib/bin/firebase.js"
-	// authProject begins with demo: the emulator asks nobody in the cloud about it.
-	authProject = "demo-auth"
 )
+
+// AuthProject is the one project whose users can sign in at the emulator: programs that do
+// name none. It begins with demo, so the emulator asks nobody in the cloud about it.
+const AuthProject = "demo-auth"
 
 const howToInstallAuth = "install Node 18 and run `npm ci --ignore-scripts` in " + firebaseFolder
 
 // Auth returns the address (host:port) of Google's official emulator of Identity
-// Platform, which all tests of this process share: each takes a project of its own. The
-// first call starts it, which takes some ten seconds; [Main] or [Stop] ends it.
+// Platform, which all tests of this process share, one after the other: its accounts are
+// gone whenever it is asked for. The first call starts it, which takes some ten seconds;
+// [Main] or [Stop] ends it.
 func Auth(t testing.TB) (addr string) {
 	t.Helper()
 	addresses, err := shared.get("auth", func() ([]string, func() error, error) {
@@ -36,10 +39,18 @@ func Auth(t testing.TB) (addr string) {
 	if errors.Is(err, errNotInstalled) {
 		missing(t, "the Auth emulator", err.Error()+"; "+howToInstallAuth)
 	}
+	if err == nil {
+		err = clearAuth(t.Context(), addresses[0])
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	return addresses[0]
+}
+
+// clearAuth deletes all accounts.
+func clearAuth(ctx context.Context, addr string) error {
+	return askAuth(ctx, http.MethodDelete, "http://"+addr+"/emulator/v1/projects/"+AuthProject+"/accounts", nil)
 }
 
 func startAuth() (addr string, stop func() error, err error) {
@@ -77,7 +88,7 @@ func runAuth(dir, node, program string) (addr string, proc *Process, err error) 
 	}
 	// env becomes the program: it is the same process.
 	proc, err = StartProcess(dir, "env", "CI=1", "HOME="+dir, "TMPDIR="+dir, "NO_UPDATE_NOTIFIER=1",
-		node, program, "emulators:start", "--only", "auth", "--project", authProject)
+		node, program, "emulators:start", "--only", "auth", "--project", AuthProject)
 	if err != nil {
 		return "", nil, err
 	}
@@ -104,22 +115,34 @@ func configureAuth(dir string, ports []int) error {
 func authAnswers(addr string) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/", nil)
-	if err != nil {
-		return false
-	}
-	// A transport of its own: a kept-alive connection would look like a leak.
-	response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(request)
-	if err != nil {
-		return false
-	}
-	defer func() { _ = response.Body.Close() }()
 	var page struct {
 		Emulator struct {
 			Ready bool `json:"ready"`
 		} `json:"authEmulator"`
 	}
-	return json.NewDecoder(response.Body).Decode(&page) == nil && page.Emulator.Ready
+	return askAuth(ctx, http.MethodGet, "http://"+addr+"/", &page) == nil && page.Emulator.Ready
+}
+
+// askAuth reads the emulator's answer, as its administrator.
+func askAuth(ctx context.Context, method, url string, into any) error {
+	request, err := http.NewRequestWithContext(ctx, method, url, http.NoBody)
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Authorization", "Bearer owner")
+	// A transport of its own: a kept-alive connection would look like a leak.
+	response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(request)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("the Auth emulator answers %s %s with %s", method, url, response.Status)
+	}
+	if into == nil {
+		return nil
+	}
+	return json.NewDecoder(response.Body).Decode(into)
 }
 
 // findAuth returns the node program and that of the emulator, which lies in the

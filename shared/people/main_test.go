@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"firebase.google.com/go/v4/auth"
-	"github.com/google/uuid"
 	"go.uber.org/goleak"
 	"google.golang.org/api/option"
 
@@ -68,12 +67,12 @@ func standIn(t *testing.T) provider {
 	return p
 }
 
-// emulated is Google's emulator, with a project of the test's own.
+// emulated is Google's emulator, without any account.
 func emulated(t *testing.T) provider {
 	t.Helper()
 	e := emulator{addr: servers.Auth(t), next: &http.Transport{}}
 	t.Cleanup(e.next.CloseIdleConnections)
-	p := newProvider(t, "demo-"+uuid.NewString(), &http.Client{Transport: e})
+	p := newProvider(t, servers.AuthProject, &http.Client{Transport: e})
 	p.signIn = func(t *testing.T, email, link string) (map[string]any, error) {
 		t.Helper()
 		return e.signIn(t, email, link)

@@ -196,6 +196,7 @@ func (a userAct) alter(before, after userDoc) userPlan {
 		p.write = p.write && (!p.idle() || before.Asked != "")
 	case UserRemoved:
 		p.before = before
+	default: // of what else is asked for nothing is in the record
 	}
 	return p
 }

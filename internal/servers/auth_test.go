@@ -1,0 +1,40 @@
+package servers
+
+import (
+	"net"
+	"net/http"
+	"testing"
+)
+
+// TestAuthIsSharedAndStopped, and empty whenever it is asked for.
+func TestAuthIsSharedAndStopped(t *testing.T) {
+	addr := Auth(t)
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil || !net.ParseIP(host).IsLoopback() {
+		t.Errorf("%s is not a loopback address", addr)
+	}
+	accounts := "http://" + addr + "/identitytoolkit.googleapis.com/v1/projects/" + AuthProject + "/accounts"
+	count := func() int {
+		t.Helper()
+		var found struct {
+			Users []any `json:"users"`
+		}
+		if err := askAuth(t.Context(), http.MethodGet, accounts+":batchGet?maxResults=9", &found); err != nil {
+			t.Fatal(err)
+		}
+		return len(found.Users)
+	}
+	if err := askAuth(t.Context(), http.MethodPost, accounts, nil); err != nil {
+		t.Fatal(err)
+	}
+	made := count()
+	if again := Auth(t); made != 1 || again != addr || count() != 0 {
+		t.Errorf("%d accounts, and then %d at %s", made, count(), again)
+	}
+	if err := Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if authAnswers(addr) {
+		t.Errorf("%s still answers", addr)
+	}
+}
