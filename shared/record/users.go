@@ -251,12 +251,9 @@ func (p userPlan) asked(a Act) entryDoc {
 	return doc
 }
 
-// settled is the user's document once an entry has come to a state; false where it is to
-// be deleted.
-func (d userDoc) settled(entry string, state EntryState) (userDoc, bool) {
-	if d.Asked != entry {
-		return d, true // something newer is asked for
-	}
+// settled is the user's document once what is asked for has come to a state; false where
+// it is to be deleted.
+func (d userDoc) settled(state EntryState) (userDoc, bool) {
 	gone := d.Leaving && state == EntryDone || d.AskedFor == string(UserInvited) && state == EntryRefused
 	d.Asked, d.AskedFor = "", ""
 	return d, !gone

@@ -155,10 +155,10 @@ func (t tenant) viewUser(tx *firestore.Transaction, ref *firestore.DocumentRef, 
 	return v, err
 }
 
-// otherOwners counts who else owns the organization. The filters are of equality alone:
-// the built-in indexes serve them.
+// otherOwners counts who else owns the organization. The filter is of one field: the
+// built-in index serves it.
 func (t tenant) otherOwners(tx *firestore.Transaction, id string) (n int, err error) {
-	snapshots, err := tx.Documents(t.users().Where("role", "==", string(license.RoleOwner)).Where("disabled", "==", false)).GetAll()
+	snapshots, err := tx.Documents(t.users().Where("role", "==", string(license.RoleOwner))).GetAll()
 	if err != nil {
 		return 0, err
 	}
@@ -190,39 +190,54 @@ func (f *Firestore) SettleUser(
 	if !validDocumentID(entry) {
 		return none, ErrEntryNotFound
 	}
-	var doc userDoc
-	var there bool
+	var s settlement
 	var commit firestore.CommitResponse
 	err = f.transact(ctx, func(tx *firestore.Transaction) (err error) {
-		doc, there, err = t.settleUser(tx, ref, entry, state)
+		s, err = t.settleUser(tx, ref, entry, state)
 		return err
 	}, firestore.WithCommitResponseTo(&commit))
-	if err != nil || !there {
+	switch {
+	case err != nil || !s.there:
 		return none, err
+	case s.revision == "":
+		s.revision = revisionAt(commit.CommitTime())
 	}
-	return Revised[license.User]{doc.user(t.id, id), revisionAt(commit.CommitTime())}, nil
+	return Revised[license.User]{s.doc.user(t.id, id), s.revision}, nil
 }
 
-// settleUser writes the entry's state and what it makes of the user, if that is there.
+// settlement is a user after one: whether it is there, and its revision unless it was
+// written.
+type settlement struct {
+	doc      userDoc
+	there    bool
+	revision string
+}
+
+// settleUser writes the entry's state and what it makes of the user, if that is there. A
+// user that it makes nothing of is not written: it would keep its revision all the same.
 func (t tenant) settleUser(
 	tx *firestore.Transaction, ref *firestore.DocumentRef, entry string, state EntryState,
-) (doc userDoc, there bool, err error) {
+) (s settlement, err error) {
 	found, err := tx.GetAll([]*firestore.DocumentRef{ref, t.audit().Doc(entry)})
 	switch {
 	case err != nil:
-		return doc, false, err
+		return s, err
 	case !found[1].Exists():
-		return doc, false, decision{ErrEntryNotFound}
+		return s, decision{ErrEntryNotFound}
 	}
 	err = tx.Update(found[1].Ref, []firestore.Update{{Path: "state", Value: string(state)}})
 	if err != nil || !found[0].Exists() {
-		return doc, false, err
+		return s, err
 	}
-	if err := found[0].DataTo(&doc); err != nil {
-		return doc, false, decision{fmt.Errorf("user record %s: %w", ref.ID, err)}
+	if err := found[0].DataTo(&s.doc); err != nil {
+		return s, decision{fmt.Errorf("user record %s: %w", ref.ID, err)}
 	}
-	if doc, there = doc.settled(entry, state); !there {
-		return doc, false, tx.Delete(ref)
+	if s.there = true; s.doc.Asked != entry { // it is settled, or something newer is asked for
+		s.revision = revisionOf(found[0])
+		return s, nil
 	}
-	return doc, true, tx.Set(ref, doc)
+	if s.doc, s.there = s.doc.settled(state); !s.there {
+		return s, tx.Delete(ref)
+	}
+	return s, tx.Set(ref, s.doc)
 }

@@ -148,14 +148,16 @@ func (m *Memory) SettleUser(
 		}
 		t.administered.audit[i].State = state
 		doc, there := t.administered.users[id]
+		if there && doc.Asked == entry {
+			if doc, there = doc.settled(state); there {
+				t.putUser(id, doc)
+			} else {
+				t.deleteUser(id)
+			}
+		}
 		if !there {
 			return nil
 		}
-		if doc, there = doc.settled(entry, state); !there {
-			t.deleteUser(id)
-			return nil
-		}
-		t.putUser(id, doc)
 		now = t.revisedUser(caller.OrganizationID, id)
 		return nil
 	})
