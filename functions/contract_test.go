@@ -57,10 +57,15 @@ func operationAt(doc *huma.OpenAPI, method, path string) *huma.Operation {
 	return nil
 }
 
-// fits compares segment by segment; a parameter takes any.
+// fits compares segment by segment; a parameter takes any, but what is done to it by a
+// word behind a colon is another path.
 func fits(template, path string) bool {
 	want, got := strings.Split(template, "/"), strings.Split(path, "/")
-	return slices.EqualFunc(want, got, func(w, g string) bool { return w == g || strings.HasPrefix(w, "{") })
+	return slices.EqualFunc(want, got, func(w, g string) bool {
+		_, act, isParam := strings.Cut(w, "}")
+		_, asked, _ := strings.Cut(g, ":")
+		return w == g || isParam && strings.TrimPrefix(act, ":") == asked
+	})
 }
 
 // TestEachFunctionServesItsOwn: what its declarations say and nothing of the others.

@@ -71,8 +71,8 @@ func Reaper(s *boot.Service) (*web.App, error) {
 // Control sells seats: it is the administration's door for the vendor, and alone changes
 // what was sold.
 func Control(s *boot.Service) (*web.App, error) {
-	if s.Administration == nil {
-		return nil, errors.New("the record has no administration here")
+	if s.Administration == nil || s.People == nil {
+		return nil, errors.New("the record has no administration here, or Identity Platform's accounts are not")
 	}
 	return admin.NewControl(s.Web("control"), administration(s, s.AuthenticateStaff)), nil
 }
@@ -89,6 +89,6 @@ func Admin(s *boot.Service) (*web.App, error) {
 func administration(s *boot.Service, callers web.Authenticator) admin.Deps {
 	return admin.Deps{
 		Authenticate: callers, Record: s.Administration, Sessions: s.Record, Entitlements: s.Entitlements,
-		Ledger: s.Ledger, Seats: s.Seats, Now: s.Now,
+		Ledger: s.Ledger, Seats: s.Seats, People: s.People, Now: s.Now,
 	}
 }

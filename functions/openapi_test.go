@@ -201,6 +201,13 @@ func TestDocumentFollowsTheContract(t *testing.T) {
 		{"adminListAudit", "200", false, ""},
 		{"reportUsage", "200", false, ""},
 		{"reportDenials", "200", false, ""},
+		{"listUsers", "200", false, ""},
+		{"inviteUser", "201", false, "required"},
+		{"getUser", "200", false, ""},
+		{"patchUser", "200", false, "required"},
+		{"removeUser", "204", false, ""},
+		{"signOutUser", "204", false, ""},
+		{"linkUser", "200", false, ""},
 	} {
 		op := ops[tt.id]
 		var successes []string
@@ -227,7 +234,7 @@ func TestDocumentFollowsTheContract(t *testing.T) {
 			t.Errorf("%s lacks problems any operation may have", tt.id)
 		}
 	}
-	if len(ops) != 39 {
+	if len(ops) != 46 {
 		t.Errorf("%d operations", len(ops))
 	}
 }

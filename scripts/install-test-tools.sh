@@ -3,7 +3,7 @@
 # Firestore emulator with the Java it needs; a C compiler, for the clocks of
 # servers that are stepped; a browser without a window, for pages that take seats;
 # Python and Node with a JWT library each, which read license tokens as programs in
-# those languages do; and shellcheck, for the scripts. Run again it does nothing.
+# those languages do; Google's Auth emulator, for accounts; and shellcheck, for the scripts. Run again it does nothing.
 #
 # Without one of them its tests are skipped, with a warning here; in CI
 # (environment variable CI not empty) that is an error instead.
@@ -11,9 +11,11 @@ set -euo pipefail
 
 readonly emulator_jar=platform/cloud-firestore-emulator/cloud-firestore-emulator.jar
 readonly oldest_java=17
-readonly oldest_node=18 # of Debian 12; jose 5 is the last that it runs
+readonly oldest_node=18 # of Debian 12; jose 5 and firebase-tools 13 are the last that it runs
 node_folder=$(dirname "${BASH_SOURCE[0]}")/../proof/interop/node
 readonly node_folder
+auth_folder=$(dirname "${BASH_SOURCE[0]}")/../proof/firebase
+readonly auth_folder
 
 have() { command -v "$1" >/dev/null 2>&1; }
 say() { printf 'test tools: %s\n' "$*" >&2; }
@@ -143,6 +145,16 @@ install_node_packages() {
 	node_is_good && (cd "$node_folder" && npm ci)
 }
 
+auth_is_there() {
+	node_is_good && (cd "$auth_folder" && npm ls >/dev/null 2>&1)
+}
+
+# install_auth takes what the lock file names, by digest, and lets none of it run
+# anything while it is installed.
+install_auth() {
+	node_is_good && (cd "$auth_folder" && npm ci --ignore-scripts --no-audit --no-fund)
+}
+
 java_is_good() {
 	local version
 	have java || return 1
@@ -231,6 +243,9 @@ node_is_good || give_up "Node $oldest_node with npm" \
 
 node_packages_are_there || install_node_packages || true
 node_packages_are_there || give_up "the Node package jose" "Run 'npm ci' in proof/interop/node."
+
+auth_is_there || install_auth || true
+auth_is_there || give_up "the Auth emulator" "Run 'npm ci --ignore-scripts' in proof/firebase."
 
 java_is_good || install_java || true
 java_is_good || give_up "Java $oldest_java" \

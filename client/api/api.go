@@ -27,6 +27,10 @@ const (
 	PathLicense       = "/api/v1/control/organizations/{organization}/licenses/{license}"
 	PathSessions      = "/api/v1/control/organizations/{organization}/sessions"
 	PathSessionOf     = "/api/v1/control/organizations/{organization}/sessions/{session_id}"
+	PathUsers         = "/api/v1/control/organizations/{organization}/users"
+	PathUser          = "/api/v1/control/organizations/{organization}/users/{user}"
+	PathUserSignOut   = "/api/v1/control/organizations/{organization}/users/{user}:sign-out"
+	PathUserLink      = "/api/v1/control/organizations/{organization}/users/{user}:link"
 	PathAudit         = "/api/v1/control/organizations/{organization}/audit"
 	PathUsage         = "/api/v1/control/organizations/{organization}/usage"
 	PathDenials       = "/api/v1/control/organizations/{organization}/denials"
@@ -43,10 +47,11 @@ const ParamSessionID = "{session_id}"
 const ParamKeyID = "{kid}"
 
 // ParamOrganization stands for the organization's id in [PathRebuild], [PathCheck] and
-// the paths of the vendor, ParamLicense for the license's.
+// the paths of the vendor, ParamLicense for the license's, ParamUser for the user's.
 const (
 	ParamOrganization = "{organization}"
 	ParamLicense      = "{license}"
+	ParamUser         = "{user}"
 )
 
 // QueryToken and QueryTokenRenew once asked a heartbeat for a fresh license token:
@@ -118,6 +123,31 @@ func SessionsPath(organizationID string) string {
 // SessionOfPath is the path of one session of an organization, for the vendor.
 func SessionOfPath(organizationID, sessionID string) string {
 	return strings.Replace(strings.Replace(PathSessionOf, ParamOrganization, organizationID, 1), ParamSessionID, sessionID, 1)
+}
+
+// UsersPath is the path of an organization's users, for the vendor.
+func UsersPath(organizationID string) string {
+	return strings.Replace(PathUsers, ParamOrganization, organizationID, 1)
+}
+
+// UserPath is the path of one user, for the vendor. Behind it, with a colon before, stands
+// what is done to the user: see [UserSignOutPath] and [UserLinkPath].
+func UserPath(organizationID, userID string) string {
+	return inOrganization(PathUser, organizationID, ParamUser, userID)
+}
+
+// UserSignOutPath is where a user's sign-ins are ended, for the vendor.
+func UserSignOutPath(organizationID, userID string) string {
+	return inOrganization(PathUserSignOut, organizationID, ParamUser, userID)
+}
+
+// UserLinkPath is where a link is made by which a user sets a password, for the vendor.
+func UserLinkPath(organizationID, userID string) string {
+	return inOrganization(PathUserLink, organizationID, ParamUser, userID)
+}
+
+func inOrganization(path, organizationID, param, id string) string {
+	return strings.Replace(strings.Replace(path, ParamOrganization, organizationID, 1), param, id, 1)
 }
 
 // AuditPath is the path of what was changed in an organization, for the vendor.

@@ -156,11 +156,13 @@ type AuditEntry struct {
 	ID     string `json:"id" format:"uuid" example:"01993f5a-6c00-7000-8000-000000000001" doc:"The entry."`
 	At     Time   `json:"at" format:"date-time" doc:"When."`
 	Actor  string `json:"actor" example:"eve@vendor.example" doc:"Who: an e-mail address or a user id."`
-	Action string `json:"action" example:"license.changed" doc:"What was done: organization.created, organization.changed, license.created, license.changed, license.deleted or session.revoked."`
+	Action string `json:"action" example:"license.changed" doc:"What was done: organization.created, organization.changed, license.created, license.changed, license.deleted, session.revoked, user.invited, user.changed, user.removed, user.signed_out or user.link_made."`
 	Object string `json:"object" example:"organizations/acme/licenses/acme-pro" doc:"To what."`
 	// Before and After are the document's own fields.
 	Before map[string]any `json:"before,omitempty" doc:"The record's fields before; absent for what was created."`
 	After  map[string]any `json:"after,omitempty" doc:"The record's fields after; absent for what was deleted."`
+	// State is of acts that another store than the record's does.
+	State string `json:"state,omitempty" enum:"asked,done,refused" example:"done" doc:"Of an act on a user, which Identity Platform does: asked, and nobody has confirmed that it was done; done; or refused. Absent of all others, which are done."`
 }
 
 // AuditList is a page of the audit, newest first.

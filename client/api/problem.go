@@ -30,10 +30,13 @@ const (
 	OrganizationNotFound Code = "organization_not_found"
 	LicenseNotFound      Code = "license_not_found"
 	SessionNotFound      Code = "session_not_found"
+	UserNotFound         Code = "user_not_found"
 	MethodNotAllowed     Code = "method_not_allowed"
 	NoSeatsAvailable     Code = "no_seats_available"
 	LicenseAmbiguous     Code = "license_ambiguous"
 	AlreadyExists        Code = "already_exists"
+	EmailTaken           Code = "email_taken"
+	LastOwner            Code = "last_owner"
 	IdempotencyKeyReused Code = "idempotency_key_reused"
 	RequestTimeout       Code = "request_timeout"
 	SessionEnded         Code = "session_ended"
@@ -86,6 +89,8 @@ var codes = [...]CodeInfo{ //nolint:gochecknoglobals // Go has no constant table
 		"The organization has no such license. Check license_id and product: both are case-sensitive. If they are right, ask the organization's administrator for a license."),
 	info(SessionNotFound, http.StatusNotFound, "Session not found", false,
 		"There is no such session. Acquire a new one."),
+	info(UserNotFound, http.StatusNotFound, "User not found", false,
+		"The organization has no such user, or Identity Platform no account for it. List the users; one that is pending and has no address was never made: remove it, and invite it again."),
 	info(MethodNotAllowed, http.StatusMethodNotAllowed, "Method not allowed", false,
 		"This address does not take this method. The Allow header lists those it takes."),
 	info(NoSeatsAvailable, http.StatusConflict, "No seats available", true,
@@ -94,6 +99,10 @@ var codes = [...]CodeInfo{ //nolint:gochecknoglobals // Go has no constant table
 		"The organization has licenses of several products, and the request does not say which it means. Send product, or license_id with one of the ids in licenses."),
 	info(AlreadyExists, http.StatusConflict, "There is one already", false,
 		"There is one with this id already, and nothing was changed. Change it, or choose another id."),
+	info(EmailTaken, http.StatusConflict, "The address is taken", false,
+		"There is an account with this e-mail address already, and nothing was changed. A user belongs to one organization: change the one there is, or choose another address."),
+	info(LastOwner, http.StatusConflict, "The last owner stays", false,
+		"It is the organization's last owner who can sign in, and nothing was changed. Make another user an owner first."),
 	info(IdempotencyKeyReused, http.StatusConflict, "The idempotency key is used", false,
 		"The Idempotency-Key came with another request in the last 24 hours, and nothing was changed. Send a new key with a new request."),
 	info(RequestTimeout, http.StatusRequestTimeout, "The request did not arrive in time", false,

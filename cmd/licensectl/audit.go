@@ -38,7 +38,7 @@ func (c auditCommand) Run(ctx context.Context, a *app) error {
 	}
 	acts := make([]act, len(entries))
 	for i, e := range entries {
-		acts[i] = act{e.At, e.Actor, e.Action, e.Object, turned(e)}
+		acts[i] = act{e.At, e.Actor, did(e), e.Object, turned(e)}
 	}
 	columns := []show.Column{
 		{Field: "at", Title: "WHEN"},
@@ -48,6 +48,15 @@ func (c auditCommand) Run(ctx context.Context, a *app) error {
 		{Field: "change", Title: "WHAT"},
 	}
 	return show.List(a.printer(), acts, columns, nil)
+}
+
+// did is the action. What was asked for, or refused, must not look as if it were done.
+func did(e api.AuditEntry) string {
+	switch e.State {
+	case "", "done":
+		return e.Action
+	}
+	return e.Action + " (" + e.State + ")"
 }
 
 // turned is which fields a change gave other values. What was created or deleted as a

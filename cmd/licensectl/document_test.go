@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -53,7 +54,7 @@ func blocks(text, language string) (list []string) {
 // writeFiles makes the files that the document shows: their first line has the name.
 func writeFiles(t *testing.T, text string) {
 	t.Helper()
-	for _, block := range blocks(text, "yaml") {
+	for _, block := range slices.Concat(blocks(text, "yaml"), blocks(text, "csv")) {
 		first, _, _ := strings.Cut(block, "\n")
 		if err := os.WriteFile(filepath.Base(strings.TrimPrefix(first, "# ")), []byte(block), 0o600); err != nil {
 			t.Fatal(err)

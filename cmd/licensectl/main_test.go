@@ -110,6 +110,9 @@ func TestStories(t *testing.T) {
 			"beat": func(ts *testscript.TestScript, _ bool, args []string) {
 				ts.Check(beat(t.Context(), base, ts.Getenv, args[0], args[1]))
 			},
+			"signin": func(ts *testscript.TestScript, refused bool, args []string) {
+				signIn(t.Context(), ts, refused, base, args[0], args[1])
+			},
 		},
 	})
 }
@@ -155,9 +158,13 @@ func take(ctx context.Context, base, organization, user, machine string) (id, id
 	if err := post(ctx, base+"/dev/token", "", fmt.Sprintf(`{"user_id":%q,"organization_id":%q}`, user, organization), &token); err != nil {
 		return "", "", err
 	}
-	var session api.Session
-	err = post(ctx, base+api.PathAcquire, token.ID, fmt.Sprintf(`{"hardware_id":%q}`, machine), &session)
-	return session.SessionID, token.ID, err
+	return acquire(ctx, base, token.ID, machine)
+}
+
+func acquire(ctx context.Context, base, token, machine string) (session, bearer string, err error) {
+	var taken api.Session
+	err = post(ctx, base+api.PathAcquire, token, fmt.Sprintf(`{"hardware_id":%q}`, machine), &taken)
+	return taken.SessionID, token, err
 }
 
 func post(ctx context.Context, url, token, body string, into any) error {

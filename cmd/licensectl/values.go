@@ -37,6 +37,17 @@ func (s *sessionID) UnmarshalText(text []byte) (err error) {
 
 func (s sessionID) String() string { return s.organization + "/" + s.session }
 
+// userID names a user in the same way, by id or by address.
+type userID struct{ organization, user string }
+
+// UnmarshalText reads it.
+func (u *userID) UnmarshalText(text []byte) (err error) {
+	u.organization, u.user, err = pair(string(text), "user: say ORGANIZATION/USER, by id or address, such as acme/ann@acme.example")
+	return err
+}
+
+func (u userID) String() string { return u.organization + "/" + u.user }
+
 // pair is what stands before and behind the one slash.
 func pair(text, otherwise string) (organization, id string, err error) {
 	organization, id, _ = strings.Cut(text, "/")

@@ -22,18 +22,21 @@ type Match struct {
 	IfMatch string `placeholder:"ETAG" help:"Change it only if it still has this ETag; the one just read, if absent."`
 }
 
-// Sure is for what takes seats from people.
+// Sure is for what takes something from people.
 type Sure struct {
 	Yes bool `short:"y" help:"Do not ask."`
 }
 
-// subject is an organization or a license: its document D is changed by a patch P.
+// subject is an organization, a license or a user: its document D is changed by a patch P.
 type subject[D, P any] struct {
 	kind, name string
 	// look is the command that shows it.
 	look   string
 	read   func(context.Context) (D, error)
 	change func(ctx context.Context, etag string, patch P, dry bool) (D, error)
+	// unfinished, if there is one, says of what was changed that it must be changed again,
+	// to the same.
+	unfinished func(D) bool
 }
 
 func (s subject[D, P]) failed(doing string, err error) error {
@@ -68,7 +71,7 @@ func (s subject[D, P]) alter(ctx context.Context, a *app, w Write, m Match, patc
 	if err != nil {
 		return s.failed("change", err)
 	}
-	if len(fields.Changes(before, patch)) == 0 {
+	if len(fields.Changes(before, patch)) == 0 && (s.unfinished == nil || !s.unfinished(before)) {
 		return s.written(a, w, "", before, nil)
 	}
 	if ask != nil && !w.DryRun {

@@ -1,5 +1,5 @@
-// Package admin is the administration: organizations, their licenses, the sessions that
-// have their seats, and who changed what. It has two doors, each a function of its own.
+// Package admin is the administration: organizations, their licenses and users, the
+// sessions that have their seats, how these were used, and who changed what. It has two doors, each a function of its own.
 // The vendor's, control, is open to Google accounts of its staff, who name the
 // organization they mean in the path. The customers', admin, is open to users, and
 // serves each the organization that its ID token names.
@@ -15,6 +15,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/people"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
 	"github.com/coditect-ai/coditect-licenses/shared/web"
@@ -31,6 +32,8 @@ type Deps struct {
 	// Ledger says which of the record's sessions live, Seats end them.
 	Ledger ledger.Looking
 	Seats  *seats.Protocol
+	// People are the users of organizations; nil at the customers' door.
+	People *people.Directory
 	Now    func() time.Time
 }
 
@@ -80,7 +83,7 @@ func (f *function) routes() []web.Route {
 
 // controlRoutes are those of the vendor's door.
 func (f *function) controlRoutes() []web.Route {
-	return []web.Route{
+	return append([]web.Route{
 		web.Handle(listOrganizations(), f.listOrganizations),
 		web.Handle(createOrganization(), f.createOrganization),
 		web.Handle(getOrganization(), f.getOrganization),
@@ -96,7 +99,7 @@ func (f *function) controlRoutes() []web.Route {
 		web.Handle(listAudit(), f.listAudit),
 		web.Handle(reportUsage(), f.reportUsage),
 		web.Handle(reportDenials(), f.reportDenials),
-	}
+	}, f.userRoutes()...)
 }
 
 // forVendor begins what is documented of each operation.

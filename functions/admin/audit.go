@@ -42,7 +42,7 @@ func (f *function) listAudit(ctx context.Context, c web.Call, _ struct{}) (web.A
 	list := api.AuditList{Entries: make([]api.AuditEntry, len(found))}
 	for i, e := range found {
 		list.Entries[i] = api.AuditEntry{
-			ID: e.ID, At: api.NewTime(e.At), Actor: e.Actor, Action: string(e.Action), Object: e.Object, Before: e.Before, After: e.After,
+			ID: e.ID, At: api.NewTime(e.At), Actor: e.Actor, Action: string(e.Action), Object: e.Object, Before: e.Before, After: e.After, State: string(e.State),
 		}
 	}
 	if more {

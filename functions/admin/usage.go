@@ -56,7 +56,7 @@ func (f *function) reportUsage(ctx context.Context, c web.Call, _ struct{}) (web
 		return web.Answer{}, err
 	}
 	report := api.UsageReport{
-		OrganizationID: c.Param("organization"), From: api.NewTime(p.from), To: api.NewTime(p.to), Step: string(p.step),
+		OrganizationID: caller(c).OrganizationID, From: api.NewTime(p.from), To: api.NewTime(p.to), Step: string(p.step),
 		Licenses: make([]api.LicenseUsage, len(found)),
 	}
 	for i, l := range found {

@@ -36,7 +36,7 @@ func (f *function) reportDenials(ctx context.Context, c web.Call, _ struct{}) (w
 		return web.Answer{}, err
 	}
 	report := api.DenialReport{
-		OrganizationID: c.Param("organization"), From: api.NewTime(p.from), To: api.NewTime(p.to), Step: string(p.step),
+		OrganizationID: caller(c).OrganizationID, From: api.NewTime(p.from), To: api.NewTime(p.to), Step: string(p.step),
 		Licenses: []api.LicenseDenials{},
 	}
 	for _, l := range found {

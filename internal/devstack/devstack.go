@@ -215,6 +215,10 @@ func (s *Stack) issuers(ctx context.Context) (err error) {
 	}
 	s.onClose(func() error { scheduler.Close(); return nil })
 	s.clients.Schedulers = []*identity.Scheduler{scheduler}
+	s.clients.Accounts, err = identity.NewAccounts(ctx, Project, option.WithHTTPClient(keys))
+	if err != nil {
+		return err
+	}
 	return s.staff(keys)
 }
 

@@ -95,7 +95,7 @@ func (d *dialer) identity(ctx context.Context) error {
 	case config.Reaper:
 		return d.schedulers()
 	case config.Control:
-		return d.staff()
+		return errors.Join(d.staff(), d.accounts(ctx))
 	}
 	users, err := identity.New(ctx, identity.Config{ProjectID: d.cfg.IdentityProject, CheckRevoked: d.cfg.CheckRevoked})
 	if err != nil {
@@ -130,6 +130,12 @@ func (d *dialer) staff() error {
 	d.clients.Staff = s
 	d.closers = append(d.closers, func() error { s.Close(); return nil })
 	return nil
+}
+
+// accounts connects at its first call, as the others do.
+func (d *dialer) accounts(ctx context.Context) (err error) {
+	d.clients.Accounts, err = identity.NewAccounts(ctx, d.cfg.IdentityProject)
+	return err
 }
 
 // open assembles the service a configuration describes, on a Redis that can keep

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	kms "cloud.google.com/go/kms/apiv1"
+	"firebase.google.com/go/v4/auth"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/coditect-ai/coditect-licenses/shared/circuit"
@@ -21,6 +22,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/limits"
+	"github.com/coditect-ai/coditect-licenses/shared/people"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/redisconn"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
@@ -42,6 +44,8 @@ type Clients struct {
 	// sells; nil elsewhere.
 	Administration record.Administration
 	Staff          *identity.Staff
+	// Accounts are those of Identity Platform, for the function that sells; nil elsewhere.
+	Accounts *auth.Client
 	// LedgerClock is what Redis's clock is compared with; nil is the process's
 	// clock. Tests that move an embedded server's clock move it too.
 	LedgerClock func() time.Time
@@ -56,8 +60,9 @@ type Service struct {
 	Log    *slog.Logger
 	Now    func() time.Time
 	Record record.Record
-	// Administration is nil where nothing is administered.
+	// Administration is nil where nothing is administered, People where users are not.
 	Administration record.Administration
+	People         *people.Directory
 	Entitlements   *record.Cache
 	Ledger         ledger.Ledger
 	Seats          *seats.Protocol
@@ -76,6 +81,9 @@ func Assemble(cfg config.Config, clients Clients, log *slog.Logger, now func() t
 	s.Entitlements = record.NewCache(clients.Record, record.CacheOptions{TTL: cfg.EntitlementCacheTTL, Load: cfg.EntitlementDeadline(), Now: now})
 	s.limiter = limits.NewMemory(cfg.RateLimitPerUser, now)
 	s.logKey = logKey(cfg.LogKey)
+	if clients.Administration != nil && clients.Accounts != nil {
+		s.People = people.New(clients.Administration, people.NewAccounts(clients.Accounts, cfg.BackendDeadline))
+	}
 	ledgerClock := clients.LedgerClock
 	if ledgerClock == nil {
 		ledgerClock = now

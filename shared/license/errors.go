@@ -15,6 +15,12 @@ var (
 	ErrLicenseNotFound = errors.New("license not found")
 	// ErrSessionNotFound: the caller has no such session.
 	ErrSessionNotFound = errors.New("session not found")
+	// ErrUserNotFound: the caller's organization has no such user.
+	ErrUserNotFound = errors.New("user not found")
+	// ErrEmailTaken: there is an account with this address already.
+	ErrEmailTaken = errors.New("there is an account with this address already")
+	// ErrLastOwner: the change would leave the organization without an owner.
+	ErrLastOwner = errors.New("it is the organization's last owner")
 	// ErrExists: there is an organization or a license of this id already.
 	ErrExists = errors.New("there is one of this id already")
 	// ErrStale: what is to be changed is no longer at the revision that the change was

@@ -3,7 +3,6 @@ package license
 import (
 	"fmt"
 	"math"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -158,14 +157,5 @@ func (f *faults) entitlements(all []string) {
 		f.add("entitlements", fmt.Sprintf("has more than %d: leave some out", MaxEntitlements))
 		return
 	}
-	seen := map[string]bool{}
-	for i, each := range all {
-		field := "entitlements." + strconv.Itoa(i)
-		if seen[each] {
-			f.add(field, "is there twice: leave one out")
-			continue
-		}
-		seen[each] = true
-		f.required(field, each, MaxLabel)
-	}
+	f.distinct("entitlements", all, MaxLabel)
 }

@@ -21,6 +21,8 @@ type entryDoc struct {
 	Object string         `firestore:"object"`
 	Before map[string]any `firestore:"before,omitempty"`
 	After  map[string]any `firestore:"after,omitempty"`
+	// State is absent of an act that was one transaction with its entry.
+	State string `firestore:"state,omitempty"`
 	// PurgeAt is for Firestore's TTL policy alone: see [RetainAudit].
 	PurgeAt time.Time `firestore:"purge_at"`
 }
@@ -28,7 +30,7 @@ type entryDoc struct {
 func (d entryDoc) entry(id string) Entry {
 	return Entry{
 		ID: id, At: recordTime(d.At), Actor: d.Actor, Action: Action(d.Action), Object: d.Object,
-		Before: d.Before, After: d.After,
+		Before: d.Before, After: d.After, State: EntryState(d.State),
 	}
 }
 

@@ -60,12 +60,14 @@ type Entry struct {
 	Actor string
 	// Action is one of those below.
 	Action Action
-	// Object is what was changed: organizations/acme, organizations/acme/licenses/pro or
-	// organizations/acme/sessions/{id}.
+	// Object is what was changed: organizations/acme, organizations/acme/licenses/pro,
+	// organizations/acme/sessions/{id} or organizations/acme/users/{id}.
 	Object string
 	// Before and After are the document's fields; nil where there was or is none.
 	// Whole numbers are int64, times are in UTC.
 	Before, After map[string]any
+	// State is how far an act on a user came; empty of all others, which are done.
+	State EntryState
 }
 
 // SessionFilter says which sessions are meant; an empty field lets all through.
@@ -80,7 +82,7 @@ func (f SessionFilter) matches(d sessionDoc) bool {
 // Action is what was done.
 type Action string
 
-// The actions that are recorded.
+// The actions that are recorded, beside those of [Users].
 const (
 	OrganizationCreated Action = "organization.created"
 	OrganizationChanged Action = "organization.changed"
@@ -95,7 +97,7 @@ const (
 // organization, as those of [Record] are, and the same holds for ids, contexts, copies
 // and failures.
 //
-// Each write but RevokeSession is one transaction together with its audit entry and its
+// Each write but RevokeSession and those of [Users] is one transaction together with its audit entry and its
 // idempotency key, so that none of them is there without the others. What is written is valid
 // ([*license.InvalidError]), and the act complete ([ErrIncompleteAct]), or nothing is sent.
 //
@@ -103,6 +105,8 @@ const (
 // repeated safely as well: it finds the document at another revision if it was made.
 // recordtest.RunAdministration enforces this contract on every implementation.
 type Administration interface {
+	Users
+
 	// Organizations lists up to limit organizations of ids greater than after,
 	// ascending. An `after` that cannot be an id is license.ErrOrganizationNotFound;
 	// empty starts from the first. A limit below 1 lists none.

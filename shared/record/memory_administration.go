@@ -14,11 +14,13 @@ var _ Administration = (*Memory)(nil)
 // memoryAdministration is what administration knows of one organization.
 type memoryAdministration struct {
 	// changes counts them, and so names revisions: the organization's own is under "",
-	// those of licenses are under their ids.
+	// those of licenses are under their ids, and those of users
+	// under theirs behind "users/".
 	changes   int64
 	revisions map[string]string
 	audit     []Entry
 	requests  map[string]memoryRequest
+	users     map[string]userDoc
 }
 
 // memoryRequest is a request with an idempotency key, and the revision it made.
@@ -28,7 +30,7 @@ type memoryRequest struct {
 }
 
 func newMemoryAdministration() memoryAdministration {
-	return memoryAdministration{revisions: map[string]string{}, requests: map[string]memoryRequest{}}
+	return memoryAdministration{revisions: map[string]string{}, requests: map[string]memoryRequest{}, users: map[string]userDoc{}}
 }
 
 func (a *memoryAdministration) revise(id string) {

@@ -21,6 +21,7 @@ import (
 //	orgs/{organization}/licenses/{license}
 //	orgs/{organization}/sessions/{hash}-{session}
 //	orgs/{organization}/ledger/state
+//	orgs/{organization}/users/{user}
 //	orgs/{organization}/audit/{entry}
 //	orgs/{organization}/requests/{digest}
 //	orgs/{organization}/usage/{license}_{day}
@@ -33,6 +34,7 @@ const (
 	serviceCollection       = "service"
 	signingDocument         = "signing"
 	administrationDocument  = "administration"
+	usersCollection         = "users"
 	auditCollection         = "audit"
 	requestsCollection      = "requests"
 	slugsCollection         = "slugs"

@@ -15,6 +15,11 @@ type account struct{ tenant, id string }
 type state struct {
 	validSince time.Time
 	disabled   bool
+	// The following are of accounts that were created: a token alone makes none of them.
+	email, name string
+	claims      string // as JSON
+	created     time.Time
+	lastSignIn  time.Time
 }
 
 // remember makes the user known. The caller holds mu.
@@ -56,7 +61,8 @@ func (i *IDP) change(a account, f func(*state)) {
 // https://cloud.google.com/identity-platform/docs/reference/rest/v1/projects.accounts/lookup
 func (i *IDP) lookup(w http.ResponseWriter, r *http.Request) {
 	var query struct {
-		IDs []string `json:"localId"`
+		IDs    []string `json:"localId"`
+		Emails []string `json:"email"`
 	}
 	if r.PathValue("project") != i.project || json.NewDecoder(r.Body).Decode(&query) != nil {
 		http.Error(w, "bad request", http.StatusBadRequest)
@@ -64,6 +70,11 @@ func (i *IDP) lookup(w http.ResponseWriter, r *http.Request) {
 	}
 	users := []map[string]any{}
 	i.mu.Lock()
+	for _, email := range query.Emails {
+		if id, known := i.byEmail(r.PathValue("tenant"), email); known {
+			query.IDs = append(query.IDs, id)
+		}
+	}
 	for _, id := range query.IDs {
 		if s, known := i.accounts[account{r.PathValue("tenant"), id}]; known {
 			users = append(users, s.user(id))
@@ -77,6 +88,14 @@ func (s state) user(id string) map[string]any {
 	u := map[string]any{"localId": id, "disabled": s.disabled}
 	if !s.validSince.IsZero() {
 		u["validSince"] = strconv.FormatInt(s.validSince.Unix(), 10)
+	}
+	for member, value := range map[string]string{"email": s.email, "displayName": s.name, "customAttributes": s.claims} {
+		set(u, member, value)
+	}
+	for member, at := range map[string]time.Time{"createdAt": s.created, "lastLoginAt": s.lastSignIn} {
+		if !at.IsZero() {
+			u[member] = strconv.FormatInt(at.UnixMilli(), 10)
+		}
 	}
 	return u
 }

@@ -52,6 +52,7 @@ type IDP struct {
 	maxAge   time.Duration
 	fetches  int
 	lookups  int
+	changes  int
 }
 
 // New generates an issuer's keys: two of RSA-2048, a fraction of a second.

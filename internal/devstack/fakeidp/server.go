@@ -28,6 +28,7 @@ func (i *IDP) Handler() http.Handler {
 	mux.HandleFunc("GET "+keySetPath, i.publish(func() any { return i.services.keySet() }))
 	mux.HandleFunc("POST "+accountsPath, i.counted(&i.lookups, i.lookup))
 	mux.HandleFunc("POST "+tenantPath, i.counted(&i.lookups, i.lookup))
+	i.administer(mux)
 	return mux
 }
 

@@ -29,6 +29,8 @@ func RunAdministration(t *testing.T, newRecord func(t *testing.T) Administered) 
 		"Sessions":      sessionPageTests(),
 		"Revocation":    revocationTests(),
 		"Usage":         usageTests(),
+		"Users":         userTests(),
+		"Owners":        ownerTests(),
 		"Tenancy":       administrationTenancyTests(),
 		"Context":       administrationContextTests(),
 	}

@@ -34,6 +34,7 @@ func TestFaultyAdministrationBefore(t *testing.T) {
 	}}
 	calls := administrationWrites(f, caller(), act(), o, l)
 	maps.Copy(calls, administrationReads(f, caller()))
+	maps.Copy(calls, administrationSettles(f, caller()))
 	for method, call := range calls {
 		if err := call(t.Context()); !errors.Is(err, record.ErrNotWritten) {
 			t.Errorf("%s: %v", method, err)

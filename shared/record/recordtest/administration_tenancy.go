@@ -3,6 +3,7 @@ package recordtest
 import (
 	"context"
 	"errors"
+	"maps"
 	"testing"
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
@@ -91,6 +92,7 @@ func administrationOfLicense(r record.Administration, c license.Caller, id, revi
 // administrationOf has every method that takes a caller.
 func administrationOf(r record.Administration, c license.Caller, organization, lic string) map[string]func(context.Context) error {
 	calls := administrationWrites(r, c, act(), organization, lic)
+	maps.Copy(calls, administrationSettles(r, c))
 	for method, call := range administrationReads(r, c) {
 		if method != "Organizations" {
 			calls[method] = call
@@ -115,6 +117,20 @@ func administrationWrites(
 		"ChangeLicense": func(ctx context.Context) error { return errorOf(r.ChangeLicense(ctx, c, a, "acme-pro", lic, resell)) },
 		"DeleteLicense": func(ctx context.Context) error { return r.DeleteLicense(ctx, c, a, "acme-pro", lic) },
 		"RevokeSession": func(ctx context.Context) error { return r.RevokeSession(ctx, c, a, sessionID(1)) },
+		"InviteUser":    func(ctx context.Context) error { return errorOf(r.InviteUser(ctx, c, a, member("u-9"))) },
+		"ChangeUser":    func(ctx context.Context) error { return errorOf(r.ChangeUser(ctx, c, a, "u-1", "1", promote)) },
+		"RemoveUser":    func(ctx context.Context) error { return errorOf(r.RemoveUser(ctx, c, a, "u-1", "1")) },
+		"AskUser":       func(ctx context.Context) error { return errorOf(r.AskUser(ctx, c, a, "u-1", record.UserSignedOut)) },
+	}
+}
+
+// administrationSettles has the method that writes what came of an earlier act: it is
+// nobody's own.
+func administrationSettles(r record.Administration, c license.Caller) map[string]func(context.Context) error {
+	return map[string]func(context.Context) error{
+		"SettleUser": func(ctx context.Context) error {
+			return errorOf(r.SettleUser(ctx, c, "u-1", "e-1", record.EntryDone))
+		},
 	}
 }
 
@@ -125,6 +141,8 @@ func administrationReads(r record.Administration, c license.Caller) map[string]f
 		"LicensePage":   func(ctx context.Context) error { return errorOf(r.LicensePage(ctx, c, "", 9)) },
 		"License":       func(ctx context.Context) error { return errorOf(r.License(ctx, c, "acme-pro")) },
 		"Audit":         func(ctx context.Context) error { return errorOf(r.Audit(ctx, c, "", 9)) },
+		"UserPage":      func(ctx context.Context) error { return errorOf(r.UserPage(ctx, c, "", 9)) },
+		"User":          func(ctx context.Context) error { return errorOf(r.User(ctx, c, "u-1")) },
 		"SessionPage": func(ctx context.Context) error {
 			return errorOf(r.SessionPage(ctx, c, record.SessionFilter{}, "", 9))
 		},
@@ -138,7 +156,9 @@ func administrationContextTests() map[string]func(*testing.T, Administered) {
 			o, l := sold(t, r)
 			over, cancel := context.WithCancel(t.Context())
 			cancel()
-			for method, call := range administrationWrites(r, caller(), act(), o, l) {
+			calls := administrationWrites(r, caller(), act(), o, l)
+			maps.Copy(calls, administrationSettles(r, caller()))
+			for method, call := range calls {
 				err := call(over)
 				wantUnavailable(t, method, err)
 				if !errors.Is(err, record.ErrNotWritten) {

@@ -135,9 +135,13 @@ func read(path string) request { return request{method: http.MethodGet, path: pa
 
 // create is named by a key, so that it is done once however often it is sent.
 func create(path string, in any, dry bool) request {
+	return createAs(uuid.NewString(), path, in, dry)
+}
+
+func createAs(key, path string, in any, dry bool) request {
 	return request{
 		method: http.MethodPost, path: path, query: dryRun(dry), body: in, repeatable: true,
-		header: http.Header{api.HeaderIdempotencyKey: {uuid.NewString()}},
+		header: http.Header{api.HeaderIdempotencyKey: {key}},
 	}
 }
 

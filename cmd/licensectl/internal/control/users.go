@@ -1,0 +1,65 @@
+package control
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	"github.com/coditect-ai/coditect-licenses/client/api"
+)
+
+// Users are an organization's users, by id; with an address, the one that has it.
+func (c *Client) Users(ctx context.Context, organization, email string) ([]api.User, error) {
+	query := url.Values{}
+	if email != "" {
+		query.Set(api.QueryEmail, email)
+	}
+	return pages(ctx, c, usersPath(organization), query, 0, func(p api.UserList) ([]api.User, string) { return p.Users, p.After })
+}
+
+// User is one of them as it is now.
+func (c *Client) User(ctx context.Context, organization, id string) (api.User, error) {
+	return call[api.User](ctx, c, read(userPath(organization, id)))
+}
+
+// InviteUser invites one. The same key means the same invitation; empty is a new one. Of a
+// dry run it is what would be.
+func (c *Client) InviteUser(ctx context.Context, organization, key string, in api.UserInput, dry bool) (api.UserInvitation, error) {
+	r := create(usersPath(organization), in, dry)
+	if key != "" {
+		r = createAs(key, usersPath(organization), in, dry)
+	}
+	return call[api.UserInvitation](ctx, c, r)
+}
+
+// ChangeUser changes one if it still has that ETag.
+func (c *Client) ChangeUser(ctx context.Context, organization, id, etag string, patch api.UserPatch, dry bool) (api.User, error) {
+	return call[api.User](ctx, c, change(http.MethodPatch, userPath(organization, id), etag, patch, dry))
+}
+
+// RemoveUser removes one if it still has that ETag.
+func (c *Client) RemoveUser(ctx context.Context, organization, id, etag string, dry bool) error {
+	_, err := c.send(ctx, change(http.MethodDelete, userPath(organization, id), etag, nil, dry))
+	return err
+}
+
+// SignOutUser ends one's sign-ins. It may be asked twice.
+func (c *Client) SignOutUser(ctx context.Context, organization, id string, dry bool) error {
+	_, err := c.send(ctx, post(api.UserSignOutPath(url.PathEscape(organization), url.PathEscape(id)), dry))
+	return err
+}
+
+// LinkUser is a link by which one sets a password. Asked twice, there are two.
+func (c *Client) LinkUser(ctx context.Context, organization, id string, dry bool) (api.UserLink, error) {
+	return call[api.UserLink](ctx, c, post(api.UserLinkPath(url.PathEscape(organization), url.PathEscape(id)), dry))
+}
+
+func post(path string, dry bool) request {
+	return request{method: http.MethodPost, path: path, query: dryRun(dry), repeatable: true}
+}
+
+func usersPath(organization string) string { return api.UsersPath(url.PathEscape(organization)) }
+
+func userPath(organization, id string) string {
+	return api.UserPath(url.PathEscape(organization), url.PathEscape(id))
+}

@@ -1,0 +1,277 @@
+package record
+
+import (
+	"context"
+	"slices"
+
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+)
+
+// The actions on users that are recorded.
+const (
+	UserInvited   Action = "user.invited"
+	UserChanged   Action = "user.changed"
+	UserRemoved   Action = "user.removed"
+	UserSignedOut Action = "user.signed_out"
+	UserLinkMade  Action = "user.link_made"
+)
+
+// EntryState is how far an act came that is done in another store than the record.
+type EntryState string
+
+// The states. An act that was one transaction with its entry has none.
+const (
+	// EntryAsked: it was to be done. Whether it was, nobody has confirmed.
+	EntryAsked EntryState = "asked"
+	// EntryDone: the other store has confirmed it.
+	EntryDone EntryState = "done"
+	// EntryRefused: the other store has refused it, and nothing was done.
+	EntryRefused EntryState = "refused"
+)
+
+// Asked is a user as it is to be.
+type Asked struct {
+	Revised[license.User]
+	// Entry is the entry of the audit that asks for it. It is empty where nothing is left
+	// to be done: for a dry run, a change of nothing, and an invitation whose key came before
+	// and which is confirmed.
+	Entry string
+}
+
+// Users is the part of the record that says what the users of an organization may do. Who
+// they are, Identity Platform knows, which is another store: no transaction holds both.
+// So each write is an intent first. It writes the user as it is to be together with an
+// entry of the audit that is [EntryAsked]; the caller acts in Identity Platform;
+// SettleUser then writes what came of it. Whichever process dies in between, the audit
+// says that it was asked for and the user's Asked that it may not be so yet; the
+// same write, sent again, does it again. There is no act without an entry.
+//
+// Every method is scoped to the caller's organization, as those of [Record] are. An id
+// that is none of the organization's users is license.ErrUserNotFound, and of what is
+// not there license.ErrOrganizationNotFound.
+// recordtest.RunAdministration enforces this contract on every implementation.
+type Users interface {
+	// UserPage lists up to limit users of ids greater than after, ascending; empty starts
+	// from the first. A limit below 1 lists none.
+	UserPage(ctx context.Context, caller license.Caller, after string, limit int) ([]Revised[license.User], error)
+	// User reads one user.
+	User(ctx context.Context, caller license.Caller, id string) (Revised[license.User], error)
+	// InviteUser asks for a user of that id. With a key that came with the same user
+	// before, it answers the user as it is now, with the first entry while that is not
+	// settled. license.ErrExists, license.ErrKeyReused.
+	InviteUser(ctx context.Context, caller license.Caller, act Act, user license.User) (Asked, error)
+	// ChangeUser asks for what change makes of the user if it is at the revision, else
+	// license.ErrStale. What change does to ids is dropped. A change of nothing is asked for
+	// where an earlier act is not settled, and is neither written nor recorded elsewhere.
+	// license.ErrLastOwner where no confirmed owner would be left who can sign in; of several
+	// such changes at a time one is made at most.
+	ChangeUser(ctx context.Context, caller license.Caller, act Act, id, revision string, change func(*license.User) error) (Asked, error)
+	// RemoveUser asks for the user's removal if it is at the revision, else
+	// license.ErrStale. Until that is settled the user is there, Leaving and disabled, and
+	// can only be removed again. license.ErrLastOwner.
+	RemoveUser(ctx context.Context, caller license.Caller, act Act, id, revision string) (Asked, error)
+	// AskUser asks for an act that changes nothing in the record: [UserSignedOut] or
+	// [UserLinkMade].
+	AskUser(ctx context.Context, caller license.Caller, act Act, id string, action Action) (Asked, error)
+	// SettleUser writes into an entry what came of it: [EntryDone] or [EntryRefused]. Of the
+	// user's last entry it also makes the user confirmed; a removal that is done deletes it,
+	// and so does an invitation that was refused: the answer is empty then.
+	// [ErrEntryNotFound]. It may be repeated.
+	SettleUser(ctx context.Context, caller license.Caller, id, entry string, state EntryState) (Revised[license.User], error)
+}
+
+// userDoc is orgs/{organization}/users/{user}. It names no person.
+type userDoc struct {
+	Role     string   `firestore:"role"`
+	Groups   []string `firestore:"groups"`
+	Disabled bool     `firestore:"disabled"`
+	Leaving  bool     `firestore:"leaving,omitempty"`
+	// Asked is the entry that is not settled, AskedFor its action. An invitation stays
+	// one until it is settled, whatever is asked for meanwhile: its account may not exist.
+	Asked    string `firestore:"asked,omitempty"`
+	AskedFor string `firestore:"asked_for,omitempty"`
+}
+
+func userToDoc(u license.User) userDoc {
+	return userDoc{Role: string(u.Role), Groups: slices.Clone(u.Groups), Disabled: u.Disabled, Leaving: u.Leaving}
+}
+
+func (d userDoc) user(organizationID, id string) license.User {
+	return license.User{
+		ID: id, OrganizationID: organizationID, Role: license.Role(d.Role), Groups: slices.Clone(d.Groups),
+		Disabled: d.Disabled, Asked: d.Asked != "", Leaving: d.Leaving,
+	}
+}
+
+func (d userDoc) fields() map[string]any {
+	groups := make([]any, len(d.Groups))
+	for i, each := range d.Groups {
+		groups[i] = each
+	}
+	return map[string]any{"role": d.Role, "groups": groups, "disabled": d.Disabled}
+}
+
+// owns reports whether there is an owner who can sign in: an invitation that is not
+// confirmed is nobody yet.
+func (d userDoc) owns() bool {
+	return d.AskedFor != string(UserInvited) && d.user("", "").Owns()
+}
+
+// changed is the document after change, if that may be written. What is not settled stays so.
+func (d userDoc) changed(organizationID, id string, change func(*license.User) error) (userDoc, error) {
+	user := d.user(organizationID, id)
+	if err := change(&user); err != nil {
+		return d, err
+	}
+	after := userToDoc(user)
+	after.Asked, after.AskedFor = d.Asked, d.AskedFor
+	return after, user.Validate()
+}
+
+func userObject(organizationID, id string) string {
+	return organizationObject(organizationID) + "/users/" + id
+}
+
+// userAct is an act on one user.
+type userAct struct {
+	Act
+	organizationID, id string
+	action             Action
+	// revision is the one that the user must be at; nil is any.
+	revision *string
+	// change makes of the user what is asked for; of an invitation, of nothing.
+	change func(*license.User) error
+}
+
+// userView is all that an act on a user depends on.
+type userView struct {
+	organized bool
+	// found is nil where there is no such user, key where the act's came never before.
+	found    *userDoc
+	revision string
+	key      *requestDoc
+	// owners are the others who own; they are counted where found does.
+	owners int
+}
+
+// userPlan is what an act comes to.
+type userPlan struct {
+	step
+	// doc is the user as it is to be.
+	doc userDoc
+	// write says that the step is to be written. Where it is not, entry is the one that the
+	// answer names.
+	write bool
+	entry string
+}
+
+// decide is the whole rule of what may become of a user.
+func (a userAct) decide(v userView) (userPlan, error) {
+	switch {
+	case !v.organized:
+		return userPlan{}, license.ErrOrganizationNotFound
+	case a.action == UserInvited:
+		return a.invite(v)
+	case v.found == nil || v.found.Leaving && a.action != UserRemoved:
+		return userPlan{}, license.ErrUserNotFound
+	case a.revision != nil && *a.revision != v.revision:
+		return userPlan{}, license.ErrStale
+	}
+	after, err := v.found.changed(a.organizationID, a.id, a.change)
+	switch {
+	case err != nil:
+		return userPlan{}, err
+	case v.found.owns() && !after.owns() && v.owners == 0:
+		return userPlan{}, license.ErrLastOwner
+	}
+	return a.alter(*v.found, after), nil
+}
+
+// alter is the plan of a change that may be made.
+func (a userAct) alter(before, after userDoc) userPlan {
+	p := userPlan{doc: after, write: !a.DryRun, step: step{action: a.action, object: userObject(a.organizationID, a.id)}}
+	switch a.action {
+	case UserChanged:
+		p.before, p.after = before, after
+		p.write = p.write && (!p.idle() || before.Asked != "")
+	case UserRemoved:
+		p.before = before
+	default: // of what else is asked for nothing is in the record
+	}
+	return p
+}
+
+// invite is the plan of an invitation. The step is judged by its key first: that may have
+// made the user.
+func (a userAct) invite(v userView) (userPlan, error) {
+	doc, err := userDoc{}.changed(a.organizationID, a.id, a.change)
+	if err != nil {
+		return userPlan{}, err
+	}
+	p := userPlan{doc: doc, write: !a.DryRun, step: step{action: a.action, object: userObject(a.organizationID, a.id), after: doc}}
+	if v.key != nil {
+		made, err := v.key.answers(p.step, a.Act)
+		switch {
+		case err != nil:
+			return userPlan{}, err
+		case made && (v.found == nil || v.found.Leaving):
+			return userPlan{}, license.ErrUserNotFound // it was removed since
+		case made:
+			return userPlan{doc: *v.found, entry: a.unsettled(*v.found)}, nil
+		}
+	}
+	if v.found != nil {
+		return userPlan{}, license.ErrExists
+	}
+	return p, nil
+}
+
+// unsettled is the entry of an invitation that is to be acted on again.
+func (a userAct) unsettled(d userDoc) string {
+	if a.DryRun || d.AskedFor != string(UserInvited) {
+		return ""
+	}
+	return d.Asked
+}
+
+// asking is the user's document with the entry that asks for it.
+func (p userPlan) asking(entry string) userDoc {
+	doc := p.doc
+	doc.Asked = entry
+	if doc.AskedFor != string(UserInvited) {
+		doc.AskedFor = string(p.action)
+	}
+	return doc
+}
+
+// asked is the audit's entry.
+func (p userPlan) asked(a Act) entryDoc {
+	doc := p.step.entry(a)
+	doc.State = string(EntryAsked)
+	return doc
+}
+
+// settled is the user's document once what is asked for has come to a state; false where
+// it is to be deleted.
+func (d userDoc) settled(state EntryState) (userDoc, bool) {
+	gone := d.Leaving && state == EntryDone || d.AskedFor == string(UserInvited) && state == EntryRefused
+	d.Asked, d.AskedFor = "", ""
+	return d, !gone
+}
+
+// become is the change of an invitation.
+func become(user license.User) func(*license.User) error {
+	return func(u *license.User) error {
+		u.Role, u.Groups, u.Disabled = user.Role, user.Groups, user.Disabled
+		return nil
+	}
+}
+
+// remove is the change of a removal.
+func remove(u *license.User) error {
+	u.Disabled, u.Leaving = true, true
+	return nil
+}
+
+// same is the change of an act that changes nothing in the record.
+func same(*license.User) error { return nil }

@@ -1,0 +1,243 @@
+package record
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"cloud.google.com/go/firestore"
+
+	"github.com/coditect-ai/coditect-licenses/shared/license"
+)
+
+func (t tenant) users() *firestore.CollectionRef {
+	return t.organization.Collection(usersCollection)
+}
+
+func (f *Firestore) userOf(caller license.Caller, id string) (t tenant, ref *firestore.DocumentRef, err error) {
+	t, err = f.tenant(caller)
+	switch {
+	case err != nil:
+		return t, nil, err
+	case !validDocumentID(id):
+		return t, nil, license.ErrUserNotFound
+	}
+	return t, t.users().Doc(id), nil
+}
+
+func (t tenant) readUser(snapshot *firestore.DocumentSnapshot) (license.User, error) {
+	var doc userDoc
+	if err := snapshot.DataTo(&doc); err != nil {
+		return license.User{}, fmt.Errorf("user record %s: %w", snapshot.Ref.ID, err)
+	}
+	return doc.user(t.id, snapshot.Ref.ID), nil
+}
+
+// UserPage implements [Users].
+func (f *Firestore) UserPage(ctx context.Context, caller license.Caller, after string, limit int) ([]Revised[license.User], error) {
+	t, err := f.tenant(caller)
+	if err != nil {
+		return nil, err
+	}
+	if after != "" && !validDocumentID(after) {
+		return nil, license.ErrUserNotFound
+	}
+	if _, err := f.Organization(ctx, caller); err != nil {
+		return nil, err
+	}
+	return pageByID(ctx, f, t.users(), after, limit, t.readUser)
+}
+
+// User implements [Users].
+func (f *Firestore) User(ctx context.Context, caller license.Caller, id string) (none Revised[license.User], err error) {
+	t, ref, err := f.userOf(caller, id)
+	if err != nil {
+		return none, err
+	}
+	snapshot, err := f.get(ctx, ref)
+	switch {
+	case err != nil:
+		return none, err
+	case snapshot == nil:
+		return none, license.ErrUserNotFound
+	}
+	return revised(snapshot, t.readUser)
+}
+
+// InviteUser implements [Users].
+func (f *Firestore) InviteUser(ctx context.Context, caller license.Caller, act Act, user license.User) (Asked, error) {
+	return f.askUser(ctx, caller, userAct{Act: act, id: user.ID, action: UserInvited, change: become(user)})
+}
+
+// ChangeUser implements [Users].
+func (f *Firestore) ChangeUser(
+	ctx context.Context, caller license.Caller, act Act, id, revision string, change func(*license.User) error,
+) (Asked, error) {
+	return f.askUser(ctx, caller, userAct{Act: act, id: id, action: UserChanged, revision: &revision, change: change})
+}
+
+// RemoveUser implements [Users].
+func (f *Firestore) RemoveUser(ctx context.Context, caller license.Caller, act Act, id, revision string) (Asked, error) {
+	return f.askUser(ctx, caller, userAct{Act: act, id: id, action: UserRemoved, revision: &revision, change: remove})
+}
+
+// AskUser implements [Users].
+func (f *Firestore) AskUser(ctx context.Context, caller license.Caller, act Act, id string, action Action) (Asked, error) {
+	return f.askUser(ctx, caller, userAct{Act: act, id: id, action: action, change: same})
+}
+
+// askUser makes one transaction of the user, the entry that asks for it and the key.
+func (f *Firestore) askUser(ctx context.Context, caller license.Caller, a userAct) (Asked, error) {
+	t, ref, err := f.userOf(caller, a.id)
+	if err != nil {
+		return Asked{}, err
+	}
+	if err := a.check(); err != nil {
+		return Asked{}, err
+	}
+	a.organizationID = t.id
+	entry, err := newEntryID()
+	if err != nil {
+		return Asked{}, err
+	}
+	var p userPlan
+	var revision string
+	var commit firestore.CommitResponse
+	err = f.transact(ctx, func(tx *firestore.Transaction) error {
+		v, err := t.viewUser(tx, ref, a)
+		if err != nil {
+			return err
+		}
+		revision = v.revision
+		if p, err = a.decide(v); err != nil {
+			return decision{err}
+		}
+		if !p.write {
+			return nil
+		}
+		return t.writeUser(tx, ref, a.Act, entry, p)
+	}, firestore.WithCommitResponseTo(&commit))
+	switch {
+	case err != nil:
+		return Asked{}, err
+	case p.write:
+		return Asked{Revised[license.User]{p.asking(entry).user(t.id, a.id), revisionAt(commit.CommitTime())}, entry}, nil
+	}
+	return Asked{Revised[license.User]{p.doc.user(t.id, a.id), revision}, p.entry}, nil
+}
+
+// viewUser reads all that an act depends on. The owners are read in the transaction: of
+// two who would each be the last, one is decided after the other.
+func (t tenant) viewUser(tx *firestore.Transaction, ref *firestore.DocumentRef, a userAct) (v userView, err error) {
+	refs := []*firestore.DocumentRef{t.organization, ref}
+	if key := a.keyIn(t.requests()); key != nil {
+		refs = append(refs, key)
+	}
+	found, err := tx.GetAll(refs)
+	if err != nil {
+		return v, err
+	}
+	v.organized, v.revision = found[0].Exists(), revisionOf(found[1])
+	if found[1].Exists() {
+		v.found = &userDoc{}
+		err = found[1].DataTo(v.found)
+	}
+	if len(found) > 2 && found[2].Exists() {
+		v.key = &requestDoc{}
+		err = errors.Join(err, found[2].DataTo(v.key))
+	}
+	if err != nil {
+		return v, decision{fmt.Errorf("user record %s: %w", ref.ID, err)}
+	}
+	if v.found != nil && v.found.owns() {
+		v.owners, err = t.otherOwners(tx, ref.ID)
+	}
+	return v, err
+}
+
+// otherOwners counts who else owns the organization. The filter is of one field: the
+// built-in index serves it.
+func (t tenant) otherOwners(tx *firestore.Transaction, id string) (n int, err error) {
+	snapshots, err := tx.Documents(t.users().Where("role", "==", string(license.RoleOwner))).GetAll()
+	if err != nil {
+		return 0, err
+	}
+	for _, snapshot := range snapshots {
+		var doc userDoc
+		if err := snapshot.DataTo(&doc); err == nil && snapshot.Ref.ID != id && doc.owns() {
+			n++
+		}
+	}
+	return n, nil
+}
+
+func (t tenant) writeUser(tx *firestore.Transaction, ref *firestore.DocumentRef, act Act, entry string, p userPlan) error {
+	errs := []error{tx.Create(t.audit().Doc(entry), p.asked(act)), tx.Set(ref, p.asking(entry))}
+	if key := act.keyIn(t.requests()); key != nil && p.after != nil {
+		errs = append(errs, tx.Set(key, p.request(act)))
+	}
+	return errors.Join(errs...)
+}
+
+// SettleUser implements [Users].
+func (f *Firestore) SettleUser(
+	ctx context.Context, caller license.Caller, id, entry string, state EntryState,
+) (none Revised[license.User], err error) {
+	t, ref, err := f.userOf(caller, id)
+	if err != nil {
+		return none, err
+	}
+	if !validDocumentID(entry) {
+		return none, ErrEntryNotFound
+	}
+	var s settlement
+	var commit firestore.CommitResponse
+	err = f.transact(ctx, func(tx *firestore.Transaction) (err error) {
+		s, err = t.settleUser(tx, ref, entry, state)
+		return err
+	}, firestore.WithCommitResponseTo(&commit))
+	switch {
+	case err != nil || !s.there:
+		return none, err
+	case s.revision == "":
+		s.revision = revisionAt(commit.CommitTime())
+	}
+	return Revised[license.User]{s.doc.user(t.id, id), s.revision}, nil
+}
+
+// settlement is a user after one: whether it is there, and its revision unless it was
+// written.
+type settlement struct {
+	doc      userDoc
+	there    bool
+	revision string
+}
+
+// settleUser writes the entry's state and what it makes of the user, if that is there. A
+// user that it makes nothing of is not written: it would keep its revision all the same.
+func (t tenant) settleUser(
+	tx *firestore.Transaction, ref *firestore.DocumentRef, entry string, state EntryState,
+) (s settlement, err error) {
+	found, err := tx.GetAll([]*firestore.DocumentRef{ref, t.audit().Doc(entry)})
+	switch {
+	case err != nil:
+		return s, err
+	case !found[1].Exists():
+		return s, decision{ErrEntryNotFound}
+	}
+	err = tx.Update(found[1].Ref, []firestore.Update{{Path: "state", Value: string(state)}})
+	if err != nil || !found[0].Exists() {
+		return s, err
+	}
+	if err := found[0].DataTo(&s.doc); err != nil {
+		return s, decision{fmt.Errorf("user record %s: %w", ref.ID, err)}
+	}
+	if s.there = true; s.doc.Asked != entry { // it is settled, or something newer is asked for
+		s.revision = revisionOf(found[0])
+		return s, nil
+	}
+	if s.doc, s.there = s.doc.settled(state); !s.there {
+		return s, tx.Delete(ref)
+	}
+	return s, tx.Set(ref, s.doc)
+}
