@@ -297,13 +297,20 @@ func WaitClustered(ctx context.Context, node *RedisProcess) error {
 func waitClustered(ctx context.Context, node clusterNode) error {
 	client := adminClient(node.Addr())
 	defer func() { _ = client.Close() }()
-	return waitFor(node.proc.Exited(), func() bool { return seesWholeCluster(ctx, client) })
+	info := ""
+	err := waitFor(node.proc.Exited(), func() bool {
+		var err error
+		info, err = client.ClusterInfo(ctx).Result()
+		return err == nil && isWholeCluster(info)
+	})
+	if err != nil {
+		return fmt.Errorf("%s does not see the whole cluster: %w; it said last:\n%s", node.Addr(), err, info)
+	}
+	return nil
 }
 
-func seesWholeCluster(ctx context.Context, client *redis.Client) bool {
-	info, err := client.ClusterInfo(ctx).Result()
-	return err == nil &&
-		strings.Contains(info, "cluster_state:ok") &&
+func isWholeCluster(info string) bool {
+	return strings.Contains(info, "cluster_state:ok") &&
 		strings.Contains(info, "cluster_slots_ok:"+strconv.Itoa(slots)) &&
 		strings.Contains(info, "cluster_size:"+strconv.Itoa(masters))
 }

@@ -55,7 +55,11 @@ func (c *Clocks) StartReplica(ctx context.Context, dir, of string, args ...strin
 func (r *RedisProcess) WaitReplicated(ctx context.Context) error {
 	client := adminClient(r.Addr())
 	defer func() { _ = client.Close() }()
-	return waitFor(r.proc.Exited(), func() bool { return ctx.Err() != nil || hasAll(ctx, client) })
+	if err := waitFor(r.proc.Exited(), func() bool { return ctx.Err() != nil || hasAll(ctx, client) }); err != nil {
+		told, infoErr := replication(ctx, client)
+		return errors.Join(fmt.Errorf("%s has not what its master has: %w; it said last: %v", r.Addr(), err, told), infoErr)
+	}
+	return nil
 }
 
 // hasAll reports whether a replica has what its master had a moment ago.

@@ -135,6 +135,7 @@ func (h *History) inUse() []Violation {
 	for _, op := range h.Ops {
 		since := h.goesBy(op)
 		switch {
+		case op.Kind == Intrude: // it is told of its own organization; see foreign
 		case op.holds() && !h.mayAllow(op, since):
 			out = append(out, op.violation("sold out of use", "%s was %s by worker %d, by what it had read at %s", op.Session, op.Result, op.Worker, since))
 		case op.Result != Inactive:

@@ -63,6 +63,7 @@ func TestCheckBought(t *testing.T) {
 		"found, granted before":       {changed(past(2, grant("a", "s1", 0, 10), op(history.Acquire, "b", "", history.Refused, 20, 30), op(history.Acquire, "b", "s2", history.Found, 100, 110)), []history.Change{seats(50, 60, 1)}, 70), ""},
 		"suspended, and granted":      {changed(past(1, grant("a", "s1", 100, 110)), []history.Change{suspended(50, 60)}, 70), "sold out of use"},
 		"a suspended stranger":        {changed(past(1, grant("a", "s1", 0, 10), stranger("acme", 100)), []history.Change{whole}, 70), ""},
+		"a suspended stranger alone":  {changed(past(1, grant("a", "s1", 0, 10), stranger("globex", 100)), []history.Change{{Org: "globex", Begin: at(50), End: at(60), Inactive: true}}, 70), ""},
 		"a stranger told of another":  {changed(past(1, grant("a", "s1", 0, 10), stranger("globex", 100)), []history.Change{whole}, 70), "cross-tenant"},
 		"suspended, not read":         {changed(past(1, grant("a", "s1", 100, 110)), []history.Change{suspended(50, 60)}, 20), ""},
 		"suspended, and extended":     {changed(past(1, grant("a", "s1", 0, 10), beat("a", "s1", history.Extended, 100, 110)), []history.Change{suspended(50, 60)}, 70), "sold out of use"},
