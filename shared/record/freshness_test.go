@@ -41,6 +41,10 @@ func decisions() []decision {
 			young: asked{1, 0}, slow: asked{2, 700 * time.Millisecond}, hangs: asked{1, load}, away: asked{1, 0}, tooOld: asked{0, load},
 		},
 		{
+			name: "what a customer is told that it has", freshness: record.Usual, file: "admin/mine.go", uses: "Usual",
+			young: asked{1, 0}, slow: asked{2, 700 * time.Millisecond}, hangs: asked{1, load}, away: asked{1, 0}, tooOld: asked{0, load},
+		},
+		{
 			name: "whether a heartbeat may go on", freshness: record.Hurried, file: "heartbeat/heartbeat.go", uses: "Hurried",
 			young: asked{1, 0}, slow: asked{1, patience}, hangs: asked{1, patience}, away: asked{1, 0}, tooOld: asked{0, load},
 		},
