@@ -71,7 +71,7 @@ func Reaper(s *boot.Service) (*web.App, error) {
 // part of the record that may change what was sold.
 func Control(s *boot.Service) (*web.App, error) {
 	if s.Administration == nil || s.People == nil {
-		return nil, errors.New("the record has no administration here, or Identity Platform's accounts are not")
+		return nil, errors.New("the record has no administration here, or Identity Platform cannot be asked")
 	}
 	return admin.New(s.Web("control"), admin.Deps{
 		Authenticate: s.AuthenticateStaff, Record: s.Administration, Sessions: s.Record, Ledger: s.Ledger, Seats: s.Seats,
