@@ -72,7 +72,7 @@ func Reaper(s *boot.Service) (*web.App, error) {
 // what was sold.
 func Control(s *boot.Service) (*web.App, error) {
 	if s.Administration == nil || s.People == nil {
-		return nil, errors.New("the record has no administration here, or Identity Platform's accounts are not")
+		return nil, errors.New("the record has no administration here, or Identity Platform cannot be asked")
 	}
 	return admin.NewControl(s.Web("control"), administration(s, s.AuthenticateStaff)), nil
 }

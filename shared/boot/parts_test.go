@@ -117,6 +117,9 @@ func (p *parts) addAdministration(t *testing.T) {
 	}
 	t.Cleanup(staff.Close)
 	p.Record, p.Administration, p.Staff = store, store, staff
+	if p.Accounts, err = identity.NewAccounts(t.Context(), "p", option.WithHTTPClient(p.idp.Client())); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (p *parts) schedulerToken(audience, account string) string {
