@@ -258,7 +258,7 @@ printf '  caught %d / %d\n\n' "$caught" "${#guards[@]}"
 
 printf 'Usage, with every guard in place and without one\n'
 model=$usage
-lines=("usage COUNTS=3")
+lines=("usage COUNTS=2 DEATHS=1")
 for guard in "${usage_guards[@]}"; do lines+=("$guard $guard"); done
 all "${lines[@]}"
 for name in usage "${usage_guards[@]}"; do

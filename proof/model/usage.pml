@@ -67,7 +67,7 @@ active proctype others() {
 
 active [REAPERS] proctype reaper() {
 	byte told0, told1; /* what the script told of both hours */
-	bool of, told_closed, clear;
+	bool gen, told_closed, clear;
 	byte rounds;
 again:
 	if
@@ -75,19 +75,19 @@ again:
 	:: else -> goto through
 	fi;
 	atomic { /* tally: of a dead generation first */
-		of = present;
+		gen = present;
 		clear = 0;
 		if
-		:: dead -> of = 0; clear = 1
+		:: dead -> gen = 0; clear = 1
 		:: else ->
 			if
-			:: over -> closed[of] = 1
+			:: over -> closed[gen] = 1
 			:: else
 			fi
 		fi;
-		told_closed = closed[of];
-		told0 = ledger[AT(of, 0)];
-		told1 = ledger[AT(of, 1)]
+		told_closed = closed[gen];
+		told0 = ledger[AT(gen, 0)];
+		told1 = ledger[AT(gen, 1)]
 	}
 	if
 	:: atomic { deaths < DEATHS -> deaths++; goto again }
@@ -96,7 +96,7 @@ again:
 #ifdef NO_FILED_FIRST
 	atomic {
 		if
-		:: told_closed && of == present -> ledger[AT(of, 0)] = 0
+		:: told_closed && gen == present -> ledger[AT(gen, 0)] = 0
 		:: else
 		fi
 	}
@@ -108,10 +108,10 @@ again:
 #ifdef NO_DEAD_FILED
 	if
 	:: clear -> skip
-	:: else -> atomic { greater(AT(of, 0), told0); greater(AT(of, 1), told1) }
+	:: else -> atomic { greater(AT(gen, 0), told0); greater(AT(gen, 1), told1) }
 	fi;
 #else
-	atomic { greater(AT(of, 0), told0); greater(AT(of, 1), told1) }
+	atomic { greater(AT(gen, 0), told0); greater(AT(gen, 1), told1) }
 #endif
 	if
 	:: atomic { deaths < DEATHS -> deaths++; goto again }
@@ -123,7 +123,7 @@ again:
 #ifdef NO_GENERATION
 		:: !clear && told_closed -> ledger[AT(present, 0)] = 0
 #else
-		:: !clear && told_closed && of == present -> ledger[AT(of, 0)] = 0
+		:: !clear && told_closed && gen == present -> ledger[AT(gen, 0)] = 0
 #endif
 		:: else
 		fi

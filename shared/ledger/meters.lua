@@ -8,7 +8,7 @@
 --   d<level>  refusals by the pool itself, by its level
 --   o<pool>   refusals by another pool        o=        refusals by tokens
 --   w         refusals whose holder got a seat within PATIENCE
---   f         grants that failed              p         the highest level
+--   f         grants that failed              p         the highest level, where levels are rounded
 -- A meter is what the next count of a pool needs:
 --   since   until when the level is counted   cap    the pool's size, as last told
 --   closed  the last hour that takes no more: once it is recorded it can be forgotten
@@ -65,7 +65,9 @@ metered = function()
 
   local function count(m, at, field, by) return redis.call('HINCRBY', counts_at(m, at), field, digits(by)) end
 
+  -- The peak is that of the levels, but where these are rounded.
   local function reached(m, at, level)
+    if level <= EXACT then return end
     local counts = counts_at(m, at)
     if level > tonumber(redis.call('HGET', counts, 'p') or 0) then redis.call('HSET', counts, 'p', digits(level)) end
   end
@@ -130,56 +132,63 @@ metered = function()
     return m
   end
 
-  -- Whether this request was refused within the last minute, as far as is remembered:
-  -- tried again by itself, or sent again as an answer was lost, it is one refusal.
-  local function repeated(m, holder, request, before)
-    if request == '' then return false end
-    local period = math.floor(time_of(m) / PATIENCE)
-    if not before and time_of(m) - period * PATIENCE < MINUTE then
-      before = redis.call('HGET', refused_key(m.pool, period - 1), holder)
-    end
-    local last, at = string.match(before or '', '^(%S*).- ?(%x*)$')
-    return last == request and at ~= '' and time_of(m) - tonumber(at, 16) < MINUTE
-  end
-
-  -- Remembers that a holder was refused now; before: its earlier refusals.
-  local function remember(m, key, holder, request, before)
-    local times = string.match(before or '', '^%S*(.*)$')
-    if not before and redis.call('HLEN', key) >= HOLDERS then return end
-    if #times < REFUSALS * 12 then times = times .. string.format(' %x', time_of(m)) end
-    redis.call('HSET', key, holder, request .. times)
-  end
-
-  -- Counts a refusal of a candidate: by its own pool (0), another one of its pools, or tokens (-1).
-  local function refused(c, place, request)
-    local m = read_for(c)
-    local period = math.floor(time_of(m) / PATIENCE)
-    local key = refused_key(m.pool, period)
-    if math.floor(m.denied / PATIENCE) ~= period then redis.call('UNLINK', key) end
-    local before = redis.call('HGET', key, c.holder)
-    if repeated(m, c.holder, request, before) then return end
-    local by = 'o='
-    if place == 0 then by = 'd' .. told_level(m, m.level) elseif place > 0 then by = 'o' .. c.pools[place + 1].name end
-    count(m, time_of(m), by, 1)
-    remember(m, key, c.holder, request, before)
-    if time_of(m) - m.denied >= MINUTE or math.floor(m.denied / PATIENCE) ~= period then
-      m.denied = time_of(m)
-      save_meter(m)
-    end
-  end
-
-  -- Counts as waited for the refusals that this holder's grant comes soon enough after.
-  local function waited(m, holder)
-    local period = math.floor(time_of(m) / PATIENCE)
-    for _, p in ipairs({period - 1, period}) do
-      local key = refused_key(m.pool, p)
-      local before = redis.call('HGET', key, holder)
-      for at in string.gmatch(before and string.match(before, '^%S*(.*)$') or '', '%x+') do
-        at = tonumber(at, 16)
-        if time_of(m) - at <= PATIENCE then count(m, at, 'w', 1) end
+  local refusing
+  local function refusals()
+    if refusing then return refusing end -- made at first use as well: most grants need none of it
+    -- Whether this request was refused within the last minute, as far as is remembered:
+    -- tried again by itself, or sent again as an answer was lost, it is one refusal.
+    local function repeated(m, holder, request, before)
+      if request == '' then return false end
+      local period = math.floor(time_of(m) / PATIENCE)
+      if not before and time_of(m) - period * PATIENCE < MINUTE then
+        before = redis.call('HGET', refused_key(m.pool, period - 1), holder)
       end
-      if before then redis.call('HDEL', key, holder) end
+      local last, at = string.match(before or '', '^(%S*).- ?(%x*)$')
+      return last == request and at ~= '' and time_of(m) - tonumber(at, 16) < MINUTE
     end
+
+    -- Remembers that a holder was refused now; before: its earlier refusals.
+    local function remember(m, key, holder, request, before)
+      local times = string.match(before or '', '^%S*(.*)$')
+      if not before and redis.call('HLEN', key) >= HOLDERS then return end
+      if #times < REFUSALS * 12 then times = times .. string.format(' %x', time_of(m)) end
+      redis.call('HSET', key, holder, request .. times)
+    end
+
+    -- Counts a refusal of a candidate: by its own pool (0), another one of its pools, or tokens (-1).
+    local function refused(c, place, request)
+      local m = read_for(c)
+      local period = math.floor(time_of(m) / PATIENCE)
+      local key = refused_key(m.pool, period)
+      if math.floor(m.denied / PATIENCE) ~= period then redis.call('UNLINK', key) end
+      local before = redis.call('HGET', key, c.holder)
+      if repeated(m, c.holder, request, before) then return end
+      local by = 'o='
+      if place == 0 then by = 'd' .. told_level(m, m.level) elseif place > 0 then by = 'o' .. c.pools[place + 1].name end
+      count(m, time_of(m), by, 1)
+      remember(m, key, c.holder, request, before)
+      if time_of(m) - m.denied >= MINUTE or math.floor(m.denied / PATIENCE) ~= period then
+        m.denied = time_of(m)
+        save_meter(m)
+      end
+    end
+
+    -- Counts as waited for the refusals that this holder's grant comes soon enough after.
+    local function waited(m, holder)
+      local period = math.floor(time_of(m) / PATIENCE)
+      for _, p in ipairs({period - 1, period}) do
+        local key = refused_key(m.pool, p)
+        local before = redis.call('HGET', key, holder)
+        for at in string.gmatch(before and string.match(before, '^%S*(.*)$') or '', '%x+') do
+          at = tonumber(at, 16)
+          if time_of(m) - at <= PATIENCE then count(m, at, 'w', 1) end
+        end
+        if before then redis.call('HDEL', key, holder) end
+      end
+    end
+
+    refusing = {refused = refused, waited = waited}
+    return refusing
   end
 
   -- Counts a grant, after it was written; m was read before it.
@@ -187,7 +196,7 @@ metered = function()
     local level = m.level + 1
     count(m, time_of(m), 'g' .. told_level(m, level), 1)
     reached(m, time_of(m), level)
-    if time_of(m) - m.denied <= PATIENCE + MINUTE then waited(m, holder) end
+    if time_of(m) - m.denied <= PATIENCE + MINUTE then refusals().waited(m, holder) end
   end
 
   -- The hours that a meter may have counts of.
@@ -211,7 +220,7 @@ metered = function()
   end
 
   metering = {
-    read = read, read_for = read_for, granted = granted, refused = refused, failed = failed, close = close,
+    read = read, read_for = read_for, granted = granted, refusals = refusals, failed = failed, close = close,
     load = load_meter, save = save_meter, hours = hours_of, HOURS = HOURS, counts_key = counts_key, refused_key = refused_key,
   }
   return metering

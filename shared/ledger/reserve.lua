@@ -118,7 +118,7 @@ for _, c in ipairs(candidates) do
   end
 end
 if not taken then
-  if counted then metered().refused(counted.c, counted.pool, request) end
+  if counted then metered().refusals().refused(counted.c, counted.pool, request) end
   return answer(FULL, earliest or now + ttl, unpack(refusals))
 end
 

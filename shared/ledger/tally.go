@@ -17,6 +17,9 @@ const Patience = 10 * time.Minute
 // has that name.
 const ByTokens = "="
 
+// exactLevels is up to which level none is rounded. meters.lua has the same.
+const exactLevels = 32
+
 // Meter is what was counted of a pool in one hour. Its refusals are those by the pool
 // itself (RefusedAt), and those by other pools (Denied, by their names) or [ByTokens].
 type Meter struct {
@@ -64,6 +67,13 @@ func (r *reply) meter() Meter {
 	for i := 0; i+1 < len(counts.values); i += 2 {
 		if !counted(&m.Counts, counts.str(i), counts.int(i+1)) {
 			counts.fail(i, "a count")
+		}
+	}
+	for _, levels := range []map[int]int64{m.Levels, m.Granted} {
+		for level := range levels {
+			if level <= exactLevels {
+				m.Peak = max(m.Peak, level)
+			}
 		}
 	}
 	if r.err == nil {

@@ -95,7 +95,7 @@ func TestUsageIsExactOnRealBackends(t *testing.T) {
 		}
 	}
 	for round := range 2 {
-		for _, step := range []seats.Step{seats.StepTallied, seats.StepFiled, seats.StepForgotten, seats.StepTallied, seats.StepFiled} {
+		for _, step := range []seats.Step{seats.StepTallied, seats.StepFiled, seats.StepTallied, seats.StepFiled, seats.StepForgotten} {
 			if _, err := service(step).Reap(t.Context(), acme); !errors.Is(err, errCrash) {
 				t.Fatalf("at %s: %v, want the crash", step, err)
 			}

@@ -142,9 +142,15 @@ func countHours(b *bench) {
 		got = append(got, m.Hour.Sub(start), minutes(m.Levels), m.Peak, m.Grants())
 	}
 	b.same("hours", got, []any{
-		0 * time.Hour, map[int]float64{1: 50, 2: 10}, 2, 2,
-		1 * time.Hour, map[int]float64{2: 60}, 2, 0,
-		2 * time.Hour, map[int]float64{1: 5}, 1, 0,
+		0 * time.Hour,
+		map[int]float64{1: 50, 2: 10},
+		2, 2,
+		1 * time.Hour,
+		map[int]float64{2: 60},
+		2, 0,
+		2 * time.Hour,
+		map[int]float64{1: 5},
+		1, 0,
 	})
 }
 
