@@ -36,7 +36,7 @@ var contract = map[string]row{
 	"method_not_allowed":     {status: 405},
 	"no_seats_available":     {status: 409, retryable: true, retryAfter: true, members: []string{"seats_used", "seats_max", "limit"}},
 	"license_ambiguous":      {status: 409, members: []string{"licenses"}},
-	"already_exists":         {status: 409},
+	"already_exists":         {status: 409, members: []string{"errors"}},
 	"idempotency_key_reused": {status: 409},
 	"request_timeout":        {status: 408},
 	"session_ended":          {status: 410, members: []string{"reason"}},

@@ -60,7 +60,7 @@ func meanings() []meaning {
 		{code: api.MethodNotAllowed, scope: everywhere, example: exampleMethod},
 		{code: api.NoSeatsAvailable, example: exampleNoSeats},
 		{code: api.LicenseAmbiguous, example: exampleAmbiguous},
-		{code: api.AlreadyExists, err: license.ErrExists},
+		{code: api.AlreadyExists, example: exists},
 		{code: api.IdempotencyKeyReused, err: license.ErrKeyReused},
 		{code: api.RequestTimeout, scope: whereRead},
 		{code: api.SessionEnded, example: exampleEnded},
