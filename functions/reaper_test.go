@@ -197,7 +197,7 @@ func hanging(method string) func(context.Context, string) error {
 
 // broken is a record that cannot end sessions of one organization.
 type broken struct {
-	record.Record
+	*record.Memory
 	org string
 }
 
@@ -205,12 +205,12 @@ func (r *broken) End(ctx context.Context, caller license.Caller, epoch license.E
 	if caller.OrganizationID == r.org {
 		return recordtest.Outage(record.ErrNotWritten)
 	}
-	return r.Record.End(ctx, caller, epoch, ends)
+	return r.Memory.End(ctx, caller, epoch, ends)
 }
 
 // TestOneOrganizationsTrouble leaves the others served, and the run unfinished.
 func TestOneOrganizationsTrouble(t *testing.T) {
-	sick := &broken{Record: record.NewMemory()}
+	sick := &broken{Memory: record.NewMemory()}
 	w := start(t, backend{"embedded", func(_ *testing.T, w *world) { w.record = sick }}, devstack.Defaults())
 	var orgs []string
 	for range 3 {
