@@ -162,7 +162,7 @@ type Problem struct {
 	Instance  string `json:"instance" doc:"The request id; quote it to support."`
 	Retryable bool   `json:"retryable" doc:"The same request can succeed later without a change. Never the end of a license."`
 
-	Errors    []FieldError `json:"errors,omitempty" doc:"With invalid_request: every fault that was found. With already_exists: the member whose value another organization has, if it is not the id."`
+	Errors    []FieldError `json:"errors,omitempty" doc:"With invalid_request: every fault that was found. With already_exists: the member whose value is in use."`
 	SeatsUsed *int         `json:"seats_used,omitempty" minimum:"0" doc:"With no_seats_available: the seats in use under the limit that refused; of limit license those of all licenses that were tried, of limit handover license tokens that may be good."`
 	SeatsMax  *int         `json:"seats_max,omitempty" minimum:"0" doc:"With no_seats_available: the size of that limit, summed alike."`
 	Limit     *string      `json:"limit,omitempty" enum:"license,organization,handover" doc:"With no_seats_available: the limit that refused. handover: a seat is free, and tokens of its earlier holders are good until after Retry-After; who held it last gets it back at once."`

@@ -193,7 +193,7 @@ func TestWatchAtATerminal(t *testing.T) {
 		}
 		if !pressed && strings.Contains(drawn.String(), "room-3") {
 			pressed = true
-			_, _ = io.WriteString(screen, "q")
+			_, _ = screen.WriteString("q")
 		}
 	}
 	if err := c.Wait(); err != nil {

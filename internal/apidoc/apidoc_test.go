@@ -45,8 +45,12 @@ func TestCurl(t *testing.T) {
 		},
 		{
 			&huma.Operation{Method: "DELETE", Path: "/o/{organization}/x/{ticket}", Security: of("staffToken"), Parameters: []*huma.Param{
-				{Name: "organization", In: "path"}, {Name: "ticket", In: "path"}, {Name: "limit", In: "query"},
-				{Name: "If-Match", In: "header"}, {Name: "Idempotency-Key", In: "header"}, {Name: "X-More", In: "header"},
+				{Name: "organization", In: "path"},
+				{Name: "ticket", In: "path"},
+				{Name: "limit", In: "query"},
+				{Name: "If-Match", In: "header"},
+				{Name: "Idempotency-Key", In: "header"},
+				{Name: "X-More", In: "header"},
 			}},
 			`curl -sS -X DELETE "$CONTROL/o/acme/x/$TICKET" -H "Authorization: Bearer $STAFF_TOKEN" -H "If-Match: $ETAG" -H "Idempotency-Key: $(uuidgen)" -H "X-More: $X_MORE"`,
 		},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -42,7 +43,7 @@ func example(name string) string {
 func curl(doc *huma.OpenAPI, op *huma.Operation) (string, error) {
 	base, token := baseOf(schemeOf(op), doc.Servers[0].URL)
 	words := []string{"curl -sS"}
-	if op.Method != "GET" && (op.Method != "POST" || op.RequestBody == nil) {
+	if op.Method != http.MethodGet && (op.Method != http.MethodPost || op.RequestBody == nil) {
 		words[0] += " -X " + op.Method
 	}
 	path := op.Path

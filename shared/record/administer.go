@@ -50,9 +50,11 @@ func (f *Firestore) act(ctx context.Context, a action) (string, error) {
 	var revision string
 	var written bool
 	var commit firestore.CommitResponse
+	reading, cancel := context.WithTimeout(ctx, f.deadline)
+	defer cancel()
 	err = f.transact(ctx, func(tx *firestore.Transaction) (err error) {
 		var s step
-		if s, revision, err = a.judge(tx); err != nil {
+		if s, revision, err = a.judge(reading, tx); err != nil {
 			return err
 		}
 		if written = s.action != "" && !s.idle() && !a.DryRun; !written {
@@ -70,7 +72,7 @@ func (f *Firestore) act(ctx context.Context, a action) (string, error) {
 }
 
 // judge reads all that the act depends on. A step without an action was made before.
-func (a action) judge(tx *firestore.Transaction) (step, string, error) {
+func (a action) judge(ctx context.Context, tx *firestore.Transaction) (step, string, error) {
 	refs := []*firestore.DocumentRef{a.ref}
 	for _, ref := range []*firestore.DocumentRef{a.owner, a.key} {
 		if ref != nil {
@@ -97,7 +99,7 @@ func (a action) judge(tx *firestore.Transaction) (step, string, error) {
 	if refusal != nil {
 		return step{}, "", decision{refusal}
 	}
-	return s, revisionOf(found[0]), a.checkSlug(tx, s.slug())
+	return s, revisionOf(found[0]), a.checkSlug(ctx, tx, s.slug())
 }
 
 // madeBefore is the revision that the step's document had when it was created with

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"context"
 	"time"
 
 	"cloud.google.com/go/firestore"
@@ -9,23 +10,26 @@ import (
 )
 
 // slugDoc is service/administration/slugs/{slug}. Every transaction that gives the slug
-// to an organization reads and writes it, so that of two at once only one is committed.
-// Who has the slug now the organizations' own documents say, also those from before
-// there was this one, and those that somebody wrote by hand.
+// to an organization reads it first and writes it last, so that of two at once only one
+// is committed. Who has the slug now the organizations' own documents say, also those
+// from before there was this one, and those that somebody wrote by hand.
 type slugDoc struct {
 	OrganizationID string    `firestore:"organization_id"`
 	TakenAt        time.Time `firestore:"taken_at"`
 }
 
-// checkSlug refuses a slug that another organization has; an empty one is none.
-func (a action) checkSlug(tx *firestore.Transaction, slug string) error {
+// checkSlug refuses a slug that another organization has; an empty one is none. The query
+// is none of the transaction's: whoever takes the slug after the slug's document was read
+// makes the commit collide, and a query would lock organizations of other slugs, too,
+// where transactions lock what they read.
+func (a action) checkSlug(ctx context.Context, tx *firestore.Transaction, slug string) error {
 	if slug == "" {
 		return nil
 	}
 	if _, err := tx.GetAll([]*firestore.DocumentRef{a.slugs.Doc(slug)}); err != nil {
 		return err
 	}
-	having, err := tx.Documents(a.ref.Parent.Where("slug", "==", slug).Limit(2)).GetAll()
+	having, err := a.ref.Parent.Where("slug", "==", slug).Limit(2).Documents(ctx).GetAll()
 	if err != nil {
 		return err
 	}

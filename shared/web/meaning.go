@@ -63,7 +63,7 @@ func meanings() []meaning {
 		{code: api.MethodNotAllowed, scope: everywhere, example: exampleMethod},
 		{code: api.NoSeatsAvailable, example: exampleNoSeats},
 		{code: api.LicenseAmbiguous, example: exampleAmbiguous},
-		{code: api.AlreadyExists, err: license.ErrExists},
+		{code: api.AlreadyExists, example: exists},
 		{code: api.EmailTaken, err: license.ErrEmailTaken},
 		{code: api.LastOwner, err: license.ErrLastOwner},
 		{code: api.IdempotencyKeyReused, err: license.ErrKeyReused},

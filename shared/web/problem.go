@@ -87,6 +87,9 @@ func translate(err error) *fault {
 	if e, ok := errors.AsType[*license.TakenError](err); ok {
 		return taken(e)
 	}
+	if errors.Is(err, license.ErrExists) {
+		return exists()
+	}
 	if e, ok := errors.AsType[*license.SessionEndedError](err); ok {
 		return ended(e)
 	}
@@ -129,6 +132,10 @@ func ambiguous(e *license.AmbiguousError) *fault {
 		code:    api.LicenseAmbiguous,
 		members: func(p *api.Problem) { p.Licenses = append(api.List{}, e.LicenseIDs...) },
 	}
+}
+
+func exists() *fault {
+	return &fault{code: api.AlreadyExists, fields: oneField("id", "is in use: choose another")}
 }
 
 // taken names the field. Whose the value is stays the other organization's.

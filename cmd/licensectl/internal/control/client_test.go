@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -229,7 +230,8 @@ func TestOneTokenServesACommand(t *testing.T) {
 // TestATokenThatHasRunOutIsReplaced once: a watch goes on for longer than a token lives. A
 // new one that is refused is told at once.
 func TestATokenThatHasRunOutIsReplaced(t *testing.T) {
-	s := serve(t, ok("{}"), problem(api.Unauthenticated, ""), ok(`{"id":"acme"}`), problem(api.Unauthenticated, ""), problem(api.Unauthenticated, ""))
+	answers := []func(http.ResponseWriter){ok("{}"), problem(api.Unauthenticated, ""), ok(`{"id":"acme"}`)}
+	s := serve(t, append(answers, slices.Repeat(answers[1:2], 2)...)...)
 	asked := 0
 	s.client.tokens.get = func(context.Context) (string, error) { asked++; return fmt.Sprint("secret-", asked), nil }
 	for range 2 {

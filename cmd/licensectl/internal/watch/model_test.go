@@ -246,8 +246,15 @@ func TestBars(t *testing.T) {
 		used, max, full int
 		words           string
 	}{
-		{0, 3, 0, "0 of 3"}, {1, 1000, 1, "1 of 1000"}, {1, 2, 12, "1 of 2"}, {4, 5, 19, "4 of 5, nearly full"}, {999, 1000, 23, "999 of 1000, nearly full"},
-		{3, 3, 24, "3 of 3, full"}, {4, 3, 24, "4 of 3, more than there are"}, {0, 0, 0, "0 of 0"}, {1, 0, 24, "1 of 0, more than there are"},
+		{0, 3, 0, "0 of 3"},
+		{1, 1000, 1, "1 of 1000"},
+		{1, 2, 12, "1 of 2"},
+		{4, 5, 19, "4 of 5, nearly full"},
+		{999, 1000, 23, "999 of 1000, nearly full"},
+		{3, 3, 24, "3 of 3, full"},
+		{4, 3, 24, "4 of 3, more than there are"},
+		{0, 0, 0, "0 of 0"},
+		{1, 0, 24, "1 of 0, more than there are"},
 	} {
 		p := pool{used: tt.used, max: tt.max}
 		if bar := ansi.Strip(p.bar()); strings.Count(bar, "█") != tt.full || ansi.StringWidth(bar) != barWidth || p.words() != tt.words {

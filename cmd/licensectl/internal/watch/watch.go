@@ -39,7 +39,7 @@ func (w Watch) Lines(ctx context.Context, tell func(Change) error, warn func(err
 		sight, err := w.Look(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // whoever ends a watch has seen what there was
 		case err != nil && (b.at.IsZero() || hopeless(err)):
 			return err
 		case err != nil && !away:
@@ -51,7 +51,7 @@ func (w Watch) Lines(ctx context.Context, tell func(Change) error, warn func(err
 		}
 		away = err != nil
 		if w.Wait(ctx, w.Every) != nil {
-			return nil
+			return nil //nolint:nilerr // the same
 		}
 	}
 }
