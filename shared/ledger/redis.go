@@ -105,7 +105,8 @@ func loadScripts(read func(name string) string) map[string]script {
 	load(keeps+index, "due filled reschedule ready")
 	organization := index + read("session") + read("organization") + read("members")
 	load(grows+organization, "reserve stage spend")
-	load(keeps+organization, "heartbeat mark remove visit known clear forget claim load look count")
+	load(keeps+organization, "heartbeat mark remove visit known clear forget claim load look")
+	load(keeps+organization, "count")
 	return all
 }
 
