@@ -105,8 +105,9 @@ func loadScripts(read func(name string) string) map[string]script {
 	load(keeps+index, "due filled reschedule ready")
 	organization := index + read("session") + read("organization") + read("members") + read("meters")
 	load(grows+organization, "reserve stage spend")
-	load(keeps+organization, "heartbeat mark remove visit known clear forget claim load look count")
+	load(keeps+organization, "heartbeat mark remove visit known clear forget claim load look")
 	load(keeps+organization, "tally tallied")
+	load(keeps+organization, "count")
 	return all
 }
 
