@@ -276,7 +276,9 @@ func TestWhatTheVendorSeesIsNotLogged(t *testing.T) {
 	v.session(t, org, held)
 	v.do(t, http.MethodDelete, api.SessionOfPath(org, held), nil).want(t, http.StatusNoContent)
 	// A line is written behind its answer.
-	eventually(t, func() bool { return strings.Contains(lines.String(), "revoked") && strings.Contains(lines.String(), held) })
+	eventually(t, func() bool {
+		return strings.Contains(lines.String(), "revoked") && strings.Contains(lines.String(), held)
+	})
 	text := lines.String()
 	for _, secret := range []string{"secret-user", "secret-machine", "eve@vendor.example"} {
 		if strings.Contains(text, secret) {

@@ -410,7 +410,9 @@ func TestNobodyIsInTheLog(t *testing.T) {
 	v.w.stack.IDP.SetMode(fakeidp.Garbling)
 	v.do(t, http.MethodGet, api.UsersPath(org)+"?email="+made.User.Email, nil).refused(t, "unavailable")
 	// A line is written behind its answer.
-	eventually(t, func() bool { return strings.Contains(log.String(), "signOutUser") && strings.Contains(log.String(), "unavailable") })
+	eventually(t, func() bool {
+		return strings.Contains(log.String(), "signOutUser") && strings.Contains(log.String(), "unavailable")
+	})
 	text := log.String()
 	for _, secret := range []string{"ann@", "Archer", "oobCode", made.User.ID} {
 		if strings.Contains(text, secret) {
