@@ -132,10 +132,13 @@ func TestCodes(t *testing.T) {
 404 organization_not_found
 404 license_not_found
 404 session_not_found
+404 user_not_found
 405 method_not_allowed
 409 no_seats_available retry
 409 license_ambiguous
 409 already_exists
+409 email_taken
+409 last_owner
 409 idempotency_key_reused
 408 request_timeout
 410 session_ended

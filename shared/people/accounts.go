@@ -236,7 +236,7 @@ func fault(doing string, err error) error {
 		return license.ErrEmailTaken
 	}
 	cause := errors.New("no answer")
-	if response := errorutils.HTTPResponse(err); response != nil { //nolint:bodyclose // a copy in memory
+	if response := errorutils.HTTPResponse(err); response != nil {
 		cause = fmt.Errorf("status %d", response.StatusCode)
 	}
 	return &license.UnavailableError{Backend: "identity", Err: fmt.Errorf("%s: %w", doing, cause)}

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// ErrNoSignIn: no account has the address, or it is disabled.
+// ErrNoSignIn says that no account has the address, or that it is disabled.
 var ErrNoSignIn = errors.New("no account with this address can sign in")
 
 // administer serves what administrators do with accounts of the project, in the part that
@@ -69,7 +69,7 @@ func (i *IDP) act(w http.ResponseWriter, r *http.Request, act func(accountReques
 // byEmail is the id of the account with an address. The caller holds mu.
 func (i *IDP) byEmail(tenant, email string) (string, bool) {
 	for a, s := range i.accounts {
-		if a.tenant == tenant && s.email != "" && s.email == strings.ToLower(email) {
+		if a.tenant == tenant && s.email != "" && strings.EqualFold(s.email, email) {
 			return a.id, true
 		}
 	}
