@@ -306,7 +306,7 @@ func newDay(t *testing.T, seed uint64) *day {
 	f := ledgertest.Fake(t)
 	d := &day{
 		T: t, record: record.NewMemory(), advance: f.Advance,
-		rand: rand.New(rand.NewPCG(seed, seed)), //nolint:gosec // a day to be repeated
+		rand: rand.New(rand.NewPCG(seed, seed)),
 	}
 	if err := d.record.PutOrganization(t.Context(), license.ServiceCaller(acme), license.Organization{}); err != nil {
 		t.Fatal(err)

@@ -3,6 +3,8 @@ package ledgertest
 import (
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -198,10 +200,10 @@ func countCandidates(b *bench) {
 	b.take(want{user: "ann"})
 	b.take(want{user: "bob", license: "lab"})
 	two := []other{{license: "lab", max: 1}}
-	b.fullOf(want{user: "eve", max: 1, others: two})
+	_ = b.fullOf(want{user: "eve", max: 1, others: two})
 	b.same("by the first", b.counts().RefusedAt, map[int]int64{1: 1})
 	b.same("of one license alone", len(b.tally().Meters), 2) // lab has its grant
-	b.fullOf(want{user: "eve", max: 1, others: []other{{license: "lab", tokens: 1}}})
+	_ = b.fullOf(want{user: "eve", max: 1, others: []other{{license: "lab", tokens: 1}}})
 	for _, m := range b.tally().Meters {
 		if m.Pool == "lab" {
 			b.same("by what another limit refused", m.Denied, map[string]int64{ledger.ByTokens: 1})
@@ -245,7 +247,7 @@ func countFailed(b *bench) {
 
 func countMany(b *bench) {
 	for i := range 130 {
-		b.take(want{user: fmt.Sprint(i), max: 640})
+		b.take(want{user: strconv.Itoa(i), max: 640})
 	}
 	b.Advance(time.Minute)
 	b.full(want{user: "eve", max: 130})
@@ -280,13 +282,11 @@ func tallyPages(b *bench) {
 		for last := ""; ; {
 			t, err := b.Ledger.Tally(b.Context(), license.ServiceCaller(acme), "", last, limit)
 			b.ok(err)
-			page := ""
+			page := make([]string, len(t.Meters))
 			for i, m := range t.Meters {
-				if page += m.Pool; i < len(t.Meters)-1 {
-					page += " "
-				}
+				page[i] = m.Pool
 			}
-			pages = append(pages, page)
+			pages = append(pages, strings.Join(page, " "))
 			if last = t.Last; last == "" {
 				break
 			}
