@@ -156,7 +156,7 @@ func isToken68(s string) bool {
 
 // token68 says which bytes RFC 6750's b64token may have, = at its end left out. A
 // table, because every byte of every request's token is looked up.
-var token68 = func() (may [256]bool) {
+var token68 = func() (may [256]bool) { //nolint:gochecknoglobals // never written after
 	for _, c := range []byte("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/") {
 		may[c] = true
 	}
