@@ -302,7 +302,7 @@ func invalidUser(t *testing.T, r Administered) {
 
 func usersElsewhere(t *testing.T, r Administered) {
 	founded(t, r)
-	wantNil(t, errorOf(r.CreateOrganization(t.Context(), other(), act(), acme())))
+	wantNil(t, errorOf(r.CreateOrganization(t.Context(), other(), act(), globex())))
 	revision := joined(t, r, member("u-1"))[0]
 	entry := wantAudit(t, r, 2)[0].ID
 	for _, id := range append(brokenIDs(), "u-1", "acme/users/u-1") {
