@@ -39,7 +39,7 @@ type User struct {
 	Role           string `json:"role" enum:"member,admin,owner" example:"member" doc:"What the user may do."`
 	Groups         List   `json:"groups" nullable:"false" example:"cad" doc:"The user's groups."`
 	Disabled       bool   `json:"disabled" doc:"Whether the user is kept from signing in."`
-	State          string `json:"state" enum:"active,disabled,pending,removing" example:"active" doc:"active; disabled; pending: what was asked for last is not confirmed by Identity Platform, so ask for it again; removing: that is its removal."`
+	State          string `json:"state" enum:"active,disabled,pending,removing" example:"active" doc:"active; disabled; pending: what was asked for last is not confirmed by Identity Platform, so ask for it again, a minute later where two changes crossed; removing: that is its removal."`
 	LastSignInAt   string `json:"last_sign_in_at,omitempty" example:"2026-11-23T10:00:00.000Z" doc:"When the user last signed in, RFC 3339; absent until the first time."`
 	ETag           string `json:"etag" example:"\"3f0a\"" doc:"What If-Match of a change names; empty for one that a dry run would invite."`
 }

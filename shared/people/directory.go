@@ -162,7 +162,7 @@ func (d *Directory) create(ctx context.Context, caller license.Caller, asked rec
 	i.User = asked.Value
 	account, err := d.accounts.Create(ctx, caller.OrganizationID, i)
 	if errors.Is(err, license.ErrEmailTaken) {
-		_, settled := d.record.SettleUser(ctx, caller, i.ID, asked.Entry, record.EntryRefused)
+		_, settled := d.record.SettleUser(ctx, caller, asked.Value, asked.Entry, record.EntryRefused)
 		return Person{}, errors.Join(err, settled)
 	}
 	if err != nil {
@@ -196,10 +196,11 @@ const maxOvertaken = 5
 // settle settles what Identity Platform has done. Two changes at a time may reach
 // Identity Platform in the other order than the record: whoever finds that the record
 // says something else by now writes that, so the last to write there writes what is true.
+// One that dies before it has leaves its act open, and the user pending.
 func (d *Directory) settle(ctx context.Context, caller license.Caller, asked record.Asked, account Account) (Person, error) {
 	did := asked.Value
 	for range maxOvertaken {
-		now, err := d.record.SettleUser(ctx, caller, did.ID, asked.Entry, record.EntryDone)
+		now, err := d.record.SettleUser(ctx, caller, did, asked.Entry, record.EntryDone)
 		if err != nil {
 			return Person{}, err
 		}
@@ -230,11 +231,11 @@ func (d *Directory) Remove(ctx context.Context, caller license.Caller, act recor
 	if err := d.accounts.Delete(ctx, caller.OrganizationID, id); err != nil {
 		return err
 	}
-	return d.done(ctx, caller, id, asked.Entry)
+	return d.done(ctx, caller, asked)
 }
 
-func (d *Directory) done(ctx context.Context, caller license.Caller, id, entry string) error {
-	_, err := d.record.SettleUser(ctx, caller, id, entry, record.EntryDone)
+func (d *Directory) done(ctx context.Context, caller license.Caller, asked record.Asked) error {
+	_, err := d.record.SettleUser(ctx, caller, asked.Value, asked.Entry, record.EntryDone)
 	return err
 }
 
@@ -247,7 +248,7 @@ func (d *Directory) SignOut(ctx context.Context, caller license.Caller, act reco
 	if err := d.accounts.SignOut(ctx, caller.OrganizationID, id); err != nil {
 		return err
 	}
-	return d.done(ctx, caller, id, asked.Entry)
+	return d.done(ctx, caller, asked)
 }
 
 // Link is a link by which a user sets a new password; none for a dry run.
@@ -267,7 +268,7 @@ func (d *Directory) Link(ctx context.Context, caller license.Caller, act record.
 	if err != nil {
 		return "", err
 	}
-	return link, d.done(ctx, caller, id, asked.Entry)
+	return link, d.done(ctx, caller, asked)
 }
 
 // newID is a user's id. With an idempotency key it is made of the request, so that the

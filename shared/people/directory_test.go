@@ -406,3 +406,73 @@ func TestDryRunsActNowhere(t *testing.T) {
 		t.Errorf("%+v, %v", found, err)
 	}
 }
+
+// TestWhatChangesNothingConfirmsNothing: neither a sign-out nor a link
+// says that Identity Platform has heard of a change.
+func TestWhatChangesNothingConfirmsNothing(t *testing.T) {
+	for name, other := range map[string]func(b *bench, id string) error{
+		"signed out": func(b *bench, id string) error { return b.SignOut(context.Background(), acme(), act(""), id) },
+		"link made": func(b *bench, id string) error {
+			_, err := b.Link(context.Background(), acme(), act(""), id)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			made := b.invited(t, ann())
+			id := made.Value.ID
+			disable := func(u *license.User) error { u.Disabled = true; return nil }
+			b.cut("ChangeUser")
+			_, err := b.Change(t.Context(), acme(), act(""), id, made.Revision, disable)
+			wantAway(t, err)
+			b.heal()
+			must(t, other(b, id))
+			now, err := b.Get(t.Context(), acme(), id)
+			must(t, err)
+			if !now.Value.Asked {
+				t.Errorf("%+v is confirmed, and nobody told Identity Platform", now.Value)
+			}
+			_, err = b.Change(t.Context(), acme(), act(""), id, now.Revision, disable)
+			must(t, err)
+			b.wantAlike(t, id)
+		})
+	}
+}
+
+// TestALateWriterThatDies, after another has settled, leaves the user pending until
+// somebody sets the account anew when it must be dead.
+func TestALateWriterThatDies(t *testing.T) {
+	b := newBench(t)
+	made := b.invited(t, ann())
+	id := made.Value.ID
+	group := func(name string) func(*license.User) error {
+		return func(u *license.User) error { u.Groups = []string{name}; return nil }
+	}
+	b.faulty.After = func(ctx context.Context, method string, err error) error {
+		if method != "ChangeUser" {
+			return err
+		}
+		b.faulty.After = nil
+		now, found := b.memory.User(ctx, acme(), id)
+		_, second := b.Change(ctx, acme(), act(""), id, now.Revision, group("second"))
+		b.stop("SettleUser", true) // the first dies when it has written
+		return errors.Join(err, found, second)
+	}
+	_, err := b.Change(t.Context(), acme(), act(""), id, made.Revision, group("first"))
+	if license.Backend(err) == "" {
+		t.Fatalf("error %v, want an outage", err)
+	}
+	b.heal()
+	later := act("")
+	for range 2 { // at once it may be alive
+		now, err := b.Get(t.Context(), acme(), id)
+		must(t, err)
+		if !now.Value.Asked || now.Value.Groups[0] != "second" {
+			t.Errorf("%+v", now.Value)
+		}
+		_, err = b.Change(t.Context(), acme(), later, id, now.Revision, group("second"))
+		must(t, err)
+		later.At = later.At.Add(time.Minute)
+	}
+	b.wantAlike(t, id)
+}
