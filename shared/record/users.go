@@ -120,11 +120,15 @@ func (d userDoc) fields() map[string]any {
 	return map[string]any{"role": d.Role, "groups": groups, "disabled": d.Disabled}
 }
 
-// owns reports whether there is an owner who can sign in: an invitation that is not
+// owns reports whether there may be an owner who can sign in: an invitation that is not
 // confirmed is nobody yet.
 func (d userDoc) owns() bool {
 	return !d.Invited && d.user("", "").Owns()
 }
+
+// stands reports whether there is one for certain, so that another may go: Identity
+// Platform may never have heard of an owner who is only asked for.
+func (d userDoc) stands() bool { return d.owns() && !d.pending() }
 
 // changed is the document after change, if that may be written. What is not settled stays so.
 func (d userDoc) changed(organizationID, id string, change func(*license.User) error) (userDoc, error) {
@@ -159,7 +163,7 @@ type userView struct {
 	found    *userDoc
 	revision string
 	key      *requestDoc
-	// owners are the others who own; they are counted where found does.
+	// owners are the others who stand; they are counted where found owns.
 	owners int
 }
 

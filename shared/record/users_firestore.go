@@ -157,7 +157,7 @@ func (t tenant) viewUser(tx *firestore.Transaction, ref *firestore.DocumentRef, 
 	return v, err
 }
 
-// otherOwners counts who else owns the organization. The filter is of one field: the
+// otherOwners counts who else owns the organization for certain. The filter is of one field: the
 // built-in index serves it.
 func (t tenant) otherOwners(tx *firestore.Transaction, id string) (n int, err error) {
 	snapshots, err := tx.Documents(t.users().Where("role", "==", string(license.RoleOwner))).GetAll()
@@ -166,7 +166,7 @@ func (t tenant) otherOwners(tx *firestore.Transaction, id string) (n int, err er
 	}
 	for _, snapshot := range snapshots {
 		var doc userDoc
-		if err := snapshot.DataTo(&doc); err == nil && snapshot.Ref.ID != id && doc.owns() {
+		if err := snapshot.DataTo(&doc); err == nil && snapshot.Ref.ID != id && doc.stands() {
 			n++
 		}
 	}

@@ -122,7 +122,7 @@ func (t *memoryTenant) viewUser(a userAct) userView {
 		v.key = &known.requestDoc
 	}
 	for id, doc := range t.administered.users {
-		if id != a.id && doc.owns() {
+		if id != a.id && doc.stands() {
 			v.owners++
 		}
 	}

@@ -420,6 +420,7 @@ func ownerTests() map[string]func(*testing.T, Administered) {
 	return map[string]func(*testing.T, Administered){
 		"the last stays one":                   lastOwner,
 		"an invitation is no owner yet":        invitedOwner,
+		"a change that is asked for is none":   askedOwner,
 		"of several who go at once, one stays": ownersLeave,
 	}
 }
@@ -469,6 +470,21 @@ func invitedOwner(t *testing.T, r Administered) {
 	gone, err := r.RemoveUser(t.Context(), caller(), act(), "u-2", again.Revision)
 	settle(t, r, gone, err)
 	wantUser(t, r, owner("u-1"), revision)
+}
+
+// askedOwner: Identity Platform may never hear of an owner who is only asked for.
+func askedOwner(t *testing.T, r Administered) {
+	founded(t, r)
+	revisions := joined(t, r, owner("u-1"), member("u-2"))
+	asked, err := r.ChangeUser(t.Context(), caller(), act(), "u-2", revisions[1], promote)
+	wantNil(t, err)
+	for _, change := range []func(*license.User) error{demote, disable} {
+		wantError(t, errorOf(r.ChangeUser(t.Context(), caller(), act(), "u-1", revisions[0], change)), license.ErrLastOwner)
+	}
+	wantError(t, errorOf(r.RemoveUser(t.Context(), caller(), act(), "u-1", revisions[0])), license.ErrLastOwner)
+	settle(t, r, asked, nil)
+	gone, err := r.RemoveUser(t.Context(), caller(), act(), "u-1", revisions[0])
+	settle(t, r, gone, err)
 }
 
 func ownersLeave(t *testing.T, r Administered) {
