@@ -123,7 +123,7 @@ func inviteUser() web.Operation {
 	return web.Operation{
 		ID: "inviteUser", Method: http.MethodPost, Path: api.PathUsers, Params: []web.Param{organizationParam()}, Access: web.AccessStaff,
 		Query: dryRunQuery(), Headers: keyHeader(), Body: web.BodyRequired,
-		Summary: "Invite a user", Description: forVendor + "The answer has a link by which the user sets a password. Nothing is sent to anybody. An account that the organization had before, by its claim, becomes its user here.",
+		Summary: "Invite a user", Description: forVendor + "The answer has a link by which the user sets a password. Nothing is sent to anybody. An account that the organization had before, by its claim, becomes its user here, if its address is verified, in the role that it has.",
 		Answers: []web.Documented{{
 			Status: http.StatusCreated, Description: "The user is there, or would be.", Headers: etagHeader(),
 			Body: api.UserInvitation{User: exampleUser(), InviteLink: exampleLink},

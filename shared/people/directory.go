@@ -138,10 +138,10 @@ func (d *Directory) Invite(ctx context.Context, caller license.Caller, act recor
 	return made, link, err
 }
 
-// adopt looks for an account with the address. One that has the organization's claim is
-// the one that the invitation is for: it was made before there was a directory, or by an
-// invitation, which the record knows. Any other is somebody else's, and must not be had by
-// whoever knows its address.
+// adopt looks for an account with the address. One that has the organization's claim, and
+// whose address is verified, is the one that the invitation is for. Any other is somebody
+// else's, and must not be had by whoever knows its address; nor may a member be raised
+// who took the address of whom somebody would invite.
 func (d *Directory) adopt(ctx context.Context, caller license.Caller, i *license.Invitation) (bool, error) {
 	account, err := d.accounts.FindByEmail(ctx, i.Email)
 	switch {
@@ -152,8 +152,31 @@ func (d *Directory) adopt(ctx context.Context, caller license.Caller, i *license
 	case account.organization != caller.OrganizationID:
 		return false, license.ErrEmailTaken
 	}
+	_, err = d.record.User(ctx, caller, account.ID)
+	if errors.Is(err, license.ErrUserNotFound) { // else the record judges the invitation
+		err = account.adoptable(i.Role)
+	}
+	if err != nil {
+		return false, err
+	}
 	i.ID = account.ID
 	return true, nil
+}
+
+// adoptable says why an account that the record does not know is not to become a user of a
+// role, if it is not. What it may do stays as it is: a change is an act of its own, under
+// the rule of the last owner.
+func (a Account) adoptable(role license.Role) error {
+	refusal := license.Fault{Field: "email", Message: "is of an account that is disabled: enable it in Identity Platform first, or choose another address"}
+	switch {
+	case !a.verified:
+		return license.ErrEmailTaken
+	case a.role != role:
+		refusal = license.Fault{Field: "role", Message: fmt.Sprintf("is %s of the account that has the address: invite it as that, and change the role then", a.role)}
+	case !a.disabled:
+		return nil
+	}
+	return &license.InvalidError{Faults: []license.Fault{refusal}}
 }
 
 // create acts on an invitation that was asked for. An address that was taken meanwhile

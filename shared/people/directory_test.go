@@ -3,11 +3,14 @@ package people_test
 import (
 	"context"
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"firebase.google.com/go/v4/auth"
 
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakeidp"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
@@ -258,20 +261,31 @@ func TestAnAddressThatIsTaken(t *testing.T) {
 	}
 }
 
+// old makes an account with claims that the record does not know, and whose address is
+// verified.
+func (b *bench) old(t *testing.T, id, organization string, role license.Role, change func(*auth.UserToUpdate)) license.Invitation {
+	t.Helper()
+	i := ann()
+	i.ID, i.Email, i.Role = id, id+"@acme.example", role
+	_, err := b.accounts.Create(t.Context(), organization, i)
+	must(t, err)
+	update := (&auth.UserToUpdate{}).EmailVerified(true)
+	if organization == "" {
+		update.CustomClaims(nil)
+	}
+	if change != nil {
+		change(update)
+	}
+	_, err = b.client.UpdateUser(t.Context(), id, update)
+	must(t, err)
+	return i
+}
+
 // TestAccountsFromBefore: one with the organization's claim becomes its user, without a
-// link; one with another's, or with none, is not to be had.
+// link, as what it is.
 func TestAccountsFromBefore(t *testing.T) {
 	b := newBench(t)
-	for id, organization := range map[string]string{"old-ann": "acme", "old-bob": "globex", "old-eve": ""} {
-		i := ann()
-		i.ID, i.Email = id, id+"@acme.example"
-		_, err := b.accounts.Create(t.Context(), organization, i)
-		must(t, err)
-		if organization == "" {
-			must(t, b.client.SetCustomUserClaims(t.Context(), id, nil))
-		}
-	}
-	i := ann()
+	i := b.old(t, "old-ann", "acme", license.RoleAdmin, nil)
 	i.Email = "Old-Ann@acme.example"
 	for _, key := range []string{"k", "k"} {
 		made, link, err := b.Invite(t.Context(), acme(), act(key), i)
@@ -283,12 +297,49 @@ func TestAccountsFromBefore(t *testing.T) {
 	b.wantAlike(t, "old-ann")
 	_, _, err := b.Invite(t.Context(), acme(), act(""), i)
 	wantError(t, err, license.ErrEmailTaken)
-	for _, id := range []string{"old-bob", "old-eve"} {
-		i.Email = id + "@acme.example"
-		_, _, err := b.Invite(t.Context(), acme(), act(""), i)
-		wantError(t, err, license.ErrEmailTaken)
-	}
 	b.wantStates(t, "user.invited done")
+}
+
+// TestAccountsThatAreNotAdopted stay as they are, and the record does not know them:
+// who took an address is not raised, and nobody is let in, or demoted, unseen.
+func TestAccountsThatAreNotAdopted(t *testing.T) {
+	for name, tt := range map[string]struct {
+		organization string
+		has, wanted  license.Role
+		change       func(*auth.UserToUpdate)
+		field        string // else the address is taken
+	}{
+		"another organization's": {"globex", license.RoleAdmin, license.RoleAdmin, nil, ""},
+		"nobody's":               {"", license.RoleAdmin, license.RoleAdmin, nil, ""},
+		"a member that took the address": {"acme", license.RoleMember, license.RoleOwner, func(u *auth.UserToUpdate) {
+			u.EmailVerified(false)
+		}, ""},
+		"one not verified": {"acme", license.RoleOwner, license.RoleOwner, func(u *auth.UserToUpdate) { u.EmailVerified(false) }, ""},
+		"a raise":          {"acme", license.RoleMember, license.RoleOwner, nil, "role"},
+		"a demotion":       {"acme", license.RoleOwner, license.RoleMember, nil, "role"},
+		"one disabled":     {"acme", license.RoleAdmin, license.RoleAdmin, func(u *auth.UserToUpdate) { u.Disabled(true) }, "email"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			i := b.old(t, "old", tt.organization, tt.has, tt.change)
+			before, err := b.client.GetUser(t.Context(), "old")
+			must(t, err)
+			i.Role = tt.wanted
+			_, _, err = b.Invite(t.Context(), acme(), act("k"), i)
+			if invalid, ok := errors.AsType[*license.InvalidError](err); tt.field != "" && (!ok || invalid.Faults[0].Field != tt.field) {
+				t.Errorf("error %v, want one of %s", err, tt.field)
+			}
+			if tt.field == "" {
+				wantError(t, err, license.ErrEmailTaken)
+			}
+			after, err := b.client.GetUser(t.Context(), "old")
+			must(t, err)
+			if !reflect.DeepEqual(before, after) {
+				t.Errorf("%+v, before %+v", after, before)
+			}
+			b.wantStates(t)
+		})
+	}
 }
 
 // TestChangesAtATime: whichever is the last to reach Identity Platform, it says there what
