@@ -220,8 +220,12 @@ func TestARepeatedInvitation(t *testing.T) {
 	}
 	v.do(t, http.MethodPost, api.UsersPath(org), map[string]any{"email": "bob@" + org + ".example"}, key).refused(t, "idempotency_key_reused")
 	v.do(t, http.MethodPost, api.UsersPath(org), body).refused(t, "email_taken")
-	if got := v.acts(t, org); !slices.Equal(got, []string{"user.invited done"}) {
+	if got := v.acts(t, org); !slices.Equal(got, []string{"user.link_made done", "user.invited done"}) {
 		t.Errorf("%q", got)
+	}
+	v.w.signedIn(t, first.User)
+	if late := v.invitation(t, org, body, key); late.InviteLink != "" {
+		t.Errorf("a link for who has signed in: %+v", late)
 	}
 }
 

@@ -48,7 +48,7 @@ type User struct {
 type UserInvitation struct {
 	User User `json:"user" doc:"The user."`
 	// InviteLink is as good as the password that is set by it.
-	InviteLink string `json:"invite_link,omitempty" example:"https://acme-licenses.firebaseapp.com/__/auth/action?mode=resetPassword&oobCode=abc" doc:"Where the user sets the first password, within the hour: pass it on to the user alone. Nobody is sent it. Absent for a dry run, and for an account that the organization had before."`
+	InviteLink string `json:"invite_link,omitempty" example:"https://acme-licenses.firebaseapp.com/__/auth/action?mode=resetPassword&oobCode=abc" doc:"Where the user sets the first password, within the hour: pass it on to the user alone. Nobody is sent it. Absent for a dry run, for an account that the organization had before, and where the invitation is repeated after the user has signed in."`
 }
 
 // UserLink is a link by which a user sets a password.

@@ -104,7 +104,7 @@ func (d *Directory) known(ctx context.Context, users ...record.Revised[license.U
 
 // Invite makes a user and answers the link by which it sets its first password; none for
 // a dry run, and for an account that was the organization's before it was in the
-// record: its user has a password. license.ErrEmailTaken, license.ErrKeyReused.
+// record, or has signed in: its user has a password. license.ErrEmailTaken, license.ErrKeyReused.
 func (d *Directory) Invite(ctx context.Context, caller license.Caller, act record.Act, i license.Invitation) (Person, string, error) {
 	i.Email = strings.ToLower(i.Email)
 	if err := i.Validate(); err != nil {
@@ -126,15 +126,28 @@ func (d *Directory) Invite(ctx context.Context, caller license.Caller, act recor
 	if act.DryRun {
 		return made, "", nil
 	}
-	if asked.Entry != "" {
-		if made, err = d.create(ctx, caller, asked, i); err != nil {
-			return Person{}, "", err
-		}
+	if asked.Entry == "" {
+		return d.invited(ctx, caller, act, asked.Revised, adopted)
 	}
-	if adopted {
-		return made, "", nil
+	if made, err = d.create(ctx, caller, asked, i); err != nil || adopted {
+		return made, "", err
 	}
 	link, err := d.accounts.Link(ctx, i.Email)
+	return made, link, err
+}
+
+// invited answers an invitation that came before. Its link may be lost, so there is another
+// for who never signed in, asked for as each link of its own is; who did has a password,
+// which no repeated request is to replace.
+func (d *Directory) invited(
+	ctx context.Context, caller license.Caller, act record.Act, user record.Revised[license.User], adopted bool,
+) (Person, string, error) {
+	made, err := d.person(ctx, user)
+	if err != nil || adopted || !made.Account.LastSignIn.IsZero() {
+		return made, "", err
+	}
+	act.Key = "" // it is the invitation's
+	link, err := d.Link(ctx, caller, act, user.Value.ID)
 	return made, link, err
 }
 

@@ -138,13 +138,14 @@ func TestAnInvitationThatStops(t *testing.T) {
 	for name, tt := range map[string]struct {
 		stop  func(b *bench)
 		after []string // in the audit, before it is repeated
+		link  bool     // the repeated one asks for a link of its own
 	}{
-		"not asked for":        {func(b *bench) { b.stop("InviteUser", true) }, nil},
-		"asked for":            {func(b *bench) { b.stop("InviteUser", false) }, []string{"user.invited asked"}},
-		"not done":             {func(b *bench) { b.cut("InviteUser") }, []string{"user.invited asked"}},
-		"done, not settled":    {func(b *bench) { b.stop("SettleUser", true) }, []string{"user.invited asked"}},
-		"settled, not told":    {func(b *bench) { b.stop("SettleUser", false) }, []string{"user.invited done"}},
-		"done, without a link": {func(b *bench) { b.cut("SettleUser") }, []string{"user.invited done"}},
+		"not asked for":        {func(b *bench) { b.stop("InviteUser", true) }, nil, false},
+		"asked for":            {func(b *bench) { b.stop("InviteUser", false) }, []string{"user.invited asked"}, false},
+		"not done":             {func(b *bench) { b.cut("InviteUser") }, []string{"user.invited asked"}, false},
+		"done, not settled":    {func(b *bench) { b.stop("SettleUser", true) }, []string{"user.invited asked"}, false},
+		"settled, not told":    {func(b *bench) { b.stop("SettleUser", false) }, []string{"user.invited done"}, true},
+		"done, without a link": {func(b *bench) { b.cut("SettleUser") }, []string{"user.invited done"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
@@ -165,10 +166,36 @@ func TestAnInvitationThatStops(t *testing.T) {
 			if link == "" || made.Account.Email != "ann@acme.example" {
 				t.Errorf("%+v, link %q", made, link)
 			}
-			b.wantStates(t, "user.invited done")
+			want := []string{"user.invited done"}
+			if tt.link {
+				want = append(want, "user.link_made done")
+			}
+			b.wantStates(t, want...)
 			b.wantAlike(t, made.Value.ID)
 		})
 	}
+}
+
+// TestALinkOfARepeatedInvitation is in the audit, and none is made once its user has
+// a password.
+func TestALinkOfARepeatedInvitation(t *testing.T) {
+	b := newBench(t)
+	for _, want := range [][]string{{"user.invited done"}, {"user.invited done", "user.link_made done"}} {
+		_, link, err := b.Invite(t.Context(), acme(), act("k"), ann())
+		must(t, err)
+		if link == "" {
+			t.Error("no link")
+		}
+		b.wantStates(t, want...)
+	}
+	_, err := b.signIn(t, "ann@acme.example", "")
+	must(t, err)
+	made, link, err := b.Invite(t.Context(), acme(), act("k"), ann())
+	must(t, err)
+	if link != "" || made.Account.LastSignIn.IsZero() {
+		t.Errorf("%+v, link %q", made, link)
+	}
+	b.wantStates(t, "user.invited done", "user.link_made done")
 }
 
 // TestAChangeThatStops anywhere is finished by the same change at the revision of now.
