@@ -1,8 +1,5 @@
 package api
 
-// QueryEmail picks the user with an address.
-const QueryEmail = "email"
-
 // The states of a [User].
 const (
 	// UserActive can sign in, UserDisabled cannot.
@@ -54,6 +51,12 @@ type UserInvitation struct {
 // UserLink is a link by which a user sets a password.
 type UserLink struct {
 	Link string `json:"link,omitempty" example:"https://acme-licenses.firebaseapp.com/__/auth/action?mode=resetPassword&oobCode=abc" doc:"Where the user sets a password, within the hour: pass it on to the user alone. Nobody is sent it. Absent for a dry run."`
+}
+
+// UserSearch is what a user is looked for by. It is a body, because paths and queries are in
+// request logs.
+type UserSearch struct {
+	Email string `json:"email" example:"ann@acme.example" doc:"The user's address."`
 }
 
 // UserList is a page of an organization's users, by id.
