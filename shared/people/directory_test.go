@@ -489,9 +489,9 @@ func TestDryRunsActNowhere(t *testing.T) {
 // says that Identity Platform has heard of a change.
 func TestWhatChangesNothingConfirmsNothing(t *testing.T) {
 	for name, other := range map[string]func(b *bench, id string) error{
-		"signed out": func(b *bench, id string) error { return b.SignOut(context.Background(), acme(), act(""), id) },
+		"signed out": func(b *bench, id string) error { return b.SignOut(t.Context(), acme(), act(""), id) },
 		"link made": func(b *bench, id string) error {
-			_, err := b.Link(context.Background(), acme(), act(""), id)
+			_, err := b.Link(t.Context(), acme(), act(""), id)
 			return err
 		},
 	} {
