@@ -202,6 +202,7 @@ func TestDocumentFollowsTheContract(t *testing.T) {
 		{"reportUsage", "200", false, ""},
 		{"reportDenials", "200", false, ""},
 		{"listUsers", "200", false, ""},
+		{"findUsers", "200", false, "required"},
 		{"inviteUser", "201", false, "required"},
 		{"getUser", "200", false, ""},
 		{"patchUser", "200", false, "required"},
@@ -234,7 +235,7 @@ func TestDocumentFollowsTheContract(t *testing.T) {
 			t.Errorf("%s lacks problems any operation may have", tt.id)
 		}
 	}
-	if len(ops) != 46 {
+	if len(ops) != 47 {
 		t.Errorf("%d operations", len(ops))
 	}
 }

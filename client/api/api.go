@@ -28,6 +28,7 @@ const (
 	PathSessions      = "/api/v1/control/organizations/{organization}/sessions"
 	PathSessionOf     = "/api/v1/control/organizations/{organization}/sessions/{session_id}"
 	PathUsers         = "/api/v1/control/organizations/{organization}/users"
+	PathUsersFind     = "/api/v1/control/organizations/{organization}/users:find"
 	PathUser          = "/api/v1/control/organizations/{organization}/users/{user}"
 	PathUserSignOut   = "/api/v1/control/organizations/{organization}/users/{user}:sign-out"
 	PathUserLink      = "/api/v1/control/organizations/{organization}/users/{user}:link"
@@ -128,6 +129,11 @@ func SessionOfPath(organizationID, sessionID string) string {
 // UsersPath is the path of an organization's users, for the vendor.
 func UsersPath(organizationID string) string {
 	return strings.Replace(PathUsers, ParamOrganization, organizationID, 1)
+}
+
+// UsersFindPath is where the user with an address is looked for, for the vendor.
+func UsersFindPath(organizationID string) string {
+	return strings.Replace(PathUsersFind, ParamOrganization, organizationID, 1)
 }
 
 // UserPath is the path of one user, for the vendor. Behind it, with a colon before, stands

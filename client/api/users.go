@@ -1,8 +1,5 @@
 package api
 
-// QueryEmail picks the user with an address.
-const QueryEmail = "email"
-
 // The states of a [User].
 const (
 	// UserActive can sign in, UserDisabled cannot.
@@ -39,7 +36,7 @@ type User struct {
 	Role           string `json:"role" enum:"member,admin,owner" example:"member" doc:"What the user may do."`
 	Groups         List   `json:"groups" nullable:"false" example:"cad" doc:"The user's groups."`
 	Disabled       bool   `json:"disabled" doc:"Whether the user is kept from signing in."`
-	State          string `json:"state" enum:"active,disabled,pending,removing" example:"active" doc:"active; disabled; pending: what was asked for last is not confirmed by Identity Platform, so ask for it again; removing: that is its removal."`
+	State          string `json:"state" enum:"active,disabled,pending,removing" example:"active" doc:"active; disabled; pending: what was asked for last is not confirmed by Identity Platform, so ask for it again, a minute later where two changes crossed; removing: that is its removal."`
 	LastSignInAt   string `json:"last_sign_in_at,omitempty" example:"2026-11-23T10:00:00.000Z" doc:"When the user last signed in, RFC 3339; absent until the first time."`
 	ETag           string `json:"etag" example:"\"3f0a\"" doc:"What If-Match of a change names; empty for one that a dry run would invite."`
 }
@@ -48,12 +45,18 @@ type User struct {
 type UserInvitation struct {
 	User User `json:"user" doc:"The user."`
 	// InviteLink is as good as the password that is set by it.
-	InviteLink string `json:"invite_link,omitempty" example:"https://acme-licenses.firebaseapp.com/__/auth/action?mode=resetPassword&oobCode=abc" doc:"Where the user sets the first password, within the hour: pass it on to the user alone. Nobody is sent it. Absent for a dry run, and for an account that the organization had before."`
+	InviteLink string `json:"invite_link,omitempty" example:"https://acme-licenses.firebaseapp.com/__/auth/action?mode=resetPassword&oobCode=abc" doc:"Where the user sets the first password, within the hour: pass it on to the user alone. Nobody is sent it. Absent for a dry run, for an account that the organization had before, and where the invitation is repeated after the user has signed in."`
 }
 
 // UserLink is a link by which a user sets a password.
 type UserLink struct {
 	Link string `json:"link,omitempty" example:"https://acme-licenses.firebaseapp.com/__/auth/action?mode=resetPassword&oobCode=abc" doc:"Where the user sets a password, within the hour: pass it on to the user alone. Nobody is sent it. Absent for a dry run."`
+}
+
+// UserSearch is what a user is looked for by. It is a body, because paths and queries are in
+// request logs.
+type UserSearch struct {
+	Email string `json:"email" example:"ann@acme.example" doc:"The user's address."`
 }
 
 // UserList is a page of an organization's users, by id.

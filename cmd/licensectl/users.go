@@ -37,7 +37,13 @@ func (l userList) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	list, err := c.Users(ctx, l.Organization, l.Email)
+	find := c.Users
+	if l.Email != "" {
+		find = func(ctx context.Context, organization string) ([]api.User, error) {
+			return c.FindUsers(ctx, organization, l.Email)
+		}
+	}
+	list, err := find(ctx, l.Organization)
 	if err != nil {
 		return &show.Failure{Doing: "list users of organization " + l.Organization, Look: "licensectl org list", Err: err}
 	}
@@ -62,7 +68,7 @@ func (u User) find(ctx context.Context, c *control.Client) (api.User, error) {
 	if !strings.Contains(u.ID.user, "@") {
 		return c.User(ctx, u.ID.organization, u.ID.user)
 	}
-	list, err := c.Users(ctx, u.ID.organization, u.ID.user)
+	list, err := c.FindUsers(ctx, u.ID.organization, u.ID.user)
 	if err != nil || len(list) == 1 {
 		return append(list, api.User{})[0], err
 	}

@@ -73,7 +73,7 @@ func (u userImport) invite(ctx context.Context, c *control.Client, in api.UserIn
 	}
 	made, err := c.InviteUser(ctx, u.Organization, u.key(in), in, u.DryRun)
 	if errors.Is(err, api.EmailTaken) {
-		if found, failed := c.Users(ctx, u.Organization, in.Email); failed == nil && len(found) == 1 {
+		if found, failed := c.FindUsers(ctx, u.Organization, in.Email); failed == nil && len(found) == 1 {
 			line.Result = thereAlready
 			return line, nil
 		}

@@ -14,6 +14,7 @@ import (
 func (f *function) userRoutes() []web.Route {
 	return []web.Route{
 		web.Handle(listUsers(), f.listUsers),
+		web.Handle(findUsers(), f.findUsers),
 		web.Handle(inviteUser(), f.inviteUser),
 		web.Handle(getUser(), f.getUser),
 		web.Handle(patchUser(), f.patchUser),
@@ -69,7 +70,7 @@ func stateOf(u license.User) string {
 func listUsers() web.Operation {
 	return web.Operation{
 		ID: "listUsers", Method: http.MethodGet, Path: api.PathUsers, Params: []web.Param{organizationParam()}, Access: web.AccessStaff,
-		Query:   append(pageQuery(), web.Param{Name: api.QueryEmail, Description: "The user with this address alone."}),
+		Query:   pageQuery(),
 		Summary: "List an organization's users", Description: forVendor + "By id, a page at a time: those who were invited here. Whoever signs in by an Identity Platform tenant of the organization's own is administered there.",
 		Answers: []web.Documented{{Status: http.StatusOK, Description: "A page.", Body: api.UserList{
 			Users: []api.User{exampleUser()}, After: exampleUser().ID,
@@ -79,51 +80,67 @@ func listUsers() web.Operation {
 }
 
 func (f *function) listUsers(ctx context.Context, c web.Call, _ struct{}) (web.Answer, error) {
-	p, email, err := usersAsked(c)
+	// A filter that is mistyped must not let all of them through.
+	if err := c.CheckQuery(api.QueryAfter, api.QueryLimit); err != nil {
+		return web.Answer{}, err
+	}
+	p, err := pageOf(c)
 	if err != nil {
 		return web.Answer{}, err
 	}
-	var found []people.Person
-	if email != "" {
-		found, err = f.People.FindByEmail(ctx, caller(c), email)
-	} else {
-		found, err = f.People.List(ctx, caller(c), p.after, p.limit+1)
-	}
+	found, err := f.People.List(ctx, caller(c), p.after, p.limit+1)
 	if err != nil {
 		return web.Answer{}, afterError(err, license.ErrUserNotFound)
 	}
 	found, more := cut(found, p)
-	list := api.UserList{Users: make([]api.User, len(found))}
-	for i, person := range found {
-		list.Users[i] = userOf(person)
-	}
+	list := usersOf(found)
 	if more {
 		list.After = found[len(found)-1].Value.ID
 	}
 	return web.Answer{Outcome: "listed", Body: list}, nil
 }
 
-// usersAsked is which users are asked for. A filter that is mistyped must not let all of
-// them through.
-func usersAsked(c web.Call) (page, string, error) {
-	if err := c.CheckQuery(api.QueryAfter, api.QueryLimit, api.QueryEmail); err != nil {
-		return page{}, "", err
+func usersOf(found []people.Person) api.UserList {
+	list := api.UserList{Users: make([]api.User, len(found))}
+	for i, person := range found {
+		list.Users[i] = userOf(person)
 	}
-	switch emails, asked := c.Query[api.QueryEmail]; {
-	case asked && (len(emails) > 1 || emails[0] == ""):
-		return page{}, "", invalid(api.QueryEmail, "is empty, or sent several times: send it once, with an address")
-	case asked && (len(c.Query[api.QueryAfter]) > 0 || !license.ValidEmail(emails[0])):
-		return page{}, "", invalid(api.QueryEmail, "is no address, or sent with after: send an address, and no position")
+	return list
+}
+
+// findUsers is no query of the list: Cloud Run's request log keeps queries, and an address
+// is a person's.
+func findUsers() web.Operation {
+	return web.Operation{
+		ID: "findUsers", Method: http.MethodPost, Path: api.PathUsersFind, Params: []web.Param{organizationParam()}, Access: web.AccessStaff,
+		Body:    web.BodyRequired,
+		Summary: "Find the user with an address", Description: forVendor + "It changes nothing, and is a POST because request logs keep what a path or a query says.",
+		Answers: []web.Documented{{Status: http.StatusOK, Description: "The user, or none.", Body: api.UserList{
+			Users: []api.User{exampleUser()},
+		}}},
+		Problems: []api.Code{api.Forbidden},
 	}
-	p, err := pageOf(c)
-	return p, c.Query.Get(api.QueryEmail), err
+}
+
+func (f *function) findUsers(ctx context.Context, c web.Call, in api.UserSearch) (web.Answer, error) {
+	if err := c.CheckQuery(); err != nil {
+		return web.Answer{}, err
+	}
+	if !license.ValidEmail(in.Email) {
+		return web.Answer{}, invalid("email", "is no address: send one such as ann@example.com")
+	}
+	found, err := f.People.FindByEmail(ctx, caller(c), in.Email)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	return web.Answer{Outcome: "found", Body: usersOf(found)}, nil
 }
 
 func inviteUser() web.Operation {
 	return web.Operation{
 		ID: "inviteUser", Method: http.MethodPost, Path: api.PathUsers, Params: []web.Param{organizationParam()}, Access: web.AccessStaff,
 		Query: dryRunQuery(), Headers: keyHeader(), Body: web.BodyRequired,
-		Summary: "Invite a user", Description: forVendor + "The answer has a link by which the user sets a password. Nothing is sent to anybody. An account that the organization had before, by its claim, becomes its user here.",
+		Summary: "Invite a user", Description: forVendor + "The answer has a link by which the user sets a password. Nothing is sent to anybody. An account that the organization had before, by its claim, becomes its user here, if its address is verified, in the role that it has.",
 		Answers: []web.Documented{{
 			Status: http.StatusCreated, Description: "The user is there, or would be.", Headers: etagHeader(),
 			Body: api.UserInvitation{User: exampleUser(), InviteLink: exampleLink},

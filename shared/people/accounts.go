@@ -33,9 +33,14 @@ type Account struct {
 	ID, Email, Name string
 	// LastSignIn is zero until the first.
 	LastSignIn time.Time
-	// organization is the claim; empty where the account has none.
+	// organization and role are what the claims say: empty where the account is of no
+	// organization, a member where they name no other role, as in an ID token.
 	organization string
+	role         license.Role
 	claims       map[string]any
+	// verified: the address is the user's, as a mail to it has shown. Users may change their
+	// own to any that is free, which is not verified then.
+	verified, disabled bool
 }
 
 // Accounts are those of one project of Identity Platform. Every method that changes
@@ -218,7 +223,11 @@ func (a *Accounts) Link(ctx context.Context, email string) (string, error) {
 }
 
 func accountOf(user *auth.UserRecord) Account {
-	account := Account{ID: user.UID, Email: user.Email, Name: user.DisplayName, claims: user.CustomClaims}
+	account := Account{ID: user.UID, Email: user.Email, Name: user.DisplayName, claims: user.CustomClaims, role: license.RoleMember}
+	account.verified, account.disabled = user.EmailVerified, user.Disabled
+	if role, ok := user.CustomClaims[claimRole].(string); ok && (role == string(license.RoleOwner) || role == string(license.RoleAdmin)) {
+		account.role = license.Role(role)
+	}
 	account.organization, _ = user.CustomClaims[claimOrganization].(string)
 	if at := user.UserMetadata.LastLogInTimestamp; at > 0 {
 		account.LastSignIn = time.UnixMilli(at).UTC()

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"firebase.google.com/go/v4/auth"
+
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakeidp"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/people"
@@ -172,6 +174,22 @@ func TestSignOut(t *testing.T) {
 		must(t, err)
 		if user.TokensValidAfterMillis == 0 {
 			t.Error("no token is revoked")
+		}
+	})
+}
+
+// TestVerifiedAddresses: one that is changed is verified no more than the change says.
+func TestVerifiedAddresses(t *testing.T) {
+	onEach(t, func(t *testing.T, p provider) {
+		created(t, p)
+		for _, verified := range []bool{false, true, false} {
+			_, err := p.client.UpdateUser(t.Context(), "ann", (&auth.UserToUpdate{}).Email("bob@acme.example").EmailVerified(verified))
+			must(t, err)
+			user, err := p.client.GetUserByEmail(t.Context(), "bob@acme.example")
+			must(t, err)
+			if user.UID != "ann" || user.EmailVerified != verified {
+				t.Errorf("%+v, want verified %t", user, verified)
+			}
 		}
 	})
 }

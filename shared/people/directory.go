@@ -104,7 +104,7 @@ func (d *Directory) known(ctx context.Context, users ...record.Revised[license.U
 
 // Invite makes a user and answers the link by which it sets its first password; none for
 // a dry run, and for an account that was the organization's before it was in the
-// record: its user has a password. license.ErrEmailTaken, license.ErrKeyReused.
+// record, or has signed in: its user has a password. license.ErrEmailTaken, license.ErrKeyReused.
 func (d *Directory) Invite(ctx context.Context, caller license.Caller, act record.Act, i license.Invitation) (Person, string, error) {
 	i.Email = strings.ToLower(i.Email)
 	if err := i.Validate(); err != nil {
@@ -126,22 +126,35 @@ func (d *Directory) Invite(ctx context.Context, caller license.Caller, act recor
 	if act.DryRun {
 		return made, "", nil
 	}
-	if asked.Entry != "" {
-		if made, err = d.create(ctx, caller, asked, i); err != nil {
-			return Person{}, "", err
-		}
+	if asked.Entry == "" {
+		return d.invited(ctx, caller, act, asked.Revised, adopted)
 	}
-	if adopted {
-		return made, "", nil
+	if made, err = d.create(ctx, caller, asked, i); err != nil || adopted {
+		return made, "", err
 	}
 	link, err := d.accounts.Link(ctx, i.Email)
 	return made, link, err
 }
 
-// adopt looks for an account with the address. One that has the organization's claim is
-// the one that the invitation is for: it was made before there was a directory, or by an
-// invitation, which the record knows. Any other is somebody else's, and must not be had by
-// whoever knows its address.
+// invited answers an invitation that came before. Its link may be lost, so there is another
+// for who never signed in, asked for as each link of its own is; who did has a password,
+// which no repeated request is to replace.
+func (d *Directory) invited(
+	ctx context.Context, caller license.Caller, act record.Act, user record.Revised[license.User], adopted bool,
+) (Person, string, error) {
+	made, err := d.person(ctx, user)
+	if err != nil || adopted || !made.Account.LastSignIn.IsZero() {
+		return made, "", err
+	}
+	act.Key = "" // it is the invitation's
+	link, err := d.Link(ctx, caller, act, user.Value.ID)
+	return made, link, err
+}
+
+// adopt looks for an account with the address. One that has the organization's claim, and
+// whose address is verified, is the one that the invitation is for. Any other is somebody
+// else's, and must not be had by whoever knows its address; nor may a member be raised
+// who took the address of whom somebody would invite.
 func (d *Directory) adopt(ctx context.Context, caller license.Caller, i *license.Invitation) (bool, error) {
 	account, err := d.accounts.FindByEmail(ctx, i.Email)
 	switch {
@@ -152,8 +165,31 @@ func (d *Directory) adopt(ctx context.Context, caller license.Caller, i *license
 	case account.organization != caller.OrganizationID:
 		return false, license.ErrEmailTaken
 	}
+	_, err = d.record.User(ctx, caller, account.ID)
+	if errors.Is(err, license.ErrUserNotFound) { // else the record judges the invitation
+		err = account.adoptable(i.Role)
+	}
+	if err != nil {
+		return false, err
+	}
 	i.ID = account.ID
 	return true, nil
+}
+
+// adoptable says why an account that the record does not know is not to become a user of a
+// role, if it is not. What it may do stays as it is: a change is an act of its own, under
+// the rule of the last owner.
+func (a Account) adoptable(role license.Role) error {
+	refusal := license.Fault{Field: "email", Message: "is of an account that is disabled: enable it in Identity Platform first, or choose another address"}
+	switch {
+	case !a.verified:
+		return license.ErrEmailTaken
+	case a.role != role:
+		refusal = license.Fault{Field: "role", Message: fmt.Sprintf("is %s of the account that has the address: invite it as that, and change the role then", a.role)}
+	case !a.disabled:
+		return nil
+	}
+	return &license.InvalidError{Faults: []license.Fault{refusal}}
 }
 
 // create acts on an invitation that was asked for. An address that was taken meanwhile
@@ -162,7 +198,7 @@ func (d *Directory) create(ctx context.Context, caller license.Caller, asked rec
 	i.User = asked.Value
 	account, err := d.accounts.Create(ctx, caller.OrganizationID, i)
 	if errors.Is(err, license.ErrEmailTaken) {
-		_, settled := d.record.SettleUser(ctx, caller, i.ID, asked.Entry, record.EntryRefused)
+		_, settled := d.record.SettleUser(ctx, caller, asked.Value, asked.Entry, record.EntryRefused)
 		return Person{}, errors.Join(err, settled)
 	}
 	if err != nil {
@@ -196,10 +232,11 @@ const maxOvertaken = 5
 // settle settles what Identity Platform has done. Two changes at a time may reach
 // Identity Platform in the other order than the record: whoever finds that the record
 // says something else by now writes that, so the last to write there writes what is true.
+// One that dies before it has leaves its act open, and the user pending.
 func (d *Directory) settle(ctx context.Context, caller license.Caller, asked record.Asked, account Account) (Person, error) {
 	did := asked.Value
 	for range maxOvertaken {
-		now, err := d.record.SettleUser(ctx, caller, did.ID, asked.Entry, record.EntryDone)
+		now, err := d.record.SettleUser(ctx, caller, did, asked.Entry, record.EntryDone)
 		if err != nil {
 			return Person{}, err
 		}
@@ -230,11 +267,11 @@ func (d *Directory) Remove(ctx context.Context, caller license.Caller, act recor
 	if err := d.accounts.Delete(ctx, caller.OrganizationID, id); err != nil {
 		return err
 	}
-	return d.done(ctx, caller, id, asked.Entry)
+	return d.done(ctx, caller, asked)
 }
 
-func (d *Directory) done(ctx context.Context, caller license.Caller, id, entry string) error {
-	_, err := d.record.SettleUser(ctx, caller, id, entry, record.EntryDone)
+func (d *Directory) done(ctx context.Context, caller license.Caller, asked record.Asked) error {
+	_, err := d.record.SettleUser(ctx, caller, asked.Value, asked.Entry, record.EntryDone)
 	return err
 }
 
@@ -247,7 +284,7 @@ func (d *Directory) SignOut(ctx context.Context, caller license.Caller, act reco
 	if err := d.accounts.SignOut(ctx, caller.OrganizationID, id); err != nil {
 		return err
 	}
-	return d.done(ctx, caller, id, asked.Entry)
+	return d.done(ctx, caller, asked)
 }
 
 // Link is a link by which a user sets a new password; none for a dry run.
@@ -267,7 +304,7 @@ func (d *Directory) Link(ctx context.Context, caller license.Caller, act record.
 	if err != nil {
 		return "", err
 	}
-	return link, d.done(ctx, caller, id, asked.Entry)
+	return link, d.done(ctx, caller, asked)
 }
 
 // newID is a user's id. With an idempotency key it is made of the request, so that the

@@ -3,11 +3,14 @@ package people_test
 import (
 	"context"
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"firebase.google.com/go/v4/auth"
 
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakeidp"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
@@ -135,13 +138,14 @@ func TestAnInvitationThatStops(t *testing.T) {
 	for name, tt := range map[string]struct {
 		stop  func(b *bench)
 		after []string // in the audit, before it is repeated
+		link  bool     // the repeated one asks for a link of its own
 	}{
-		"not asked for":        {func(b *bench) { b.stop("InviteUser", true) }, nil},
-		"asked for":            {func(b *bench) { b.stop("InviteUser", false) }, []string{"user.invited asked"}},
-		"not done":             {func(b *bench) { b.cut("InviteUser") }, []string{"user.invited asked"}},
-		"done, not settled":    {func(b *bench) { b.stop("SettleUser", true) }, []string{"user.invited asked"}},
-		"settled, not told":    {func(b *bench) { b.stop("SettleUser", false) }, []string{"user.invited done"}},
-		"done, without a link": {func(b *bench) { b.cut("SettleUser") }, []string{"user.invited done"}},
+		"not asked for":        {func(b *bench) { b.stop("InviteUser", true) }, nil, false},
+		"asked for":            {func(b *bench) { b.stop("InviteUser", false) }, []string{"user.invited asked"}, false},
+		"not done":             {func(b *bench) { b.cut("InviteUser") }, []string{"user.invited asked"}, false},
+		"done, not settled":    {func(b *bench) { b.stop("SettleUser", true) }, []string{"user.invited asked"}, false},
+		"settled, not told":    {func(b *bench) { b.stop("SettleUser", false) }, []string{"user.invited done"}, true},
+		"done, without a link": {func(b *bench) { b.cut("SettleUser") }, []string{"user.invited done"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
@@ -162,10 +166,36 @@ func TestAnInvitationThatStops(t *testing.T) {
 			if link == "" || made.Account.Email != "ann@acme.example" {
 				t.Errorf("%+v, link %q", made, link)
 			}
-			b.wantStates(t, "user.invited done")
+			want := []string{"user.invited done"}
+			if tt.link {
+				want = append(want, "user.link_made done")
+			}
+			b.wantStates(t, want...)
 			b.wantAlike(t, made.Value.ID)
 		})
 	}
+}
+
+// TestALinkOfARepeatedInvitation is in the audit, and none is made once its user has
+// a password.
+func TestALinkOfARepeatedInvitation(t *testing.T) {
+	b := newBench(t)
+	for _, want := range [][]string{{"user.invited done"}, {"user.invited done", "user.link_made done"}} {
+		_, link, err := b.Invite(t.Context(), acme(), act("k"), ann())
+		must(t, err)
+		if link == "" {
+			t.Error("no link")
+		}
+		b.wantStates(t, want...)
+	}
+	_, err := b.signIn(t, "ann@acme.example", "")
+	must(t, err)
+	made, link, err := b.Invite(t.Context(), acme(), act("k"), ann())
+	must(t, err)
+	if link != "" || made.Account.LastSignIn.IsZero() {
+		t.Errorf("%+v, link %q", made, link)
+	}
+	b.wantStates(t, "user.invited done", "user.link_made done")
 }
 
 // TestAChangeThatStops anywhere is finished by the same change at the revision of now.
@@ -258,20 +288,31 @@ func TestAnAddressThatIsTaken(t *testing.T) {
 	}
 }
 
+// old makes an account with claims that the record does not know, and whose address is
+// verified.
+func (b *bench) old(t *testing.T, id, organization string, role license.Role, change func(*auth.UserToUpdate)) license.Invitation {
+	t.Helper()
+	i := ann()
+	i.ID, i.Email, i.Role = id, id+"@acme.example", role
+	_, err := b.accounts.Create(t.Context(), organization, i)
+	must(t, err)
+	update := (&auth.UserToUpdate{}).EmailVerified(true)
+	if organization == "" {
+		update.CustomClaims(nil)
+	}
+	if change != nil {
+		change(update)
+	}
+	_, err = b.client.UpdateUser(t.Context(), id, update)
+	must(t, err)
+	return i
+}
+
 // TestAccountsFromBefore: one with the organization's claim becomes its user, without a
-// link; one with another's, or with none, is not to be had.
+// link, as what it is.
 func TestAccountsFromBefore(t *testing.T) {
 	b := newBench(t)
-	for id, organization := range map[string]string{"old-ann": "acme", "old-bob": "globex", "old-eve": ""} {
-		i := ann()
-		i.ID, i.Email = id, id+"@acme.example"
-		_, err := b.accounts.Create(t.Context(), organization, i)
-		must(t, err)
-		if organization == "" {
-			must(t, b.client.SetCustomUserClaims(t.Context(), id, nil))
-		}
-	}
-	i := ann()
+	i := b.old(t, "old-ann", "acme", license.RoleAdmin, nil)
 	i.Email = "Old-Ann@acme.example"
 	for _, key := range []string{"k", "k"} {
 		made, link, err := b.Invite(t.Context(), acme(), act(key), i)
@@ -283,12 +324,49 @@ func TestAccountsFromBefore(t *testing.T) {
 	b.wantAlike(t, "old-ann")
 	_, _, err := b.Invite(t.Context(), acme(), act(""), i)
 	wantError(t, err, license.ErrEmailTaken)
-	for _, id := range []string{"old-bob", "old-eve"} {
-		i.Email = id + "@acme.example"
-		_, _, err := b.Invite(t.Context(), acme(), act(""), i)
-		wantError(t, err, license.ErrEmailTaken)
-	}
 	b.wantStates(t, "user.invited done")
+}
+
+// TestAccountsThatAreNotAdopted stay as they are, and the record does not know them:
+// who took an address is not raised, and nobody is let in, or demoted, unseen.
+func TestAccountsThatAreNotAdopted(t *testing.T) {
+	for name, tt := range map[string]struct {
+		organization string
+		has, wanted  license.Role
+		change       func(*auth.UserToUpdate)
+		field        string // else the address is taken
+	}{
+		"another organization's": {"globex", license.RoleAdmin, license.RoleAdmin, nil, ""},
+		"nobody's":               {"", license.RoleAdmin, license.RoleAdmin, nil, ""},
+		"a member that took the address": {"acme", license.RoleMember, license.RoleOwner, func(u *auth.UserToUpdate) {
+			u.EmailVerified(false)
+		}, ""},
+		"one not verified": {"acme", license.RoleOwner, license.RoleOwner, func(u *auth.UserToUpdate) { u.EmailVerified(false) }, ""},
+		"a raise":          {"acme", license.RoleMember, license.RoleOwner, nil, "role"},
+		"a demotion":       {"acme", license.RoleOwner, license.RoleMember, nil, "role"},
+		"one disabled":     {"acme", license.RoleAdmin, license.RoleAdmin, func(u *auth.UserToUpdate) { u.Disabled(true) }, "email"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			i := b.old(t, "old", tt.organization, tt.has, tt.change)
+			before, err := b.client.GetUser(t.Context(), "old")
+			must(t, err)
+			i.Role = tt.wanted
+			_, _, err = b.Invite(t.Context(), acme(), act("k"), i)
+			if invalid, ok := errors.AsType[*license.InvalidError](err); tt.field != "" && (!ok || invalid.Faults[0].Field != tt.field) {
+				t.Errorf("error %v, want one of %s", err, tt.field)
+			}
+			if tt.field == "" {
+				wantError(t, err, license.ErrEmailTaken)
+			}
+			after, err := b.client.GetUser(t.Context(), "old")
+			must(t, err)
+			if !reflect.DeepEqual(before, after) {
+				t.Errorf("%+v, before %+v", after, before)
+			}
+			b.wantStates(t)
+		})
+	}
 }
 
 // TestChangesAtATime: whichever is the last to reach Identity Platform, it says there what
@@ -405,4 +483,74 @@ func TestDryRunsActNowhere(t *testing.T) {
 	if found, err := b.FindByEmail(t.Context(), acme(), "bob@acme.example"); err != nil || len(found) != 0 {
 		t.Errorf("%+v, %v", found, err)
 	}
+}
+
+// TestWhatChangesNothingConfirmsNothing: neither a sign-out nor a link
+// says that Identity Platform has heard of a change.
+func TestWhatChangesNothingConfirmsNothing(t *testing.T) {
+	for name, other := range map[string]func(b *bench, id string) error{
+		"signed out": func(b *bench, id string) error { return b.SignOut(t.Context(), acme(), act(""), id) },
+		"link made": func(b *bench, id string) error {
+			_, err := b.Link(t.Context(), acme(), act(""), id)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			made := b.invited(t, ann())
+			id := made.Value.ID
+			disable := func(u *license.User) error { u.Disabled = true; return nil }
+			b.cut("ChangeUser")
+			_, err := b.Change(t.Context(), acme(), act(""), id, made.Revision, disable)
+			wantAway(t, err)
+			b.heal()
+			must(t, other(b, id))
+			now, err := b.Get(t.Context(), acme(), id)
+			must(t, err)
+			if !now.Value.Asked {
+				t.Errorf("%+v is confirmed, and nobody told Identity Platform", now.Value)
+			}
+			_, err = b.Change(t.Context(), acme(), act(""), id, now.Revision, disable)
+			must(t, err)
+			b.wantAlike(t, id)
+		})
+	}
+}
+
+// TestALateWriterThatDies, after another has settled, leaves the user pending until
+// somebody sets the account anew when it must be dead.
+func TestALateWriterThatDies(t *testing.T) {
+	b := newBench(t)
+	made := b.invited(t, ann())
+	id := made.Value.ID
+	group := func(name string) func(*license.User) error {
+		return func(u *license.User) error { u.Groups = []string{name}; return nil }
+	}
+	b.faulty.After = func(ctx context.Context, method string, err error) error {
+		if method != "ChangeUser" {
+			return err
+		}
+		b.faulty.After = nil
+		now, found := b.memory.User(ctx, acme(), id)
+		_, second := b.Change(ctx, acme(), act(""), id, now.Revision, group("second"))
+		b.stop("SettleUser", true) // the first dies when it has written
+		return errors.Join(err, found, second)
+	}
+	_, err := b.Change(t.Context(), acme(), act(""), id, made.Revision, group("first"))
+	if license.Backend(err) == "" {
+		t.Fatalf("error %v, want an outage", err)
+	}
+	b.heal()
+	later := act("")
+	for range 2 { // at once it may be alive
+		now, err := b.Get(t.Context(), acme(), id)
+		must(t, err)
+		if !now.Value.Asked || now.Value.Groups[0] != "second" {
+			t.Errorf("%+v", now.Value)
+		}
+		_, err = b.Change(t.Context(), acme(), later, id, now.Revision, group("second"))
+		must(t, err)
+		later.At = later.At.Add(time.Minute)
+	}
+	b.wantAlike(t, id)
 }

@@ -46,6 +46,11 @@ type Asked struct {
 // says that it was asked for and the user's Asked that it may not be so yet; the
 // same write, sent again, does it again. There is no act without an entry.
 //
+// Acts at a time may reach Identity Platform in another order than the record. The user
+// stays Asked while the last writer there may be one that is overtaken: until that one has
+// settled too, or the user is settled by an act that was asked for a minute later, when
+// no request of before can be at work.
+//
 // Every method is scoped to the caller's organization, as those of [Record] are. An id
 // that is none of the organization's users is license.ErrUserNotFound, and of what is
 // not there license.ErrOrganizationNotFound.
@@ -71,13 +76,15 @@ type Users interface {
 	// can only be removed again. license.ErrLastOwner.
 	RemoveUser(ctx context.Context, caller license.Caller, act Act, id, revision string) (Asked, error)
 	// AskUser asks for an act that changes nothing in the record: [UserSignedOut] or
-	// [UserLinkMade].
+	// [UserLinkMade]. It has its entry alone: the user stays as it is, and as confirmed.
 	AskUser(ctx context.Context, caller license.Caller, act Act, id string, action Action) (Asked, error)
-	// SettleUser writes into an entry what came of it: [EntryDone] or [EntryRefused]. Of the
-	// user's last entry it also makes the user confirmed; a removal that is done deletes it,
+	// SettleUser writes into an entry what came of it: [EntryDone], after Identity Platform
+	// was told did, or [EntryRefused]. It answers the user as it is now. Where that is not
+	// what did is, the entry stays as it was: the caller is to write in Identity Platform what
+	// the user is now, and to settle the entry again. A removal that is done deletes the user,
 	// and so does an invitation that was refused: the answer is empty then.
 	// [ErrEntryNotFound]. It may be repeated.
-	SettleUser(ctx context.Context, caller license.Caller, id, entry string, state EntryState) (Revised[license.User], error)
+	SettleUser(ctx context.Context, caller license.Caller, did license.User, entry string, state EntryState) (Revised[license.User], error)
 }
 
 // userDoc is orgs/{organization}/users/{user}. It names no person.
@@ -86,10 +93,12 @@ type userDoc struct {
 	Groups   []string `firestore:"groups"`
 	Disabled bool     `firestore:"disabled"`
 	Leaving  bool     `firestore:"leaving,omitempty"`
-	// Asked is the entry that is not settled, AskedFor its action. An invitation stays
-	// one until it is settled, whatever is asked for meanwhile: its account may not exist.
-	Asked    string `firestore:"asked,omitempty"`
-	AskedFor string `firestore:"asked_for,omitempty"`
+	// Invited: nobody has confirmed that there is an account.
+	Invited bool `firestore:"invited,omitempty"`
+	// Unconfirmed: nobody has confirmed that the account is what this says.
+	Unconfirmed bool `firestore:"unconfirmed,omitempty"`
+	// Open are the acts that are not settled, the oldest first.
+	Open []openAct `firestore:"open,omitempty"`
 }
 
 func userToDoc(u license.User) userDoc {
@@ -99,7 +108,7 @@ func userToDoc(u license.User) userDoc {
 func (d userDoc) user(organizationID, id string) license.User {
 	return license.User{
 		ID: id, OrganizationID: organizationID, Role: license.Role(d.Role), Groups: slices.Clone(d.Groups),
-		Disabled: d.Disabled, Asked: d.Asked != "", Leaving: d.Leaving,
+		Disabled: d.Disabled, Asked: d.pending(), Leaving: d.Leaving,
 	}
 }
 
@@ -111,11 +120,15 @@ func (d userDoc) fields() map[string]any {
 	return map[string]any{"role": d.Role, "groups": groups, "disabled": d.Disabled}
 }
 
-// owns reports whether there is an owner who can sign in: an invitation that is not
+// owns reports whether there may be an owner who can sign in: an invitation that is not
 // confirmed is nobody yet.
 func (d userDoc) owns() bool {
-	return d.AskedFor != string(UserInvited) && d.user("", "").Owns()
+	return !d.Invited && d.user("", "").Owns()
 }
+
+// stands reports whether there is one for certain, so that another may go: Identity
+// Platform may never have heard of an owner who is only asked for.
+func (d userDoc) stands() bool { return d.owns() && !d.pending() }
 
 // changed is the document after change, if that may be written. What is not settled stays so.
 func (d userDoc) changed(organizationID, id string, change func(*license.User) error) (userDoc, error) {
@@ -124,7 +137,7 @@ func (d userDoc) changed(organizationID, id string, change func(*license.User) e
 		return d, err
 	}
 	after := userToDoc(user)
-	after.Asked, after.AskedFor = d.Asked, d.AskedFor
+	after.Invited, after.Unconfirmed, after.Open = d.Invited, d.Unconfirmed, slices.Clone(d.Open)
 	return after, user.Validate()
 }
 
@@ -150,15 +163,15 @@ type userView struct {
 	found    *userDoc
 	revision string
 	key      *requestDoc
-	// owners are the others who own; they are counted where found does.
+	// owners are the others who stand; they are counted where found owns.
 	owners int
 }
 
 // userPlan is what an act comes to.
 type userPlan struct {
 	step
-	// doc is the user as it is to be.
-	doc userDoc
+	// was is the user as it is, doc as it is to be.
+	was, doc userDoc
 	// write says that the step is to be written. Where it is not, entry is the one that the
 	// answer names.
 	write bool
@@ -189,11 +202,11 @@ func (a userAct) decide(v userView) (userPlan, error) {
 
 // alter is the plan of a change that may be made.
 func (a userAct) alter(before, after userDoc) userPlan {
-	p := userPlan{doc: after, write: !a.DryRun, step: step{action: a.action, object: userObject(a.organizationID, a.id)}}
+	p := userPlan{was: before, doc: after, write: !a.DryRun, step: step{action: a.action, object: userObject(a.organizationID, a.id)}}
 	switch a.action {
 	case UserChanged:
 		p.before, p.after = before, after
-		p.write = p.write && (!p.idle() || before.Asked != "")
+		p.write = p.write && (!p.idle() || before.pending())
 	case UserRemoved:
 		p.before = before
 	default: // of what else is asked for nothing is in the record
@@ -226,22 +239,25 @@ func (a userAct) invite(v userView) (userPlan, error) {
 	return p, nil
 }
 
-// unsettled is the entry of an invitation that is to be acted on again.
+// unsettled is the entry of an invitation that is to be acted on again: the first that
+// the user has.
 func (a userAct) unsettled(d userDoc) string {
-	if a.DryRun || d.AskedFor != string(UserInvited) {
+	if a.DryRun || !d.Invited || len(d.Open) == 0 {
 		return ""
 	}
-	return d.Asked
+	return d.Open[0].Entry
+}
+
+// alters reports whether the act changes the user's document.
+func (a userAct) alters() bool {
+	return a.action == UserInvited || a.action == UserChanged || a.action == UserRemoved
 }
 
 // asking is the user's document with the entry that asks for it.
-func (p userPlan) asking(entry string) userDoc {
+func (p userPlan) asking(a Act, entry string) userDoc {
 	doc := p.doc
-	doc.Asked = entry
-	if doc.AskedFor != string(UserInvited) {
-		doc.AskedFor = string(p.action)
-	}
-	return doc
+	doc.Invited = doc.Invited || p.action == UserInvited
+	return doc.ask(p.was, openAct{Entry: entry, At: recordTime(a.At)})
 }
 
 // asked is the audit's entry.
@@ -249,14 +265,6 @@ func (p userPlan) asked(a Act) entryDoc {
 	doc := p.step.entry(a)
 	doc.State = string(EntryAsked)
 	return doc
-}
-
-// settled is the user's document once what is asked for has come to a state; false where
-// it is to be deleted.
-func (d userDoc) settled(state EntryState) (userDoc, bool) {
-	gone := d.Leaving && state == EntryDone || d.AskedFor == string(UserInvited) && state == EntryRefused
-	d.Asked, d.AskedFor = "", ""
-	return d, !gone
 }
 
 // become is the change of an invitation.

@@ -115,13 +115,15 @@ func (f *Firestore) askUser(ctx context.Context, caller license.Caller, a userAc
 		if !p.write {
 			return nil
 		}
-		return t.writeUser(tx, ref, a.Act, entry, p)
+		return t.writeUser(tx, ref, a, entry, p)
 	}, firestore.WithCommitResponseTo(&commit))
 	switch {
 	case err != nil:
 		return Asked{}, err
+	case p.write && a.alters():
+		return Asked{Revised[license.User]{p.asking(a.Act, entry).user(t.id, a.id), revisionAt(commit.CommitTime())}, entry}, nil
 	case p.write:
-		return Asked{Revised[license.User]{p.asking(entry).user(t.id, a.id), revisionAt(commit.CommitTime())}, entry}, nil
+		p.entry = entry
 	}
 	return Asked{Revised[license.User]{p.doc.user(t.id, a.id), revision}, p.entry}, nil
 }
@@ -155,7 +157,7 @@ func (t tenant) viewUser(tx *firestore.Transaction, ref *firestore.DocumentRef, 
 	return v, err
 }
 
-// otherOwners counts who else owns the organization. The filter is of one field: the
+// otherOwners counts who else owns the organization for certain. The filter is of one field: the
 // built-in index serves it.
 func (t tenant) otherOwners(tx *firestore.Transaction, id string) (n int, err error) {
 	snapshots, err := tx.Documents(t.users().Where("role", "==", string(license.RoleOwner))).GetAll()
@@ -164,51 +166,53 @@ func (t tenant) otherOwners(tx *firestore.Transaction, id string) (n int, err er
 	}
 	for _, snapshot := range snapshots {
 		var doc userDoc
-		if err := snapshot.DataTo(&doc); err == nil && snapshot.Ref.ID != id && doc.owns() {
+		if err := snapshot.DataTo(&doc); err == nil && snapshot.Ref.ID != id && doc.stands() {
 			n++
 		}
 	}
 	return n, nil
 }
 
-func (t tenant) writeUser(tx *firestore.Transaction, ref *firestore.DocumentRef, act Act, entry string, p userPlan) error {
-	errs := []error{tx.Create(t.audit().Doc(entry), p.asked(act)), tx.Set(ref, p.asking(entry))}
-	if key := act.keyIn(t.requests()); key != nil && p.after != nil {
-		errs = append(errs, tx.Set(key, p.request(act)))
+func (t tenant) writeUser(tx *firestore.Transaction, ref *firestore.DocumentRef, a userAct, entry string, p userPlan) error {
+	errs := []error{tx.Create(t.audit().Doc(entry), p.asked(a.Act))}
+	if a.alters() {
+		errs = append(errs, tx.Set(ref, p.asking(a.Act, entry)))
+	}
+	if key := a.keyIn(t.requests()); key != nil && p.after != nil {
+		errs = append(errs, tx.Set(key, p.request(a.Act)))
 	}
 	return errors.Join(errs...)
 }
 
 // SettleUser implements [Users].
 func (f *Firestore) SettleUser(
-	ctx context.Context, caller license.Caller, id, entry string, state EntryState,
+	ctx context.Context, caller license.Caller, did license.User, entry string, state EntryState,
 ) (none Revised[license.User], err error) {
-	t, ref, err := f.userOf(caller, id)
+	t, ref, err := f.userOf(caller, did.ID)
 	if err != nil {
 		return none, err
 	}
 	if !validDocumentID(entry) {
 		return none, ErrEntryNotFound
 	}
-	var s settlement
+	var s settled
 	var commit firestore.CommitResponse
 	err = f.transact(ctx, func(tx *firestore.Transaction) (err error) {
-		s, err = t.settleUser(tx, ref, entry, state)
+		s, err = t.settleUser(tx, ref, userToDoc(did), entry, state)
 		return err
 	}, firestore.WithCommitResponseTo(&commit))
 	switch {
-	case err != nil || !s.there:
+	case err != nil || !s.there || s.gone:
 		return none, err
-	case s.revision == "":
+	case s.write:
 		s.revision = revisionAt(commit.CommitTime())
 	}
-	return Revised[license.User]{s.doc.user(t.id, id), s.revision}, nil
+	return Revised[license.User]{s.doc.user(t.id, did.ID), s.revision}, nil
 }
 
-// settlement is a user after one: whether it is there, and its revision unless it was
-// written.
-type settlement struct {
-	doc      userDoc
+// settled is a settlement of a user that was there or not.
+type settled struct {
+	settlement
 	there    bool
 	revision string
 }
@@ -216,8 +220,8 @@ type settlement struct {
 // settleUser writes the entry's state and what it makes of the user, if that is there. A
 // user that it makes nothing of is not written: it would keep its revision all the same.
 func (t tenant) settleUser(
-	tx *firestore.Transaction, ref *firestore.DocumentRef, entry string, state EntryState,
-) (s settlement, err error) {
+	tx *firestore.Transaction, ref *firestore.DocumentRef, did userDoc, entry string, state EntryState,
+) (s settled, err error) {
 	found, err := tx.GetAll([]*firestore.DocumentRef{ref, t.audit().Doc(entry)})
 	switch {
 	case err != nil:
@@ -225,19 +229,23 @@ func (t tenant) settleUser(
 	case !found[1].Exists():
 		return s, decision{ErrEntryNotFound}
 	}
-	err = tx.Update(found[1].Ref, []firestore.Update{{Path: "state", Value: string(state)}})
-	if err != nil || !found[0].Exists() {
-		return s, err
+	s.known = true
+	if found[0].Exists() {
+		var doc userDoc
+		if err := found[0].DataTo(&doc); err != nil {
+			return s, decision{fmt.Errorf("user record %s: %w", ref.ID, err)}
+		}
+		s = settled{doc.settle(entry, state, did), true, revisionOf(found[0])}
 	}
-	if err := found[0].DataTo(&s.doc); err != nil {
-		return s, decision{fmt.Errorf("user record %s: %w", ref.ID, err)}
+	var errs []error
+	if s.known {
+		errs = append(errs, tx.Update(found[1].Ref, []firestore.Update{{Path: "state", Value: string(state)}}))
 	}
-	if s.there = true; s.doc.Asked != entry { // it is settled, or something newer is asked for
-		s.revision = revisionOf(found[0])
-		return s, nil
+	switch {
+	case s.gone:
+		errs = append(errs, tx.Delete(ref))
+	case s.write:
+		errs = append(errs, tx.Set(ref, s.doc))
 	}
-	if s.doc, s.there = s.doc.settled(state); !s.there {
-		return s, tx.Delete(ref)
-	}
-	return s, tx.Set(ref, s.doc)
+	return s, errors.Join(errs...)
 }

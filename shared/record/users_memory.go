@@ -122,7 +122,7 @@ func (t *memoryTenant) viewUser(a userAct) userView {
 		v.key = &known.requestDoc
 	}
 	for id, doc := range t.administered.users {
-		if id != a.id && doc.owns() {
+		if id != a.id && doc.stands() {
 			v.owners++
 		}
 	}
@@ -131,7 +131,9 @@ func (t *memoryTenant) viewUser(a userAct) userView {
 
 func (t *memoryTenant) writeUser(a userAct, entry string, p userPlan) {
 	t.administered.audit = append(t.administered.audit, p.asked(a.Act).entry(entry))
-	t.putUser(a.id, p.asking(entry))
+	if a.alters() {
+		t.putUser(a.id, p.asking(a.Act, entry))
+	}
 	if a.Key != "" && p.after != nil {
 		t.administered.requests[a.requestName()] = memoryRequest{requestDoc: p.request(a.Act)}
 	}
@@ -139,26 +141,30 @@ func (t *memoryTenant) writeUser(a userAct, entry string, p userPlan) {
 
 // SettleUser implements [Users].
 func (m *Memory) SettleUser(
-	ctx context.Context, caller license.Caller, id, entry string, state EntryState,
+	ctx context.Context, caller license.Caller, did license.User, entry string, state EntryState,
 ) (now Revised[license.User], err error) {
-	err = m.withUser(ctx, caller, id, func(t *memoryTenant) error {
+	err = m.withUser(ctx, caller, did.ID, func(t *memoryTenant) error {
 		i := slices.IndexFunc(t.administered.audit, func(e Entry) bool { return e.ID == entry })
 		if i < 0 {
 			return ErrEntryNotFound
 		}
-		t.administered.audit[i].State = state
-		doc, there := t.administered.users[id]
-		if there && doc.Asked == entry {
-			if doc, there = doc.settled(state); there {
-				t.putUser(id, doc)
-			} else {
-				t.deleteUser(id)
-			}
+		doc, there := t.administered.users[did.ID]
+		s := settlement{known: true}
+		if there {
+			s = doc.settle(entry, state, userToDoc(did))
 		}
-		if !there {
-			return nil
+		if s.known {
+			t.administered.audit[i].State = state
 		}
-		now = t.revisedUser(caller.OrganizationID, id)
+		switch {
+		case s.gone:
+			t.deleteUser(did.ID)
+		case s.write:
+			t.putUser(did.ID, s.doc)
+		}
+		if there && !s.gone {
+			now = t.revisedUser(caller.OrganizationID, did.ID)
+		}
 		return nil
 	})
 	return now, err

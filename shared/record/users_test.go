@@ -20,7 +20,7 @@ func joined(t *testing.T, r record.Administration, id string) string {
 	t.Helper()
 	asked, err := r.InviteUser(t.Context(), acme(), act(""), owner(id))
 	must(t, err)
-	now, err := r.SettleUser(t.Context(), acme(), id, asked.Entry, record.EntryDone)
+	now, err := r.SettleUser(t.Context(), acme(), asked.Value, asked.Entry, record.EntryDone)
 	must(t, err)
 	return now.Revision
 }
@@ -39,9 +39,10 @@ func TestDocumentsOfUsers(t *testing.T) {
 	}
 	wantDocument(t, client, "orgs/acme/audit/"+asked.Entry, entry)
 	wantDocument(t, client, "orgs/acme/users/u-1", map[string]any{
-		"role": "owner", "groups": []any{"cad"}, "disabled": false, "asked": asked.Entry, "asked_for": "user.invited",
+		"role": "owner", "groups": []any{"cad"}, "disabled": false, "invited": true, "unconfirmed": true,
+		"open": []any{map[string]any{"entry": asked.Entry, "at": at()}},
 	})
-	must(t, errorOf(r.SettleUser(t.Context(), acme(), "u-1", asked.Entry, record.EntryDone)))
+	must(t, errorOf(r.SettleUser(t.Context(), acme(), asked.Value, asked.Entry, record.EntryDone)))
 	entry["state"] = "done"
 	wantDocument(t, client, "orgs/acme/audit/"+asked.Entry, entry)
 	wantDocument(t, client, "orgs/acme/users/u-1", user)

@@ -17,6 +17,7 @@ type state struct {
 	disabled   bool
 	// The following are of accounts that were created: a token alone makes none of them.
 	email, name string
+	verified    bool   // the address is the user's, as a mail to it has shown
 	claims      string // as JSON
 	created     time.Time
 	lastSignIn  time.Time
@@ -85,7 +86,7 @@ func (i *IDP) lookup(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s state) user(id string) map[string]any {
-	u := map[string]any{"localId": id, "disabled": s.disabled}
+	u := map[string]any{"localId": id, "disabled": s.disabled, "emailVerified": s.verified}
 	if !s.validSince.IsZero() {
 		u["validSince"] = strconv.FormatInt(s.validSince.Unix(), 10)
 	}

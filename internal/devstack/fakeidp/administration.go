@@ -35,6 +35,7 @@ type accountRequest struct {
 	Name             string  `json:"displayName"`
 	CustomAttributes *string `json:"customAttributes"`
 	Disable          *bool   `json:"disableUser"`
+	Verified         *bool   `json:"emailVerified"`
 	ValidSince       string  `json:"validSince"`
 	RequestType      string  `json:"requestType"`
 	ReturnLink       bool    `json:"returnOobLink"`
@@ -86,7 +87,9 @@ func (i *IDP) create(in accountRequest) (map[string]any, error) {
 	if _, taken := i.byEmail("", in.Email); taken {
 		return nil, codeError("EMAIL_EXISTS")
 	}
-	i.accounts[account{id: in.ID}] = state{email: in.Email, name: in.Name, created: i.now()}
+	i.accounts[account{id: in.ID}] = state{
+		email: in.Email, name: in.Name, created: i.now(), verified: in.Verified != nil && *in.Verified,
+	}
 	return map[string]any{"localId": in.ID}, nil
 }
 
@@ -100,6 +103,15 @@ func (i *IDP) update(in accountRequest) (map[string]any, error) {
 	}
 	if in.Disable != nil {
 		s.disabled = *in.Disable
+	}
+	if in.Verified != nil {
+		s.verified = *in.Verified
+	}
+	if in.Email != "" {
+		if id, taken := i.byEmail("", in.Email); taken && id != in.ID {
+			return nil, codeError("EMAIL_EXISTS")
+		}
+		s.email = in.Email
 	}
 	if seconds, err := strconv.ParseInt(in.ValidSince, 10, 64); err == nil {
 		s.validSince = time.Unix(seconds, 0)

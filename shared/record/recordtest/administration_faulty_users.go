@@ -61,9 +61,9 @@ func (f *FaultyAdministration) AskUser(
 
 // SettleUser implements [record.Users].
 func (f *FaultyAdministration) SettleUser(
-	ctx context.Context, caller license.Caller, id, entry string, state record.EntryState,
+	ctx context.Context, caller license.Caller, did license.User, entry string, state record.EntryState,
 ) (record.Revised[license.User], error) {
 	return around(ctx, f.hooks(), "SettleUser", func() (record.Revised[license.User], error) {
-		return f.Administration.SettleUser(ctx, caller, id, entry, state)
+		return f.Administration.SettleUser(ctx, caller, did, entry, state)
 	})
 }

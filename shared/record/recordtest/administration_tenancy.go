@@ -129,7 +129,7 @@ func administrationWrites(
 func administrationSettles(r record.Administration, c license.Caller) map[string]func(context.Context) error {
 	return map[string]func(context.Context) error{
 		"SettleUser": func(ctx context.Context) error {
-			return errorOf(r.SettleUser(ctx, c, "u-1", "e-1", record.EntryDone))
+			return errorOf(r.SettleUser(ctx, c, member("u-1"), "e-1", record.EntryDone))
 		},
 	}
 }

@@ -8,13 +8,18 @@ import (
 	"github.com/coditect-ai/coditect-licenses/client/api"
 )
 
-// Users are an organization's users, by id; with an address, the one that has it.
-func (c *Client) Users(ctx context.Context, organization, email string) ([]api.User, error) {
-	query := url.Values{}
-	if email != "" {
-		query.Set(api.QueryEmail, email)
+// Users are an organization's users, by id.
+func (c *Client) Users(ctx context.Context, organization string) ([]api.User, error) {
+	return pages(ctx, c, usersPath(organization), nil, 0, func(p api.UserList) ([]api.User, string) { return p.Users, p.After })
+}
+
+// FindUsers is the one that has an address, or none.
+func (c *Client) FindUsers(ctx context.Context, organization, email string) ([]api.User, error) {
+	r := request{
+		method: http.MethodPost, path: api.UsersFindPath(url.PathEscape(organization)), body: api.UserSearch{Email: email}, repeatable: true,
 	}
-	return pages(ctx, c, usersPath(organization), query, 0, func(p api.UserList) ([]api.User, string) { return p.Users, p.After })
+	found, err := call[api.UserList](ctx, c, r)
+	return found.Users, err
 }
 
 // User is one of them as it is now.
