@@ -23,7 +23,7 @@ metered = function()
   -- How many levels are told exactly, ends are counted one by one, refused holders and
   -- refusals of each are remembered.
   local EXACT, ENDS, HOLDERS, REFUSALS = 32, 1000, 1000, 100
-  -- How many hours one run looks through, of a pool that nobody used for long.
+  -- How many hours, of all pools together, one run looks through or forgets.
   local HOURS = 1000
 
   local function hour_of(at) return math.floor(at / HOUR) end
@@ -41,7 +41,8 @@ metered = function()
     return digits(EXACT + math.ceil((level - EXACT) / width) * width)
   end
 
-  -- The meter as it is kept. That of a pool which was rebuilt, or is new, begins with the generation.
+  -- The meter as it is kept. That of a pool which was rebuilt, or is new, begins with the
+  -- generation, but no longer ago than a level is counted for: there is nothing before.
   local function load_meter(pool)
     local since, cap, closed, first, denied =
       string.match(redis.call('HGET', kept('meters'), pool) or '', '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
@@ -49,6 +50,7 @@ metered = function()
       return {pool = pool, since = tonumber(since), cap = tonumber(cap), closed = tonumber(closed), first = tonumber(first), denied = tonumber(denied)}
     end
     local began = math.min(tonumber(redis.call('HGET', KEYS[1], 'loaded_at') or now), now)
+    if not clocks_differ then began = math.max(began, now - LONGEST) end
     return {pool = pool, since = began, cap = 0, closed = hour_of(began) - 1, first = hour_of(began), denied = 0, fresh = true}
   end
 
@@ -207,10 +209,6 @@ metered = function()
   local function close(m)
     if clocks_differ then return end
     m.closed = math.max(m.closed, hour_of(math.min(now - PATIENCE, m.since)) - 1)
-    for hour = m.first, math.min(m.closed, m.first + HOURS) do
-      if redis.call('EXISTS', counts_key(m.pool, hour)) == 1 then break end
-      m.first = hour + 1
-    end
     save_meter(m)
   end
 

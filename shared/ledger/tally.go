@@ -35,7 +35,8 @@ type Meter struct {
 type Tally struct {
 	Generation string
 	Meters     []Meter
-	// Last is the pool to go on after; empty if there is no more.
+	// Last is what to go on after; empty if there is no more. Where it is not, there may
+	// be more even if nothing is told here.
 	Last string
 }
 

@@ -50,6 +50,9 @@ func (m *Model) read(l *contents, pool string) *meter {
 		if since.After(m.now) {
 			since = m.now
 		}
+		if oldest := m.now.Add(-longest); !m.clocksDiffer() && since.Before(oldest) {
+			since = oldest
+		}
 		t = &meter{
 			since: since, closed: hourOf(since).Add(-time.Hour),
 			hours: map[time.Time]usage.Counts{}, refused: map[license.Holder]refused{},
@@ -206,12 +209,7 @@ func (m *Model) Tally(ctx context.Context, caller license.Caller, dead, after st
 			return told, nil
 		}
 	}
-	pools := slices.DeleteFunc(slices.Sorted(maps.Keys(l.meters)), func(pool string) bool { return pool <= after })
-	if len(pools) > limit {
-		pools = pools[:limit]
-		told.Last = pools[limit-1]
-	}
-	for _, pool := range pools {
+	for _, pool := range slices.Sorted(maps.Keys(l.meters)) {
 		of := l.meters[pool]
 		if dead == "" {
 			of = m.read(l, pool)
@@ -221,10 +219,19 @@ func (m *Model) Tally(ctx context.Context, caller license.Caller, dead, after st
 			continue
 		}
 		for _, hour := range slices.SortedFunc(maps.Keys(of.hours), time.Time.Compare) {
+			place := pool + " " + hour.Format(time.RFC3339)
+			if place <= after {
+				continue
+			}
+			if len(told.Meters) == limit {
+				return told, nil
+			}
 			counts := of.hours[hour].Add(usage.NewCounts()) // a copy
 			told.Meters = append(told.Meters, ledger.Meter{Pool: pool, Hour: hour, Closed: !hour.After(of.closed), Counts: counts})
+			told.Last = place
 		}
 	}
+	told.Last = ""
 	return told, nil
 }
 
@@ -259,7 +266,7 @@ func (m *Model) Tallied(ctx context.Context, caller license.Caller, generation s
 			continue
 		}
 		maps.DeleteFunc(known.hours, func(hour time.Time, _ usage.Counts) bool {
-			return !hour.After(of.Hour) && !hour.After(known.closed)
+			return hour.Equal(of.Hour) && !hour.After(known.closed)
 		})
 	}
 	return nil
