@@ -166,19 +166,26 @@ func (m *Model) countRefusal(l *contents, r ledger.Reservation, full *ledger.Ful
 	t.refused[h] = refused{append(slices.Clone(before.at), now), r.Request}
 }
 
-// countGrant counts a grant that is written already; t was read before.
-func (m *Model) countGrant(l *contents, t *meter, c ledger.Candidate, h license.Holder) {
+// countGrant counts a grant that is written already; t was read before. The holder may
+// have been refused under any of the candidates.
+func (m *Model) countGrant(l *contents, t *meter, r ledger.Reservation, c ledger.Candidate) {
 	level, now := m.used(l, c.Pools[0].Key), m.time(t)
 	t.count(now, func(counts *usage.Counts) {
 		counts.Granted[t.told(level)]++
 		counts.Peak = max(counts.Peak, level)
 	})
-	for _, at := range t.refused[h].at {
-		if now.Sub(at) <= ledger.Patience {
-			t.count(at, func(counts *usage.Counts) { counts.Waited++ })
+	for _, c := range r.Candidates {
+		t, h := l.meters[c.Pools[0].Key], holder(r, c)
+		if t == nil {
+			continue
 		}
+		for _, at := range t.refused[h].at {
+			if m.time(t).Sub(at) <= ledger.Patience {
+				t.count(at, func(counts *usage.Counts) { counts.Waited++ })
+			}
+		}
+		delete(t.refused, h)
 	}
-	delete(t.refused, h)
 }
 
 func (m *Model) countFailed(l *contents, e entry) {

@@ -24,6 +24,7 @@ func RunUsage(t *testing.T, open func(t *testing.T, sessionTTL, tokenTTL time.Du
 		"a request is refused once":                   countRequests,
 		"one refusal, however many licenses":          countCandidates,
 		"waited for, or lost":                         countWaited,
+		"waited for under another license":            countWaitedElsewhere,
 		"a grant that failed":                         countFailed,
 		"many seats are told in fewer levels":         countMany,
 		"what was told is told again":                 tallyTwice,
@@ -234,6 +235,21 @@ func countWaited(b *bench) {
 	b.same("eve's, but for the first", b.counts().Waited, 4+3)
 	b.same("all", b.counts().Denials(), 8)
 	b.same("nothing twice", b.tally(), b.tally())
+}
+
+// countWaitedElsewhere: a seat of any license that the request may use is what its holder
+// waited for.
+func countWaitedElsewhere(b *bench) {
+	b.take(want{user: "ann"})
+	bob := b.take(want{user: "bob", license: "lab"})
+	eve := want{user: "eve", max: 1, others: []other{{license: "lab", max: 1}}}
+	b.fullOf(eve)
+	b.fullOf(want{user: "dan", max: 1, others: eve.others})
+	b.release(b.take(want{user: "eve", license: "art"}))
+	b.same("of a license that was not asked for", b.counts().Waited, 0)
+	b.release(bob)
+	b.same("under", b.take(eve).LicenseID, "lab")
+	b.same("eve's, and not dan's", []any{b.counts().Denials(), b.counts().Waited}, []any{2, 1})
 }
 
 func countFailed(b *bench) {
