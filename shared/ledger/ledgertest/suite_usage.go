@@ -243,8 +243,8 @@ func countWaitedElsewhere(b *bench) {
 	b.take(want{user: "ann"})
 	bob := b.take(want{user: "bob", license: "lab"})
 	eve := want{user: "eve", max: 1, others: []other{{license: "lab", max: 1}}}
-	b.fullOf(eve)
-	b.fullOf(want{user: "dan", max: 1, others: eve.others})
+	_ = b.fullOf(eve)
+	_ = b.fullOf(want{user: "dan", max: 1, others: eve.others})
 	b.release(b.take(want{user: "eve", license: "art"}))
 	b.same("of a license that was not asked for", b.counts().Waited, 0)
 	b.release(bob)
