@@ -128,9 +128,9 @@ func periodOf(c web.Call, now time.Time) (period, error) {
 		}
 	}
 	set := func(name string, to *time.Time, usual time.Time) {
-		at, ok := moment(c.Query.Get(name), usual)
-		if *to = at; !ok {
-			fault(name, "is no day (2026-11-01) and no time (RFC 3339): send one of them")
+		at, message := moment(c.Query.Get(name), usual)
+		if *to = at; message != "" {
+			fault(name, message)
 		}
 	}
 	set(api.QueryTo, &p.to, p.to)
@@ -151,16 +151,24 @@ func periodOf(c web.Call, now time.Time) (period, error) {
 	return p, nil
 }
 
-// moment is the hour of a day or a time; the usual one where none is sent.
-func moment(text string, usual time.Time) (time.Time, bool) {
+// moment is the hour of a day or a time, and what is wrong with it; the usual one where
+// none is sent. Nothing was used before 1970, and no day after 9999 has a name.
+func moment(text string, usual time.Time) (at time.Time, fault string) {
 	if text == "" {
-		return usual, true
+		return usual, ""
 	}
-	if day, err := time.Parse(time.DateOnly, text); err == nil {
-		return day, true
+	at, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		at, err = time.Parse(time.RFC3339, text)
 	}
-	at, err := time.Parse(time.RFC3339, text)
-	return at.UTC().Truncate(time.Hour), err == nil
+	if err != nil {
+		return usual, "is no day (2026-11-01) and no time (RFC 3339): send one of them"
+	}
+	at = at.UTC().Truncate(time.Hour)
+	if at.Year() < 1970 || at.Year() > 9999 {
+		return usual, "is not in the years 1970 to 9999, in UTC: send another one"
+	}
+	return at, ""
 }
 
 // faults are those of a period that can be read.

@@ -120,14 +120,15 @@ type Looking interface {
 // Metering tells how seats are used. The ledger counts it by the way, for the own pool
 // of each session: the first of its pools.
 type Metering interface {
-	// Tally tells what was counted of up to limit pools, of names greater than after. A
-	// dead generation is told as it is; the present one, if dead is empty, is counted up
-	// to now, and hours are closed that have been over for [Patience]. Each number only
-	// grows within a generation, and whatever was told stays until it is Tallied.
+	// Tally tells what was counted in up to limit hours of pools, by pool and hour, after
+	// what the Tally before gave as its Last; empty begins. A dead generation is told as it
+	// is; the present one, if dead is empty, is counted up to now, and hours are closed that
+	// have been over for [Patience]. Each number only grows within a generation, and
+	// whatever was told stays until it is Tallied.
 	Tally(ctx context.Context, caller license.Caller, dead, after string, limit int) (Tally, error)
 
-	// Tallied forgets closed hours that were told of and are recorded. If the generation
-	// is no longer the present one nothing is forgotten: Clear will.
+	// Tallied forgets closed hours that were told of and are recorded, these alone. If the
+	// generation is no longer the present one nothing is forgotten: Clear will.
 	Tallied(ctx context.Context, caller license.Caller, generation string, meters []Meter) error
 }
 

@@ -22,7 +22,9 @@ if not belongs(s, user) then
 end
 if grant ~= '0' and s.grant ~= tonumber(grant) then return answer(TOUCHED) end
 count_level_of(s)
-if not over(end_of(session)) then begin_end(session, s, now, reason) end
+if not over(end_of(session)) then
+  return answer(EXPIRED, session, digits(now), begin_end(session, s, now, reason))
+end
 local a = answer(EXPIRED)
 tell_end(a, session)
 return a

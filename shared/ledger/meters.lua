@@ -23,7 +23,7 @@ metered = function()
   -- How many levels are told exactly, ends are counted one by one, refused holders and
   -- refusals of each are remembered.
   local EXACT, ENDS, HOLDERS, REFUSALS = 32, 1000, 1000, 100
-  -- How many hours one run looks through, of a pool that nobody used for long.
+  -- How many hours, of all pools together, one run looks through or forgets.
   local HOURS = 1000
 
   local function hour_of(at) return math.floor(at / HOUR) end
@@ -41,20 +41,24 @@ metered = function()
     return digits(EXACT + math.ceil((level - EXACT) / width) * width)
   end
 
-  -- The meter as it is kept. That of a pool which was rebuilt, or is new, begins with the generation.
+  -- The meter as it is kept. That of a pool which was rebuilt, or is new, begins with the
+  -- generation, but no longer ago than a level is counted for: there is nothing before.
+  local raw = {} -- those that were read together
   local function load_meter(pool)
-    local since, cap, closed, first, denied =
-      string.match(redis.call('HGET', kept('meters'), pool) or '', '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
+    if raw[pool] == nil then raw[pool] = redis.call('HGET', kept('meters'), pool) end
+    local since, cap, closed, first, denied = string.match(raw[pool] or '', '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
     if since then
       return {pool = pool, since = tonumber(since), cap = tonumber(cap), closed = tonumber(closed), first = tonumber(first), denied = tonumber(denied)}
     end
     local began = math.min(tonumber(redis.call('HGET', KEYS[1], 'loaded_at') or now), now)
+    if not clocks_differ then began = math.max(began, now - LONGEST) end
     return {pool = pool, since = began, cap = 0, closed = hour_of(began) - 1, first = hour_of(began), denied = 0, fresh = true}
   end
 
   local function save_meter(m)
     m.fresh = false
-    redis.call('HSET', kept('meters'), m.pool, string.format('%.0f %.0f %.0f %.0f %.0f', m.since, m.cap, m.closed, m.first, m.denied))
+    raw[m.pool] = string.format('%.0f %.0f %.0f %.0f %.0f', m.since, m.cap, m.closed, m.first, m.denied)
+    redis.call('HSET', kept('meters'), m.pool, raw[m.pool])
   end
 
   -- The meter's own time, which does not go back where the clock does.
@@ -85,10 +89,11 @@ metered = function()
   end
 
   -- Counts the level up to now: those whose time ran out since then had their seats until
-  -- it did. Heartbeats need no count, they keep the level.
-  local function count_level(m)
+  -- it did. Heartbeats need no count, they keep the level. Nobody's did if all members
+  -- that the pool has are living.
+  local function count_level(m, members)
     local left = m.level
-    if now >= all_live_until then
+    if now >= all_live_until and members ~= left then
       local from = m.since < all_live_until and '0' or '(' .. digits(m.since)
       local gone = redis.call('ZRANGEBYSCORE', pool_key(m.pool), from, digits(now), 'WITHSCORES', 'LIMIT', 0, ENDS)
       local more = #gone == 2 * ENDS
@@ -105,16 +110,17 @@ metered = function()
   -- The pools' meters that this run has brought up to now.
   local meters = {}
 
-  local function read(pool)
+  -- level, members: how many sessions the pool has that live, and of any kind, where that is known.
+  local function read(pool, level, members)
     local m = meters[pool]
     if m then return m end
     m = load_meter(pool)
-    m.level = living(pool)
+    m.level = level or living(pool)
     meters[pool] = m
     -- While the clocks differ it is not known how long anything lasted.
     if not clocks_differ and now > m.since then
       m.since = math.max(m.since, now - LONGEST)
-      count_level(m)
+      count_level(m, members)
       save_meter(m)
     elseif m.fresh then
       save_meter(m)
@@ -124,7 +130,7 @@ metered = function()
 
   -- The same of a candidate, which says how large its pool is.
   local function read_for(c)
-    local m = read(c.pools[1].name)
+    local m = read(c.pools[1].name, c.pools[1].used, c.pools[1].members)
     if m.cap ~= c.pools[1].cap then
       m.cap = c.pools[1].cap
       save_meter(m)
@@ -191,12 +197,23 @@ metered = function()
     return refusing
   end
 
-  -- Counts a grant, after it was written; m was read before it.
-  local function granted(m, holder)
+  -- Reads the meters of candidates at once, which costs no more than that of one.
+  local function prepare(candidates)
+    local pools = {}
+    for i, c in ipairs(candidates) do pools[i] = c.pools[1].name end
+    for i, meter in ipairs(redis.call('HMGET', kept('meters'), unpack(pools))) do raw[pools[i]] = meter end
+  end
+
+  -- Counts a grant, after it was written; m was read before it. The holder may have been
+  -- refused under any of the candidates.
+  local function granted(m, candidates)
     local level = m.level + 1
     count(m, time_of(m), 'g' .. told_level(m, level), 1)
     reached(m, time_of(m), level)
-    if time_of(m) - m.denied <= PATIENCE + MINUTE then refusals().waited(m, holder) end
+    for _, c in ipairs(candidates) do
+      local own = meters[c.pools[1].name] or load_meter(c.pools[1].name)
+      if time_of(own) - own.denied <= PATIENCE + MINUTE then refusals().waited(own, c.holder) end
+    end
   end
 
   -- The hours that a meter may have counts of.
@@ -207,10 +224,6 @@ metered = function()
   local function close(m)
     if clocks_differ then return end
     m.closed = math.max(m.closed, hour_of(math.min(now - PATIENCE, m.since)) - 1)
-    for hour = m.first, math.min(m.closed, m.first + HOURS) do
-      if redis.call('EXISTS', counts_key(m.pool, hour)) == 1 then break end
-      m.first = hour + 1
-    end
     save_meter(m)
   end
 
@@ -220,7 +233,7 @@ metered = function()
   end
 
   metering = {
-    read = read, read_for = read_for, granted = granted, refusals = refusals, failed = failed, close = close,
+    read = read, read_for = read_for, prepare = prepare, granted = granted, refusals = refusals, failed = failed, close = close,
     load = load_meter, save = save_meter, hours = hours_of, HOURS = HOURS, counts_key = counts_key, refused_key = refused_key,
   }
   return metering

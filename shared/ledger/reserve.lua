@@ -68,6 +68,7 @@ end
 local function full(c)
   for i, pool in ipairs(c.pools) do
     local used = living(pool.name)
+    pool.used = used
     if used >= pool.cap then return i, used end
   end
 end
@@ -136,7 +137,8 @@ for i = 1, #holders do
   if own[i] then must_go(own[i]) end
 end
 for i, pool in ipairs(taken.pools) do
-  local excess = redis.call('ZCARD', pool.set) - pool.cap + 1
+  pool.members = redis.call('ZCARD', pool.set)
+  local excess = pool.members - pool.cap + 1
   -- Whose end makes room for a token is not known before it is recorded.
   if i == 1 and overspent(taken) then excess = math.max(excess, leaving(taken)) end
   for id in pairs(chosen) do
@@ -173,10 +175,11 @@ local before = own_spent(taken)
 if before then redis.call('HSET', kept('resumed'), taken.holder, digits(before)) end
 redis.call('ZREM', taken.spent, taken.holder)
 redis.call('ZREMRANGEBYSCORE', taken.spent, '-inf', digits(now))
+metered().prepare(candidates)
 local meter = metered().read_for(taken)
 write(session, s)
 score(session, s, now + ttl)
-metered().granted(meter, taken.holder)
+metered().granted(meter, candidates)
 redis.call('HSET', kept('holders'), holders[taken.place + 1], session)
 if #names > 0 then redis.call('SADD', kept('pools'), unpack(names)) end
 -- Counted anew: what the caller compares with its limits owes nothing to the refusal above.

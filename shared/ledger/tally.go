@@ -9,8 +9,8 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/usage"
 )
 
-// Patience is how soon after a refusal its holder must get a seat for the refusal to
-// count as waited for. meters.lua has the same.
+// Patience is how soon after a refusal its holder must get a seat, under any candidate of
+// the grant, for the refusal to count as waited for. meters.lua has the same.
 const Patience = 10 * time.Minute
 
 // ByTokens is what refusals by the tokens of earlier holders are counted under; no pool
@@ -35,7 +35,8 @@ type Meter struct {
 type Tally struct {
 	Generation string
 	Meters     []Meter
-	// Last is the pool to go on after; empty if there is no more.
+	// Last is what to go on after; empty if there is no more. Where it is not, there may
+	// be more even if nothing is told here.
 	Last string
 }
 

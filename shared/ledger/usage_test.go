@@ -1,6 +1,8 @@
 package ledger_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -103,5 +105,74 @@ func wantRefused(t *testing.T, l ledger.Ledger, userID string, place int) {
 	t.Helper()
 	if _, err := reserveIn(t, l, userID, place); err == nil {
 		t.Fatalf("%s has a seat", userID)
+	}
+}
+
+// TestManyHoursOfManyPools: twenty licenses of a thousand hours, and five thousand pools,
+// which are more than a script can answer with, or pass on, at once.
+func TestManyHoursOfManyPools(t *testing.T) {
+	const licenses, hours, pools = 20, 1001, 5000
+	f := ledgertest.Fake(t)
+	c := ledgertest.Client(t, f.Addr())
+	l := ledgertest.NewRedis(t, c, "", sessionTTL, tokenTTL)
+	loaded(t, l, 1)
+	if _, err := reserveIn(t, l, "ann", -1); err != nil {
+		t.Fatal(err)
+	}
+	service := license.ServiceCaller(acme)
+	first, err := l.Tally(t.Context(), service, "", "", 10)
+	if err != nil || len(first.Meters) != 1 {
+		t.Fatalf("%+v, %v", first, err)
+	}
+	keys, hour := c.Keys(t.Context(), "*:meters").Val(), first.Meters[0].Hour.UnixMilli()/time.Hour.Milliseconds()
+	base := strings.TrimSuffix(keys[0], "meters")
+	_, err = c.Pipelined(t.Context(), func(p redis.Pipeliner) error {
+		for i := range licenses {
+			name := fmt.Sprint("l-", i)
+			p.HSet(t.Context(), keys[0], name, fmt.Sprint(first.Meters[0].Hour.UnixMilli(), 10, hour-hours, hour-hours+1, 0))
+			for h := range hours {
+				p.HSet(t.Context(), fmt.Sprint(base, "usage:", hour-int64(h), ":", name), "w", 1)
+			}
+		}
+		for i := range pools {
+			p.SAdd(t.Context(), base+"pools", fmt.Sprint("p-", i))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantAll := func(when, dead string, want int) {
+		t.Helper()
+		n := 0
+		for last := ""; ; {
+			told, err := l.Tally(t.Context(), service, dead, last, 1<<20)
+			if err != nil {
+				t.Fatal(when, err)
+			}
+			if n += len(told.Meters); len(told.Meters) > 1000 {
+				t.Errorf("%s: %d hours at once", when, len(told.Meters))
+			}
+			if err := l.Tallied(t.Context(), service, told.Generation, told.Meters[:min(1, len(told.Meters))]); err != nil {
+				t.Fatal(err)
+			}
+			if last = told.Last; last == "" {
+				break
+			}
+		}
+		if n != want {
+			t.Errorf("%s: %d hours are told, want %d", when, n, want)
+		}
+	}
+	wantAll("living", "", licenses*hours+1)
+	f.Promote()
+	loaded(t, l, 2)
+	left := len(c.Keys(t.Context(), "*:usage:*").Val())
+	wantAll("dead", first.Generation, left)
+	if err := l.Clear(t.Context(), service, first.Generation); err != nil {
+		t.Fatal(err)
+	}
+	if keys := c.Keys(t.Context(), base+"*").Val(); len(keys) != 0 {
+		t.Errorf("%d keys are left, such as %s", len(keys), keys[0])
 	}
 }

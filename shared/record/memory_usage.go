@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
@@ -16,19 +17,22 @@ func (m *Memory) FileUsage(ctx context.Context, caller license.Caller, all []usa
 	if err != nil {
 		return err
 	}
-	return m.within(ctx, caller, func(t *memoryTenant) error {
+	var left unreadable
+	err = m.within(ctx, caller, func(t *memoryTenant) error {
 		if t.usage == nil {
 			t.usage = map[string]usageDoc{}
 		}
 		for _, d := range documents {
 			after, _, err := d.filed(t.usage[d.name])
 			if err != nil {
-				return err
+				left.add(d.name, err)
+				continue
 			}
 			t.usage[d.name] = after
 		}
 		return nil
 	})
+	return cmp.Or(err, left.err())
 }
 
 // Usage implements [Administration].

@@ -83,6 +83,8 @@ type Usages interface {
 	// number of times, in any order and by several at once. The numbers of different
 	// generations add up. A repeat that says nothing new writes nothing. Not all of it is
 	// one transaction; each hour is. license.ErrLicenseNotFound, before anything is sent.
+	// Documents that a person broke are left as they are and named in an
+	// [*UnreadableUsageError]; what belongs to others is filed all the same.
 	FileUsage(ctx context.Context, caller license.Caller, filings []usage.Filing) error
 }
 

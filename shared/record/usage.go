@@ -171,6 +171,43 @@ func usageName(licenseID string, at time.Time) (string, error) {
 	return name, nil
 }
 
+// UnreadableUsageError says which documents of usage cannot be read, so that nothing was
+// filed there: a person broke them.
+type UnreadableUsageError struct {
+	// Documents are their names.
+	Documents []string
+	// Err is what is wrong with the first.
+	Err error
+}
+
+func (e *UnreadableUsageError) Error() string {
+	return fmt.Sprintf("%d documents of usage cannot be read: %v", len(e.Documents), e.Err)
+}
+
+func (e *UnreadableUsageError) Unwrap() error { return e.Err }
+
+// Unfiled says whether a license's hour belongs to one of the documents.
+func (e *UnreadableUsageError) Unfiled(licenseID string, at time.Time) bool {
+	name, err := usageName(licenseID, at)
+	return err == nil && slices.Contains(e.Documents, name)
+}
+
+// unreadable collects them.
+type unreadable struct{ UnreadableUsageError }
+
+func (u *unreadable) add(name string, err error) {
+	u.Documents = append(u.Documents, name)
+	u.Err = cmp.Or(u.Err, fmt.Errorf("usage record %s: %w", name, err))
+}
+
+// err is nil if there are none.
+func (u *unreadable) err() error {
+	if len(u.Documents) == 0 {
+		return nil
+	}
+	return &u.UnreadableUsageError
+}
+
 // filings are those of one document.
 type filings struct {
 	name string
@@ -201,7 +238,7 @@ func (f filings) filed(doc usageDoc) (after usageDoc, changed bool, err error) {
 	after = doc
 	for _, one := range f.of {
 		if after, err = after.filed(one); err != nil {
-			return doc, false, fmt.Errorf("usage record %s: %w", f.name, err)
+			return doc, false, err
 		}
 	}
 	return after, !reflect.DeepEqual(doc, after), nil
@@ -219,43 +256,56 @@ func (f *Firestore) FileUsage(ctx context.Context, caller license.Caller, all []
 	if err != nil {
 		return err
 	}
+	var left unreadable
 	for some := range slices.Chunk(documents, maxFiled) {
-		if err := f.transact(ctx, func(tx *firestore.Transaction) error { return t.file(tx, some) }); err != nil {
+		var broken unreadable
+		err := f.transact(ctx, func(tx *firestore.Transaction) (err error) {
+			broken, err = t.file(tx, some)
+			return err
+		})
+		if err != nil {
 			return err
 		}
+		left.Documents, left.Err = append(left.Documents, broken.Documents...), cmp.Or(left.Err, broken.Err)
 	}
-	return nil
+	return left.err()
 }
 
 // file reads and writes the documents of some filings. Only what changes is written.
-func (t tenant) file(tx *firestore.Transaction, documents []filings) error {
+func (t tenant) file(tx *firestore.Transaction, documents []filings) (left unreadable, err error) {
 	refs := make([]*firestore.DocumentRef, len(documents))
 	for i, d := range documents {
 		refs[i] = t.usage().Doc(d.name)
 	}
 	found, err := tx.GetAll(refs)
 	if err != nil {
-		return err
+		return left, err
 	}
 	for i, d := range documents {
-		var before usageDoc
-		if found[i].Exists() {
-			if err := found[i].DataTo(&before); err != nil {
-				return decision{fmt.Errorf("usage record %s: %w", d.name, err)}
-			}
-		}
-		after, changed, err := d.filed(before)
+		after, changed, err := d.joined(found[i])
 		if err != nil {
-			return decision{err}
+			left.add(d.name, err)
+			continue
 		}
 		if !changed {
 			continue
 		}
 		if err := tx.Set(refs[i], after); err != nil {
-			return err
+			return left, err
 		}
 	}
-	return nil
+	return left, nil
+}
+
+// joined is filed of the document that was found, or is not there yet.
+func (f filings) joined(found *firestore.DocumentSnapshot) (after usageDoc, changed bool, err error) {
+	var before usageDoc
+	if found.Exists() {
+		if err := found.DataTo(&before); err != nil {
+			return before, false, err
+		}
+	}
+	return f.filed(before)
 }
 
 // Usage implements [Administration]. The order by day is served by the built-in index,

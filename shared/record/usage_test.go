@@ -1,6 +1,8 @@
 package record_test
 
 import (
+	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -34,12 +36,13 @@ func TestDocumentOfUsage(t *testing.T) {
 	})
 }
 
-// TestDamagedUsage is an error to be looked into: nothing is written over it.
+// TestDamagedUsage is an error to be looked into: nothing is written over it, and what
+// belongs to other documents is filed.
 func TestDamagedUsage(t *testing.T) {
 	client := dial(t)
 	r := record.NewFirestore(client, record.FirestoreOptions{Deadline: time.Minute})
 	must(t, r.PutOrganization(t.Context(), acme(), license.Organization{}))
-	at := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
+	at, waited := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC), int64(0)
 	for name, damaged := range map[string]map[string]any{
 		"of another type": {"license_id": 7, "day": "2026-11-23"},
 		"no level": {"license_id": "acme-pro", "day": "2026-11-23", "hours": map[string]any{
@@ -49,8 +52,20 @@ func TestDamagedUsage(t *testing.T) {
 		_, err := client.Doc("orgs/acme/usage/acme-pro_2026-11-23").Set(t.Context(), damaged)
 		must(t, err)
 		filing := usage.Filing{Generation: "g", Hour: usage.Hour{LicenseID: "acme-pro", At: at}}
+		lab := usage.Filing{Generation: name, Hour: usage.Hour{LicenseID: "acme-lab", At: at, Counts: usage.Counts{Waited: 1}}}
+		filed := r.FileUsage(t.Context(), acme(), []usage.Filing{filing, lab})
+		broken, ok := errors.AsType[*record.UnreadableUsageError](filed)
+		if !ok || !slices.Equal(broken.Documents, []string{"acme-pro_2026-11-23"}) ||
+			!broken.Unfiled("acme-pro", at.Add(time.Hour)) || broken.Unfiled("acme-pro", at.Add(24*time.Hour)) || broken.Unfiled("acme-lab", at) {
+			t.Errorf("%s: %v", name, filed)
+		}
+		waited++
+		hours, err := r.Usage(t.Context(), acme(), record.UsageQuery{LicenseID: "acme-lab", From: at, To: at.Add(time.Hour)})
+		if err != nil || len(hours) != 1 || hours[0].Waited != waited {
+			t.Errorf("%s: %+v, %v", name, hours, err)
+		}
 		for method, err := range map[string]error{
-			"FileUsage": r.FileUsage(t.Context(), acme(), []usage.Filing{filing}),
+			"FileUsage": filed,
 			"Usage":     errorOf(r.Usage(t.Context(), acme(), record.UsageQuery{From: at, To: at.Add(time.Hour)})),
 		} {
 			if err == nil || license.Backend(err) != "" {

@@ -3,6 +3,7 @@ package seats
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 
 	"github.com/coditect-ai/coditect-licenses/shared/ledger"
@@ -29,7 +30,9 @@ type Reaped struct {
 func (p *Protocol) Reap(ctx context.Context, organizationID string) (Reaped, error) {
 	caller := license.ServiceCaller(organizationID)
 	var done Reaped
-	err := p.repeat(ctx, func() error { return done.watch(p.reap(ctx, caller, &done)) })
+	left := newUnfiled()
+	err := p.repeat(ctx, func() error { return done.watch(p.reap(ctx, caller, &done, left)) })
+	left.report(ctx, caller, p.opts.Log)
 	return done, err
 }
 
@@ -44,12 +47,13 @@ func (r *Reaped) watch(err error) error {
 // reap visits an organization until a visit finds nothing to do. What a visit
 // finds expired is this one's to end, so the next visit goes on while the ends
 // of the last are recorded. What was ending already is looked at once they are.
-func (p *Protocol) reap(ctx context.Context, caller license.Caller, done *Reaped) error {
+func (p *Protocol) reap(ctx context.Context, caller license.Caller, done *Reaped, left *unfiled) error {
 	ending, busy := newParallel(p.opts.Parallel), false
 	var removed atomic.Int64
 	defer func() { done.Sessions += int(removed.Load()) }()
 	for ending.failed() == nil {
 		v, err := p.ledger.Visit(ctx, caller, record.MaxEnds)
+		v.Dead = slices.DeleteFunc(v.Dead, func(g string) bool { return left.dead[g] })
 		switch {
 		case err != nil:
 			_ = ending.wait() // the visit's error is the better answer
@@ -61,13 +65,13 @@ func (p *Protocol) reap(ctx context.Context, caller license.Caller, done *Reaped
 			busy = false
 			_ = ending.wait() // looked at by the loop
 		case len(v.Ending)+len(v.Dead) == 0:
-			if err := p.tally(ctx, caller, ""); err != nil {
+			if err := p.tally(ctx, caller, "", left); err != nil {
 				return err
 			}
 			done.Left, err = p.ledger.Reschedule(ctx, caller.OrganizationID, v)
 			return err
 		default:
-			ending.fail(p.attend(ctx, caller, v, &removed))
+			ending.fail(p.attend(ctx, caller, v, &removed, left))
 		}
 	}
 	return ending.wait()
@@ -82,13 +86,16 @@ func (p *Protocol) endAdding(ctx context.Context, caller license.Caller, holds [
 
 // attend completes what others began and clears what others left, once the record has
 // what was counted there.
-func (p *Protocol) attend(ctx context.Context, caller license.Caller, v ledger.Visit, removed *atomic.Int64) error {
+func (p *Protocol) attend(ctx context.Context, caller license.Caller, v ledger.Visit, removed *atomic.Int64, left *unfiled) error {
 	if err := p.endAdding(ctx, caller, v.Ending, removed); err != nil {
 		return err
 	}
 	for _, g := range v.Dead {
-		if err := p.tally(ctx, caller, g); err != nil {
+		if err := p.tally(ctx, caller, g, left); err != nil {
 			return err
+		}
+		if left.dead[g] {
+			continue
 		}
 		if err := p.ledger.Clear(ctx, caller, g); err != nil {
 			return err

@@ -2,14 +2,37 @@ package seats
 
 import (
 	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"slices"
 
 	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/usage"
 )
 
-// talliedPools is of how many licenses usage is filed at a time.
-const talliedPools = 20
+// talliedHours is of how many hours of licenses usage is filed at a time.
+const talliedHours = 200
+
+// unfiled is what one visit leaves in the ledger, since documents of usage were broken by
+// a person: what others have counted is filed all the same.
+type unfiled struct {
+	documents map[string]bool
+	// dead are generations that counted for them, and are not cleared before they are mended.
+	dead map[string]bool
+}
+
+func newUnfiled() *unfiled { return &unfiled{documents: map[string]bool{}, dead: map[string]bool{}} }
+
+// report names the documents, once a visit.
+func (u *unfiled) report(ctx context.Context, caller license.Caller, log *slog.Logger) {
+	if len(u.documents) > 0 {
+		log.ErrorContext(ctx, "usage documents cannot be read, and usage is not filed there",
+			slog.String("organization_id", caller.OrganizationID), slog.Any("documents", slices.Sorted(maps.Keys(u.documents))))
+	}
+}
 
 // tally files what the ledger counted in the record, and lets it forget the hours that
 // are over. A dead generation, if it is named, is cleared afterwards as a whole.
@@ -17,14 +40,14 @@ const talliedPools = 20
 // It may die at any step and be repeated, and others may do the same: the record keeps
 // the greatest of the numbers it is told, which only grow, and what the ledger forgets
 // is filed and takes no more.
-func (p *Protocol) tally(ctx context.Context, caller license.Caller, dead string) error {
+func (p *Protocol) tally(ctx context.Context, caller license.Caller, dead string, left *unfiled) error {
 	for after := ""; ; {
-		t, err := p.ledger.Tally(ctx, caller, dead, after, talliedPools)
+		t, err := p.ledger.Tally(ctx, caller, dead, after, talliedHours)
 		if err != nil {
 			return p.rebuilt(ctx, caller, err)
 		}
 		if len(t.Meters) > 0 {
-			err = p.file(ctx, caller, dead, t)
+			err = p.file(ctx, caller, dead, t, left)
 		}
 		if err != nil {
 			return err
@@ -35,11 +58,15 @@ func (p *Protocol) tally(ctx context.Context, caller license.Caller, dead string
 	}
 }
 
-func (p *Protocol) file(ctx context.Context, caller license.Caller, dead string, t ledger.Tally) error {
+func (p *Protocol) file(ctx context.Context, caller license.Caller, dead string, t ledger.Tally, left *unfiled) error {
 	if err := p.step(ctx, StepTallied); err != nil {
 		return err
 	}
-	if err := p.record.FileUsage(ctx, caller, filings(t)); err != nil {
+	err := p.record.FileUsage(ctx, caller, filings(t))
+	if broken, ok := errors.AsType[*record.UnreadableUsageError](err); ok {
+		t.Meters, err = left.take(dead, t.Meters, broken), nil
+	}
+	if err != nil {
 		return contended(err)
 	}
 	if err := p.step(ctx, StepFiled); err != nil || dead != "" {
@@ -49,6 +76,17 @@ func (p *Protocol) file(ctx context.Context, caller license.Caller, dead string,
 		return p.rebuilt(ctx, caller, err)
 	}
 	return p.step(ctx, StepForgotten)
+}
+
+// take notes what could not be filed, and is the rest.
+func (u *unfiled) take(dead string, meters []ledger.Meter, broken *record.UnreadableUsageError) []ledger.Meter {
+	for _, name := range broken.Documents {
+		u.documents[name] = true
+	}
+	if dead != "" {
+		u.dead[dead] = true
+	}
+	return slices.DeleteFunc(meters, func(m ledger.Meter) bool { return broken.Unfiled(m.Pool, m.Hour) })
 }
 
 // filings are what was told, by license: its own pool has its name.

@@ -46,7 +46,7 @@ func (m *Model) Reserve(ctx context.Context, caller license.Caller, r ledger.Res
 	}}
 	token, used := m.nextToken(&e, c.TokenTTL), m.readFor(l, c)
 	l.sessions[e.ID], l.holders[e.Holder] = e, e.ID
-	m.countGrant(l, used, c, e.Holder)
+	m.countGrant(l, used, r, c)
 	if before := l.spent[e.Holder]; before.ends.After(m.now) {
 		l.resumed[e.Holder] = before.ends
 	}

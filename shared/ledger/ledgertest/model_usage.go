@@ -50,6 +50,9 @@ func (m *Model) read(l *contents, pool string) *meter {
 		if since.After(m.now) {
 			since = m.now
 		}
+		if oldest := m.now.Add(-longest); !m.clocksDiffer() && since.Before(oldest) {
+			since = oldest
+		}
 		t = &meter{
 			since: since, closed: hourOf(since).Add(-time.Hour),
 			hours: map[time.Time]usage.Counts{}, refused: map[license.Holder]refused{},
@@ -163,19 +166,26 @@ func (m *Model) countRefusal(l *contents, r ledger.Reservation, full *ledger.Ful
 	t.refused[h] = refused{append(slices.Clone(before.at), now), r.Request}
 }
 
-// countGrant counts a grant that is written already; t was read before.
-func (m *Model) countGrant(l *contents, t *meter, c ledger.Candidate, h license.Holder) {
+// countGrant counts a grant that is written already; t was read before. The holder may
+// have been refused under any of the candidates.
+func (m *Model) countGrant(l *contents, t *meter, r ledger.Reservation, c ledger.Candidate) {
 	level, now := m.used(l, c.Pools[0].Key), m.time(t)
 	t.count(now, func(counts *usage.Counts) {
 		counts.Granted[t.told(level)]++
 		counts.Peak = max(counts.Peak, level)
 	})
-	for _, at := range t.refused[h].at {
-		if now.Sub(at) <= ledger.Patience {
-			t.count(at, func(counts *usage.Counts) { counts.Waited++ })
+	for _, c := range r.Candidates {
+		t, h := l.meters[c.Pools[0].Key], holder(r, c)
+		if t == nil {
+			continue
 		}
+		for _, at := range t.refused[h].at {
+			if m.time(t).Sub(at) <= ledger.Patience {
+				t.count(at, func(counts *usage.Counts) { counts.Waited++ })
+			}
+		}
+		delete(t.refused, h)
 	}
-	delete(t.refused, h)
 }
 
 func (m *Model) countFailed(l *contents, e entry) {
@@ -206,12 +216,7 @@ func (m *Model) Tally(ctx context.Context, caller license.Caller, dead, after st
 			return told, nil
 		}
 	}
-	pools := slices.DeleteFunc(slices.Sorted(maps.Keys(l.meters)), func(pool string) bool { return pool <= after })
-	if len(pools) > limit {
-		pools = pools[:limit]
-		told.Last = pools[limit-1]
-	}
-	for _, pool := range pools {
+	for _, pool := range slices.Sorted(maps.Keys(l.meters)) {
 		of := l.meters[pool]
 		if dead == "" {
 			of = m.read(l, pool)
@@ -221,10 +226,19 @@ func (m *Model) Tally(ctx context.Context, caller license.Caller, dead, after st
 			continue
 		}
 		for _, hour := range slices.SortedFunc(maps.Keys(of.hours), time.Time.Compare) {
+			place := pool + " " + hour.Format(time.RFC3339)
+			if place <= after {
+				continue
+			}
+			if len(told.Meters) == limit {
+				return told, nil
+			}
 			counts := of.hours[hour].Add(usage.NewCounts()) // a copy
 			told.Meters = append(told.Meters, ledger.Meter{Pool: pool, Hour: hour, Closed: !hour.After(of.closed), Counts: counts})
+			told.Last = place
 		}
 	}
+	told.Last = ""
 	return told, nil
 }
 
@@ -259,7 +273,7 @@ func (m *Model) Tallied(ctx context.Context, caller license.Caller, generation s
 			continue
 		}
 		maps.DeleteFunc(known.hours, func(hour time.Time, _ usage.Counts) bool {
-			return !hour.After(of.Hour) && !hour.After(known.closed)
+			return hour.Equal(of.Hour) && !hour.After(known.closed)
 		})
 	}
 	return nil

@@ -24,10 +24,14 @@ func RunUsage(t *testing.T, open func(t *testing.T, sessionTTL, tokenTTL time.Du
 		"a request is refused once":                   countRequests,
 		"one refusal, however many licenses":          countCandidates,
 		"waited for, or lost":                         countWaited,
+		"waited for under another license":            countWaitedElsewhere,
 		"a grant that failed":                         countFailed,
 		"many seats are told in fewer levels":         countMany,
 		"what was told is told again":                 tallyTwice,
-		"pool by pool":                                tallyPages,
+		"so many hours at a time":                     tallyPages,
+		"pool after pool, and hour after hour":        tallyHours,
+		"after years of nothing":                      tallyAfterYears,
+		"a new license of an old ledger":              tallyNewLicense,
 		"closed hours are forgotten, open ones never": tallyCloses,
 		"another generation's are not forgotten":      tallyOfAnother,
 		"a closed hour takes no more":                 tallyLate,
@@ -233,6 +237,21 @@ func countWaited(b *bench) {
 	b.same("nothing twice", b.tally(), b.tally())
 }
 
+// countWaitedElsewhere: a seat of any license that the request may use is what its holder
+// waited for.
+func countWaitedElsewhere(b *bench) {
+	b.take(want{user: "ann"})
+	bob := b.take(want{user: "bob", license: "lab"})
+	eve := want{user: "eve", max: 1, others: []other{{license: "lab", max: 1}}}
+	_ = b.fullOf(eve)
+	_ = b.fullOf(want{user: "dan", max: 1, others: eve.others})
+	b.release(b.take(want{user: "eve", license: "art"}))
+	b.same("of a license that was not asked for", b.counts().Waited, 0)
+	b.release(bob)
+	b.same("under", b.take(eve).LicenseID, "lab")
+	b.same("eve's, and not dan's", []any{b.counts().Denials(), b.counts().Waited}, []any{2, 1})
+}
+
 func countFailed(b *bench) {
 	b.remove(ledger.IfUntouched, 1, b.take(want{user: "ann"}))
 	bob := b.take(want{user: "bob"})
@@ -279,20 +298,85 @@ func tallyPages(b *bench) {
 	}
 	for limit, want := range map[int][]string{1: {"a", "b", "c", "d"}, 3: {"a b c", "d"}, 4: {"a b c d"}, 9: {"a b c d"}} {
 		var pages []string
-		for last := ""; ; {
-			t, err := b.Ledger.Tally(b.Context(), license.ServiceCaller(acme), "", last, limit)
-			b.ok(err)
-			page := make([]string, len(t.Meters))
-			for i, m := range t.Meters {
-				page[i] = m.Pool
+		for _, page := range b.pages("", limit) {
+			pools := make([]string, len(page))
+			for i, m := range page {
+				pools[i] = m.Pool
 			}
-			pages = append(pages, strings.Join(page, " "))
-			if last = t.Last; last == "" {
-				break
-			}
+			pages = append(pages, strings.Join(pools, " "))
 		}
 		b.same(fmt.Sprint("pages of ", limit), pages, want)
 	}
+}
+
+// pages are the answers until there is no more.
+func (b *bench) pages(dead string, limit int) [][]ledger.Meter {
+	b.Helper()
+	var pages [][]ledger.Meter
+	for last := ""; ; {
+		t, err := b.Ledger.Tally(b.Context(), license.ServiceCaller(acme), dead, last, limit)
+		b.ok(err)
+		if pages = append(pages, t.Meters); t.Last == "" {
+			return pages
+		}
+		if t.Last == last {
+			b.Fatalf("stays at %q", last)
+		}
+		last = t.Last
+	}
+}
+
+// paged are all hours that these answers tell, each of no more than limit.
+func (b *bench) paged(dead string, limit int) []ledger.Meter {
+	b.Helper()
+	var all []ledger.Meter
+	for _, page := range b.pages(dead, limit) {
+		if len(page) > limit {
+			b.Errorf("%d hours, want at most %d", len(page), limit)
+		}
+		all = append(all, page...)
+	}
+	return all
+}
+
+func tallyHours(b *bench) {
+	ann := b.take(want{user: "ann"})
+	lab := b.take(want{user: "bob", license: "lab"})
+	b.keep(4*time.Hour, ann, lab)
+	all := b.tally().Meters
+	b.same("hours", len(all), 8)
+	for limit := 1; limit < 10; limit++ {
+		b.same(fmt.Sprint("by ", limit), b.paged("", limit), all)
+	}
+	dead := b.tally().Generation
+	b.Promote()
+	b.rebuild(acme, 2)
+	b.same("of a dead generation", b.paged(dead, 3), all)
+}
+
+// tallyAfterYears: however long nothing is used, what is used after it is told in the same
+// round, and so is what a dead generation counted so far apart.
+func tallyAfterYears(b *bench) {
+	b.take(want{user: "ann"})
+	b.Advance(3 * 365 * 24 * time.Hour)
+	b.remove(ledger.IfEnding, 1, b.visit(acme, 10).Expired...)
+	b.take(want{user: "bob"})
+	all, both := b.paged("", 100), usage.NewCounts()
+	for _, m := range all {
+		both = both.Add(m.Counts)
+	}
+	b.same("grants", both.Grants(), 2)
+	dead := b.tally().Generation
+	b.Promote()
+	b.rebuild(acme, 2)
+	b.same("of a dead generation", b.paged(dead, 100), all)
+}
+
+// tallyNewLicense: its counts begin where it was first used, and not with its generation.
+func tallyNewLicense(b *bench) {
+	b.Advance(3 * 365 * 24 * time.Hour)
+	b.take(want{user: "ann"})
+	b.same("grants", []any{b.counts().Grants(), b.tally().Last}, []any{1, ""})
 }
 
 func closedOf(t ledger.Tally) []bool {
@@ -316,6 +400,11 @@ func tallyCloses(b *bench) {
 	}
 	b.keep(20*time.Minute, ann)
 	b.same("and goes on", minutes(b.counts().Levels), map[int]float64{1: 30})
+	b.keep(2*time.Hour, ann)
+	told = b.tally()
+	b.same("two more are closed", closedOf(told), []bool{true, true, false})
+	b.ok(b.Ledger.Tallied(b.Context(), license.ServiceCaller(acme), told.Generation, told.Meters[1:]))
+	b.same("what is not recorded stays, whatever came after it", b.tally().Meters, []ledger.Meter{told.Meters[0], told.Meters[2]})
 }
 
 func tallyOfAnother(b *bench) {
