@@ -406,7 +406,7 @@ func (w *twins) tally() {
 		if err == nil && file {
 			err = l.Tallied(w.Context(), license.ServiceCaller(org), t.Generation, t.Meters)
 		}
-		t.Generation = "" // each has its own names
+		t.Generation, t.Last = "", "" // each has its own names and positions
 		return t, err
 	})
 }
