@@ -29,9 +29,11 @@ func (r *Redis) Spend(ctx context.Context, caller license.Caller, nonce string, 
 		for _, s := range chunk {
 			args = append(args, argument{"holder", digest(s.Holder)}, argument{"pool", s.Pool}, argument{"ends", s.Ends.UnixMilli()})
 		}
+		began := time.Now()
 		if err := lost(r.run(ctx, caller, call{script: "spend", args: args})); err != nil {
 			return err
 		}
+		rest(ctx, time.Since(began))
 	}
 	return nil
 }
