@@ -18,6 +18,7 @@ type Spent struct {
 
 // Spend implements [Rebuilding].
 func (r *Redis) Spend(ctx context.Context, caller license.Caller, nonce string, epoch license.Epoch, spent []Spent) error {
+	var pace pace
 	for len(spent) > 0 {
 		chunk := spent[:min(stageChunk, len(spent))]
 		spent = spent[len(chunk):]
@@ -33,7 +34,7 @@ func (r *Redis) Spend(ctx context.Context, caller license.Caller, nonce string, 
 		if err := lost(r.run(ctx, caller, call{script: "spend", args: args})); err != nil {
 			return err
 		}
-		rest(ctx, time.Since(began))
+		pace.took(ctx, time.Since(began), len(spent) == 0)
 	}
 	return nil
 }

@@ -7,12 +7,9 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
 
-// stageChunk keeps one staging script below half a millisecond: it is what a
+// stageChunk keeps one staging script below a fifth of a millisecond: it is what a
 // rebuild of any size may hold up the others by.
-const stageChunk = 25
-
-// longestRest bounds what a rebuild waits for a server that is slow or far away.
-const longestRest = 5 * time.Millisecond
+const stageChunk = 10
 
 // Chunk is a page of recorded sessions to stage.
 type Chunk struct {
@@ -23,9 +20,10 @@ type Chunk struct {
 	Last string
 }
 
-// Stage implements [Rebuilding]. It rests after each script for as long as that took:
-// other organizations have the server at least half of the time.
+// Stage implements [Rebuilding]. It rests for as long as its scripts take: other
+// organizations have the server at least half of the time.
 func (r *Redis) Stage(ctx context.Context, caller license.Caller, nonce string, epoch license.Epoch, c Chunk) error {
+	var pace pace
 	for {
 		now := c.Members[:min(stageChunk, len(c.Members))]
 		c.Members = c.Members[len(now):]
@@ -47,17 +45,35 @@ func (r *Redis) Stage(ctx context.Context, caller license.Caller, nonce string, 
 				argument{"data", m.data(epoch.Number)}, argument{"token_ttl", r.tokenTTL(m.TokenTTL)})
 		}
 		began := time.Now()
-		if err := lost(r.run(ctx, caller, call{script: "stage", args: args})); err != nil || len(c.Members) == 0 {
+		if err := lost(r.run(ctx, caller, call{script: "stage", args: args})); err != nil {
 			return err
 		}
-		rest(ctx, time.Since(began))
+		pace.took(ctx, time.Since(began), len(c.Members) == 0)
+		if len(c.Members) == 0 {
+			return nil
+		}
 	}
 }
 
-// rest waits; a context that has ended is told of by the next call.
-func rest(ctx context.Context, d time.Duration) {
+// pace is how a rebuild leaves the server to others: it rests as long as it has worked.
+type pace struct{ owed time.Duration }
+
+const (
+	// shortestRest is about what a timer can tell.
+	shortestRest = time.Millisecond
+	// longestRest bounds the wait for a server that is slow or far away.
+	longestRest = 5 * time.Millisecond
+)
+
+// took notes a call, and rests when that is worth it, or at the end of the work. A
+// context that has ended is told of by the next call.
+func (p *pace) took(ctx context.Context, d time.Duration, last bool) {
+	if p.owed += min(d, longestRest); p.owed < shortestRest && !last {
+		return
+	}
 	select {
 	case <-ctx.Done():
-	case <-time.After(min(d, longestRest)):
+	case <-time.After(p.owed):
 	}
+	p.owed = 0
 }

@@ -62,11 +62,10 @@ func (s *stage) rebuild(ctx context.Context, n int) (string, error) {
 
 // rebuilding is another process that rebuilds the large organization: the
 // neighbor's requests are measured in this one, and share no garbage with it. It
-// has one processor, as Redis has, and leaves it to Redis and the neighbor when they
-// want it: in production they are different machines.
+// has one processor, as Redis has: in production they are different machines.
 func (s *stage) rebuilding(ctx context.Context, n int) *exec.Cmd {
 	//nolint:gosec // this very program
-	child := exec.CommandContext(ctx, "chrt", "--idle", "0", os.Args[0], "rebuild", "--redis", s.server.Addr(), "--sessions", strconv.Itoa(n),
+	child := exec.CommandContext(ctx, os.Args[0], "rebuild", "--redis", s.server.Addr(), "--sessions", strconv.Itoa(n),
 		"--transaction", s.transaction.String(), "--page", s.page.String())
 	child.Stderr, child.Env = os.Stderr, append(os.Environ(), "GOMAXPROCS=1")
 	return child
@@ -163,7 +162,7 @@ func (s *stage) resume(ctx context.Context, n int) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if calls >= n/50 { // a script stages 25: half
+		if calls >= n/20 { // a script stages 10: half
 			break
 		}
 		if err := pause(ctx, 5*time.Millisecond); err != nil {
