@@ -34,6 +34,8 @@ func demands(licenseID, session string) []demand {
 		{http.MethodGet, api.PathAdminSessions, "", false, http.StatusOK},
 		{http.MethodGet, api.AdminSessionPath(session), "", false, http.StatusOK},
 		{http.MethodGet, api.PathAdminAudit, "", false, http.StatusOK},
+		{http.MethodGet, api.PathAdminUsage, "", false, http.StatusOK},
+		{http.MethodGet, api.PathAdminDenials, "", false, http.StatusOK},
 		{http.MethodDelete, api.AdminSessionPath(session) + "?dry_run=true", "", false, http.StatusNoContent},
 		{http.MethodPost, api.PathAdminEndAll + "?dry_run=true", `{"license_id":"` + licenseID + `"}`, false, http.StatusOK},
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/functions/reaper"
 	"github.com/coditect-ai/coditect-licenses/functions/release"
 	"github.com/coditect-ai/coditect-licenses/shared/boot"
+	"github.com/coditect-ai/coditect-licenses/shared/token"
 	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
 
@@ -74,7 +75,12 @@ func Control(s *boot.Service) (*web.App, error) {
 	if s.Administration == nil || s.People == nil {
 		return nil, errors.New("the record has no administration here, or Identity Platform cannot be asked")
 	}
-	return admin.NewControl(s.Web("control"), administration(s, s.AuthenticateStaff)), nil
+	deps := administration(s, s.AuthenticateStaff)
+	deps.Keys = admin.Keys{Record: s.Record, Signing: token.Signing(s.Config.TokenSigning), ActivationDelay: s.Config.KeyActivationDelay}
+	if s.Roots != nil {
+		deps.Keys.Roots = s.Roots
+	}
+	return admin.NewControl(s.Web("control"), deps), nil
 }
 
 // Admin is the administration's door for customers: for members, and for those who

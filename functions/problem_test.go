@@ -41,6 +41,7 @@ var contract = map[string]row{
 	"already_exists":                   {status: 409, members: []string{"errors"}},
 	"email_taken":                      {status: 409},
 	"last_owner":                       {status: 409},
+	"in_use":                           {status: 409},
 	"idempotency_key_reused":           {status: 409},
 	"request_timeout":                  {status: 408},
 	"session_ended":                    {status: 410, members: []string{"reason"}},

@@ -62,6 +62,8 @@ locals {
   keys = merge({ KMS_KEY = local.key_name }, local.delegates ? { KMS_ENCRYPTION_KEY = local.delegation_key_name } : {})
   signing = merge(
     { for name, f in local.functions : name => merge(local.keys, { TOKEN_SIGNING = local.delegated ? "delegated" : "kms" }) if f.signs },
+    # It tells staff which version of the key there is, and how tokens are signed.
+    { control = { KMS_KEY = local.key_name, TOKEN_SIGNING = local.delegated ? "delegated" : "kms" } },
     { reaper = local.delegates ? merge(local.keys, { TOKEN_SIGNING = "delegated" }) : { TOKEN_SIGNING = "kms" } },
   )
 }

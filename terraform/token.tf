@@ -55,7 +55,8 @@ resource "google_kms_crypto_key_iam_binding" "public_key_viewers" {
   }
 }
 
-# A signer chooses among the versions, so it must see which there are.
+# A signer chooses among the versions, so it must see which there are; control tells
+# the vendor's staff.
 # roles/cloudkms.viewer would also show keys and import jobs.
 resource "google_project_iam_custom_role" "key_version_lister" {
   project     = local.project
@@ -68,10 +69,11 @@ resource "google_project_iam_custom_role" "key_version_lister" {
 resource "google_kms_crypto_key_iam_binding" "version_listers" {
   crypto_key_id = local.key_name
   role          = local.role.key_version_lister
-  members       = local.signers
+  members       = concat(local.signers, [local.member["control"]])
   lifecycle {
     replace_triggered_by = [
       google_service_account.this["acquire"].unique_id,
+      google_service_account.this["control"].unique_id,
       google_service_account.this["heartbeat"].unique_id,
       google_service_account.this["reaper"].unique_id,
     ]

@@ -67,6 +67,8 @@ const (
 	ContentTypeJSON    = "application/json"
 	ContentTypeJWKS    = "application/jwk-set+json" // RFC 7517, section 8.5.2
 	ContentTypeProblem = "application/problem+json" // RFC 9457
+	ContentTypeCSV     = "text/csv"                 // RFC 4180
+	ContentTypeNDJSON  = "application/x-ndjson"     // a JSON document on each line
 )
 
 // MaxBody is the largest request body, in bytes: far more than the longest

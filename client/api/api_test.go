@@ -139,6 +139,7 @@ func TestCodes(t *testing.T) {
 409 already_exists
 409 email_taken
 409 last_owner
+409 in_use
 409 idempotency_key_reused
 408 request_timeout
 410 session_ended

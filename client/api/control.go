@@ -156,7 +156,7 @@ type AuditEntry struct {
 	ID     string `json:"id" format:"uuid" example:"01993f5a-6c00-7000-8000-000000000001" doc:"The entry."`
 	At     Time   `json:"at" format:"date-time" doc:"When."`
 	Actor  string `json:"actor" example:"eve@vendor.example" doc:"Who: an e-mail address or a user id."`
-	Action string `json:"action" example:"license.changed" doc:"What was done: organization.created, organization.changed, license.created, license.changed, license.deleted, session.revoked, user.invited, user.changed, user.removed, user.signed_out or user.link_made."`
+	Action string `json:"action" example:"license.changed" doc:"What was done: organization.created, organization.changed, license.created, license.changed, license.deleted, session.revoked, user.invited, user.changed, user.removed, user.signed_out, user.link_made, user.exported, user.purged, organization.exported or ledger.rebuilt; of the service's own audit key.asked, key.revoked, keys.pruned or organization.purged."`
 	Object string `json:"object" example:"organizations/acme/licenses/acme-pro" doc:"To what."`
 	// Before and After are the document's own fields.
 	Before map[string]any `json:"before,omitempty" doc:"The record's fields before; absent for what was created."`

@@ -37,6 +37,7 @@ const (
 	AlreadyExists        Code = "already_exists"
 	EmailTaken           Code = "email_taken"
 	LastOwner            Code = "last_owner"
+	InUse                Code = "in_use"
 	IdempotencyKeyReused Code = "idempotency_key_reused"
 	RequestTimeout       Code = "request_timeout"
 	SessionEnded         Code = "session_ended"
@@ -103,6 +104,8 @@ var codes = [...]CodeInfo{ //nolint:gochecknoglobals // Go has no constant table
 		"There is an account with this e-mail address already, and nothing was changed. A user belongs to one organization: change the one there is, or choose another address."),
 	info(LastOwner, http.StatusConflict, "The last owner stays", false,
 		"It is the organization's last owner who can sign in, and nothing was changed. Make another user an owner first."),
+	info(InUse, http.StatusConflict, "It is still in use", false,
+		"The organization is active, or somebody has a seat of it, and nothing was deleted. Suspend it, and wait until its sessions have ended or end them; then ask again."),
 	info(IdempotencyKeyReused, http.StatusConflict, "The idempotency key is used", false,
 		"The Idempotency-Key came with another request in the last 24 hours, and nothing was changed. Send a new key with a new request."),
 	info(RequestTimeout, http.StatusRequestTimeout, "The request did not arrive in time", false,

@@ -61,17 +61,27 @@ func (c applyCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	if err := printPlan(a, plan); err != nil || len(plan.Steps) == 0 {
+	if err := printPlan(a, plan); err != nil {
 		return err
 	}
-	if err := try(ctx, client, plan); err != nil || c.DryRun {
+	return carryOut(ctx, a, client, plan, c.Write, c.Sure)
+}
+
+// carryOut tries a plan, asks about what ends sessions, and does it. What a failure leaves
+// done is told: run again, the rest follows.
+func carryOut(ctx context.Context, a *app, client *control.Client, plan manifest.Plan, w Write, sure Sure) error {
+	if len(plan.Steps) == 0 {
+		return nil
+	}
+	if err := try(ctx, client, plan); err != nil || w.DryRun {
 		return err
 	}
-	if err := c.confirm(a, plan); err != nil {
+	if err := confirm(a, sure, plan); err != nil {
 		return err
 	}
-	for _, s := range plan.Steps {
+	for i, s := range plan.Steps {
 		if err := do(ctx, client, s, false); err != nil {
+			_, _ = fmt.Fprintf(a.err, "%d of %d steps are done, in the order above, and stay done. Run it again for the rest.\n", i, len(plan.Steps))
 			return err
 		}
 	}
@@ -82,7 +92,7 @@ func (c applyCommand) Run(ctx context.Context, a *app) error {
 }
 
 // confirm asks once about all that ends sessions.
-func (c applyCommand) confirm(a *app, plan manifest.Plan) error {
+func confirm(a *app, sure Sure, plan manifest.Plan) error {
 	var ending []string
 	for _, s := range plan.Steps {
 		if s.EndsSessions() {
@@ -92,7 +102,7 @@ func (c applyCommand) confirm(a *app, plan manifest.Plan) error {
 	if len(ending) == 0 {
 		return nil
 	}
-	return asking(a, c.Sure, "Sessions end at their next heartbeat by this: "+strings.Join(ending, ", ")+". Go on?")()
+	return asking(a, sure, "Sessions end at their next heartbeat by this: "+strings.Join(ending, ", ")+". Go on?")()
 }
 
 func printPlan(a *app, plan manifest.Plan) error {
@@ -109,9 +119,17 @@ func (f Files) plan(ctx context.Context, a *app, c *control.Client) (manifest.Pl
 	if err != nil {
 		return manifest.Plan{}, err
 	}
+	return planOf(ctx, c, wanted, f.Prune)
+}
+
+// planOf reads what there is of what is wanted.
+func planOf(ctx context.Context, c *control.Client, wanted []manifest.Organization, prune bool) (manifest.Plan, error) {
 	now := map[string]manifest.Tenant{}
 	for _, o := range wanted {
-		var t manifest.Tenant
+		var (
+			t   manifest.Tenant
+			err error
+		)
 		t.Organization, err = c.Organization(ctx, o.ID)
 		if errors.Is(err, api.OrganizationNotFound) {
 			continue
@@ -124,7 +142,7 @@ func (f Files) plan(ctx context.Context, a *app, c *control.Client) (manifest.Pl
 		}
 		now[o.ID] = t
 	}
-	return manifest.Make(wanted, now, f.Prune), nil
+	return manifest.Make(wanted, now, prune), nil
 }
 
 // read reads all files. What is wrong with them is the person's to correct.

@@ -5,12 +5,13 @@ import (
 	"strings"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
+	"github.com/coditect-ai/coditect-licenses/cmd/licensectl/internal/control"
 	"github.com/coditect-ai/coditect-licenses/cmd/licensectl/internal/fields"
 	"github.com/coditect-ai/coditect-licenses/cmd/licensectl/internal/show"
 )
 
 type auditCommand struct {
-	Organization string `arg:"" help:"The organization's id, such as acme."`
+	Organization string `arg:"" optional:"" help:"The organization's id, such as acme; without one, acts on what is no organization's: signing keys, and organizations that were purged."`
 	Limit        int    `default:"50" placeholder:"N" help:"So many acts at most; 0: all."`
 }
 
@@ -29,9 +30,9 @@ func (c auditCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	entries, err := client.Audit(ctx, c.Organization, c.Limit)
+	entries, err := c.entries(ctx, client)
 	if err != nil {
-		return &show.Failure{Doing: "read the audit of organization " + c.Organization, Look: "licensectl org list", Err: err}
+		return err
 	}
 	if a.program.Output != show.Table {
 		return show.List(a.printer(), entries, nil, func(e api.AuditEntry) string { return e.ID })
@@ -48,6 +49,21 @@ func (c auditCommand) Run(ctx context.Context, a *app) error {
 		{Field: "change", Title: "WHAT"},
 	}
 	return show.List(a.printer(), acts, columns, nil)
+}
+
+func (c auditCommand) entries(ctx context.Context, client *control.Client) ([]api.AuditEntry, error) {
+	if c.Organization == "" {
+		entries, err := client.ServiceAudit(ctx, c.Limit)
+		if err != nil {
+			return nil, &show.Failure{Doing: "read the service's audit", Err: err}
+		}
+		return entries, nil
+	}
+	entries, err := client.Audit(ctx, c.Organization, c.Limit)
+	if err != nil {
+		return nil, &show.Failure{Doing: "read the audit of organization " + c.Organization, Look: "licensectl org list", Err: err}
+	}
+	return entries, nil
 }
 
 // did is the action. What was asked for, or refused, must not look as if it were done.

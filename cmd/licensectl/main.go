@@ -46,7 +46,12 @@ type program struct {
 	Session    sessionCommands   `cmd:"" help:"Sessions: who has a seat now."`
 	User       userCommands      `cmd:"" help:"Users: who may sign in for an organization, and what they may do."`
 	Usage      usageCommands     `cmd:"" help:"Usage: how seats were used and refused."`
+	Key        keyCommands       `cmd:"" help:"Keys of license tokens: which one signs, and why."`
+	Ledger     ledgerCommands    `cmd:"" help:"Seat ledgers: what counts the seats, compared with the record."`
 	Audit      auditCommand      `cmd:"" help:"Who changed what, newest first."`
+	Export     exportCommand     `cmd:"" help:"Write all that is known of an organization, or of one of its users."`
+	Import     importCommand     `cmd:"" help:"Make organizations and licenses as an export has them."`
+	Purge      purgeCommand      `cmd:"" help:"Erase an organization, or one of its users, for good."`
 	Diff       diffCommand       `cmd:"" help:"What apply would do."`
 	Apply      applyCommand      `cmd:"" help:"Make organizations and licenses as files say."`
 	Doctor     doctorCommand     `cmd:"" help:"What stands between this machine and the service, and what to do."`

@@ -50,7 +50,10 @@ func (p Period) usage(ctx context.Context, a *app) ([]api.LicenseUsage, error) {
 // documents says that the API's own documents are to be printed, and not lines made of them.
 func documents(a *app) bool { return a.program.Output == show.JSON || a.program.Output == show.YAML }
 
-type usageReport struct{ Period }
+type usageReport struct {
+	Period
+	HTML string `name:"html" placeholder:"FILE" help:"Write a page with plots, by the hour, into this file."`
+}
 
 // usedLine is a step of a license as a line.
 type usedLine struct {
@@ -61,10 +64,25 @@ type usedLine struct {
 	Waited  int64    `json:"waited"`
 	Peak    int      `json:"peak_seats"`
 	Mean    float64  `json:"mean_seats"`
+	Drawn   string   `json:"drawn"`
+}
+
+// drawnSeats are seats in use as signs: up to the mean, and then up to the peak. The highest
+// peak is as long as all signs.
+func drawnSeats(mean float64, peak, highest int) string {
+	if highest == 0 {
+		return ""
+	}
+	scale := float64(barLength) / float64(highest)
+	filled := int(math.Round(mean * scale))
+	return strings.Repeat("#", filled) + strings.Repeat("-", max(0, int(math.Round(float64(peak)*scale))-filled))
 }
 
 // Run reports how seats were used.
 func (u usageReport) Run(ctx context.Context, a *app) error {
+	if u.HTML != "" {
+		return u.page(ctx, a)
+	}
 	licenses, err := u.usage(ctx, a)
 	if err != nil {
 		return err
@@ -75,7 +93,7 @@ func (u usageReport) Run(ctx context.Context, a *app) error {
 	var lines []usedLine
 	for _, l := range licenses {
 		for _, s := range l.Steps {
-			lines = append(lines, usedLine{l.LicenseID, s.At, s.Grants, s.Denials, s.Waited, s.PeakSeats, s.MeanSeats})
+			lines = append(lines, usedLine{l.LicenseID, s.At, s.Grants, s.Denials, s.Waited, s.PeakSeats, s.MeanSeats, drawnSeats(s.MeanSeats, s.PeakSeats, l.PeakSeats)})
 		}
 	}
 	columns := []show.Column{
@@ -86,6 +104,7 @@ func (u usageReport) Run(ctx context.Context, a *app) error {
 		{Field: "waited", Title: "WAITED"},
 		{Field: "peak_seats", Title: "PEAK"},
 		{Field: "mean_seats", Title: "MEAN"},
+		{Field: "drawn", Title: "MEAN # PEAK -"},
 	}
 	return show.List(a.printer(), lines, columns, func(l usedLine) string { return u.Organization + "/" + l.License })
 }

@@ -41,8 +41,8 @@ func TestUsage(t *testing.T) {
 	}{
 		"usage report acme": {
 			path + "usage?step=day",
-			"LICENSE  FROM                      GRANTS  DENIALS  WAITED  PEAK  MEAN\n" +
-				"pro      2026-12-01T00:00:00.000Z  4       4        3       2     1.25\n", 0,
+			"LICENSE  FROM                      GRANTS  DENIALS  WAITED  PEAK  MEAN  MEAN # PEAK -\n" +
+				"pro      2026-12-01T00:00:00.000Z  4       4        3       2     1.25  #########################---------------\n", 0,
 		},
 		"usage peaks acme --license pro --from 2026-12-01 --to 2026-12-02 --step hour": {
 			path + "usage?from=2026-12-01&license=pro&step=hour&to=2026-12-02",

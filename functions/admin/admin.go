@@ -34,7 +34,9 @@ type Deps struct {
 	Seats  *seats.Protocol
 	// People are the users of organizations; nil at the customers' door.
 	People *people.Directory
-	Now    func() time.Time
+	// Keys are those that sign license tokens; of the vendor's door alone.
+	Keys Keys
+	Now  func() time.Time
 }
 
 // Sessions reads one session of the record.
@@ -78,6 +80,8 @@ func (f *function) routes() []web.Route {
 		web.Handle(adminRevokeSession(), f.revokeSession),
 		web.Handle(adminEndSessions(), f.adminEndSessions),
 		web.Handle(adminListAudit(), f.listAudit),
+		web.Handle(adminReportUsage(), f.reportUsage),
+		web.Handle(adminReportDenials(), f.reportDenials),
 	}
 }
 
@@ -99,7 +103,12 @@ func (f *function) controlRoutes() []web.Route {
 		web.Handle(listAudit(), f.listAudit),
 		web.Handle(reportUsage(), f.reportUsage),
 		web.Handle(reportDenials(), f.reportDenials),
-	}, f.userRoutes()...)
+		web.Handle(checkLedger(), f.checkLedger),
+		web.Handle(rebuildLedger(), f.rebuildLedger),
+		web.Handle(exportOrganization(), f.exportOrganization),
+		web.Handle(purgeOrganization(), f.purgeOrganization),
+		web.Handle(purgeUser(), f.purgeUser),
+	}, append(f.userRoutes(), f.keyRoutes()...)...)
 }
 
 // forVendor begins what is documented of each operation.

@@ -38,15 +38,25 @@ func (f *function) listAudit(ctx context.Context, c web.Call, _ struct{}) (web.A
 	if err != nil {
 		return web.Answer{}, afterError(err, record.ErrEntryNotFound)
 	}
+	return web.Answer{Outcome: "listed", Body: auditOf(found, p)}, nil
+}
+
+// auditOf is a page of an audit, of which one more was asked for.
+func auditOf(found []record.Entry, p page) api.AuditList {
 	found, more := cut(found, p)
 	list := api.AuditList{Entries: make([]api.AuditEntry, len(found))}
 	for i, e := range found {
-		list.Entries[i] = api.AuditEntry{
-			ID: e.ID, At: api.NewTime(e.At), Actor: e.Actor, Action: string(e.Action), Object: e.Object, Before: e.Before, After: e.After, State: string(e.State),
-		}
+		list.Entries[i] = entryOf(e)
 	}
 	if more {
 		list.After = found[len(found)-1].ID
 	}
-	return web.Answer{Outcome: "listed", Body: list}, nil
+	return list
+}
+
+// entryOf is an entry as it is answered.
+func entryOf(e record.Entry) api.AuditEntry {
+	return api.AuditEntry{
+		ID: e.ID, At: api.NewTime(e.At), Actor: e.Actor, Action: string(e.Action), Object: e.Object, Before: e.Before, After: e.After, State: string(e.State),
+	}
 }

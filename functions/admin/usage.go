@@ -27,7 +27,7 @@ func usageQuery() []web.Param {
 
 // howFar is what both reports say of themselves.
 func howFar() string {
-	return fmt.Sprintf("At most %d days of one license, and %d days of all. What the present hours count is there as of the reaper's last visit, some minutes ago.", api.MaxUsageDays, api.MaxUsageDaysAll)
+	return fmt.Sprintf("At most %d days of one license, and %d days of all. What the present hours count is there as of the reaper's last visit, some minutes ago.", api.MaxUsageDays, api.MaxUsageDaysAll) + inBothForms
 }
 
 func exampleCounts() api.UsageCounts {
@@ -36,16 +36,17 @@ func exampleCounts() api.UsageCounts {
 
 func reportUsage() web.Operation {
 	day := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
+	report := api.UsageReport{
+		OrganizationID: "acme", From: api.NewTime(day), To: api.NewTime(day.AddDate(0, 0, 1)), Step: string(usage.StepDay),
+		Licenses: []api.LicenseUsage{{
+			LicenseID: "acme-pro", UsageCounts: exampleCounts(), Steps: []api.UsageStep{{At: api.NewTime(day), UsageCounts: exampleCounts()}},
+			Sizing: []api.SizingPoint{{Seats: 8, Waiting: 2, WaitingPercent: 4, ShortSeconds: 1260}, {Seats: 9}},
+		}},
+	}
 	return web.Operation{
 		ID: "reportUsage", Method: http.MethodGet, Path: api.PathUsage, Params: []web.Param{organizationParam()}, Query: usageQuery(), Access: web.AccessStaff,
 		Summary: "Report how seats were used", Description: forVendor + "By license: grants, denials, peak and mean, and what fewer seats would have meant. " + howFar(),
-		Answers: []web.Documented{{Status: http.StatusOK, Description: "The report.", Body: api.UsageReport{
-			OrganizationID: "acme", From: api.NewTime(day), To: api.NewTime(day.AddDate(0, 0, 1)), Step: string(usage.StepDay),
-			Licenses: []api.LicenseUsage{{
-				LicenseID: "acme-pro", UsageCounts: exampleCounts(), Steps: []api.UsageStep{{At: api.NewTime(day), UsageCounts: exampleCounts()}},
-				Sizing: []api.SizingPoint{{Seats: 8, Waiting: 2, WaitingPercent: 4, ShortSeconds: 1260}, {Seats: 9}},
-			}},
-		}}},
+		Answers:  []web.Documented{{Status: http.StatusOK, Description: "The report.", Body: report}, asCSV(usageLines(report))},
 		Problems: []api.Code{api.Forbidden},
 	}
 }
@@ -69,7 +70,13 @@ func (f *function) reportUsage(ctx context.Context, c web.Call, _ struct{}) (web
 		}
 		report.Licenses[i] = out
 	}
-	return web.Answer{Outcome: "reported", Body: report}, nil
+	return formOf(c, report, func() [][]string { return usageLines(report) })
+}
+
+func adminReportUsage() web.Operation {
+	op := forAdmins(reportUsage(), "adminReportUsage", api.PathAdminUsage, "Report how the organization's seats were used")
+	op.Problems = append(op.Problems, api.OrganizationNotFound)
+	return op
 }
 
 func countsOf(c usage.Counts, length time.Duration) api.UsageCounts {

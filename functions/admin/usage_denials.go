@@ -17,15 +17,16 @@ func exampleDenials() api.DenialCounts {
 
 func reportDenials() web.Operation {
 	day := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
+	report := api.DenialReport{
+		OrganizationID: "acme", From: api.NewTime(day), To: api.NewTime(day.AddDate(0, 0, 1)), Step: string(usage.StepDay),
+		Licenses: []api.LicenseDenials{{
+			LicenseID: "acme-pro", DenialCounts: exampleDenials(), Steps: []api.DenialStep{{At: api.NewTime(day), DenialCounts: exampleDenials()}},
+		}},
+	}
 	return web.Operation{
 		ID: "reportDenials", Method: http.MethodGet, Path: api.PathDenials, Params: []web.Param{organizationParam()}, Query: usageQuery(), Access: web.AccessStaff,
 		Summary: "Report which requests were refused", Description: forVendor + "By license and by what refused: each refused request counts once. " + howFar(),
-		Answers: []web.Documented{{Status: http.StatusOK, Description: "The report.", Body: api.DenialReport{
-			OrganizationID: "acme", From: api.NewTime(day), To: api.NewTime(day.AddDate(0, 0, 1)), Step: string(usage.StepDay),
-			Licenses: []api.LicenseDenials{{
-				LicenseID: "acme-pro", DenialCounts: exampleDenials(), Steps: []api.DenialStep{{At: api.NewTime(day), DenialCounts: exampleDenials()}},
-			}},
-		}}},
+		Answers:  []web.Documented{{Status: http.StatusOK, Description: "The report.", Body: report}, asCSV(denialLines(report))},
 		Problems: []api.Code{api.Forbidden},
 	}
 }
@@ -51,7 +52,13 @@ func (f *function) reportDenials(ctx context.Context, c web.Call, _ struct{}) (w
 		}
 		report.Licenses = append(report.Licenses, out)
 	}
-	return web.Answer{Outcome: "reported", Body: report}, nil
+	return formOf(c, report, func() [][]string { return denialLines(report) })
+}
+
+func adminReportDenials() web.Operation {
+	op := forAdmins(reportDenials(), "adminReportDenials", api.PathAdminDenials, "Report which requests of the organization were refused")
+	op.Problems = append(op.Problems, api.OrganizationNotFound)
+	return op
 }
 
 func denialsOf(c usage.Counts) api.DenialCounts {

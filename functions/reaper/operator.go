@@ -4,10 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"time"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
-	"github.com/coditect-ai/coditect-licenses/shared/seats"
 	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
 
@@ -69,7 +67,7 @@ func (f *function) check(ctx context.Context, c web.Call, _ struct{}) (web.Answe
 	if err != nil {
 		return web.Answer{}, err
 	}
-	report := compared(c.Param("organization"), found, f.Now().Sub(start))
+	report := found.Report(c.Param("organization"), f.Now().Sub(start))
 	web.Annotate(ctx, slog.Any("report", report))
 	return web.Answer{Outcome: "checked", Body: report}, nil
 }
@@ -78,18 +76,4 @@ func (f *function) check(ctx context.Context, c web.Call, _ struct{}) (web.Answe
 // nobody's personal one.
 func asked(ctx context.Context, c web.Call) {
 	web.Annotate(ctx, slog.String("organization_id", c.Param("organization")), slog.String("asked_by", c.Caller.Email))
-}
-
-func compared(organizationID string, c seats.Compared, took time.Duration) api.CheckReport {
-	report := api.CheckReport{
-		OrganizationID: organizationID, LedgerLoaded: c.Loaded, Epoch: c.Epoch.Number,
-		Agrees:        c.Loaded && c.OnlyInLedger+c.OnlyInRecord+c.Young+len(c.Unreadable) == 0,
-		SeatsInLedger: c.InLedger, SeatsInRecord: c.InRecord, OnlyInLedger: c.OnlyInLedger, OnlyInRecord: c.OnlyInRecord,
-		OnlyInRecordFirst: c.OnlyInRecordFirst, Young: c.Young, UnreadableDocuments: c.Unreadable,
-		Licenses: []api.LicenseCheck{}, DurationMS: took.Milliseconds(),
-	}
-	for _, l := range c.Bought.Licenses {
-		report.Licenses = append(report.Licenses, api.LicenseCheck{LicenseID: l.ID, SeatsInRecord: c.Licenses[l.ID], SeatsMax: l.MaxSeats})
-	}
-	return report
 }

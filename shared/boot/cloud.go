@@ -78,7 +78,7 @@ func (d *dialer) record(ctx context.Context) error {
 }
 
 func (d *dialer) kms(ctx context.Context) error {
-	if !d.cfg.Signs() && !d.cfg.Delegates() {
+	if !d.cfg.Signs() && !d.cfg.Delegates() && !d.cfg.ListsKeys() {
 		return nil
 	}
 	client, err := kms.NewKeyManagementClient(ctx)

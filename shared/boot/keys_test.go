@@ -27,6 +27,7 @@ func allowed() map[string][]string {
 		config.Acquire:   append([]string{fakekms.MethodDecrypt}, reads...),
 		config.Heartbeat: append([]string{fakekms.MethodDecrypt}, reads...),
 		config.Reaper:    append([]string{fakekms.MethodSign, fakekms.MethodEncrypt}, reads...),
+		config.Control:   {fakekms.MethodList},
 	}
 }
 
@@ -47,6 +48,7 @@ func TestEachFunctionWithItsOwnPermissions(t *testing.T) {
 	p := newParts(t)
 	p.addKMS(t)
 	p.addScheduler(t, "https://reaper.example/")
+	p.addAdministration(t)
 	seed(t, p)
 	p.kms.SetBefore(func(ctx context.Context, method string) error {
 		if caller := fakekms.Caller(ctx); !slices.Contains(allowed()[caller], method) {
@@ -81,6 +83,13 @@ func TestEachFunctionWithItsOwnPermissions(t *testing.T) {
 	}
 	if w := ask(apps[config.Reaper], http.MethodPost, "/", p.schedulerToken("https://reaper.example/", scheduler), ""); w.Code != http.StatusOK {
 		t.Errorf("reap: %d %s", w.Code, w.Body)
+	}
+	control := p.app(t, config.Control, functions.Control)
+	if w := ask(control, http.MethodGet, api.PathKeys, p.schedulerToken(door, seller), ""); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `"state":"certifies"`) {
+		t.Errorf("the vendor's door: %d %s", w.Code, w.Body)
+	}
+	if w := ask(control, http.MethodGet, api.PathReady, "", ""); w.Code != http.StatusOK || strings.Contains(w.Body.String(), "kms") {
+		t.Errorf("the vendor's door is ready: %d %s", w.Code, w.Body)
 	}
 	if n := p.kms.Calls(fakekms.MethodSign); n != 1 {
 		t.Errorf("%d signatures by the root", n)

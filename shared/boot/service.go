@@ -31,7 +31,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
 
-// Clients reach the backends. KMS is nil where nothing is signed or certified, Schedulers
+// Clients reach the backends. KMS is nil where nothing is signed, certified or listed, Schedulers
 // are empty where no reaper runs.
 type Clients struct {
 	Redis  redis.UniversalClient
@@ -69,6 +69,9 @@ type Service struct {
 	// Tokens is nil where nothing is signed, Keys where no signing keys are made.
 	Tokens *token.Issuer
 	Keys   *token.Rotator
+	// Roots lists the versions of the root key: for the vendor's door, which does nothing
+	// else with it. Nil where that is not told the key.
+	Roots *token.RootLister
 
 	clients Clients
 	limiter web.Limiter
@@ -133,7 +136,13 @@ func (s *Service) openTokens() error {
 	}
 	breaker := circuit.New(circuit.Options{Backend: "kms", Cooldown: s.Config.CircuitCooldown, Patience: s.Config.BackendDeadline / 2, Log: s.Log})
 	var err error
-	if s.Config.Function != config.Reaper {
+	if s.Config.KMSKey != "" {
+		s.Roots, err = token.NewRootLister(s.Config.KMSKey, s.clients.KMS, s.Config.BackendDeadline, breaker)
+	}
+	if s.Config.Function == config.Control {
+		return err
+	}
+	if err == nil && s.Config.Function != config.Reaper {
 		err = s.openIssuer(breaker)
 	}
 	if err == nil && s.Config.KMSEncryptionKey != "" && !s.Config.Signs() {

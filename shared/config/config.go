@@ -215,6 +215,10 @@ func (c Config) Signs() bool { return c.Function == Acquire || c.Function == Hea
 // Delegates reports whether this function makes the keys that sign license tokens.
 func (c Config) Delegates() bool { return c.Function == Reaper && c.KMSEncryptionKey != "" }
 
+// ListsKeys reports whether this function is to tell which versions of the root key there
+// are: the vendor's door, where it is told the key.
+func (c Config) ListsKeys() bool { return c.Function == Control && c.KMSKey != "" }
+
 // LongestToken is how long any license token lives at most, as its key ends then; zero
 // where keys have no end, or this function is not told how tokens are signed. The key
 // may be by a clock that is ahead.

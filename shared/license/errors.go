@@ -28,6 +28,8 @@ var (
 	ErrStale = errors.New("it has changed since that revision")
 	// ErrKeyReused: the idempotency key came with another request before.
 	ErrKeyReused = errors.New("the idempotency key came with another request before")
+	// ErrInUse: it cannot go while it is active, or while somebody has a seat of it.
+	ErrInUse = errors.New("it is still in use")
 	// ErrOrganizationInactive: the organization's status is not active.
 	ErrOrganizationInactive = errors.New("organization is not active")
 	// ErrLicenseInactive: the license's status is not active.

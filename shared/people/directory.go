@@ -270,6 +270,12 @@ func (d *Directory) Remove(ctx context.Context, caller license.Caller, act recor
 	return d.done(ctx, caller, asked)
 }
 
+// DeleteAccount deletes the account of a user whose organization is being purged: the
+// record's part goes with that. One that is not there counts as deleted.
+func (d *Directory) DeleteAccount(ctx context.Context, caller license.Caller, id string) error {
+	return d.accounts.Delete(ctx, caller.OrganizationID, id)
+}
+
 func (d *Directory) done(ctx context.Context, caller license.Caller, asked record.Asked) error {
 	_, err := d.record.SettleUser(ctx, caller, asked.Value, asked.Entry, record.EntryDone)
 	return err

@@ -152,6 +152,9 @@ func (d licenseDoc) fields() map[string]any {
 
 // changed is the document after change, if that may be written.
 func (d organizationDoc) changed(id string, change func(*license.Organization) error) (organizationDoc, error) {
+	if d.Purge != "" {
+		return d, license.ErrOrganizationNotFound // it is on its way out
+	}
 	org := d.organization(id)
 	if err := change(&org); err != nil {
 		return d, err

@@ -83,7 +83,7 @@ func (a action) judge(ctx context.Context, tx *firestore.Transaction) (step, str
 	if err != nil {
 		return step{}, "", err
 	}
-	if a.owner != nil && !found[1].Exists() {
+	if a.owner != nil && !stands(found[1]) {
 		return step{}, "", decision{license.ErrOrganizationNotFound}
 	}
 	s, refusal := a.decide(found[0])

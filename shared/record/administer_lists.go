@@ -117,8 +117,7 @@ func (f *Firestore) License(ctx context.Context, caller license.Caller, id strin
 	return revised(snapshot, t.readLicense)
 }
 
-// Audit implements [Administration]. The order by one field, and then by the name as
-// everywhere, is served by the built-in index.
+// Audit implements [Administration].
 func (f *Firestore) Audit(ctx context.Context, caller license.Caller, after string, limit int) ([]Entry, error) {
 	t, err := f.tenant(caller)
 	if err != nil {
@@ -127,28 +126,10 @@ func (f *Firestore) Audit(ctx context.Context, caller license.Caller, after stri
 	if after != "" && !validDocumentID(after) {
 		return nil, ErrEntryNotFound
 	}
-	query := t.audit().OrderBy("at", firestore.Desc).OrderBy(firestore.DocumentID, firestore.Desc).Limit(limit)
 	if _, err := f.Organization(ctx, caller); err != nil {
 		return nil, err
 	}
-	if after != "" {
-		position, err := f.get(ctx, t.audit().Doc(after))
-		switch {
-		case err != nil:
-			return nil, err
-		case position == nil:
-			return nil, ErrEntryNotFound
-		}
-		query = query.StartAfter(position)
-	}
-	if limit < 1 {
-		return nil, nil
-	}
-	snapshots, err := f.query(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	return entriesOf(snapshots)
+	return f.entries(ctx, t.audit(), after, limit)
 }
 
 func entriesOf(snapshots []*firestore.DocumentSnapshot) ([]Entry, error) {

@@ -97,7 +97,7 @@ const (
 // organization, as those of [Record] are, and the same holds for ids, contexts, copies
 // and failures.
 //
-// Each write but RevokeSession and those of [Users] is one transaction together with its audit entry and its
+// Each write but RevokeSession, and those of [Users], [ServiceActs] and [Purging], is one transaction together with its audit entry and its
 // idempotency key, so that none of them is there without the others. What is written is valid
 // ([*license.InvalidError]), and the act complete ([ErrIncompleteAct]), or nothing is sent.
 //
@@ -106,6 +106,9 @@ const (
 // recordtest.RunAdministration enforces this contract on every implementation.
 type Administration interface {
 	Users
+	ServiceActs
+	Histories
+	Purging
 
 	// Organizations lists up to limit organizations of ids greater than after,
 	// ascending. An `after` that cannot be an id is license.ErrOrganizationNotFound;

@@ -16,6 +16,8 @@ type organizationDoc struct {
 	SubscriptionTier   string `firestore:"subscription_tier"`
 	MaxConcurrentSeats int    `firestore:"max_concurrent_seats"`
 	Status             string `firestore:"status"`
+	// Purge is the entry of the service's audit of its purge, from when that has begun.
+	Purge string `firestore:"purge,omitempty"`
 }
 
 func organizationToDoc(o license.Organization) organizationDoc {

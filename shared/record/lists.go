@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"cloud.google.com/go/firestore"
-	"cloud.google.com/go/firestore/apiv1/firestorepb"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -111,21 +110,7 @@ func (f *Firestore) CountActive(ctx context.Context, caller license.Caller) (int
 	if err != nil {
 		return 0, err
 	}
-	const alias = "active"
-	query := t.active()
-	var result firestore.AggregationResult
-	err = f.read(ctx, func(ctx context.Context) (err error) {
-		result, err = query.NewAggregationQuery().WithCount(alias).Get(ctx)
-		return err
-	})
-	if err != nil {
-		return 0, err
-	}
-	count, ok := result[alias].(*firestorepb.Value)
-	if !ok {
-		return 0, fmt.Errorf("count of active sessions: answered %T", result[alias])
-	}
-	return int(count.GetIntegerValue()), nil
+	return f.count(ctx, t.active())
 }
 
 func (t tenant) active() firestore.Query {

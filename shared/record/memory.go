@@ -20,6 +20,8 @@ type Memory struct {
 	organizations map[string]*memoryTenant
 	signing       signingDoc
 	requests      map[string]memoryRequest
+	// audit is the service's own.
+	audit []Entry
 }
 
 // memoryTenant is everything of one organization. As in Firestore, sessions and

@@ -164,7 +164,7 @@ func (m *Memory) CreateLicense(
 		if err := errors.Join(act.check(), lic.Validate()); err != nil {
 			return err
 		}
-		if t.organization == nil {
+		if t.organization == nil || t.organization.Purge != "" {
 			return license.ErrOrganizationNotFound
 		}
 		doc, refusal := licenseToDoc(lic), error(nil)

@@ -85,19 +85,8 @@ func (m *Memory) Audit(ctx context.Context, caller license.Caller, after string,
 		if t.organization == nil {
 			return license.ErrOrganizationNotFound
 		}
-		all := slices.SortedFunc(slices.Values(t.administered.audit), newestFirst)
-		if after != "" {
-			i := slices.IndexFunc(all, func(e Entry) bool { return e.ID == after })
-			if i < 0 {
-				return ErrEntryNotFound
-			}
-			all = all[i+1:]
-		}
-		for _, e := range all[:min(len(all), max(limit, 0))] {
-			e.Before, e.After = copied(e.Before), copied(e.After)
-			page = append(page, e)
-		}
-		return nil
+		page, err = entriesAfter(t.administered.audit, after, limit)
+		return err
 	})
 	return page, err
 }

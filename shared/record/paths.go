@@ -17,6 +17,7 @@ import (
 //	service/signing
 //	service/administration/requests/{digest}
 //	service/administration/slugs/{slug}
+//	service/administration/audit/{entry}
 //	orgs/{organization}
 //	orgs/{organization}/licenses/{license}
 //	orgs/{organization}/sessions/{hash}-{session}

@@ -16,6 +16,8 @@ type SigningKeys struct {
 	Delegations []Delegation
 	// Urgent says that a key was revoked and the next one has not been made yet.
 	Urgent bool
+	// Asked says that somebody wants the next key before it is due.
+	Asked bool
 	// Roots are the versions of the root key, by resource name, that signed tokens
 	// themselves. They are published until RootsUntil, when the last token has ended.
 	Roots      []string
@@ -59,6 +61,7 @@ type Signing interface {
 type signingDoc struct {
 	Delegations []delegationDoc `firestore:"delegations"`
 	Urgent      bool            `firestore:"urgent"`
+	Asked       bool            `firestore:"asked,omitempty"`
 	Roots       []string        `firestore:"roots,omitempty"`
 	RootsUntil  time.Time       `firestore:"roots_until,omitempty"`
 }
@@ -76,7 +79,7 @@ type delegationDoc struct {
 }
 
 func signingToDoc(keys SigningKeys) signingDoc {
-	doc := signingDoc{Urgent: keys.Urgent, Roots: slices.Clone(keys.Roots), RootsUntil: recordTime(keys.RootsUntil)}
+	doc := signingDoc{Urgent: keys.Urgent, Asked: keys.Asked, Roots: slices.Clone(keys.Roots), RootsUntil: recordTime(keys.RootsUntil)}
 	for _, d := range keys.Delegations {
 		doc.Delegations = append(doc.Delegations, delegationDoc{
 			KeyID: d.KeyID, Root: d.Root, Certificate: slices.Clone(d.Certificate), PrivateKey: slices.Clone(d.PrivateKey),
@@ -88,7 +91,7 @@ func signingToDoc(keys SigningKeys) signingDoc {
 }
 
 func (doc signingDoc) keys() SigningKeys {
-	keys := SigningKeys{Urgent: doc.Urgent, Roots: slices.Clone(doc.Roots), RootsUntil: recordTime(doc.RootsUntil)}
+	keys := SigningKeys{Urgent: doc.Urgent, Asked: doc.Asked, Roots: slices.Clone(doc.Roots), RootsUntil: recordTime(doc.RootsUntil)}
 	for _, d := range doc.Delegations {
 		keys.Delegations = append(keys.Delegations, Delegation{
 			KeyID: d.KeyID, Root: d.Root, Certificate: slices.Clone(d.Certificate), PrivateKey: slices.Clone(d.PrivateKey),

@@ -126,6 +126,11 @@ func newUsageDoc(h usage.Hour) usageDoc {
 	}
 }
 
+// all are its hours, generations added up.
+func (d usageDoc) all() ([]usage.Hour, error) {
+	return d.hours(UsageQuery{To: time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)})
+}
+
 // hours are those that the query means, generations added up.
 func (d usageDoc) hours(q UsageQuery) ([]usage.Hour, error) {
 	day, err := time.Parse(usageDay, d.Day)

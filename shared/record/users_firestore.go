@@ -139,7 +139,7 @@ func (t tenant) viewUser(tx *firestore.Transaction, ref *firestore.DocumentRef, 
 	if err != nil {
 		return v, err
 	}
-	v.organized, v.revision = found[0].Exists(), revisionOf(found[1])
+	v.organized, v.revision = stands(found[0]), revisionOf(found[1])
 	if found[1].Exists() {
 		v.found = &userDoc{}
 		err = found[1].DataTo(v.found)

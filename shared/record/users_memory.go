@@ -114,7 +114,7 @@ func (m *Memory) askUser(ctx context.Context, caller license.Caller, a userAct) 
 }
 
 func (t *memoryTenant) viewUser(a userAct) userView {
-	v := userView{organized: t.organization != nil, revision: t.administered.revisions[userRevision(a.id)]}
+	v := userView{organized: t.organization != nil && t.organization.Purge == "", revision: t.administered.revisions[userRevision(a.id)]}
 	if doc, there := t.administered.users[a.id]; there {
 		v.found = &doc
 	}

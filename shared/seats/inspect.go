@@ -3,7 +3,9 @@ package seats
 import (
 	"context"
 	"errors"
+	"time"
 
+	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
@@ -101,6 +103,21 @@ func (p *Protocol) Compare(ctx context.Context, organizationID string) (Compared
 	})
 	c.OnlyInLedger = max(0, c.InLedger-known)
 	return c, err
+}
+
+// Report is the comparison as it is answered.
+func (c Compared) Report(organizationID string, took time.Duration) api.CheckReport {
+	report := api.CheckReport{
+		OrganizationID: organizationID, LedgerLoaded: c.Loaded, Epoch: c.Epoch.Number,
+		Agrees:        c.Loaded && c.OnlyInLedger+c.OnlyInRecord+c.Young+len(c.Unreadable) == 0,
+		SeatsInLedger: c.InLedger, SeatsInRecord: c.InRecord, OnlyInLedger: c.OnlyInLedger, OnlyInRecord: c.OnlyInRecord,
+		OnlyInRecordFirst: c.OnlyInRecordFirst, Young: c.Young, UnreadableDocuments: c.Unreadable,
+		Licenses: []api.LicenseCheck{}, DurationMS: took.Milliseconds(),
+	}
+	for _, l := range c.Bought.Licenses {
+		report.Licenses = append(report.Licenses, api.LicenseCheck{LicenseID: l.ID, SeatsInRecord: c.Licenses[l.ID], SeatsMax: l.MaxSeats})
+	}
+	return report
 }
 
 // comparePage compares a page of the record and counts what the ledger knows of it.

@@ -77,11 +77,11 @@ func goodDelegations(all []record.Delegation, now time.Time) []record.Delegation
 }
 
 // due reports whether a delegation is to be made at now: there is none, the newest
-// has less than half of its life left, a revoked one was not replaced yet, or the
-// newest is an orphan. One that has not begun is a wrong clock's, and not waited for.
+// has less than half of its life left, a revoked one was not replaced yet, somebody asks
+// for one, or the newest is an orphan. One that has not begun is a wrong clock's, and not waited for.
 func due(keys record.SigningKeys, roots []string, now time.Time) bool {
 	good := begun(goodDelegations(keys.Delegations, now), now)
-	return keys.Urgent || len(good) == 0 || good[len(good)-1].NotAfter.Sub(now) < DelegationLife/2 || orphaned(keys, roots, now)
+	return keys.Urgent || keys.Asked || len(good) == 0 || good[len(good)-1].NotAfter.Sub(now) < DelegationLife/2 || orphaned(keys, roots, now)
 }
 
 // begun leaves out those that have not begun.
@@ -113,7 +113,7 @@ func add(keys *record.SigningKeys, made record.Delegation, roots []string, now t
 		publishRoots(keys, roots, now.Add(guessedGrace))
 	}
 	made.CreatedAt, made.AtOnce = now, keys.Urgent || orphaned(*keys, roots, now)
-	keys.Urgent = false
+	keys.Urgent, keys.Asked = false, false
 	keys.Delegations = append(keys.Delegations, made)
 	for len(keys.Delegations) > keptDelegations {
 		ended := slices.IndexFunc(keys.Delegations, func(d record.Delegation) bool { return !now.Before(d.NotAfter) })
@@ -141,6 +141,34 @@ func rootsNoted(keys record.SigningKeys, roots []string, now time.Time) bool {
 // ErrUnknownDelegation means that a key cannot be revoked because there is none of
 // that name, or it has ended and been forgotten.
 var ErrUnknownDelegation = errors.New("no signing key has this name")
+
+// Revoke is what an operator makes of the keys who has no root key at hand: the delegation
+// is out of use for good once that is recorded, and the rotation makes another one, which
+// signs at once. [ErrUnknownDelegation].
+func Revoke(kid string, now time.Time) func(*record.SigningKeys) error {
+	return func(keys *record.SigningKeys) error { return revoke(keys, kid, now) }
+}
+
+// Ask has the rotation make the next delegation although none is due. It signs when every
+// cached key set has it, as any other.
+func Ask(keys *record.SigningKeys) error {
+	keys.Asked = true
+	return nil
+}
+
+// forgottenAfter is how long after its end a delegation may be forgotten: see
+// [keptDelegations].
+const forgottenAfter = 24 * time.Hour
+
+// Prune forgets the delegations that ended a day ago or earlier.
+func Prune(now time.Time) func(*record.SigningKeys) error {
+	return func(keys *record.SigningKeys) error {
+		keys.Delegations = slices.DeleteFunc(keys.Delegations, func(d record.Delegation) bool {
+			return now.Sub(d.NotAfter) >= forgottenAfter
+		})
+		return nil
+	}
+}
 
 // revoke takes a delegation out of use for good. It asks for the next one, which
 // signs at once. Repeated, it changes nothing.

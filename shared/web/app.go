@@ -129,6 +129,7 @@ type exchange struct {
 // the whole answer is known, so a failure at any step is a whole problem document.
 func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{app: a, w: w, r: r, start: a.now(), places: a.table.at(r.URL.EscapedPath())}
+	x.call.stream = &Stream{x: x}
 	x.allow()
 	entered := a.gate.enter()
 	if entered {
@@ -140,6 +141,10 @@ func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	answer, err := x.run(ctx, entered, buf)
 	o := outcome{err: err, name: answer.Outcome}
+	if x.call.stream.begun {
+		x.call.stream.finish(ctx, o)
+		return
+	}
 	if err != nil {
 		answer, o = x.refuse(err, buf)
 	}

@@ -66,6 +66,7 @@ func meanings() []meaning {
 		{code: api.AlreadyExists, example: exists},
 		{code: api.EmailTaken, err: license.ErrEmailTaken},
 		{code: api.LastOwner, err: license.ErrLastOwner},
+		{code: api.InUse, err: license.ErrInUse},
 		{code: api.IdempotencyKeyReused, err: license.ErrKeyReused},
 		{code: api.RequestTimeout, scope: whereRead},
 		{code: api.SessionEnded, example: exampleEnded},

@@ -146,7 +146,12 @@ func (o Operation) document(r huma.Registry) *huma.Operation {
 		}
 	}
 	for _, a := range o.Answers {
-		doc.Responses[strconv.Itoa(a.Status)] = a.document(r)
+		status := strconv.Itoa(a.Status)
+		if first := doc.Responses[status]; first != nil { // the same in another form
+			maps.Copy(first.Content, a.document(r).Content)
+			continue
+		}
+		doc.Responses[status] = a.document(r)
 	}
 	o.documentProblems(r, doc.Responses)
 	return doc

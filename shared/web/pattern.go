@@ -150,9 +150,13 @@ func (p pattern) shape() string {
 
 // compare orders patterns from the special to the general, segment by segment,
 // so that of those that fit a path the first is the one it means: a literal
-// segment before one with a parameter, and more literal text before less.
+// segment before one with a parameter, and more literal text before less. Patterns of
+// different lengths fit no path in common; sorted apart, they leave the order total.
 func (p pattern) compare(other pattern) int {
-	for i := range min(len(p.segments), len(other.segments)) {
+	if c := cmp.Compare(len(p.segments), len(other.segments)); c != 0 {
+		return c
+	}
+	for i := range p.segments {
 		a, b := p.segments[i], other.segments[i]
 		if c := cmp.Or(cmp.Compare(a.generality(), b.generality()), cmp.Compare(b.literal(), a.literal())); c != 0 {
 			return c

@@ -88,6 +88,7 @@ func domainErrors() map[string]struct {
 		"ErrUserNotFound":         {license.ErrUserNotFound, api.UserNotFound},
 		"ErrEmailTaken":           {license.ErrEmailTaken, api.EmailTaken},
 		"ErrLastOwner":            {license.ErrLastOwner, api.LastOwner},
+		"ErrInUse":                {license.ErrInUse, api.InUse},
 		"ErrExists":               {license.ErrExists, api.AlreadyExists},
 		"ErrStale":                {license.ErrStale, api.PreconditionFailed},
 		"ErrKeyReused":            {license.ErrKeyReused, api.IdempotencyKeyReused},

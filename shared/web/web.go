@@ -27,6 +27,7 @@ type Call struct {
 	Query  url.Values
 	params map[string]string
 	header http.Header
+	stream *Stream
 	// malformed is why a part of the query was dropped.
 	malformed error
 }

@@ -84,9 +84,9 @@ test_whom_the_vendors_door_takes if {
 }
 
 test_keys_at_the_vendors_door if {
-	every name in ["KMS_KEY", "KMS_ENCRYPTION_KEY", "TOKEN_SIGNING"] {
-		refused(run, door(name, key), "signs nothing")
-	}
+	refused(run, door("KMS_ENCRYPTION_KEY", delegation_key), "signs nothing")
+	not denied(run, door("KMS_KEY", key))
+	refused(run, door("KMS_KEY", "projects/evil/locations/us-central1/keyRings/licenses/cryptoKeys/license-tokens"), "not the service's own")
 }
 
 # The customers' door is what it is told: its own project's record and ledger, and

@@ -31,7 +31,7 @@ grants := {
 	"roles/secretmanager.secretAccessor": {"type": "google_secret_manager_secret_iam_member", "to": {"build", "acquire", "admin", "control", "heartbeat", "release"}, "on": "own secret"},
 	"roles/storage.objectViewer": {"type": "google_storage_bucket_iam_member", "to": {"build"}, "on": "source"},
 	"keyRotator": {"type": "google_kms_crypto_key_iam_binding", "to": {"rotation"}, "on": "key"},
-	"keyVersionLister": {"type": "google_kms_crypto_key_iam_binding", "to": {"acquire", "heartbeat", "reaper"}, "on": "key"},
+	"keyVersionLister": {"type": "google_kms_crypto_key_iam_binding", "to": {"acquire", "control", "heartbeat", "reaper"}, "on": "key"},
 	# No resource has these, and no condition can narrow them.
 	"metricReader": {"type": "google_project_iam_member", "to": {"build"}, "on": "project"},
 	"revocationReader": {"type": "google_project_iam_member", "to": {"acquire", "admin"}, "on": "project"},

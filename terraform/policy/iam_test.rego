@@ -22,7 +22,7 @@ agreed_grants := {
 	"encrypters": ["google_kms_crypto_key_iam_binding", {"crypto_key_id": delegation_key, "role": "roles/cloudkms.cryptoKeyEncrypter", "members": [account("reaper")]}],
 	"decrypters": ["google_kms_crypto_key_iam_binding", {"crypto_key_id": delegation_key, "role": "roles/cloudkms.cryptoKeyDecrypter", "members": [account("acquire"), account("heartbeat")]}],
 	"public keys": ["google_kms_crypto_key_iam_binding", {"crypto_key_id": key, "role": "roles/cloudkms.publicKeyViewer", "members": [account("acquire"), account("heartbeat")]}],
-	"versions": ["google_kms_crypto_key_iam_binding", {"crypto_key_id": key, "role": "projects/acme-licenses/roles/licenses.keyVersionLister", "members": [account("reaper")]}],
+	"versions": ["google_kms_crypto_key_iam_binding", {"crypto_key_id": key, "role": "projects/acme-licenses/roles/licenses.keyVersionLister", "members": [account("reaper"), account("control")]}],
 	"rotation": ["google_kms_crypto_key_iam_binding", {"crypto_key_id": key, "role": "projects/acme-licenses/roles/licenses.keyRotator", "members": [account("rotation")]}],
 	"acts as": ["google_service_account_iam_member", {"service_account_id": "projects/acme-licenses/serviceAccounts/licenses-reaper@acme-licenses.iam.gserviceaccount.com", "role": "roles/iam.serviceAccountUser", "member": account("build")}],
 	"logs": ["google_project_iam_member", {"project": "acme-licenses", "role": "roles/logging.logWriter", "member": account("build")}],

@@ -63,7 +63,14 @@ run "it_signs_nothing_and_asks_of_no_revocation" {
       google_kms_crypto_key_iam_binding.signers.members, google_kms_crypto_key_iam_binding.public_key_viewers.members,
       [for b in concat(google_kms_crypto_key_iam_binding.encrypters, google_kms_crypto_key_iam_binding.decrypters) : b.members],
     ]), "licenses-control@")
-    error_message = "Its account must have nothing to do with a key."
+    error_message = "Its account must neither use nor read a key."
+  }
+  assert {
+    condition = contains(google_kms_crypto_key_iam_binding.version_listers.members, "serviceAccount:licenses-control@acme-licenses.iam.gserviceaccount.com") && { for e in module.functions["control"].service.template[0].containers[0].env : e.name => e.value if contains(["KMS_KEY", "KMS_ENCRYPTION_KEY", "TOKEN_SIGNING"], e.name) } == {
+      KMS_KEY       = "projects/acme-licenses/locations/us-central1/keyRings/licenses/cryptoKeys/license-tokens"
+      TOKEN_SIGNING = "delegated"
+    }
+    error_message = "It must be able to tell which versions of the key there are."
   }
   assert {
     condition     = !contains(keys(google_project_iam_member.revocation_reader), "control")

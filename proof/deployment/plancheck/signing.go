@@ -18,6 +18,8 @@ func needed(cfg config.Config) map[string][]string {
 	switch {
 	case cfg.Function == config.Reaper && cfg.KMSEncryptionKey != "":
 		return map[string][]string{cfg.KMSKey: {sign, see, look}, cfg.KMSEncryptionKey: {"roles/cloudkms.cryptoKeyEncrypter"}}
+	case cfg.ListsKeys():
+		return map[string][]string{cfg.KMSKey: {look}}
 	case !cfg.Signs():
 		return nil
 	case cfg.TokenSigning == string(token.ByRoot):

@@ -32,6 +32,9 @@ func TestSigning(t *testing.T) {
 		"the vendor's door": {
 			map[string]string{"FUNCTION_TARGET": "Control", "STAFF_AUDIENCE": "https://x.example", "STAFF_ACCOUNTS": "@acme.example", "KMS_KEY": "", "KMS_ENCRYPTION_KEY": ""}, nil,
 		},
+		"the vendor's door, which tells of the key": {
+			map[string]string{"FUNCTION_TARGET": "Control", "STAFF_AUDIENCE": "https://x.example", "STAFF_ACCOUNTS": "@acme.example", "KMS_ENCRYPTION_KEY": ""}, []planned{keyGrant("k", look)},
+		},
 	} {
 		env := acquire()
 		maps.Copy(env, tt.change)

@@ -31,6 +31,9 @@ func RunAdministration(t *testing.T, newRecord func(t *testing.T) Administered) 
 		"Usage":         usageTests(),
 		"Users":         userTests(),
 		"Owners":        ownerTests(),
+		"ServiceActs":   serviceActTests(),
+		"Histories":     historyTests(),
+		"Purging":       purgingTests(),
 		"Tenancy":       administrationTenancyTests(),
 		"Context":       administrationContextTests(),
 	}

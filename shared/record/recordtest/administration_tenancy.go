@@ -116,6 +116,11 @@ func administrationWrites(
 		"CreateLicense": func(ctx context.Context) error { return errorOf(r.CreateLicense(ctx, c, a, lab)) },
 		"ChangeLicense": func(ctx context.Context) error { return errorOf(r.ChangeLicense(ctx, c, a, "acme-pro", lic, resell)) },
 		"DeleteLicense": func(ctx context.Context) error { return r.DeleteLicense(ctx, c, a, "acme-pro", lic) },
+		"AddEntry": func(ctx context.Context) error {
+			return errorOf(r.AddEntry(ctx, c, a, record.LedgerRebuilt, "organizations/acme/ledger", record.EntryAsked))
+		},
+		"BeginPurge":    func(ctx context.Context) error { return r.BeginPurge(ctx, c, a) },
+		"EraseSessions": func(ctx context.Context) error { return errorOf(r.EraseSessions(ctx, c, a, "u-1")) },
 		"RevokeSession": func(ctx context.Context) error { return r.RevokeSession(ctx, c, a, sessionID(1)) },
 		"InviteUser":    func(ctx context.Context) error { return errorOf(r.InviteUser(ctx, c, a, member("u-9"))) },
 		"ChangeUser":    func(ctx context.Context) error { return errorOf(r.ChangeUser(ctx, c, a, "u-1", "1", promote)) },
@@ -131,6 +136,7 @@ func administrationSettles(r record.Administration, c license.Caller) map[string
 		"SettleUser": func(ctx context.Context) error {
 			return errorOf(r.SettleUser(ctx, c, member("u-1"), "e-1", record.EntryDone))
 		},
+		"SettleEntry": func(ctx context.Context) error { return r.SettleEntry(ctx, c, "e-1", record.EntryDone, nil) },
 	}
 }
 
@@ -146,7 +152,11 @@ func administrationReads(r record.Administration, c license.Caller) map[string]f
 		"SessionPage": func(ctx context.Context) error {
 			return errorOf(r.SessionPage(ctx, c, record.SessionFilter{}, "", 9))
 		},
-		"Usage": func(ctx context.Context) error { return errorOf(r.Usage(ctx, c, day())) },
+		"Usage":          func(ctx context.Context) error { return errorOf(r.Usage(ctx, c, day())) },
+		"SessionHistory": func(ctx context.Context) error { return errorOf(r.SessionHistory(ctx, c, "", "", 9)) },
+		"UsageHistory":   func(ctx context.Context) error { return errorOf(r.UsageHistory(ctx, c, "", 9)) },
+		"AuditHistory":   func(ctx context.Context) error { return errorOf(r.AuditHistory(ctx, c, record.EntryFilter{}, "", 9)) },
+		"Contents":       func(ctx context.Context) error { return errorOf(r.Contents(ctx, c, "")) },
 	}
 }
 

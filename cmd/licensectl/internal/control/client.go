@@ -188,6 +188,11 @@ func certainty(err error, repeatable bool) error {
 
 // attempt sends the request once and reads the answer to its end.
 func (c *Client) attempt(ctx context.Context, r request, token string) ([]byte, error) {
+	return answer(c.open(ctx, r, token)) //nolint:bodyclose // answer closes it
+}
+
+// open sends the request once. The answer is the caller's to read and to close.
+func (c *Client) open(ctx context.Context, r request, token string) (*http.Response, error) {
 	var body io.Reader = http.NoBody
 	if r.body != nil {
 		text, err := json.Marshal(r.body)
@@ -208,7 +213,7 @@ func (c *Client) attempt(ctx context.Context, r request, token string) ([]byte, 
 	}
 	sent.Header.Set("Authorization", "Bearer "+token)
 	sent.URL.RawQuery = r.query.Encode()
-	return answer(c.http.Do(sent)) //nolint:bodyclose // answer closes it
+	return c.http.Do(sent)
 }
 
 func answer(response *http.Response, err error) ([]byte, error) {

@@ -130,7 +130,7 @@ func writeCSV[T any](out io.Writer, list []T) error {
 	for _, one := range list {
 		var row []string
 		for _, f := range fields.Of(one) {
-			row = append(row, f.Value)
+			row = append(row, noFormula(f.Value))
 		}
 		if err := w.Write(row); err != nil {
 			return err
@@ -138,6 +138,15 @@ func writeCSV[T any](out io.Writer, list []T) error {
 	}
 	w.Flush()
 	return w.Error()
+}
+
+// noFormula is a cell that no spreadsheet calculates: an apostrophe stands before what
+// would begin a formula (https://owasp.org/www-community/attacks/CSV_Injection).
+func noFormula(cell string) string {
+	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
+		return "'" + cell
+	}
+	return cell
 }
 
 func table[T any](out io.Writer, list []T, columns []Column) error {
