@@ -150,15 +150,20 @@ func (p pattern) shape() string {
 
 // compare orders patterns from the special to the general, segment by segment,
 // so that of those that fit a path the first is the one it means: a literal
-// segment before one with a parameter, and more literal text before less.
+// segment before one with a parameter, and more literal text before less. Patterns that
+// fit no path in common are in an order as well, without which those between two others
+// would hide how these stand to each other.
 func (p pattern) compare(other pattern) int {
 	for i := range min(len(p.segments), len(other.segments)) {
 		a, b := p.segments[i], other.segments[i]
-		if c := cmp.Or(cmp.Compare(a.generality(), b.generality()), cmp.Compare(b.literal(), a.literal())); c != 0 {
+		if c := cmp.Or(
+			cmp.Compare(a.generality(), b.generality()), cmp.Compare(b.literal(), a.literal()),
+			cmp.Compare(a.prefix, b.prefix), cmp.Compare(a.suffix, b.suffix),
+		); c != 0 {
 			return c
 		}
 	}
-	return 0
+	return cmp.Compare(len(p.segments), len(other.segments))
 }
 
 func (s segment) generality() int {
