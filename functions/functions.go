@@ -78,7 +78,8 @@ func Control(s *boot.Service) (*web.App, error) {
 }
 
 // Admin is the administration's door for customers: for members, and for those who
-// administer an organization. It ends sessions, and changes nothing that was sold.
+// administer an organization. It ends sessions and, where that was chosen, administers
+// users; it changes nothing that was sold.
 func Admin(s *boot.Service) (*web.App, error) {
 	if s.Administration == nil {
 		return nil, errors.New("the record has no administration here")

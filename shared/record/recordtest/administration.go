@@ -31,6 +31,7 @@ func RunAdministration(t *testing.T, newRecord func(t *testing.T) Administered) 
 		"Usage":         usageTests(),
 		"Users":         userTests(),
 		"Owners":        ownerTests(),
+		"Roles":         roleTests(),
 		"Tenancy":       administrationTenancyTests(),
 		"Context":       administrationContextTests(),
 	}
