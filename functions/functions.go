@@ -56,7 +56,7 @@ func Heartbeat(s *boot.Service) (*web.App, error) {
 // Release takes them back.
 func Release(s *boot.Service) (*web.App, error) {
 	return release.New(s.Web("release"), release.Deps{
-		Authenticate: s.Authenticate(false), Entitlements: s.Entitlements, Seats: s.Seats,
+		Authenticate: s.Authenticate(false), Entitlements: s.Entitlements, Seats: s.Seats, Revocations: s.Administration, Now: s.Now,
 	}), nil
 }
 

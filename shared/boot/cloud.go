@@ -73,7 +73,7 @@ func (d *dialer) record(ctx context.Context) error {
 	})
 	d.clients.Record = store
 	switch d.cfg.Function {
-	case config.Control, config.Admin:
+	case config.Control, config.Admin, config.Release: // release tells the audit who ended somebody's session
 		d.clients.Administration = store
 	}
 	d.closers = append(d.closers, client.Close)
