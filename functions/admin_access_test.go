@@ -18,41 +18,90 @@ import (
 // demand is one thing that is asked at the customers' door.
 type demand struct {
 	method, path, body string
-	// members may ask it; status answers who may.
-	members bool
-	status  int
+	// may are who may ask it; status answers them.
+	may    license.Role
+	status int
+	match  string
 }
 
-// demands are all of them, about a license and a session.
-func demands(licenseID, session string) []demand {
+// targets are what is asked about.
+type targets struct {
+	license, session string
+	person, machine  api.User
+}
+
+// nothing is what no organization has.
+func nothing() targets {
+	u := api.User{ID: "nobody", Email: "nobody@nowhere.example", ETag: `"x"`}
+	return targets{"pro", nobodysSession, u, u}
+}
+
+// demands are all of them. None changes anything.
+func demands(about targets) []demand {
+	all := []demand{
+		{http.MethodGet, api.PathMyLicenses, "", license.RoleMember, http.StatusOK, ""},
+		{http.MethodGet, api.PathMySessions, "", license.RoleMember, http.StatusOK, ""},
+		{http.MethodGet, api.PathAdminOverview, "", license.RoleAdmin, http.StatusOK, ""},
+		{http.MethodGet, api.PathAdminLicenses, "", license.RoleAdmin, http.StatusOK, ""},
+		{http.MethodGet, api.AdminLicensePath(about.license), "", license.RoleAdmin, http.StatusOK, ""},
+		{http.MethodGet, api.PathAdminSessions, "", license.RoleAdmin, http.StatusOK, ""},
+		{http.MethodGet, api.AdminSessionPath(about.session), "", license.RoleAdmin, http.StatusOK, ""},
+		{http.MethodGet, api.PathAdminAudit, "", license.RoleAdmin, http.StatusOK, ""},
+		{http.MethodGet, api.PathAdminUsage, "", license.RoleAdmin, http.StatusOK, ""},
+		{http.MethodGet, api.PathAdminDenials, "", license.RoleAdmin, http.StatusOK, ""},
+		{http.MethodDelete, api.AdminSessionPath(about.session) + "?dry_run=true", "", license.RoleAdmin, http.StatusNoContent, ""},
+		{http.MethodPost, api.PathAdminEndAll + "?dry_run=true", `{"license_id":"` + about.license + `"}`, license.RoleAdmin, http.StatusOK, ""},
+	}
+	return append(all, demandsOfUsers(about.person, about.machine)...)
+}
+
+func demandsOfUsers(person, machine api.User) []demand {
+	one := api.AdminUserPath(person.ID)
 	return []demand{
-		{http.MethodGet, api.PathMyLicenses, "", true, http.StatusOK},
-		{http.MethodGet, api.PathMySessions, "", true, http.StatusOK},
-		{http.MethodGet, api.PathAdminOverview, "", false, http.StatusOK},
-		{http.MethodGet, api.PathAdminLicenses, "", false, http.StatusOK},
-		{http.MethodGet, api.AdminLicensePath(licenseID), "", false, http.StatusOK},
-		{http.MethodGet, api.PathAdminSessions, "", false, http.StatusOK},
-		{http.MethodGet, api.AdminSessionPath(session), "", false, http.StatusOK},
-		{http.MethodGet, api.PathAdminAudit, "", false, http.StatusOK},
-		{http.MethodGet, api.PathAdminUsage, "", false, http.StatusOK},
-		{http.MethodGet, api.PathAdminDenials, "", false, http.StatusOK},
-		{http.MethodDelete, api.AdminSessionPath(session) + "?dry_run=true", "", false, http.StatusNoContent},
-		{http.MethodPost, api.PathAdminEndAll + "?dry_run=true", `{"license_id":"` + licenseID + `"}`, false, http.StatusOK},
+		{http.MethodGet, api.PathAdminUsers, "", license.RoleAdmin, http.StatusOK, ""},
+		{http.MethodPost, api.PathAdminFind, `{"email":"` + person.Email + `"}`, license.RoleAdmin, http.StatusOK, ""},
+		{http.MethodPost, api.PathAdminUsers + "?dry_run=true", `{"email":"new-` + person.Email + `"}`, license.RoleAdmin, http.StatusCreated, ""},
+		{http.MethodGet, one, "", license.RoleAdmin, http.StatusOK, ""},
+		{http.MethodPatch, one + "?dry_run=true", `{"groups":["cad"]}`, license.RoleAdmin, http.StatusOK, person.ETag},
+		{http.MethodDelete, one + "?dry_run=true", "", license.RoleOwner, http.StatusNoContent, person.ETag},
+		{http.MethodPost, api.AdminSignOutPath(person.ID) + "?dry_run=true", "", license.RoleAdmin, http.StatusNoContent, ""},
+		{http.MethodPost, api.PathAdminMachine + "?dry_run=true", `{"name":"farm"}`, license.RoleAdmin, http.StatusCreated, ""},
+		{http.MethodPost, api.AdminRotatePath(machine.ID) + "?dry_run=true", "", license.RoleAdmin, http.StatusOK, ""},
 	}
 }
 
 func (d demand) by(t *testing.T, w *world, token string) answer {
 	t.Helper()
-	if d.body == "" {
-		return w.do(t, d.method, d.path, token, nil)
+	var change []func(*http.Request)
+	if d.match != "" {
+		change = append(change, header("If-Match", d.match))
 	}
-	return w.do(t, d.method, d.path, token, d.body)
+	if d.body == "" {
+		return w.do(t, d.method, d.path, token, nil, change...)
+	}
+	return w.do(t, d.method, d.path, token, d.body, change...)
+}
+
+// peopled makes an organization with a session, a person and a machine.
+func (w *world) peopled(t *testing.T) (string, targets) {
+	t.Helper()
+	org, v := w.licensed(t, 9), w.vendor()
+	return org, targets{
+		license: "pro", session: w.user(org, "ann").take(t, "hw").SessionID,
+		person: v.invite(t, org, "bob", "member"), machine: v.machine(t, org, "farm").User,
+	}
+}
+
+// titled is a user of the organization's list, in a role.
+func (w *world) titled(t *testing.T, org, name string, role license.Role) user {
+	t.Helper()
+	return w.signedIn(t, w.vendor().invite(t, org, name, string(role)))
 }
 
 // TestTheMatrixIsWhole: a new operation of the customers' door has its line in it.
 func TestTheMatrixIsWhole(t *testing.T) {
 	var asked, there []string
-	for _, d := range demands("pro", nobodysSession) {
+	for _, d := range demands(nothing()) {
 		op := operationAt(documented(), d.method, d.path)
 		if op == nil {
 			t.Fatalf("%s %s is no operation", d.method, d.path)
@@ -74,37 +123,38 @@ func TestTheMatrixIsWhole(t *testing.T) {
 // the organization, and nobody else for anything. A refusal is the same whatever it is about.
 func TestWhoMayUseTheCustomersDoor(t *testing.T) {
 	onCommon(t, func(t *testing.T, w *world) {
-		org, other := w.licensed(t, 9), w.licensed(t, 9)
-		held, theirs := w.user(org, "ann").take(t, "hw").SessionID, w.user(other, "ann").take(t, "hw").SessionID
+		org, own := w.peopled(t)
+		other, strange := w.peopled(t)
+		strange.license = "other"
 		unknown := w.stack.IDP.IDToken(fakeidp.Claims{UserID: "ann", TenantID: org, Role: "service"})
 		for _, who := range []struct {
-			name, token    string
-			member, others string // the refusal of what members may, and of the rest; "" is none
+			name, token            string
+			member, admins, owners string // the refusals of what members, admins and owners may; "" is none
 		}{
-			{"nobody", "", "unauthenticated", "unauthenticated"},
-			{"nonsense", "e30.e30.e30", "unauthenticated", "unauthenticated"},
-			{"staff", w.stack.StaffToken("eve@vendor.example"), "unauthenticated", "unauthenticated"},
-			{"the scheduler", w.stack.SchedulerToken(), "unauthenticated", "unauthenticated"},
-			{"of no organization", w.stack.IDP.IDToken(fakeidp.Claims{UserID: "ann", Role: "owner"}), "tenant_missing", "tenant_missing"},
-			{"of two", w.stack.IDP.IDToken(fakeidp.Claims{UserID: "ann", TenantID: org, FirebaseTenant: other, Role: "owner"}), "tenant_missing", "tenant_missing"},
-			{"a member", w.user(org, "ann").token, "", "forbidden"},
-			{"a role that is none", unknown, "", "forbidden"},
-			{"an admin", w.userAs(org, "boss", license.RoleAdmin).token, "", ""},
-			{"an owner", w.userAs(org, "boss", license.RoleOwner).token, "", ""},
+			{"nobody", "", "unauthenticated", "unauthenticated", "unauthenticated"},
+			{"nonsense", "e30.e30.e30", "unauthenticated", "unauthenticated", "unauthenticated"},
+			{"staff", w.stack.StaffToken("eve@vendor.example"), "unauthenticated", "unauthenticated", "unauthenticated"},
+			{"the scheduler", w.stack.SchedulerToken(), "unauthenticated", "unauthenticated", "unauthenticated"},
+			{"of no organization", w.stack.IDP.IDToken(fakeidp.Claims{UserID: "ann", Role: "owner"}), "tenant_missing", "tenant_missing", "tenant_missing"},
+			{"of two", w.stack.IDP.IDToken(fakeidp.Claims{UserID: "ann", TenantID: org, FirebaseTenant: other, Role: "owner"}), "tenant_missing", "tenant_missing", "tenant_missing"},
+			{"a member", w.user(org, "ann").token, "", "forbidden", "forbidden"},
+			{"a member of the list", w.titled(t, org, "eve", license.RoleMember).token, "", "forbidden", "forbidden"},
+			{"a role that is none", unknown, "", "forbidden", "forbidden"},
+			{"an admin", w.titled(t, org, "boss", license.RoleAdmin).token, "", "", "forbidden"},
+			{"an owner", w.titled(t, org, "chief", license.RoleOwner).token, "", "", ""},
 		} {
-			own, strange := demands("pro", held), demands("other", theirs)
-			for i, d := range own {
-				refusal := who.others
-				if d.members {
-					refusal = who.member
-				}
+			theirs := demands(strange)
+			for i, d := range demands(own) {
+				refusal := map[license.Role]string{
+					license.RoleMember: who.member, license.RoleAdmin: who.admins, license.RoleOwner: who.owners,
+				}[d.may]
 				a := d.by(t, w, who.token)
 				if refusal == "" {
 					a.want(t, d.status)
 					continue
 				}
 				a.refused(t, refusal)
-				same(t, who.name+": "+d.method+" "+d.path, strange[i].by(t, w, who.token), a)
+				same(t, who.name+": "+d.method+" "+d.path, theirs[i].by(t, w, who.token), a)
 			}
 		}
 	})
@@ -169,20 +219,22 @@ func TestNothingOfAnotherOrganizationIsSeen(t *testing.T) {
 		owner.end(t, ended).want(t, http.StatusNoContent)
 		seen := read[api.SessionList](t, owner, api.PathAdminSessions+"?limit=1")
 		entry := read[api.AuditList](t, owner, api.PathAdminAudit).Entries[0].ID
+		v := w.vendor()
+		theirs := targets{"secret-lab", seen.Sessions[0].SessionID, v.invite(t, victim, "secret-person", "owner"), v.machine(t, victim, "secret-machine").User}
 
 		org := w.licensed(t, 9) // with a license of the same id
 		w.user(org, "bob").take(t, "hw")
 		w.user(org, "bob").take(t, "hw-2")
 		var queries []string
 		for _, name := range []string{"after", "license", "user"} {
-			for _, value := range []string{seen.After, seen.Sessions[0].SessionID, entry, "secret-lab", "secret-user", victim, "pro", ""} {
+			for _, value := range []string{seen.After, seen.Sessions[0].SessionID, entry, "secret-lab", "secret-user", theirs.person.ID, victim, "pro", ""} {
 				queries = append(queries, "?"+name+"="+url.QueryEscape(value))
 			}
 		}
 		queries = append(queries, "", "?limit=1", "?organization="+victim, "?tenant_id="+victim)
 		for _, role := range []license.Role{license.RoleMember, license.RoleAdmin, license.RoleOwner} {
-			eve := w.userAs(org, "eve", role)
-			for _, d := range demands("secret-lab", seen.Sessions[0].SessionID) {
+			eve := w.titled(t, org, "eve-"+string(role), role)
+			for _, d := range demands(theirs) {
 				asked := queries
 				path, own, _ := strings.Cut(d.path, "?")
 				if d.method != http.MethodGet {
@@ -191,7 +243,7 @@ func TestNothingOfAnotherOrganizationIsSeen(t *testing.T) {
 				for _, query := range asked {
 					d.path = path + query
 					a := d.by(t, w, eve.token)
-					if text := string(a.body) + a.header.Get("Etag") + a.header.Get("Location"); strings.Contains(text, "secret") || strings.Contains(text, entry) {
+					if text := string(a.body) + a.header.Get("Etag") + a.header.Get("Location"); strings.Contains(strings.ReplaceAll(text, "new-"+theirs.person.Email, ""), "secret") || strings.Contains(text, entry) || strings.Contains(text, theirs.person.ID) {
 						t.Errorf("%s by an %s of another organization: %s", a.what, role, a.body)
 					}
 				}
@@ -243,7 +295,7 @@ func TestAnOrganizationThatIsNotThere(t *testing.T) {
 	w := start(t, embedded(), devstack.Defaults())
 	const nowhere = "nowhere-for-customers"
 	eve := w.userAs(nowhere, "eve", license.RoleOwner)
-	for _, d := range demands("pro", nobodysSession) {
+	for _, d := range demands(nothing()) {
 		if a := d.by(t, w, eve.token); a.status != http.StatusNotFound {
 			t.Errorf("%s: %d %s", a.what, a.status, a.body)
 		}

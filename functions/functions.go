@@ -57,7 +57,7 @@ func Heartbeat(s *boot.Service) (*web.App, error) {
 // Release takes them back.
 func Release(s *boot.Service) (*web.App, error) {
 	return release.New(s.Web("release"), release.Deps{
-		Authenticate: s.Authenticate(false), Entitlements: s.Entitlements, Seats: s.Seats,
+		Authenticate: s.Authenticate(false), Entitlements: s.Entitlements, Seats: s.Seats, Revocations: s.Administration, Now: s.Now,
 	}), nil
 }
 
@@ -84,7 +84,8 @@ func Control(s *boot.Service) (*web.App, error) {
 }
 
 // Admin is the administration's door for customers: for members, and for those who
-// administer an organization. It ends sessions, and changes nothing that was sold.
+// administer an organization. It ends sessions and, where that was chosen, administers
+// users; it changes nothing that was sold.
 func Admin(s *boot.Service) (*web.App, error) {
 	if s.Administration == nil {
 		return nil, errors.New("the record has no administration here")

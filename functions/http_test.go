@@ -154,6 +154,12 @@ func TestMethods(t *testing.T) {
 		api.PathAdminSessions:              {"GET", "HEAD"},
 		api.PathAdminEndAll:                {"POST"},
 		api.PathAdminAudit:                 {"GET", "HEAD"},
+		api.PathAdminUsers:                 {"GET", "HEAD", "POST"},
+		api.PathAdminFind:                  {"POST"},
+		api.PathAdminMachine:               {"POST"},
+		api.AdminUserPath("u-1"):           {"GET", "HEAD", "PATCH", "DELETE"},
+		api.AdminSignOutPath("u-1"):        {"POST"},
+		api.AdminRotatePath("u-1"):         {"POST"},
 	} {
 		for _, method := range all {
 			a := w.do(t, method, path, "", nil)

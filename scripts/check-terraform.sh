@@ -268,8 +268,10 @@ plant() {
   fault tests "a door that signs in as somebody" identity identity.tf '    "firebaseauth.users.update",' '    "firebaseauth.users.update",
     "firebaseauth.users.createSession",'
   fault tests "a customers' door with a say that nobody chose" identity variables.tf 'optional(set(string), ["control"])' 'optional(set(string), ["control", "admin"])'
+  fault tests "a door that gets tokens" identity identity.tf '["iam.serviceAccounts.signBlob"]' '["iam.serviceAccounts.signBlob", "iam.serviceAccounts.getAccessToken"]'
   fault tests "a list that rests on merged indexes" record record.tf ', both = ["license_id", "user_id"]' ''
   fault policies "a customers' door with all of Identity Platform" edge identity.tf 'role     = "projects/${var.project_id}/roles/${google_project_iam_custom_role.user_administrator[0].role_id}"' 'role     = "roles/firebaseauth.admin"'
+  fault policies "the customers' door signs as the vendor's" edge identity.tf 'service_account_id = "projects/${var.project_id}/serviceAccounts/${local.email[each.key]}"' 'service_account_id = "projects/${var.project_id}/serviceAccounts/${local.email["reaper"]}"'
   fault policies "acquire administers users" edge identity.tf 'for_each = var.identity.user_administrators' 'for_each = toset(["acquire"])'
   fault policies "a customers' door that signs" build accounts.tf 'local.member[name] if f.signs]' 'local.member[name] if f.signs || name == "admin"]'
   fault policies "a customers' door that sells" build record.tf 'member  = local.member["control"]' 'member  = local.member["admin"]'

@@ -85,6 +85,7 @@ module "functions" {
     local.environment,
     lookup(local.signing, each.key, {}),
     local.callers[each.value.callers].env,
+    lookup(local.user_administration, each.key, {}),
     var.settings,
     each.value.env,
   )
@@ -116,5 +117,6 @@ module "functions" {
     google_project_iam_member.revocation_reader,
     google_project_iam_member.user_administrator,
     google_secret_manager_secret_iam_member.log_key,
+    google_service_account_iam_member.machine_signer,
   ]
 }

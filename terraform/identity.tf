@@ -171,3 +171,33 @@ resource "google_project_iam_member" "user_administrator" {
     replace_triggered_by = [google_service_account.this[each.key].unique_id]
   }
 }
+
+# A machine signs in by a custom token that the door's own account has signed: of Google's
+# roles the one for that (roles/iam.serviceAccountTokenCreator) also gives access tokens.
+# Each door may sign as itself alone.
+resource "google_project_iam_custom_role" "machine_signer" {
+  count       = length(var.identity.user_administrators) > 0 ? 1 : 0
+  project     = local.project
+  role_id     = "${local.role_prefix}.machineSigner"
+  title       = "${var.name}: sign machines in"
+  description = "Sign custom tokens of Identity Platform."
+  permissions = ["iam.serviceAccounts.signBlob"]
+}
+
+resource "google_service_account_iam_member" "machine_signer" {
+  for_each           = var.identity.user_administrators
+  service_account_id = "projects/${var.project_id}/serviceAccounts/${local.email[each.key]}"
+  role               = "projects/${var.project_id}/roles/${google_project_iam_custom_role.machine_signer[0].role_id}"
+  member             = local.member[each.key]
+  lifecycle {
+    replace_triggered_by = [google_service_account.this[each.key].unique_id]
+  }
+}
+
+# By it programs of users name the project, and so do the doors that sign machines in. It is
+# no secret: every page where people sign in has it.
+locals {
+  user_administration = {
+    for door in var.identity.user_administrators : door => { IDENTITY_API_KEY = google_identity_platform_config.this.client[0].api_key }
+  }
+}

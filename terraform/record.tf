@@ -83,10 +83,11 @@ resource "google_firestore_field" "purge" {
   ttl_config {}
 }
 
-# The same of the audit, of usage, and of the idempotency keys of what was created: those
-# of an organization and the service's are one collection by name.
+# The same of the audit, of usage, of what is left of a user that was removed, and of the
+# idempotency keys of what was created: those of an organization and the service's are one
+# collection by name.
 resource "google_firestore_field" "purge_administration" {
-  for_each   = toset(["audit", "requests", "usage"])
+  for_each   = toset(["audit", "requests", "usage", "users"])
   project    = local.project
   database   = google_firestore_database.record.name
   collection = each.value

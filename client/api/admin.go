@@ -16,6 +16,12 @@ const (
 	PathAdminSessions = "/api/v1/admin/sessions"
 	PathAdminSession  = "/api/v1/admin/sessions/{session_id}"
 	PathAdminEndAll   = "/api/v1/admin/sessions:end-all"
+	PathAdminUsers    = "/api/v1/admin/users"
+	PathAdminFind     = "/api/v1/admin/users:find"
+	PathAdminMachine  = "/api/v1/admin/users:create-machine"
+	PathAdminUser     = "/api/v1/admin/users/{user}"
+	PathAdminSignOut  = "/api/v1/admin/users/{user}:sign-out"
+	PathAdminRotate   = "/api/v1/admin/users/{user}:rotate-token"
 	PathAdminAudit    = "/api/v1/admin/audit"
 	PathAdminUsage    = "/api/v1/admin/usage"
 	PathAdminDenials  = "/api/v1/admin/denials"
@@ -36,6 +42,23 @@ func AdminLicensePath(licenseID string) string {
 // AdminSessionPath is the path of one session, for those who administer its organization.
 func AdminSessionPath(sessionID string) string {
 	return strings.Replace(PathAdminSession, ParamSessionID, sessionID, 1)
+}
+
+// AdminUserPath is the path of one user, for those who administer its organization. Behind
+// it, with a colon before, stands what is done to the user: see [AdminSignOutPath] and
+// [AdminRotatePath].
+func AdminUserPath(userID string) string { return strings.Replace(PathAdminUser, ParamUser, userID, 1) }
+
+// AdminSignOutPath is where a user's sign-ins are ended, for those who administer its
+// organization.
+func AdminSignOutPath(userID string) string {
+	return strings.Replace(PathAdminSignOut, ParamUser, userID, 1)
+}
+
+// AdminRotatePath is where a machine is given another token, for those who administer its
+// organization.
+func AdminRotatePath(userID string) string {
+	return strings.Replace(PathAdminRotate, ParamUser, userID, 1)
 }
 
 // The states of a [LicenseUse] and of an [OwnLicense].

@@ -29,9 +29,11 @@ const (
 	PathSessionOf     = "/api/v1/control/organizations/{organization}/sessions/{session_id}"
 	PathUsers         = "/api/v1/control/organizations/{organization}/users"
 	PathUsersFind     = "/api/v1/control/organizations/{organization}/users:find"
+	PathUsersMachine  = "/api/v1/control/organizations/{organization}/users:create-machine"
 	PathUser          = "/api/v1/control/organizations/{organization}/users/{user}"
 	PathUserSignOut   = "/api/v1/control/organizations/{organization}/users/{user}:sign-out"
 	PathUserLink      = "/api/v1/control/organizations/{organization}/users/{user}:link"
+	PathUserRotate    = "/api/v1/control/organizations/{organization}/users/{user}:rotate-token"
 	PathAudit         = "/api/v1/control/organizations/{organization}/audit"
 	PathUsage         = "/api/v1/control/organizations/{organization}/usage"
 	PathDenials       = "/api/v1/control/organizations/{organization}/denials"
@@ -138,8 +140,13 @@ func UsersFindPath(organizationID string) string {
 	return strings.Replace(PathUsersFind, ParamOrganization, organizationID, 1)
 }
 
+// UsersMachinePath is where machine users are made, for the vendor.
+func UsersMachinePath(organizationID string) string {
+	return strings.Replace(PathUsersMachine, ParamOrganization, organizationID, 1)
+}
+
 // UserPath is the path of one user, for the vendor. Behind it, with a colon before, stands
-// what is done to the user: see [UserSignOutPath] and [UserLinkPath].
+// what is done to the user: see [UserSignOutPath], [UserLinkPath] and [UserRotatePath].
 func UserPath(organizationID, userID string) string {
 	return inOrganization(PathUser, organizationID, ParamUser, userID)
 }
@@ -152,6 +159,11 @@ func UserSignOutPath(organizationID, userID string) string {
 // UserLinkPath is where a link is made by which a user sets a password, for the vendor.
 func UserLinkPath(organizationID, userID string) string {
 	return inOrganization(PathUserLink, organizationID, ParamUser, userID)
+}
+
+// UserRotatePath is where a machine is given another token, for the vendor.
+func UserRotatePath(organizationID, userID string) string {
+	return inOrganization(PathUserRotate, organizationID, ParamUser, userID)
 }
 
 func inOrganization(path, organizationID, param, id string) string {

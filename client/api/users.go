@@ -24,14 +24,15 @@ type UserInput struct {
 type UserPatch struct {
 	Role     *string `json:"role,omitempty" example:"admin" doc:"member, admin or owner."`
 	Groups   *List   `json:"groups,omitempty" example:"cad" doc:"All the groups, in place of those before; at most 16 of at most 64 characters, 800 bytes as JSON in all."`
-	Disabled *bool   `json:"disabled,omitempty" example:"true" doc:"true: the user cannot sign in any more. Its seats go on until they end."`
+	Disabled *bool   `json:"disabled,omitempty" example:"true" doc:"true: the user cannot sign in any more, and all its sessions end."`
 }
 
 // User is a user of an organization.
 type User struct {
 	ID             string `json:"id" example:"k5vyjm2w7hd3q4n6t2bzxc5rfa" doc:"The user, as sub of ID tokens and user_id of sessions."`
 	OrganizationID string `json:"organization_id" example:"acme" doc:"Whose user it is."`
-	Email          string `json:"email" example:"ann@acme.example" doc:"The address to sign in with; empty where Identity Platform has no account for the user."`
+	Machine        bool   `json:"machine" doc:"Whether it is a machine's, which signs in by a refresh token and has no address."`
+	Email          string `json:"email" example:"ann@acme.example" doc:"The address to sign in with; empty of a machine, and where Identity Platform has no account for the user."`
 	Name           string `json:"name" example:"Ann Archer" doc:"What people call the user."`
 	Role           string `json:"role" enum:"member,admin,owner" example:"member" doc:"What the user may do."`
 	Groups         List   `json:"groups" nullable:"false" example:"cad" doc:"The user's groups."`
@@ -63,4 +64,22 @@ type UserSearch struct {
 type UserList struct {
 	Users []User `json:"users" nullable:"false" doc:"Ascending by id."`
 	After string `json:"after,omitempty" example:"k5vyjm2w7hd3q4n6t2bzxc5rfa" doc:"There are more: ask with this as after. Absent on the last page."`
+}
+
+// MachineInput is a machine user that is to be made.
+type MachineInput struct {
+	Name   string `json:"name" example:"build-farm" doc:"What people call it, at most 128 characters."`
+	Groups List   `json:"groups,omitempty" example:"cad" doc:"At most 16 groups of at most 64 characters, 800 bytes as JSON in all: ID tokens carry them."`
+}
+
+// UserMachine is a machine user that was made.
+type UserMachine struct {
+	User User `json:"user" doc:"The user, a member."`
+	MachineToken
+}
+
+// MachineToken is what a machine signs in by.
+type MachineToken struct {
+	// RefreshToken is as good as a password that does not end.
+	RefreshToken string `json:"refresh_token,omitempty" example:"AMf-vBx9…" doc:"What the machine gets its ID tokens for, at https://securetoken.googleapis.com/v1/token. It is told this once and kept nowhere here: keep it as a password. Absent for a dry run, and where a creation is repeated after its token was made: rotate it then."`
 }

@@ -110,6 +110,9 @@ func TestStories(t *testing.T) {
 			"beat": func(ts *testscript.TestScript, _ bool, args []string) {
 				ts.Check(beat(t.Context(), base, ts.Getenv, args[0], args[1]))
 			},
+			"machine": func(ts *testscript.TestScript, refused bool, args []string) {
+				machineIn(t.Context(), ts, refused, base, args[0], args[1])
+			},
 			"signin": func(ts *testscript.TestScript, refused bool, args []string) {
 				signIn(t.Context(), ts, refused, base, args[0], args[1])
 			},

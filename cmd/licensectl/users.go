@@ -19,11 +19,14 @@ type userCommands struct {
 	Import    userImport    `cmd:"" help:"Invite the users of a CSV file. Run again it does nothing twice."`
 	SetRole   userSetRole   `cmd:"" help:"Change what a user may do."`
 	SetGroups userSetGroups `cmd:"" help:"Change a user's groups, all of them."`
-	Disable   userDisable   `cmd:"" help:"Keep a user from signing in."`
+	Disable   userDisable   `cmd:"" help:"Keep a user from signing in, and end its sessions."`
 	Enable    userEnable    `cmd:"" help:"Undo disable."`
-	SignOut   userSignOut   `cmd:"" help:"End a user's sign-ins everywhere."`
+	SignOut   userSignOut   `cmd:"" help:"End a user's sign-ins everywhere, and its sessions."`
 	Link      userLink      `cmd:"" help:"Print another link by which a user sets a password."`
-	Remove    userRemove    `cmd:"" help:"Remove a user and delete its account. The audit keeps what it might do."`
+	Remove    userRemove    `cmd:"" help:"Remove a user, delete its account and end its sessions. The audit keeps what it might do."`
+
+	CreateMachine userCreateMachine `cmd:"" help:"Make a user for a build or a server, and print the token by which it signs in."`
+	RotateToken   userRotateToken   `cmd:"" help:"Print another token for a machine, in place of those before."`
 }
 
 type userList struct {
@@ -50,6 +53,7 @@ func (l userList) Run(ctx context.Context, a *app) error {
 	columns := []show.Column{
 		{Field: "email", Title: "EMAIL"},
 		{Field: "name", Title: "NAME"},
+		{Field: "machine", Title: "MACHINE"},
 		{Field: "role", Title: "ROLE"},
 		{Field: "groups", Title: "GROUPS"},
 		{Field: "state", Title: "STATE"},
@@ -185,7 +189,7 @@ type userDisable struct {
 // Run keeps a user out.
 func (u userDisable) Run(ctx context.Context, a *app) error {
 	disabled := true
-	question := fmt.Sprintf("Disable user %s? It cannot sign in any more; its seats go on until they end.", u.ID)
+	question := fmt.Sprintf("Disable user %s? It cannot sign in any more, and its sessions end.", u.ID)
 	return u.alter(ctx, a, u.Write, u.Match, api.UserPatch{Disabled: &disabled}, asking(a, u.Sure, question))
 }
 
@@ -272,7 +276,7 @@ func (u userRemove) Run(ctx context.Context, a *app) error {
 		return s.failed("remove", err)
 	}
 	if !u.DryRun {
-		question := fmt.Sprintf("Remove user %s? Its account is deleted; its seats go on until they end.", u.ID)
+		question := fmt.Sprintf("Remove user %s? Its account is deleted, and its sessions end.", u.ID)
 		if err := asking(a, u.Sure, question)(); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -22,6 +23,28 @@ func signIn(ctx context.Context, ts *testscript.TestScript, refused bool, base, 
 	switch {
 	case refused && err == nil:
 		ts.Fatalf("%s can sign in", email)
+	case !refused:
+		ts.Check(err)
+		_, _, err = acquire(ctx, base, token.ID, machine)
+		ts.Check(err)
+	}
+}
+
+// machineIn FILE MACHINE takes a seat with the refresh token in the file; refused: it must be
+// good no more.
+func machineIn(ctx context.Context, ts *testscript.TestScript, refused bool, base, file, machine string) {
+	info, err := os.Stat(ts.MkAbs(file))
+	ts.Check(err)
+	if info.Mode().Perm() != 0o600 {
+		ts.Fatalf("%s may be read by others: %s", file, info.Mode())
+	}
+	var token struct {
+		ID string `json:"id_token"`
+	}
+	err = post(ctx, base+"/dev/token", "", fmt.Sprintf(`{"refresh_token":%q}`, strings.TrimSpace(ts.ReadFile(file))), &token)
+	switch {
+	case refused && err == nil:
+		ts.Fatalf("the token in %s is good", file)
 	case !refused:
 		ts.Check(err)
 		_, _, err = acquire(ctx, base, token.ID, machine)

@@ -32,7 +32,7 @@ type Deps struct {
 	// Ledger says which of the record's sessions live, Seats end them.
 	Ledger ledger.Looking
 	Seats  *seats.Protocol
-	// People are the users of organizations; nil at the customers' door.
+	// People are the users of organizations; nil at a customers' door that has no say in them.
 	People *people.Directory
 	// Keys are those that sign license tokens; of the vendor's door alone.
 	Keys Keys
@@ -69,7 +69,7 @@ type function struct{ Deps }
 // routes are those of the customers' door. A handler that controlRoutes has as well
 // takes its organization from [caller].
 func (f *function) routes() []web.Route {
-	return []web.Route{
+	return append([]web.Route{
 		web.Handle(listMyLicenses(), f.listMyLicenses),
 		web.Handle(listMySessions(), f.listMySessions),
 		web.Handle(adminOverview(), f.adminOverview),
@@ -82,7 +82,7 @@ func (f *function) routes() []web.Route {
 		web.Handle(adminListAudit(), f.listAudit),
 		web.Handle(adminReportUsage(), f.reportUsage),
 		web.Handle(adminReportDenials(), f.reportDenials),
-	}
+	}, f.ourUserRoutes()...)
 }
 
 // controlRoutes are those of the vendor's door.

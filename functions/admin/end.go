@@ -36,17 +36,44 @@ func (f *function) adminEndSessions(ctx context.Context, c web.Call, in api.EndS
 	if in.LicenseID == "" && in.UserID == "" {
 		return web.Answer{}, invalid("", "names neither license_id nor user_id: name one of them, or both")
 	}
-	ids, more, err := f.toEnd(ctx, c, record.SessionFilter{LicenseID: in.LicenseID, UserID: in.UserID})
+	ended, more, err := f.endSome(ctx, c, a, record.SessionFilter{LicenseID: in.LicenseID, UserID: in.UserID})
 	if err != nil {
 		return web.Answer{}, err
 	}
+	web.Annotate(ctx, slog.Int("sessions_ended", ended))
+	return web.Answer{Outcome: "revoked", Body: api.EndSessionsReport{Ended: ended, More: more}}, nil
+}
+
+// endSome ends the first [api.MaxEnded] sessions that the filter lets through.
+func (f *function) endSome(ctx context.Context, c web.Call, a record.Act, filter record.SessionFilter) (ended int, more bool, err error) {
+	ids, more, err := f.toEnd(ctx, c, filter)
+	if err != nil {
+		return 0, false, err
+	}
 	for some := range slices.Chunk(ids, endingAtOnce) {
 		if err := f.endAll(ctx, c, a, some); err != nil {
-			return web.Answer{}, err
+			return 0, false, err
 		}
 	}
-	web.Annotate(ctx, slog.Int("sessions_ended", len(ids)))
-	return web.Answer{Outcome: "revoked", Body: api.EndSessionsReport{Ended: len(ids), More: more}}, nil
+	return len(ids), more, nil
+}
+
+// endOf ends all sessions of a user, of whom it is to be said that it has none. Where the
+// request's time is too short for all, the request, sent again, goes on with the rest.
+func (f *function) endOf(ctx context.Context, c web.Call, a record.Act, userID string) error {
+	if a.DryRun {
+		return nil
+	}
+	total := 0
+	for more := true; more; {
+		ended, rest, err := f.endSome(ctx, c, a, record.SessionFilter{UserID: userID})
+		if err != nil {
+			return err
+		}
+		total, more = total+ended, rest
+	}
+	web.Annotate(ctx, slog.Int("sessions_ended", total))
+	return nil
 }
 
 // endAll ends sessions beside each other. One that was deleted meanwhile is over as well.

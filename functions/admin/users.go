@@ -21,6 +21,8 @@ func (f *function) userRoutes() []web.Route {
 		web.Handle(removeUser(), f.removeUser),
 		web.Handle(signOutUser(), f.signOutUser),
 		web.Handle(linkUser(), f.linkUser),
+		web.Handle(createMachine(), f.createMachine),
+		web.Handle(rotateToken(), f.rotateToken),
 	}
 }
 
@@ -46,7 +48,7 @@ const exampleLink = "https://acme-licenses.firebaseapp.com/__/auth/action?mode=r
 func userOf(p people.Person) api.User {
 	u := p.Value
 	out := api.User{
-		ID: u.ID, OrganizationID: u.OrganizationID, Email: p.Account.Email, Name: p.Account.Name, Role: string(u.Role),
+		ID: u.ID, OrganizationID: u.OrganizationID, Machine: u.Machine, Email: p.Account.Email, Name: p.Account.Name, Role: string(u.Role),
 		Groups: api.List(u.Groups), Disabled: u.Disabled, State: stateOf(u), ETag: etag(p.Revision),
 	}
 	if at := p.Account.LastSignIn; !at.IsZero() {
@@ -185,7 +187,7 @@ func patchUser() web.Operation {
 	return web.Operation{
 		ID: "patchUser", Method: http.MethodPatch, Path: api.PathUser, Params: oneUser(), Access: web.AccessStaff,
 		Query: dryRunQuery(), Headers: matchHeader(), Body: web.BodyRequired,
-		Summary: "Change a user", Description: forVendor + "ID tokens say it from the next one on, within the hour. A change of nothing finishes what is pending.",
+		Summary: "Change a user", Description: forVendor + "ID tokens say it from the next one on, within the hour. Who is disabled has all its sessions ended; its ID token is good for up to an hour, and where the service checks revocation (CHECK_REVOKED) no seat is given for one. A change of nothing finishes what is pending.",
 		Answers:  []web.Documented{{Status: http.StatusOK, Description: "As it is now, or would be.", Body: exampleUser(), Headers: etagHeader()}},
 		Problems: []api.Code{api.Forbidden, api.LastOwner, api.PreconditionFailed, api.PreconditionRequired},
 	}
@@ -205,6 +207,11 @@ func (f *function) patchUser(ctx context.Context, c web.Call, in api.UserPatch) 
 	if err != nil {
 		return web.Answer{}, err
 	}
+	if now.Value.Disabled && in.Disabled != nil {
+		if err := f.endOf(ctx, c, a, now.Value.ID); err != nil {
+			return web.Answer{}, err
+		}
+	}
 	return answered(http.StatusOK, "changed", now.Revision, userOf(now)), nil
 }
 
@@ -212,7 +219,7 @@ func removeUser() web.Operation {
 	return web.Operation{
 		ID: "removeUser", Method: http.MethodDelete, Path: api.PathUser, Params: oneUser(), Access: web.AccessStaff,
 		Query: dryRunQuery(), Headers: matchHeader(),
-		Summary: "Remove a user", Description: forVendor + "Its account is deleted, with all that Identity Platform knows of the person. Its ID tokens are good until they end, within the hour; its seats are sessions of its own.",
+		Summary: "Remove a user", Description: forVendor + "Its account is deleted, with all that Identity Platform knows of the person, and all its sessions end. Its ID tokens are good until they end, within the hour; where the service checks revocation (CHECK_REVOKED), no seat is given for one.",
 		Answers:  []web.Documented{{Status: http.StatusNoContent, Description: "It is gone, or would be."}},
 		Problems: []api.Code{api.Forbidden, api.LastOwner, api.PreconditionFailed, api.PreconditionRequired},
 	}
@@ -223,7 +230,9 @@ func (f *function) removeUser(ctx context.Context, c web.Call, _ struct{}) (web.
 	if err != nil {
 		return web.Answer{}, err
 	}
-	if err := f.People.Remove(ctx, caller(c), a, c.Param("user"), revision); err != nil {
+	id := c.Param("user")
+	ends := func(ctx context.Context) error { return f.endOf(ctx, c, a, id) }
+	if err := f.People.Remove(ctx, caller(c), a, id, revision, ends); err != nil {
 		return web.Answer{}, err
 	}
 	return web.Answer{Status: http.StatusNoContent, Outcome: "deleted"}, nil
@@ -232,7 +241,7 @@ func (f *function) removeUser(ctx context.Context, c web.Call, _ struct{}) (web.
 func signOutUser() web.Operation {
 	return web.Operation{
 		ID: "signOutUser", Method: http.MethodPost, Path: api.PathUserSignOut, Params: oneUser(), Access: web.AccessStaff, Query: dryRunQuery(),
-		Summary: "Sign a user out everywhere", Description: forVendor + "No refresh token of the user's is good any more. ID tokens are until they end, within the hour; where the service checks revocation (CHECK_REVOKED), no seat is given for one.",
+		Summary: "Sign a user out everywhere", Description: forVendor + "No refresh token of the user's is good any more, and all its sessions end. ID tokens are until they end, within the hour; where the service checks revocation (CHECK_REVOKED), no seat is given for one.",
 		Answers:  []web.Documented{{Status: http.StatusNoContent, Description: "It is done, or would be."}},
 		Problems: []api.Code{api.Forbidden},
 	}
@@ -243,7 +252,11 @@ func (f *function) signOutUser(ctx context.Context, c web.Call, _ struct{}) (web
 	if err != nil {
 		return web.Answer{}, err
 	}
-	if err := f.People.SignOut(ctx, caller(c), a, c.Param("user")); err != nil {
+	id := c.Param("user")
+	if err := f.People.SignOut(ctx, caller(c), a, id); err != nil {
+		return web.Answer{}, err
+	}
+	if err := f.endOf(ctx, c, a, id); err != nil {
 		return web.Answer{}, err
 	}
 	return web.Answer{Status: http.StatusNoContent, Outcome: "revoked"}, nil

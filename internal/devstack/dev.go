@@ -116,19 +116,22 @@ func answer(w http.ResponseWriter, status int, body any) {
 }
 
 // tokenRequest names a user, who need not exist, or by its address alone an account that
-// does.
+// does, or has the refresh token of a machine's alone.
 type tokenRequest struct {
 	UserID         string `json:"user_id"`
 	OrganizationID string `json:"organization_id"`
 	Email          string `json:"email"`
 	Role           string `json:"role"`
 	TTLSeconds     *int   `json:"ttl_seconds"`
+	RefreshToken   string `json:"refresh_token"`
 }
 
 // devToken signs an ID token such as Identity Platform would. A ttl_seconds
 // below zero gives one that has expired.
 func (s *Stack) devToken(_ *http.Request, in tokenRequest) (any, error) {
 	switch {
+	case in.RefreshToken != "":
+		return s.refresh(in)
 	case in.UserID == "" && in.Email == "":
 		return nil, errors.New("user_id is missing")
 	case in.UserID == "":
@@ -155,6 +158,18 @@ func (s *Stack) signIn(in tokenRequest) (any, error) {
 		return nil, errors.New("email by itself signs in an account, which says the rest: leave out the other members, or say user_id")
 	}
 	token, err := s.IDP.SignIn(in.Email)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]string{"id_token": token}, nil
+}
+
+// refresh is what a machine gets at securetoken.googleapis.com.
+func (s *Stack) refresh(in tokenRequest) (any, error) {
+	if in != (tokenRequest{RefreshToken: in.RefreshToken}) {
+		return nil, errors.New("refresh_token by itself says whose it is: leave out the other members")
+	}
+	token, err := s.IDP.Refresh(in.RefreshToken)
 	if err != nil {
 		return nil, err
 	}

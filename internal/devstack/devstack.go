@@ -175,6 +175,7 @@ func (s *Stack) onClose(f func() error) { s.closers = append(s.closers, f) }
 func (s *Stack) config() config.Config {
 	c := config.Defaults()
 	c.Project, c.IdentityProject, c.KMSKey = Project, Project, fakekms.DefaultKey
+	c.IdentityAPIKey = fakeidp.APIKey
 	if c.TokenSigning = cmp.Or(s.opts.TokenSigning, c.TokenSigning); c.TokenSigning == string(token.ByDelegation) {
 		c.KMSEncryptionKey = fakekms.DefaultEncryptionKey
 	}
@@ -215,8 +216,11 @@ func (s *Stack) issuers(ctx context.Context) (err error) {
 	}
 	s.onClose(func() error { scheduler.Close(); return nil })
 	s.clients.Schedulers = []*identity.Scheduler{scheduler}
-	s.clients.Accounts, err = identity.NewAccounts(ctx, Project, option.WithHTTPClient(keys))
-	if err != nil {
+	signer := identity.AccountsConfig{ProjectID: Project, Signer: fakeidp.Signer}
+	if s.clients.Accounts, err = identity.NewAccounts(ctx, signer, option.WithHTTPClient(keys)); err != nil {
+		return err
+	}
+	if s.clients.SignIns, err = boot.SignIns(ctx, s.config(), keys); err != nil {
 		return err
 	}
 	return s.staff(keys)

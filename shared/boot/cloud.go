@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"time"
 
 	kms "cloud.google.com/go/kms/apiv1"
@@ -12,6 +13,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/circuit"
 	"github.com/coditect-ai/coditect-licenses/shared/config"
 	"github.com/coditect-ai/coditect-licenses/shared/identity"
+	"github.com/coditect-ai/coditect-licenses/shared/people"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/redisconn"
 	"github.com/coditect-ai/coditect-licenses/shared/telemetry"
@@ -70,7 +72,8 @@ func (d *dialer) record(ctx context.Context) error {
 		Circuit:  circuit.New(circuit.Options{Backend: "firestore", Cooldown: d.cfg.CircuitCooldown, Patience: deadline / 4, Log: d.log}),
 	})
 	d.clients.Record = store
-	if d.cfg.Function == config.Control || d.cfg.Function == config.Admin {
+	switch d.cfg.Function {
+	case config.Control, config.Admin, config.Release: // release tells the audit who ended somebody's session
 		d.clients.Administration = store
 	}
 	d.closers = append(d.closers, client.Close)
@@ -96,6 +99,12 @@ func (d *dialer) identity(ctx context.Context) error {
 		return d.schedulers()
 	case config.Control:
 		return errors.Join(d.staff(), d.accounts(ctx))
+	}
+	// Customers administer their users where that was chosen: the key says so.
+	if d.cfg.Function == config.Admin && d.cfg.IdentityAPIKey != "" {
+		if err := d.accounts(ctx); err != nil {
+			return err
+		}
 	}
 	users, err := identity.New(ctx, identity.Config{ProjectID: d.cfg.IdentityProject, CheckRevoked: d.cfg.CheckRevoked})
 	if err != nil {
@@ -134,8 +143,23 @@ func (d *dialer) staff() error {
 
 // accounts connects at its first call, as the others do.
 func (d *dialer) accounts(ctx context.Context) (err error) {
-	d.clients.Accounts, err = identity.NewAccounts(ctx, d.cfg.IdentityProject)
+	d.clients.Accounts, err = identity.NewAccounts(ctx, identity.AccountsConfig{ProjectID: d.cfg.IdentityProject})
+	if err != nil || d.cfg.IdentityAPIKey == "" {
+		return err
+	}
+	d.clients.SignIns, err = SignIns(ctx, d.cfg, nil)
 	return err
+}
+
+// SignIns is what machines sign in by. The client is as in [identity.NewToolkits].
+func SignIns(ctx context.Context, cfg config.Config, client *http.Client) (*people.SignIns, error) {
+	administrator, public, err := identity.NewToolkits(ctx, client)
+	if err != nil {
+		return nil, err
+	}
+	return &people.SignIns{
+		Project: cfg.IdentityProject, APIKey: cfg.IdentityAPIKey.Reveal(), Administrator: administrator, Public: public,
+	}, nil
 }
 
 // open assembles the service a configuration describes, on a Redis that can keep

@@ -117,7 +117,7 @@ func (p *parts) addAdministration(t *testing.T) {
 	}
 	t.Cleanup(staff.Close)
 	p.Record, p.Administration, p.Staff = store, store, staff
-	if p.Accounts, err = identity.NewAccounts(t.Context(), "p", option.WithHTTPClient(p.idp.Client())); err != nil {
+	if p.Accounts, err = identity.NewAccounts(t.Context(), identity.AccountsConfig{ProjectID: "p"}, option.WithHTTPClient(p.idp.Client())); err != nil {
 		t.Fatal(err)
 	}
 }

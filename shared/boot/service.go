@@ -40,12 +40,14 @@ type Clients struct {
 	Users  *identity.Verifier
 	// Schedulers verify the reaper's caller, one per accepted audience.
 	Schedulers []*identity.Scheduler
-	// Administration is that of the functions that administer, Staff of the one that
-	// sells; nil elsewhere.
+	// Administration is that of the functions that administer, and of release, which tells the
+	// audit; Staff is of the one that sells. They are nil elsewhere.
 	Administration record.Administration
 	Staff          *identity.Staff
-	// Accounts are those of Identity Platform, for the function that sells; nil elsewhere.
+	// Accounts are those of Identity Platform, for the functions that administer; nil
+	// elsewhere. SignIns are nil, too, where machines are not set up.
 	Accounts *auth.Client
+	SignIns  *people.SignIns
 	// LedgerClock is what Redis's clock is compared with; nil is the process's
 	// clock. Tests that move an embedded server's clock move it too.
 	LedgerClock func() time.Time
@@ -85,7 +87,7 @@ func Assemble(cfg config.Config, clients Clients, log *slog.Logger, now func() t
 	s.limiter = limits.NewMemory(cfg.RateLimitPerUser, now)
 	s.logKey = logKey(cfg.LogKey)
 	if clients.Administration != nil && clients.Accounts != nil {
-		s.People = people.New(clients.Administration, people.NewAccounts(clients.Accounts, cfg.BackendDeadline))
+		s.People = people.New(clients.Administration, people.NewAccounts(clients.Accounts, clients.SignIns, cfg.BackendDeadline))
 	}
 	ledgerClock := clients.LedgerClock
 	if ledgerClock == nil {

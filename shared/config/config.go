@@ -74,6 +74,10 @@ type Config struct {
 	// IdentityProject is the project whose Identity Platform issues the ID
 	// tokens; empty means Project.
 	IdentityProject string `env:"IDENTITY_PROJECT"`
+	// IdentityAPIKey is the key by which programs of IdentityProject's users name it to Identity
+	// Platform. By it machines are signed in. Empty: none are, and the customers' door
+	// administers no users.
+	IdentityAPIKey Secret `env:"IDENTITY_API_KEY"`
 	// CheckRevoked asks Identity Platform at every acquire whether the user's
 	// tokens were revoked. Off: it is one RPC per call, and a token lives an hour.
 	CheckRevoked bool `env:"CHECK_REVOKED" envDefault:"false"`

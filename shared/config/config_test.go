@@ -54,7 +54,7 @@ func TestDefaults(t *testing.T) {
 func TestEverythingSet(t *testing.T) {
 	got, err := config.Load("reaper", environ(
 		"FIRESTORE_DATABASE", "records", "REDIS_ADDR", "", "MEMORYSTORE_INSTANCE", "projects/p/locations/l/instances/i",
-		"IDENTITY_PROJECT", "people", "CHECK_REVOKED", "true", "TOKEN_ISSUER", "https://example.com/x",
+		"IDENTITY_PROJECT", "people", "IDENTITY_API_KEY", " AIzaSy \n", "CHECK_REVOKED", "true", "TOKEN_ISSUER", "https://example.com/x",
 		"SESSION_TTL", "8m", "HEARTBEAT_INTERVAL", "4m", "TOKEN_SIGNING", "kms", "TOKEN_MIN", "1m", "TOKEN_TTL", "5m", "CLOCK_TOLERANCE", "10s", "ENTITLEMENT_CACHE_TTL", "0s", "KEY_ACTIVATION_DELAY", "361s",
 		"REQUEST_DEADLINE", "5s", "BACKEND_DEADLINE", "5s", "REAP_BUDGET", "50s",
 		"REDIS_DEADLINE", "1s", "CIRCUIT_COOLDOWN", "2s", "MAX_IN_FLIGHT", "0",
@@ -63,7 +63,7 @@ func TestEverythingSet(t *testing.T) {
 		"STAFF_AUDIENCE", " https://c ", "STAFF_ACCOUNTS", " eve@vendor.example ,, @vendor.example ,", "STAFF_IAM_CHECKED", "true"))
 	want := config.Config{
 		Function: config.Reaper, Project: "p", FirestoreDatabase: "records", MemorystoreInstance: "projects/p/locations/l/instances/i", TokenSigning: "kms", KMSKey: key, KMSEncryptionKey: sealing,
-		IdentityProject: "people", CheckRevoked: true, TokenIssuer: "https://example.com/x",
+		IdentityProject: "people", IdentityAPIKey: "AIzaSy", CheckRevoked: true, TokenIssuer: "https://example.com/x",
 		SessionTTL: 8 * time.Minute, HeartbeatInterval: 4 * time.Minute, TokenMin: time.Minute, TokenTTL: 5 * time.Minute, ClockTolerance: 10 * time.Second, KeyActivationDelay: 361 * time.Second,
 		RequestDeadline: 5 * time.Second, BackendDeadline: 5 * time.Second, ReapBudget: 50 * time.Second,
 		RedisDeadline: time.Second, CircuitCooldown: 2 * time.Second,

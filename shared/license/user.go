@@ -29,6 +29,8 @@ type User struct {
 	Role               Role
 	// Groups are names of the organization's own choosing.
 	Groups []string
+	// Machine users are programs: they have no address and no password, and are members.
+	Machine bool
 	// Disabled users cannot sign in.
 	Disabled bool
 	// Asked: what was written last is not confirmed by Identity Platform. Leaving: that
@@ -38,6 +40,36 @@ type User struct {
 
 // Owns reports whether the user is an owner who can act as one.
 func (u User) Owns() bool { return u.Role == RoleOwner && !u.Disabled && !u.Leaving }
+
+// MayMake reports whether who has the role may make of a user what it is after: owners
+// whatever they want, admins all that a member may be, and nobody else anything. Before has
+// no role where a user is to be made; where nothing of it changes, after is before. Only
+// owners remove.
+func (r Role) MayMake(before, after User) bool {
+	switch r {
+	case RoleService, RoleOwner:
+		return true
+	case RoleAdmin:
+		return (before.Role == "" || before.Role == RoleMember) && after.Role == RoleMember && !after.Leaving
+	default:
+		return false
+	}
+}
+
+// Less is the one of two roles that may do less. What is no role of a user's may do nothing.
+func (r Role) Less(other Role) Role {
+	if !r.ofUser() || !other.ofUser() {
+		return ""
+	}
+	for _, role := range []Role{RoleMember, RoleAdmin} {
+		if r == role || other == role {
+			return role
+		}
+	}
+	return RoleOwner
+}
+
+func (r Role) ofUser() bool { return r == RoleMember || r == RoleAdmin || r == RoleOwner }
 
 // Validate reports all that is wrong with the user, as an [*InvalidError].
 func (u User) Validate() error {
@@ -49,24 +81,29 @@ func (u User) Validate() error {
 // Invitation is a user that is to be, and who it is.
 type Invitation struct {
 	User
-	// Email is in lower case, as Identity Platform keeps it. Name is empty where none is given.
+	// Email is in lower case, as Identity Platform keeps it, and empty of a machine, which
+	// has a name. Of others that is empty where none is given.
 	Email, Name string
 }
 
 // Validate reports all that is wrong with the invitation, as an [*InvalidError].
 func (i Invitation) Validate() error {
 	var faults faults
-	faults.email(i.Email)
-	faults.label("name", i.Name, MaxName)
+	if i.Machine {
+		faults.required("name", i.Name, MaxName)
+	} else {
+		faults.email(i.Email)
+		faults.label("name", i.Name, MaxName)
+	}
 	faults.user(i.User)
 	return faults.err()
 }
 
 func (f *faults) user(u User) {
-	switch u.Role {
-	case RoleMember, RoleAdmin, RoleOwner:
-	default:
+	if !u.Role.ofUser() {
 		f.add("role", "is not one of member, admin and owner: choose one")
+	} else if u.Machine && u.Role != RoleMember {
+		f.add("role", "is that of a person: a machine is a member")
 	}
 	f.groups(u.Groups)
 }

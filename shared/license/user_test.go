@@ -110,3 +110,52 @@ func TestWhoOwns(t *testing.T) {
 		}
 	}
 }
+
+// TestWhoMayMakeWhatOfUsers: owners all, admins of members members, nobody else anything.
+func TestWhoMayMakeWhatOfUsers(t *testing.T) {
+	roles := []license.Role{"", license.RoleMember, license.RoleAdmin, license.RoleOwner}
+	for _, by := range []license.Role{"", "boss", license.RoleMember, license.RoleAdmin, license.RoleOwner, license.RoleService} {
+		for _, before := range roles {
+			for _, after := range roles[1:] {
+				for _, leaving := range []bool{false, true} {
+					want := by == license.RoleOwner || by == license.RoleService ||
+						by == license.RoleAdmin && before != license.RoleAdmin && before != license.RoleOwner && after == license.RoleMember && !leaving
+					if got := by.MayMake(license.User{Role: before}, license.User{Role: after, Leaving: leaving}); got != want {
+						t.Errorf("%q may make of %q %q, leaving %t: %t", by, before, after, leaving, got)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestTheLesserRole(t *testing.T) {
+	order := []license.Role{license.RoleMember, license.RoleAdmin, license.RoleOwner}
+	for i, a := range order {
+		for j, b := range order {
+			if got := a.Less(b); got != order[min(i, j)] {
+				t.Errorf("the lesser of %s and %s is %s", a, b, got)
+			}
+		}
+		for _, none := range []license.Role{"", "boss", license.RoleService} {
+			if a.Less(none) != "" || none.Less(a) != "" || none.Less(none) != "" {
+				t.Errorf("%s and %q have a lesser one", a, none)
+			}
+		}
+	}
+}
+
+// TestMachines have a name and no address, and are members.
+func TestMachines(t *testing.T) {
+	for fields, i := range map[string]license.Invitation{
+		"":     {Name: "farm", User: license.User{Machine: true, Role: license.RoleMember}},
+		"name": {User: license.User{Machine: true, Role: license.RoleMember}},
+		"role": {Name: "farm", User: license.User{Machine: true, Role: license.RoleOwner}},
+	} {
+		err := i.Validate()
+		invalid, ok := err.(*license.InvalidError) //nolint:errorlint // nothing wraps it
+		if ok != (fields != "") || ok && (len(invalid.Faults) != 1 || invalid.Faults[0].Field != fields) {
+			t.Errorf("%+v: %v, want %q", i, err, fields)
+		}
+	}
+}

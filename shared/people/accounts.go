@@ -10,6 +10,7 @@ import (
 
 	"firebase.google.com/go/v4/auth"
 	"firebase.google.com/go/v4/errorutils"
+	"google.golang.org/api/googleapi"
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
@@ -49,13 +50,14 @@ type Account struct {
 // is [*license.UnavailableError]. No error has an address in it.
 type Accounts struct {
 	client   *auth.Client
+	signIns  *SignIns
 	deadline time.Duration
 }
 
-// NewAccounts takes the Admin SDK's client. The deadline is that of each call of a
-// method, with its retries.
-func NewAccounts(client *auth.Client, deadline time.Duration) *Accounts {
-	return &Accounts{client: client, deadline: deadline}
+// NewAccounts takes the Admin SDK's client, and what machines sign in by; nil: none does.
+// The deadline is that of each call of a method, with its retries.
+func NewAccounts(client *auth.Client, signIns *SignIns, deadline time.Duration) *Accounts {
+	return &Accounts{client: client, signIns: signIns, deadline: deadline}
 }
 
 func (a *Accounts) within(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -110,7 +112,10 @@ func (a *Accounts) Create(ctx context.Context, organizationID string, i license.
 func (a *Accounts) create(ctx context.Context, i license.Invitation) error {
 	bounded, cancel := a.within(ctx)
 	defer cancel()
-	user := (&auth.UserToCreate{}).UID(i.ID).Email(i.Email)
+	user := (&auth.UserToCreate{}).UID(i.ID)
+	if i.Email != "" {
+		user = user.Email(i.Email)
+	}
 	if i.Name != "" {
 		user = user.DisplayName(i.Name)
 	}
@@ -235,7 +240,7 @@ func accountOf(user *auth.UserRecord) Account {
 	return account
 }
 
-// fault is what an error of the Admin SDK means. Its text stays behind: it quotes
+// fault is what an error of Google's libraries means. Its text stays behind: it quotes
 // addresses.
 func fault(doing string, err error) error {
 	switch {
@@ -247,6 +252,8 @@ func fault(doing string, err error) error {
 	cause := errors.New("no answer")
 	if response := errorutils.HTTPResponse(err); response != nil {
 		cause = fmt.Errorf("status %d", response.StatusCode)
+	} else if answer, ok := errors.AsType[*googleapi.Error](err); ok {
+		cause = fmt.Errorf("status %d", answer.Code)
 	}
 	return &license.UnavailableError{Backend: "identity", Err: fmt.Errorf("%s: %w", doing, cause)}
 }

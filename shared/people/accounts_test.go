@@ -244,7 +244,7 @@ func TestAccountsAreAway(t *testing.T) {
 		p.idp.SetMode(mode)
 		a := p.accounts
 		if mode == fakeidp.Hanging {
-			a = people.NewAccounts(p.client, time.Nanosecond) // nobody waits for it
+			a = people.NewAccounts(p.client, p.signIns, time.Nanosecond) // nobody waits for it
 		}
 		_, err := a.Create(t.Context(), "acme", ann())
 		wantAway(t, err)

@@ -111,6 +111,9 @@ func (d *Directory) Invite(ctx context.Context, caller license.Caller, act recor
 		return Person{}, "", err
 	}
 	i.ID = newID(caller.OrganizationID, act, i)
+	if err := d.mayInvite(ctx, caller, act, i.User); err != nil {
+		return Person{}, "", err
+	}
 	adopted, err := d.adopt(ctx, caller, &i)
 	if err != nil {
 		return Person{}, "", err
@@ -134,6 +137,20 @@ func (d *Directory) Invite(ctx context.Context, caller license.Caller, act recor
 	}
 	link, err := d.accounts.Link(ctx, i.Email)
 	return made, link, err
+}
+
+// mayInvite refuses whoever may not invite such a user before its address is looked for:
+// nobody else learns here who has an account. The vendor may.
+func (d *Directory) mayInvite(ctx context.Context, caller license.Caller, act record.Act, user license.User) error {
+	if caller.Role == license.RoleService {
+		return nil
+	}
+	act.Key, act.DryRun = "", true
+	_, err := d.record.InviteUser(ctx, caller, act, user)
+	if errors.Is(err, license.ErrExists) { // an invitation that is repeated
+		return nil
+	}
+	return err
 }
 
 // invited answers an invitation that came before. Its link may be lost, so there is another
@@ -258,13 +275,19 @@ func alike(a, b license.User) bool {
 	return a.Role == b.Role && a.Disabled == b.Disabled && slices.Equal(a.Groups, b.Groups)
 }
 
-// Remove deletes a user and its account. Its seats are its sessions', and end with them.
-func (d *Directory) Remove(ctx context.Context, caller license.Caller, act record.Act, id, revision string) error {
+// Remove deletes a user and its account. In between it has its sessions ended: while that
+// fails the user is there, Leaving, and can be removed again.
+func (d *Directory) Remove(
+	ctx context.Context, caller license.Caller, act record.Act, id, revision string, end func(context.Context) error,
+) error {
 	asked, err := d.record.RemoveUser(ctx, caller, act, id, revision)
 	if err != nil || asked.Entry == "" {
 		return err
 	}
 	if err := d.accounts.Delete(ctx, caller.OrganizationID, id); err != nil {
+		return err
+	}
+	if err := end(ctx); err != nil {
 		return err
 	}
 	return d.done(ctx, caller, asked)

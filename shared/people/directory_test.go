@@ -25,6 +25,9 @@ func act(key string) record.Act {
 	return record.Act{Actor: "eve@vendor.example", At: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), Key: key}
 }
 
+// nothing is what ends of a user without sessions.
+func nothing(context.Context) error { return nil }
+
 // bench is a directory over both stores, each of which can fail.
 type bench struct {
 	provider
@@ -243,7 +246,7 @@ func TestARemovalThatStops(t *testing.T) {
 			made := b.invited(t, ann())
 			id := made.Value.ID
 			stop(b)
-			if err := b.Remove(t.Context(), acme(), act(""), id, made.Revision); license.Backend(err) == "" {
+			if err := b.Remove(t.Context(), acme(), act(""), id, made.Revision, nothing); license.Backend(err) == "" {
 				t.Fatalf("error %v, want an outage", err)
 			}
 			b.heal()
@@ -252,7 +255,7 @@ func TestARemovalThatStops(t *testing.T) {
 			if !now.Value.Leaving {
 				t.Errorf("%+v", now)
 			}
-			must(t, b.Remove(t.Context(), acme(), act(""), id, now.Revision))
+			must(t, b.Remove(t.Context(), acme(), act(""), id, now.Revision, nothing))
 			_, err = b.Get(t.Context(), acme(), id)
 			wantError(t, err, license.ErrUserNotFound)
 			b.wantStates(t, "user.invited done", "user.removed asked", "user.removed done")
@@ -428,7 +431,7 @@ func TestAnotherOrganizationsUser(t *testing.T) {
 	id, globex := made.Value.ID, license.ServiceCaller("globex")
 	for name, call := range map[string]func() error{
 		"get":     func() error { _, err := b.Get(t.Context(), globex, id); return err },
-		"remove":  func() error { return b.Remove(t.Context(), globex, act(""), id, made.Revision) },
+		"remove":  func() error { return b.Remove(t.Context(), globex, act(""), id, made.Revision, nothing) },
 		"signout": func() error { return b.SignOut(t.Context(), globex, act(""), id) },
 		"link":    func() error { _, err := b.Link(t.Context(), globex, act(""), id); return err },
 		"change": func() error {
@@ -474,7 +477,7 @@ func TestDryRunsActNowhere(t *testing.T) {
 		t.Errorf("%+v", changed)
 	}
 	must(t, b.SignOut(t.Context(), acme(), dry, id))
-	must(t, b.Remove(t.Context(), acme(), dry, id, made.Revision))
+	must(t, b.Remove(t.Context(), acme(), dry, id, made.Revision, nothing))
 	if link, err := b.Link(t.Context(), acme(), dry, id); err != nil || link != "" {
 		t.Errorf("%q, %v", link, err)
 	}

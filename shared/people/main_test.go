@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -29,8 +30,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(servers.Main(m)) }
 type provider struct {
 	accounts *people.Accounts
 	client   *auth.Client
+	signIns  *people.SignIns
 	// signIn signs in whoever has the link, and answers what the ID token says.
 	signIn func(t *testing.T, email, link string) (map[string]any, error)
+	// refresh gets an ID token for a refresh token, and answers what it says.
+	refresh func(t *testing.T, token string) (map[string]any, error)
 	// idp is the stand-in; nil of Google's emulator.
 	idp *fakeidp.IDP
 }
@@ -40,17 +44,28 @@ const patience = time.Minute
 
 func newProvider(t *testing.T, project string, rpc *http.Client) provider {
 	t.Helper()
-	client, err := identity.NewAccounts(t.Context(), project, option.WithHTTPClient(rpc))
-	if err != nil {
-		t.Fatal(err)
+	client, err := identity.NewAccounts(t.Context(), identity.AccountsConfig{ProjectID: project, Signer: fakeidp.Signer}, option.WithHTTPClient(rpc))
+	must(t, err)
+	administrator, public, err := identity.NewToolkits(t.Context(), rpc)
+	must(t, err)
+	p := provider{client: client, signIns: &people.SignIns{
+		Project: project, APIKey: fakeidp.APIKey, Administrator: administrator, Public: public,
+	}}
+	p.accounts = people.NewAccounts(client, p.signIns, patience)
+	p.refresh = func(t *testing.T, token string) (map[string]any, error) {
+		t.Helper()
+		return refresh(t, rpc, token)
 	}
-	return provider{accounts: people.NewAccounts(client, patience), client: client}
+	return p
 }
 
 // standIn is the local stack's.
-func standIn(t *testing.T) provider {
+func standIn(t *testing.T) provider { return standInAt(t, nil) }
+
+// standInAt is the same by a clock of the test's own.
+func standInAt(t *testing.T, now func() time.Time) provider {
 	t.Helper()
-	idp, err := fakeidp.New(fakeidp.Config{ProjectID: "demo"})
+	idp, err := fakeidp.New(fakeidp.Config{ProjectID: "demo", Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,8 +101,13 @@ type emulator struct {
 	next *http.Transport
 }
 
-// RoundTrip implements [http.RoundTripper].
+// RoundTrip implements [http.RoundTripper]. Nothing of Google's is an emulator of signatures:
+// this one's does not look at them.
 func (e emulator) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Host == "iamcredentials.googleapis.com" {
+		body := io.NopCloser(strings.NewReader(`{"keyId":"k","signedBlob":"c2lnbmVk"}`))
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: body, Request: r}, nil
+	}
 	r = r.Clone(r.Context())
 	r.URL.Path = "/" + r.URL.Host + r.URL.Path
 	r.URL.Scheme, r.URL.Host, r.Host = "http", e.addr, ""
@@ -141,6 +161,27 @@ func (e emulator) ask(t *testing.T, what, key string, body map[string]any) (answ
 		return nil, fmt.Errorf("%s: %v", what, answer["error"])
 	}
 	return answer, nil
+}
+
+// refresh asks as programs of users do.
+func refresh(t *testing.T, client *http.Client, token string) (map[string]any, error) {
+	t.Helper()
+	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}}.Encode()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://securetoken.googleapis.com/v1/token?key="+fakeidp.APIKey, strings.NewReader(form))
+	must(t, err)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	response, err := client.Do(r)
+	must(t, err)
+	defer func() { _ = response.Body.Close() }()
+	var answer struct {
+		IDToken string         `json:"id_token"`
+		Error   map[string]any `json:"error"`
+	}
+	must(t, json.NewDecoder(response.Body).Decode(&answer))
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("refresh: %v", answer.Error)
+	}
+	return claimsOf(t, answer.IDToken), nil
 }
 
 // claimsOf reads a token, whose signature is no matter here.

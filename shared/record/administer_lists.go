@@ -41,11 +41,7 @@ func pageByID[T any](
 	if limit < 1 {
 		return nil, nil
 	}
-	query := collection.OrderBy(firestore.DocumentID, firestore.Asc).Limit(limit)
-	if after != "" {
-		query = query.StartAfter(after)
-	}
-	snapshots, err := f.query(ctx, query)
+	snapshots, err := f.query(ctx, byID(collection, after, limit))
 	if err != nil {
 		return nil, err
 	}
@@ -56,6 +52,15 @@ func pageByID[T any](
 		}
 	}
 	return page, nil
+}
+
+// byID are up to limit documents of ids greater than after.
+func byID(collection *firestore.CollectionRef, after string, limit int) firestore.Query {
+	query := collection.OrderBy(firestore.DocumentID, firestore.Asc).Limit(limit)
+	if after != "" {
+		query = query.StartAfter(after)
+	}
+	return query
 }
 
 func revised[T any](

@@ -3,6 +3,7 @@ package record
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
@@ -14,6 +15,9 @@ const (
 	UserRemoved   Action = "user.removed"
 	UserSignedOut Action = "user.signed_out"
 	UserLinkMade  Action = "user.link_made"
+	// UserCreated is what UserInvited is, of a machine; UserTokenMade what UserLinkMade is.
+	UserCreated   Action = "user.created"
+	UserTokenMade Action = "user.token_made"
 )
 
 // EntryState is how far an act came that is done in another store than the record.
@@ -51,6 +55,12 @@ type Asked struct {
 // settled too, or the user is settled by an act that was asked for a minute later, when
 // no request of before can be at work.
 //
+// Who acts: for the vendor the service's own role, which may whatever is valid. A user may
+// act as its role lets it ([license.Role.MayMake]), by what both its caller and the record
+// say: whoever was demoted, disabled or removed here can do nothing to users any more, though
+// the ID token says so for another hour, nor can who was never a user here. That is
+// license.ErrForbidden, decided in the transaction of the act.
+//
 // Every method is scoped to the caller's organization, as those of [Record] are. An id
 // that is none of the organization's users is license.ErrUserNotFound, and of what is
 // not there license.ErrOrganizationNotFound.
@@ -66,7 +76,7 @@ type Users interface {
 	// settled. license.ErrExists, license.ErrKeyReused.
 	InviteUser(ctx context.Context, caller license.Caller, act Act, user license.User) (Asked, error)
 	// ChangeUser asks for what change makes of the user if it is at the revision, else
-	// license.ErrStale. What change does to ids is dropped. A change of nothing is asked for
+	// license.ErrStale. What change does to ids is dropped, and a machine stays one. A change of nothing is asked for
 	// where an earlier act is not settled, and is neither written nor recorded elsewhere.
 	// license.ErrLastOwner where no confirmed owner would be left who can sign in; of several
 	// such changes at a time one is made at most.
@@ -75,14 +85,15 @@ type Users interface {
 	// license.ErrStale. Until that is settled the user is there, Leaving and disabled, and
 	// can only be removed again. license.ErrLastOwner.
 	RemoveUser(ctx context.Context, caller license.Caller, act Act, id, revision string) (Asked, error)
-	// AskUser asks for an act that changes nothing in the record: [UserSignedOut] or
-	// [UserLinkMade]. It has its entry alone: the user stays as it is, and as confirmed.
+	// AskUser asks for an act that changes nothing in the record: [UserSignedOut],
+	// [UserLinkMade] of a person, or [UserTokenMade] of a machine that is not disabled; else
+	// [*license.InvalidError]. It has its entry alone: the user stays as it is, and as confirmed.
 	AskUser(ctx context.Context, caller license.Caller, act Act, id string, action Action) (Asked, error)
 	// SettleUser writes into an entry what came of it: [EntryDone], after Identity Platform
 	// was told did, or [EntryRefused]. It answers the user as it is now. Where that is not
 	// what did is, the entry stays as it was: the caller is to write in Identity Platform what
-	// the user is now, and to settle the entry again. A removal that is done deletes the user,
-	// and so does an invitation that was refused: the answer is empty then.
+	// the user is now, and to settle the entry again. After a removal that is done there is no such
+	// user, nor after an invitation that was refused: the answer is empty then.
 	// [ErrEntryNotFound]. It may be repeated.
 	SettleUser(ctx context.Context, caller license.Caller, did license.User, entry string, state EntryState) (Revised[license.User], error)
 }
@@ -92,6 +103,7 @@ type userDoc struct {
 	Role     string   `firestore:"role"`
 	Groups   []string `firestore:"groups"`
 	Disabled bool     `firestore:"disabled"`
+	Machine  bool     `firestore:"machine,omitempty"`
 	Leaving  bool     `firestore:"leaving,omitempty"`
 	// Invited: nobody has confirmed that there is an account.
 	Invited bool `firestore:"invited,omitempty"`
@@ -99,16 +111,24 @@ type userDoc struct {
 	Unconfirmed bool `firestore:"unconfirmed,omitempty"`
 	// Open are the acts that are not settled, the oldest first.
 	Open []openAct `firestore:"open,omitempty"`
+	// Removed: there is no such user any more, and nothing else is said of it. The account of
+	// the customers' door may delete nothing, so Firestore's TTL policy does, on purge_at.
+	Removed bool `firestore:"removed,omitempty"`
+}
+
+// removed is the document of a user that is gone.
+func removed(at time.Time) map[string]any {
+	return map[string]any{"removed": true, "purge_at": recordTime(at.Add(RetainKeys))}
 }
 
 func userToDoc(u license.User) userDoc {
-	return userDoc{Role: string(u.Role), Groups: slices.Clone(u.Groups), Disabled: u.Disabled, Leaving: u.Leaving}
+	return userDoc{Role: string(u.Role), Groups: slices.Clone(u.Groups), Machine: u.Machine, Disabled: u.Disabled, Leaving: u.Leaving}
 }
 
 func (d userDoc) user(organizationID, id string) license.User {
 	return license.User{
 		ID: id, OrganizationID: organizationID, Role: license.Role(d.Role), Groups: slices.Clone(d.Groups),
-		Disabled: d.Disabled, Asked: d.pending(), Leaving: d.Leaving,
+		Machine: d.Machine, Disabled: d.Disabled, Asked: d.pending(), Leaving: d.Leaving,
 	}
 }
 
@@ -117,7 +137,9 @@ func (d userDoc) fields() map[string]any {
 	for i, each := range d.Groups {
 		groups[i] = each
 	}
-	return map[string]any{"role": d.Role, "groups": groups, "disabled": d.Disabled}
+	all := map[string]any{"role": d.Role, "groups": groups, "disabled": d.Disabled}
+	put(all, "machine", d.Machine)
+	return all
 }
 
 // owns reports whether there may be an owner who can sign in: an invitation that is not
@@ -148,6 +170,7 @@ func userObject(organizationID, id string) string {
 // userAct is an act on one user.
 type userAct struct {
 	Act
+	caller             license.Caller
 	organizationID, id string
 	action             Action
 	// revision is the one that the user must be at; nil is any.
@@ -165,6 +188,24 @@ type userView struct {
 	key      *requestDoc
 	// owners are the others who stand; they are counted where found owns.
 	owners int
+	// actor is the user who acts; nil where that is none of the organization's.
+	actor *userDoc
+}
+
+// role is as what the caller may act.
+func (a userAct) role(v userView) license.Role {
+	switch {
+	case a.caller.Role == license.RoleService:
+		return license.RoleService
+	case v.actor == nil || v.actor.Invited || v.actor.Disabled || v.actor.Leaving:
+		return ""
+	}
+	return a.caller.Role.Less(license.Role(v.actor.Role))
+}
+
+// may reports whether the caller may make of a user what it is to be.
+func (a userAct) may(v userView, before, after userDoc) bool {
+	return a.role(v).MayMake(before.user(a.organizationID, a.id), after.user(a.organizationID, a.id))
 }
 
 // userPlan is what an act comes to.
@@ -183,17 +224,21 @@ func (a userAct) decide(v userView) (userPlan, error) {
 	switch {
 	case !v.organized:
 		return userPlan{}, license.ErrOrganizationNotFound
-	case a.action == UserInvited:
+	case a.role(v) == "":
+		return userPlan{}, license.ErrForbidden
+	case makes(a.action):
 		return a.invite(v)
 	case v.found == nil || v.found.Leaving && a.action != UserRemoved:
 		return userPlan{}, license.ErrUserNotFound
 	case a.revision != nil && *a.revision != v.revision:
 		return userPlan{}, license.ErrStale
 	}
-	after, err := v.found.changed(a.organizationID, a.id, a.change)
+	after, err := v.found.changed(a.organizationID, a.id, a.ofKind(v.found.Machine))
 	switch {
 	case err != nil:
 		return userPlan{}, err
+	case !a.may(v, *v.found, after):
+		return userPlan{}, license.ErrForbidden
 	case v.found.owns() && !after.owns() && v.owners == 0:
 		return userPlan{}, license.ErrLastOwner
 	}
@@ -218,8 +263,11 @@ func (a userAct) alter(before, after userDoc) userPlan {
 // made the user.
 func (a userAct) invite(v userView) (userPlan, error) {
 	doc, err := userDoc{}.changed(a.organizationID, a.id, a.change)
-	if err != nil {
+	switch {
+	case err != nil:
 		return userPlan{}, err
+	case !a.may(v, userDoc{}, doc):
+		return userPlan{}, license.ErrForbidden
 	}
 	p := userPlan{doc: doc, write: !a.DryRun, step: step{action: a.action, object: userObject(a.organizationID, a.id), after: doc}}
 	if v.key != nil {
@@ -250,13 +298,45 @@ func (a userAct) unsettled(d userDoc) string {
 
 // alters reports whether the act changes the user's document.
 func (a userAct) alters() bool {
-	return a.action == UserInvited || a.action == UserChanged || a.action == UserRemoved
+	return makes(a.action) || a.action == UserChanged || a.action == UserRemoved
+}
+
+// makes reports whether the action makes a user.
+func makes(action Action) bool { return action == UserInvited || action == UserCreated }
+
+// making is the action that makes the user.
+func making(user license.User) Action {
+	if user.Machine {
+		return UserCreated
+	}
+	return UserInvited
+}
+
+// ofKind is the act's change, for a machine or for a person, which stays what it is.
+func (a userAct) ofKind(machine bool) func(*license.User) error {
+	return func(u *license.User) error {
+		fault := ""
+		switch {
+		case a.action == UserLinkMade && machine:
+			fault = "is a machine, and has no password: give it another token"
+		case a.action == UserTokenMade && !machine:
+			fault = "is no machine: make a link by which the user sets a password"
+		case a.action == UserTokenMade && u.Disabled:
+			fault = "is disabled: enable it first"
+		}
+		if fault != "" {
+			return &license.InvalidError{Faults: []license.Fault{{Field: "user", Message: fault}}}
+		}
+		err := a.change(u)
+		u.Machine = machine
+		return err
+	}
 }
 
 // asking is the user's document with the entry that asks for it.
 func (p userPlan) asking(a Act, entry string) userDoc {
 	doc := p.doc
-	doc.Invited = doc.Invited || p.action == UserInvited
+	doc.Invited = doc.Invited || makes(p.action)
 	return doc.ask(p.was, openAct{Entry: entry, At: recordTime(a.At)})
 }
 
@@ -270,7 +350,7 @@ func (p userPlan) asked(a Act) entryDoc {
 // become is the change of an invitation.
 func become(user license.User) func(*license.User) error {
 	return func(u *license.User) error {
-		u.Role, u.Groups, u.Disabled = user.Role, user.Groups, user.Disabled
+		u.Role, u.Groups, u.Machine, u.Disabled = user.Role, user.Groups, user.Machine, user.Disabled
 		return nil
 	}
 }

@@ -30,6 +30,9 @@ func (t tenant) readUser(snapshot *firestore.DocumentSnapshot) (license.User, er
 	if err := snapshot.DataTo(&doc); err != nil {
 		return license.User{}, fmt.Errorf("user record %s: %w", snapshot.Ref.ID, err)
 	}
+	if doc.Removed {
+		return license.User{}, license.ErrUserNotFound
+	}
 	return doc.user(t.id, snapshot.Ref.ID), nil
 }
 
@@ -45,7 +48,32 @@ func (f *Firestore) UserPage(ctx context.Context, caller license.Caller, after s
 	if _, err := f.Organization(ctx, caller); err != nil {
 		return nil, err
 	}
-	return pageByID(ctx, f, t.users(), after, limit, t.readUser)
+	return f.userPage(ctx, t, after, limit)
+}
+
+// userPage asks again for as many as have been removed.
+func (f *Firestore) userPage(ctx context.Context, t tenant, after string, limit int) (page []Revised[license.User], err error) {
+	for len(page) < limit {
+		most := limit - len(page)
+		snapshots, err := f.query(ctx, byID(t.users(), after, most))
+		if err != nil {
+			return nil, err
+		}
+		for _, snapshot := range snapshots {
+			user, err := revised(snapshot, t.readUser)
+			switch {
+			case err == nil:
+				page = append(page, user)
+			case !errors.Is(err, license.ErrUserNotFound):
+				return nil, err
+			}
+		}
+		if len(snapshots) < most {
+			break
+		}
+		after = snapshots[most-1].Ref.ID
+	}
+	return page, nil
 }
 
 // User implements [Users].
@@ -66,7 +94,7 @@ func (f *Firestore) User(ctx context.Context, caller license.Caller, id string) 
 
 // InviteUser implements [Users].
 func (f *Firestore) InviteUser(ctx context.Context, caller license.Caller, act Act, user license.User) (Asked, error) {
-	return f.askUser(ctx, caller, userAct{Act: act, id: user.ID, action: UserInvited, change: become(user)})
+	return f.askUser(ctx, caller, userAct{Act: act, id: user.ID, action: making(user), change: become(user)})
 }
 
 // ChangeUser implements [Users].
@@ -95,7 +123,7 @@ func (f *Firestore) askUser(ctx context.Context, caller license.Caller, a userAc
 	if err := a.check(); err != nil {
 		return Asked{}, err
 	}
-	a.organizationID = t.id
+	a.caller, a.organizationID = caller, t.id
 	entry, err := newEntryID()
 	if err != nil {
 		return Asked{}, err
@@ -131,30 +159,65 @@ func (f *Firestore) askUser(ctx context.Context, caller license.Caller, a userAc
 // viewUser reads all that an act depends on. The owners are read in the transaction: of
 // two who would each be the last, one is decided after the other.
 func (t tenant) viewUser(tx *firestore.Transaction, ref *firestore.DocumentRef, a userAct) (v userView, err error) {
-	refs := []*firestore.DocumentRef{t.organization, ref}
-	if key := a.keyIn(t.requests()); key != nil {
-		refs = append(refs, key)
+	refs, actor := []*firestore.DocumentRef{t.organization, ref}, t.actor(a.caller)
+	key := a.keyIn(t.requests())
+	for _, more := range []*firestore.DocumentRef{key, actor} {
+		if more != nil {
+			refs = append(refs, more)
+		}
 	}
 	found, err := tx.GetAll(refs)
 	if err != nil {
 		return v, err
 	}
-	v.organized, v.revision = stands(found[0]), revisionOf(found[1])
-	if found[1].Exists() {
-		v.found = &userDoc{}
-		err = found[1].DataTo(v.found)
+	v.organized = stands(found[0])
+	if v.found, err = readUserDoc(found[1]); v.found != nil {
+		v.revision = revisionOf(found[1])
 	}
-	if len(found) > 2 && found[2].Exists() {
-		v.key = &requestDoc{}
-		err = errors.Join(err, found[2].DataTo(v.key))
+	if key != nil {
+		var failed error
+		v.key, failed = read[requestDoc](found[2])
+		err = errors.Join(err, failed)
 	}
 	if err != nil {
 		return v, decision{fmt.Errorf("user record %s: %w", ref.ID, err)}
+	}
+	if actor != nil {
+		v.actor, _ = readUserDoc(found[len(found)-1]) // one that cannot be read may do nothing
 	}
 	if v.found != nil && v.found.owns() {
 		v.owners, err = t.otherOwners(tx, ref.ID)
 	}
 	return v, err
+}
+
+// actor is the document of the user who acts; nil where it is none, as for the vendor.
+func (t tenant) actor(caller license.Caller) *firestore.DocumentRef {
+	if caller.Role == license.RoleService || !validDocumentID(caller.UserID) {
+		return nil
+	}
+	return t.users().Doc(caller.UserID)
+}
+
+// read is what a document says; nil where there is none.
+func read[T any](snapshot *firestore.DocumentSnapshot) (*T, error) {
+	if !snapshot.Exists() {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	doc := new(T)
+	if err := snapshot.DataTo(doc); err != nil {
+		return nil, err
+	}
+	return doc, nil
+}
+
+// readUserDoc is what a user's document says; nil where there is no user.
+func readUserDoc(snapshot *firestore.DocumentSnapshot) (*userDoc, error) {
+	doc, err := read[userDoc](snapshot)
+	if err != nil || doc == nil || doc.Removed {
+		return nil, err
+	}
+	return doc, nil
 }
 
 // otherOwners counts who else owns the organization for certain. The filter is of one field: the
@@ -230,11 +293,11 @@ func (t tenant) settleUser(
 		return s, decision{ErrEntryNotFound}
 	}
 	s.known = true
-	if found[0].Exists() {
-		var doc userDoc
-		if err := found[0].DataTo(&doc); err != nil {
-			return s, decision{fmt.Errorf("user record %s: %w", ref.ID, err)}
-		}
+	doc, err := readUserDoc(found[0])
+	if err != nil {
+		return s, decision{fmt.Errorf("user record %s: %w", ref.ID, err)}
+	}
+	if doc != nil {
 		s = settled{doc.settle(entry, state, did), true, revisionOf(found[0])}
 	}
 	var errs []error
@@ -243,7 +306,7 @@ func (t tenant) settleUser(
 	}
 	switch {
 	case s.gone:
-		errs = append(errs, tx.Delete(ref))
+		errs = append(errs, tx.Set(ref, removed(s.at)))
 	case s.write:
 		errs = append(errs, tx.Set(ref, s.doc))
 	}

@@ -66,7 +66,7 @@ func (m *Memory) User(ctx context.Context, caller license.Caller, id string) (fo
 
 // InviteUser implements [Users].
 func (m *Memory) InviteUser(ctx context.Context, caller license.Caller, act Act, user license.User) (Asked, error) {
-	return m.askUser(ctx, caller, userAct{Act: act, id: user.ID, action: UserInvited, change: become(user)})
+	return m.askUser(ctx, caller, userAct{Act: act, id: user.ID, action: making(user), change: become(user)})
 }
 
 // ChangeUser implements [Users].
@@ -87,7 +87,7 @@ func (m *Memory) AskUser(ctx context.Context, caller license.Caller, act Act, id
 }
 
 func (m *Memory) askUser(ctx context.Context, caller license.Caller, a userAct) (asked Asked, err error) {
-	a.organizationID = caller.OrganizationID
+	a.caller, a.organizationID = caller, caller.OrganizationID
 	err = m.withUser(ctx, caller, a.id, func(t *memoryTenant) error {
 		if err := a.check(); err != nil {
 			return err
@@ -117,6 +117,9 @@ func (t *memoryTenant) viewUser(a userAct) userView {
 	v := userView{organized: t.organization != nil && t.organization.Purge == "", revision: t.administered.revisions[userRevision(a.id)]}
 	if doc, there := t.administered.users[a.id]; there {
 		v.found = &doc
+	}
+	if doc, there := t.administered.users[a.caller.UserID]; there {
+		v.actor = &doc
 	}
 	if known, there := t.administered.requests[a.requestName()]; there && a.Key != "" {
 		v.key = &known.requestDoc

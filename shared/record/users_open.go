@@ -47,8 +47,10 @@ func (d userDoc) alike(other userDoc) bool {
 // settlement is what settling an entry makes of a user.
 type settlement struct {
 	doc userDoc
-	// write says that the document is to be written, or to be deleted where gone is.
+	// write says that the document is to be written, gone that the user is no more: the act
+	// for that was asked for at a time.
 	write, gone bool
+	at          time.Time
 	// known says that the entry's state is: of an act that another overtook it is not, until
 	// whoever asked for it has written what the user is to be now.
 	known bool
@@ -63,15 +65,16 @@ func (d userDoc) settle(entry string, state EntryState, did userDoc) settlement 
 	case i < 0:
 		return settlement{doc: d, known: true}
 	case state == EntryRefused:
-		gone := d.Invited && !d.Open[i].Overtaken
+		gone, at := d.Invited && !d.Open[i].Overtaken, d.Open[i].At
 		d.Open = slices.Delete(slices.Clone(d.Open), i, i+1)
-		return settlement{doc: d, write: true, gone: gone, known: true}
+		return settlement{doc: d, write: true, gone: gone, known: true, at: at}
 	case !d.alike(did):
 		return settlement{doc: d}
 	}
 	// Whoever asked long before this act had ended before it was written.
-	ended := d.Open[i].At.Add(-actLasts)
+	at := d.Open[i].At
+	ended := at.Add(-actLasts)
 	d.Open = slices.DeleteFunc(slices.Clone(d.Open), func(o openAct) bool { return o.Entry == entry || !o.At.After(ended) })
 	d.Unconfirmed, d.Invited = false, false
-	return settlement{doc: d, write: true, gone: d.Leaving, known: true}
+	return settlement{doc: d, write: true, gone: d.Leaving, known: true, at: at}
 }

@@ -1,6 +1,8 @@
 package record_test
 
 import (
+	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -46,6 +48,45 @@ func TestDocumentsOfUsers(t *testing.T) {
 	entry["state"] = "done"
 	wantDocument(t, client, "orgs/acme/audit/"+asked.Entry, entry)
 	wantDocument(t, client, "orgs/acme/users/u-1", user)
+}
+
+// TestWhatIsLeftOfAUser: that it was removed, for Firestore's TTL policy to delete, which
+// asks for no right to delete. It is in no list, and the id is free.
+func TestWhatIsLeftOfAUser(t *testing.T) {
+	client := dial(t)
+	r := record.NewFirestore(client, record.FirestoreOptions{Deadline: time.Minute})
+	sold(t, r)
+	for _, id := range []string{"u-1", "u-2", "u-3", "u-4"} {
+		joined(t, r, id)
+	}
+	for _, id := range []string{"u-2", "u-3"} {
+		now, err := r.User(t.Context(), acme(), id)
+		must(t, err)
+		asked, err := r.RemoveUser(t.Context(), acme(), act(""), id, now.Revision)
+		must(t, err)
+		must(t, errorOf(r.SettleUser(t.Context(), acme(), asked.Value, asked.Entry, record.EntryDone)))
+		wantDocument(t, client, "orgs/acme/users/"+id, map[string]any{"removed": true, "purge_at": at().Add(record.RetainKeys)})
+		for _, err := range []error{
+			errorOf(r.User(t.Context(), acme(), id)), errorOf(r.AskUser(t.Context(), acme(), act(""), id, record.UserSignedOut)),
+		} {
+			if !errors.Is(err, license.ErrUserNotFound) {
+				t.Errorf("error %v, want that there is no such user", err)
+			}
+		}
+	}
+	for limit, want := range map[int][]string{1: {"u-1"}, 2: {"u-1", "u-4"}, 3: {"u-1", "u-4"}, 9: {"u-1", "u-4"}} {
+		page, err := r.UserPage(t.Context(), acme(), "", limit)
+		must(t, err)
+		var ids []string
+		for _, u := range page {
+			ids = append(ids, u.Value.ID)
+		}
+		if !slices.Equal(ids, want) {
+			t.Errorf("%d of them: %v, want %v", limit, ids, want)
+		}
+	}
+	joined(t, r, "u-2")
+	wantDocument(t, client, "orgs/acme/users/u-2", map[string]any{"role": "owner", "groups": []any{"cad"}, "disabled": false})
 }
 
 // TestUsersNeedNoIndex: the owners are found by the built-in ones.

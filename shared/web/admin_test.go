@@ -15,8 +15,8 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
 
-// office is an App for those who administer: one operation reads, one writes, and one
-// writes for owners alone.
+// office is an App for those who administer: one operation reads, one looks for something by
+// a body, one writes, and one writes for owners alone.
 type office struct {
 	*bench
 	caller license.Caller
@@ -24,7 +24,7 @@ type office struct {
 }
 
 const (
-	readPath, writePath, ownersPath = "/office/read", "/office/write", "/office/owners"
+	readPath, findPath, writePath, ownersPath = "/office/read", "/office/find", "/office/write", "/office/owners"
 )
 
 func officeRoutes(h func(context.Context, web.Call, struct{}) (web.Answer, error)) []web.Route {
@@ -34,8 +34,11 @@ func officeRoutes(h func(context.Context, web.Call, struct{}) (web.Answer, error
 			Answers: []web.Documented{{Status: http.StatusNoContent, Description: "Done."}},
 		}
 	}
+	find := op("find", http.MethodPost, findPath)
+	find.Reads = true
 	return []web.Route{
 		web.Handle(op("read", http.MethodGet, readPath), h),
+		web.Handle(find, h),
 		web.Handle(op("write", http.MethodPost, writePath), h),
 		web.Handle(op("owners", http.MethodDelete, ownersPath, license.RoleOwner), h),
 	}
@@ -105,6 +108,7 @@ func TestAdministratorsSignInAgain(t *testing.T) {
 			o.refuses(t, http.MethodPost, writePath, tt.code)
 			o.refuses(t, http.MethodDelete, ownersPath, tt.code)
 			o.refuses(t, http.MethodGet, readPath, "")
+			o.refuses(t, http.MethodPost, findPath, "")
 		})
 	}
 }
@@ -135,11 +139,12 @@ func TestAdministrationIsDocumented(t *testing.T) {
 		recent      bool
 	}{
 		{"read", "It does. For the roles owner, admin.", false},
+		{"find", "It does. For the roles owner, admin.", false},
 		{"write", "It does. For the roles owner, admin. With a sign-in of the last 12 hours.", true},
 		{"owners", "It does. For the roles owner. With a sign-in of the last 12 hours.", true},
 	} {
 		op := map[string]*huma.Operation{
-			"read": doc.Paths[readPath].Get, "write": doc.Paths[writePath].Post, "owners": doc.Paths[ownersPath].Delete,
+			"read": doc.Paths[readPath].Get, "find": doc.Paths[findPath].Post, "write": doc.Paths[writePath].Post, "owners": doc.Paths[ownersPath].Delete,
 		}[tt.op]
 		codes := documentedCodes(op)
 		if op.Description != tt.description || len(op.Security) != 1 || op.Security[0]["idToken"] == nil {

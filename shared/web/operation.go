@@ -48,6 +48,8 @@ type Operation struct {
 	Access               Access
 	// Roles are those that may call; none lets in every role that Access lets in.
 	Roles []license.Role
+	// Reads says that it changes nothing, though its method is not GET.
+	Reads bool
 	// Params are the parameters of Path, one for each.
 	Params []Param
 	// Query are the parameters of the query. They are documented; the handler
@@ -159,7 +161,7 @@ func (o Operation) roles() []license.Role {
 // needsRecentSignIn: an administrator's token that was stolen, or left behind in a
 // browser, is refreshed for weeks. It can look, and soon nothing else.
 func (o Operation) needsRecentSignIn() bool {
-	return o.Access == AccessAdmin && o.Method != http.MethodGet
+	return o.Access == AccessAdmin && o.Method != http.MethodGet && !o.Reads
 }
 
 // is reports whether what holds for the scope holds for the operation.

@@ -158,7 +158,10 @@ func (p pattern) compare(other pattern) int {
 	}
 	for i := range p.segments {
 		a, b := p.segments[i], other.segments[i]
-		if c := cmp.Or(cmp.Compare(a.generality(), b.generality()), cmp.Compare(b.literal(), a.literal())); c != 0 {
+		if c := cmp.Or(
+			cmp.Compare(a.generality(), b.generality()), cmp.Compare(b.literal(), a.literal()),
+			cmp.Compare(a.prefix, b.prefix), cmp.Compare(a.suffix, b.suffix),
+		); c != 0 {
 			return c
 		}
 	}

@@ -40,12 +40,14 @@ grants := {
 	"recordUser": {"type": "google_project_iam_member", "to": functions, "on": "record"},
 	# The two doors where people are administered, and no function that programs call.
 	"userAdministrator": {"type": "google_project_iam_member", "to": {"admin", "control"}, "on": "project"},
+	"machineSigner": {"type": "google_service_account_iam_member", "to": {"admin", "control"}, "on": "itself"},
 }
 
 # What custom roles may hold.
 permissions := {
 	"keyRotator": {"cloudkms.cryptoKeyVersions.create"},
 	"keyVersionLister": {"cloudkms.cryptoKeyVersions.list"},
+	"machineSigner": {"iam.serviceAccounts.signBlob"},
 	"metricReader": {"monitoring.timeSeries.list"},
 	"recordDeleter": {"datastore.entities.delete"},
 	"recordUser": {
@@ -197,6 +199,11 @@ bound("reaper", after, who) if {
 bound("account", after, who) if {
 	some f in functions
 	after.service_account_id == sprintf("projects/%s/serviceAccounts/%s-%s@%s.iam.gserviceaccount.com", [who.project, who.service, f, who.project])
+}
+
+# Whoever signs as another account is that one.
+bound("itself", after, who) if {
+	after.service_account_id == sprintf("projects/%s/serviceAccounts/%s-%s@%s.iam.gserviceaccount.com", [who.project, who.service, who.account, who.project])
 }
 
 bound("source", after, who) if after.bucket == sprintf("%s-%s-source", [who.project, who.service])

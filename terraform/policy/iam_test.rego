@@ -31,6 +31,8 @@ agreed_grants := {
 	"revocation at the customers' door": ["google_project_iam_member", {"project": "acme-licenses", "role": "projects/acme-licenses/roles/licenses.revocationReader", "member": account("admin")}],
 	"users at the vendor's door": ["google_project_iam_member", {"project": "acme-licenses", "role": "projects/acme-licenses/roles/licenses.userAdministrator", "member": account("control")}],
 	"users": ["google_project_iam_member", {"project": "acme-licenses", "role": "projects/acme-licenses/roles/licenses.userAdministrator", "member": account("admin")}],
+	"machines at the vendor's door": ["google_service_account_iam_member", {"service_account_id": "projects/acme-licenses/serviceAccounts/licenses-control@acme-licenses.iam.gserviceaccount.com", "role": "projects/acme-licenses/roles/licenses.machineSigner", "member": account("control")}],
+	"machines": ["google_service_account_iam_member", {"service_account_id": "projects/acme-licenses/serviceAccounts/licenses-admin@acme-licenses.iam.gserviceaccount.com", "role": "projects/acme-licenses/roles/licenses.machineSigner", "member": account("admin")}],
 	"record of the customers' door": ["google_project_iam_member", {"project": "acme-licenses", "role": "projects/acme-licenses/roles/licenses.recordUser", "member": account("admin"), "condition": only_record}],
 	"ledger of the customers' door": ["google_project_iam_member", {"project": "acme-licenses", "role": "roles/memorystore.dbConnectionUser", "member": account("admin"), "condition": narrowed(sprintf(`resource.name == "%s"`, [ledger_name]))}],
 	"log key of the customers' door": ["google_secret_manager_secret_iam_member", {"project": "acme-licenses", "secret_id": "licenses-log-key", "role": "roles/secretmanager.secretAccessor", "member": account("admin")}],
@@ -189,6 +191,10 @@ given_elsewhere := {
 	"the reaper administers users": ["users", {"member": account("reaper")}],
 	"a person administers users": ["users", {"member": "user:eve@acme.example"}],
 	"another service's door administers users": ["users", {"member": "serviceAccount:payments-admin@acme-licenses.iam.gserviceaccount.com"}],
+	"the customers' door signs as the vendor's": ["machines at the vendor's door", {"member": account("admin")}],
+	"the vendor's door signs as the build": ["machines at the vendor's door", {"service_account_id": "projects/acme-licenses/serviceAccounts/licenses-build@acme-licenses.iam.gserviceaccount.com"}],
+	"acquire signs machines in": ["machines", {"service_account_id": "projects/acme-licenses/serviceAccounts/licenses-acquire@acme-licenses.iam.gserviceaccount.com", "member": account("acquire")}],
+	"everybody signs machines in": ["machines", {"member": "allUsers"}],
 	"acquire administers users": ["users", {"member": account("acquire")}],
 	"the build administers users": ["users", {"member": account("build")}],
 	"release looks at users": ["revocation", {"member": account("release")}],
@@ -212,6 +218,7 @@ other_roles := {
 	"operating both keys": ["decrypters", {"role": "roles/cloudkms.cryptoOperator"}],
 	"writing the source": ["source", {"role": "roles/storage.objectAdmin"}],
 	"tokens of an account": ["acts as", {"role": "roles/iam.serviceAccountTokenCreator"}],
+	"tokens of itself": ["machines", {"role": "roles/iam.serviceAccountTokenCreator"}],
 	"keys of an account": ["acts as", {"role": "roles/iam.serviceAccountKeyAdmin"}],
 	"who may call": ["releases", {"role": "roles/run.admin"}],
 	"owner": ["logs", {"role": "roles/owner"}],
@@ -310,6 +317,9 @@ test_custom_roles_that_grew if {
 	}) == set()
 	passed({permission: [custom, {"role_id": "licenses.userAdministrator", "permissions": ["firebaseauth.users.get", permission]}] |
 		some permission in ["firebaseauth.users.createSession", "firebaseauth.configs.get", "firebaseauth.configs.getSecret", "firebaseauth.configs.update", "firebaseauth.configs.getHashConfig", "identitytoolkit.tenants.setIamPolicy"]
+	}) == set()
+	passed({permission: [custom, {"role_id": "licenses.machineSigner", "permissions": ["iam.serviceAccounts.signBlob", permission]}] |
+		some permission in ["iam.serviceAccounts.getAccessToken", "iam.serviceAccounts.signJwt", "iam.serviceAccountKeys.create"]
 	}) == set()
 	passed({"new": [custom, {"role_id": "licenses.somethingNew", "permissions": ["run.services.get"]}], "unknown": [custom, {"role_id": "licenses.recordUser"}], "none": [custom, {"role_id": "licenses.recordUser", "permissions": []}]}) == set()
 }

@@ -76,6 +76,10 @@ run "it_has_no_say_in_users_unless_that_is_chosen" {
     condition     = !contains(keys(google_project_iam_member.user_administrator), "admin") && length(google_project_iam_member.revocation_reader) == 0
     error_message = "A right that nothing uses must not be there."
   }
+  assert {
+    condition     = length(setintersection(["admin"], keys(google_service_account_iam_member.machine_signer))) == 0
+    error_message = "It must sign for nobody."
+  }
 }
 
 run "it_administers_users_where_that_is_chosen" {
@@ -86,6 +90,14 @@ run "it_administers_users_where_that_is_chosen" {
   assert {
     condition     = { for name, m in google_project_iam_member.user_administrator : name => "${m.role} ${m.member}" } == { admin = "projects/acme-licenses/roles/licenses.userAdministrator serviceAccount:licenses-admin@acme-licenses.iam.gserviceaccount.com" }
     error_message = "It, and no other door, must have a say in users."
+  }
+  assert {
+    condition     = [for m in google_service_account_iam_member.machine_signer : "${m.service_account_id} ${m.member}"] == ["projects/acme-licenses/serviceAccounts/licenses-admin@acme-licenses.iam.gserviceaccount.com serviceAccount:licenses-admin@acme-licenses.iam.gserviceaccount.com"]
+    error_message = "It must sign machines in, as itself."
+  }
+  assert {
+    condition     = contains([for e in module.functions["admin"].service.template[0].containers[0].env : e.name], "IDENTITY_API_KEY") && !contains([for e in module.functions["control"].service.template[0].containers[0].env : e.name], "IDENTITY_API_KEY")
+    error_message = "It must be told that it has a say, and the other door that it has none."
   }
 }
 

@@ -28,6 +28,7 @@ run "no_grant_that_was_not_agreed" {
       "google_project_iam_audit_config.signatures",
       "google_project_iam_custom_role.key_rotator",
       "google_project_iam_custom_role.key_version_lister",
+      "google_project_iam_custom_role.machine_signer",
       "google_project_iam_custom_role.metric_reader",
       "google_project_iam_custom_role.record_deleter",
       "google_project_iam_custom_role.record_user",
@@ -46,6 +47,7 @@ run "no_grant_that_was_not_agreed" {
       "google_secret_manager_secret_iam_member.build_signs_in",
       "google_secret_manager_secret_iam_member.log_key",
       "google_service_account_iam_member.build_deploys_as",
+      "google_service_account_iam_member.machine_signer",
       "google_storage_bucket_iam_member.build_reads",
     ])
     error_message = "A grant came or went: agree on it, then name it here, in policy/iam.rego and in docs/security.md."

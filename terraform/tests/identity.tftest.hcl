@@ -82,6 +82,14 @@ run "the_vendors_door_administers_users" {
     condition     = { for name, m in google_project_iam_member.user_administrator : name => "${m.role} ${m.member}" } == { control = "projects/acme-licenses/roles/licenses.userAdministrator serviceAccount:licenses-control@acme-licenses.iam.gserviceaccount.com" }
     error_message = "The vendor's door has a say in users, and nobody else, unless that is chosen."
   }
+  assert {
+    condition     = google_project_iam_custom_role.machine_signer[0].permissions == toset(["iam.serviceAccounts.signBlob"])
+    error_message = "Signatures alone: no access token of an account."
+  }
+  assert {
+    condition     = { for name, m in google_service_account_iam_member.machine_signer : name => "${m.service_account_id} ${m.role} ${m.member}" } == { control = "projects/acme-licenses/serviceAccounts/licenses-control@acme-licenses.iam.gserviceaccount.com projects/acme-licenses/roles/licenses.machineSigner serviceAccount:licenses-control@acme-licenses.iam.gserviceaccount.com" }
+    error_message = "It signs as itself alone."
+  }
 }
 
 run "another_program_administers_users" {
@@ -90,7 +98,7 @@ run "another_program_administers_users" {
     identity = { user_administrators = [] }
   }
   assert {
-    condition     = length(google_project_iam_custom_role.user_administrator) == 0 && length(google_project_iam_member.user_administrator) == 0
+    condition     = length(google_project_iam_custom_role.user_administrator) == 0 && length(google_project_iam_member.user_administrator) == 0 && length(google_project_iam_custom_role.machine_signer) == 0 && length(google_service_account_iam_member.machine_signer) == 0
     error_message = "A right that nothing uses must not be there."
   }
 }

@@ -81,8 +81,8 @@ run "ended_sessions_are_purged" {
 run "the_audit_and_idempotency_keys_are_purged" {
   command = plan
   assert {
-    condition     = { for name, f in google_firestore_field.purge_administration : f.collection => "${f.field} ${length(f.ttl_config)} ${length(f.index_config[0].indexes)}" } == { audit = "purge_at 1 0", requests = "purge_at 1 0", usage = "purge_at 1 0" }
-    error_message = "What the vendor's door writes, and usage, must go after its purge_at, by a field without an index."
+    condition     = { for name, f in google_firestore_field.purge_administration : f.collection => "${f.field} ${length(f.ttl_config)} ${length(f.index_config[0].indexes)}" } == { audit = "purge_at 1 0", requests = "purge_at 1 0", usage = "purge_at 1 0", users = "purge_at 1 0" }
+    error_message = "What the doors write, and usage, must go after its purge_at, by a field without an index."
   }
 }
 

@@ -58,13 +58,18 @@ func (i *IDP) act(w http.ResponseWriter, r *http.Request, act func(accountReques
 	out, err := act(in)
 	i.mu.Unlock()
 	if err != nil {
-		w.Header().Set("Content-Type", "application/json; charset=UTF-8")
-		w.WriteHeader(http.StatusBadRequest)
-		out = map[string]any{"error": map[string]any{"code": http.StatusBadRequest, "message": err.Error()}}
-		_ = json.NewEncoder(w).Encode(out) // a reader that left gets nothing
+		refuse(w, err)
 		return
 	}
 	answer(w, out)
+}
+
+// refuse answers as Google does.
+func refuse(w http.ResponseWriter, err error) {
+	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
+	w.WriteHeader(http.StatusBadRequest)
+	out := map[string]any{"error": map[string]any{"code": http.StatusBadRequest, "message": err.Error()}}
+	_ = json.NewEncoder(w).Encode(out) // a reader that left gets nothing
 }
 
 // byEmail is the id of the account with an address. The caller holds mu.
@@ -154,8 +159,11 @@ func (i *IDP) SignIn(email string) (string, error) {
 	s.lastSignIn = i.now()
 	i.accounts[account{id: id}] = s
 	i.mu.Unlock()
+	return i.tokenOf(id, s, map[string]any{})
+}
 
-	claims := map[string]any{}
+// tokenOf is an ID token with the claims that the account has, and with those of its sign-in.
+func (i *IDP) tokenOf(id string, s state, claims map[string]any) (string, error) {
 	if s.claims != "" {
 		if err := json.Unmarshal([]byte(s.claims), &claims); err != nil {
 			return "", fmt.Errorf("the claims of the account: %w", err)

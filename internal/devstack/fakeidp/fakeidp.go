@@ -48,6 +48,7 @@ type IDP struct {
 	users    keyRing // signs ID tokens
 	services keyRing // signs OIDC tokens of service accounts
 	accounts map[account]state
+	signIns  map[string]signIn // of machines, by refresh token
 	mode     Mode
 	maxAge   time.Duration
 	fetches  int
@@ -63,7 +64,7 @@ func New(cfg Config) (*IDP, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	i := &IDP{project: cfg.ProjectID, now: cfg.Now, accounts: map[account]state{}, maxAge: defaultMaxAge}
+	i := &IDP{project: cfg.ProjectID, now: cfg.Now, accounts: map[account]state{}, signIns: map[string]signIn{}, maxAge: defaultMaxAge}
 	if err := i.Rotate(); err != nil {
 		return nil, err
 	}

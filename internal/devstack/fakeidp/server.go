@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -13,6 +14,8 @@ import (
 const (
 	keysHost     = "www.googleapis.com"
 	accountsHost = "identitytoolkit.googleapis.com"
+	signerHost   = "iamcredentials.googleapis.com"
+	refreshHost  = "securetoken.googleapis.com"
 
 	certificatesPath = "/robot/v1/metadata/x509/securetoken@system.gserviceaccount.com"
 	keySetPath       = "/oauth2/v3/certs"
@@ -20,7 +23,7 @@ const (
 	tenantPath       = "/v1/projects/{project}/tenants/{tenant}/accounts:lookup"
 )
 
-// Handler serves the certificates and accounts:lookup under Google's paths,
+// Handler serves the certificates, accounts and sign-ins of machines under Google's paths,
 // whatever the host.
 func (i *IDP) Handler() http.Handler {
 	mux := http.NewServeMux()
@@ -29,6 +32,7 @@ func (i *IDP) Handler() http.Handler {
 	mux.HandleFunc("POST "+accountsPath, i.counted(&i.lookups, i.lookup))
 	mux.HandleFunc("POST "+tenantPath, i.counted(&i.lookups, i.lookup))
 	i.administer(mux)
+	i.signsIn(mux)
 	return mux
 }
 
@@ -62,8 +66,7 @@ func (e elsewhere) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // googles reports whether a request is for an address answered here.
 func googles(req *http.Request) bool {
-	h := req.URL.Host
-	return req.URL.Scheme == "https" && (h == keysHost || h == accountsHost)
+	return req.URL.Scheme == "https" && slices.Contains([]string{keysHost, accountsHost, signerHost, refreshHost}, req.URL.Host)
 }
 
 // publish serves what document makes, which runs under mu.

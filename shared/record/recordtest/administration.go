@@ -34,6 +34,7 @@ func RunAdministration(t *testing.T, newRecord func(t *testing.T) Administered) 
 		"ServiceActs":   serviceActTests(),
 		"Histories":     historyTests(),
 		"Purging":       purgingTests(),
+		"Roles":         roleTests(),
 		"Tenancy":       administrationTenancyTests(),
 		"Context":       administrationContextTests(),
 	}

@@ -23,10 +23,10 @@ func lastOwner(t *testing.T, r Administered) {
 	revisions := joined(t, r, owner("u-1"), member("u-2"))
 	losses := func(revision string) map[string]error {
 		return map[string]error{
-			"demoted":  errorOf(r.ChangeUser(t.Context(), caller(), act(), "u-1", revision, demote)),
-			"disabled": errorOf(r.ChangeUser(t.Context(), caller(), act(), "u-1", revision, disable)),
-			"removed":  errorOf(r.RemoveUser(t.Context(), caller(), act(), "u-1", revision)),
-			"dry":      errorOf(r.RemoveUser(t.Context(), caller(), dry(), "u-1", revision)),
+			"demoted":  errorOf(r.ChangeUser(t.Context(), seller(), act(), "u-1", revision, demote)),
+			"disabled": errorOf(r.ChangeUser(t.Context(), seller(), act(), "u-1", revision, disable)),
+			"removed":  errorOf(r.RemoveUser(t.Context(), seller(), act(), "u-1", revision)),
+			"dry":      errorOf(r.RemoveUser(t.Context(), seller(), dry(), "u-1", revision)),
 		}
 	}
 	for name, err := range losses(revisions[0]) {
@@ -35,17 +35,17 @@ func lastOwner(t *testing.T, r Administered) {
 		}
 	}
 	wantUser(t, r, owner("u-1"), revisions[0])
-	asked, err := r.ChangeUser(t.Context(), caller(), act(), "u-1", revisions[0], func(u *license.User) error { u.Groups = nil; return nil })
+	asked, err := r.ChangeUser(t.Context(), seller(), act(), "u-1", revisions[0], func(u *license.User) error { u.Groups = nil; return nil })
 	first := settle(t, r, asked, err)
 
 	// Another who cannot sign in is none.
 	away := owner("u-3")
 	away.Disabled = true
 	joined(t, r, away)
-	wantError(t, errorOf(r.RemoveUser(t.Context(), caller(), act(), "u-1", first)), license.ErrLastOwner)
-	asked, err = r.ChangeUser(t.Context(), caller(), act(), "u-2", revisions[1], promote)
+	wantError(t, errorOf(r.RemoveUser(t.Context(), seller(), act(), "u-1", first)), license.ErrLastOwner)
+	asked, err = r.ChangeUser(t.Context(), seller(), act(), "u-2", revisions[1], promote)
 	settle(t, r, asked, err)
-	asked, err = r.RemoveUser(t.Context(), caller(), act(), "u-1", first)
+	asked, err = r.RemoveUser(t.Context(), seller(), act(), "u-1", first)
 	settle(t, r, asked, err)
 }
 
@@ -54,13 +54,13 @@ func lastOwner(t *testing.T, r Administered) {
 func invitedOwner(t *testing.T, r Administered) {
 	founded(t, r)
 	revision := joined(t, r, owner("u-1"))[0]
-	asked, err := r.InviteUser(t.Context(), caller(), act(), owner("u-2"))
+	asked, err := r.InviteUser(t.Context(), seller(), act(), owner("u-2"))
 	wantNil(t, err)
-	wantError(t, errorOf(r.RemoveUser(t.Context(), caller(), act(), "u-1", revision)), license.ErrLastOwner)
-	again, err := r.ChangeUser(t.Context(), caller(), act(), "u-2", asked.Revision, unchanged)
+	wantError(t, errorOf(r.RemoveUser(t.Context(), seller(), act(), "u-1", revision)), license.ErrLastOwner)
+	again, err := r.ChangeUser(t.Context(), seller(), act(), "u-2", asked.Revision, unchanged)
 	wantNil(t, err)
-	wantError(t, errorOf(r.RemoveUser(t.Context(), caller(), act(), "u-1", revision)), license.ErrLastOwner)
-	gone, err := r.RemoveUser(t.Context(), caller(), act(), "u-2", again.Revision)
+	wantError(t, errorOf(r.RemoveUser(t.Context(), seller(), act(), "u-1", revision)), license.ErrLastOwner)
+	gone, err := r.RemoveUser(t.Context(), seller(), act(), "u-2", again.Revision)
 	settle(t, r, gone, err)
 	wantUser(t, r, owner("u-1"), revision)
 }
@@ -69,14 +69,14 @@ func invitedOwner(t *testing.T, r Administered) {
 func askedOwner(t *testing.T, r Administered) {
 	founded(t, r)
 	revisions := joined(t, r, owner("u-1"), member("u-2"))
-	asked, err := r.ChangeUser(t.Context(), caller(), act(), "u-2", revisions[1], promote)
+	asked, err := r.ChangeUser(t.Context(), seller(), act(), "u-2", revisions[1], promote)
 	wantNil(t, err)
 	for _, change := range []func(*license.User) error{demote, disable} {
-		wantError(t, errorOf(r.ChangeUser(t.Context(), caller(), act(), "u-1", revisions[0], change)), license.ErrLastOwner)
+		wantError(t, errorOf(r.ChangeUser(t.Context(), seller(), act(), "u-1", revisions[0], change)), license.ErrLastOwner)
 	}
-	wantError(t, errorOf(r.RemoveUser(t.Context(), caller(), act(), "u-1", revisions[0])), license.ErrLastOwner)
+	wantError(t, errorOf(r.RemoveUser(t.Context(), seller(), act(), "u-1", revisions[0])), license.ErrLastOwner)
 	settle(t, r, asked, nil)
-	gone, err := r.RemoveUser(t.Context(), caller(), act(), "u-1", revisions[0])
+	gone, err := r.RemoveUser(t.Context(), seller(), act(), "u-1", revisions[0])
 	settle(t, r, gone, err)
 }
 
@@ -89,7 +89,7 @@ func ownersLeave(t *testing.T, r Administered) {
 	ids := slices.Sorted(maps.Keys(revisions))
 	stayed := 0
 	for _, err := range race(len(ids), func(i int) error {
-		return errorOf(r.ChangeUser(t.Context(), caller(), act(), ids[i], revisions[ids[i]], demote))
+		return errorOf(r.ChangeUser(t.Context(), seller(), act(), ids[i], revisions[ids[i]], demote))
 	}) {
 		if err == nil {
 			continue

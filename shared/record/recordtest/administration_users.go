@@ -32,7 +32,7 @@ func unchanged(*license.User) error { return nil }
 // founded makes the organization alone.
 func founded(t *testing.T, r record.Administration) {
 	t.Helper()
-	wantNil(t, errorOf(r.CreateOrganization(t.Context(), caller(), act(), acme())))
+	wantNil(t, errorOf(r.CreateOrganization(t.Context(), seller(), act(), acme())))
 }
 
 // settle confirms what was asked for, and answers the user's revision.
@@ -42,7 +42,7 @@ func settle(t *testing.T, r record.Administration, asked record.Asked, err error
 	if asked.Entry == "" {
 		t.Fatal("nothing was asked for")
 	}
-	now, err := r.SettleUser(t.Context(), caller(), asked.Value, asked.Entry, record.EntryDone)
+	now, err := r.SettleUser(t.Context(), seller(), asked.Value, asked.Entry, record.EntryDone)
 	wantNil(t, err)
 	return now.Revision
 }
@@ -51,7 +51,7 @@ func settle(t *testing.T, r record.Administration, asked record.Asked, err error
 func joined(t *testing.T, r record.Administration, users ...license.User) (revisions []string) {
 	t.Helper()
 	for _, u := range users {
-		asked, err := r.InviteUser(t.Context(), caller(), act(), u)
+		asked, err := r.InviteUser(t.Context(), seller(), act(), u)
 		revisions = append(revisions, settle(t, r, asked, err))
 	}
 	return revisions
@@ -59,7 +59,7 @@ func joined(t *testing.T, r record.Administration, users ...license.User) (revis
 
 func wantUser(t *testing.T, r record.Administration, want license.User, revision string) {
 	t.Helper()
-	got, err := r.User(t.Context(), caller(), want.ID)
+	got, err := r.User(t.Context(), seller(), want.ID)
 	wantNil(t, err)
 	wantEqual(t, "user", got, record.Revised[license.User]{Value: want, Revision: revision})
 }
@@ -67,7 +67,7 @@ func wantUser(t *testing.T, r record.Administration, want license.User, revision
 // entry is the one of an id in the audit.
 func entry(t *testing.T, r record.Administration, id string) record.Entry {
 	t.Helper()
-	all, err := r.Audit(t.Context(), caller(), "", 100)
+	all, err := r.Audit(t.Context(), seller(), "", 100)
 	wantNil(t, err)
 	i := slices.IndexFunc(all, func(e record.Entry) bool { return e.ID == id })
 	if i < 0 {
@@ -99,7 +99,7 @@ func userTests() map[string]func(*testing.T, Administered) {
 
 func inviteUser(t *testing.T, r Administered) {
 	founded(t, r)
-	asked, err := r.InviteUser(t.Context(), caller(), act(), member("u-1"))
+	asked, err := r.InviteUser(t.Context(), seller(), act(), member("u-1"))
 	wantNil(t, err)
 	pending := member("u-1")
 	pending.Asked = true
@@ -111,11 +111,11 @@ func inviteUser(t *testing.T, r Administered) {
 		Object: "organizations/acme/users/u-1", After: fields, State: record.EntryAsked,
 	}
 	wantEqual(t, "entry", entry(t, r, asked.Entry), want)
-	_, err = r.InviteUser(t.Context(), caller(), act(), member("u-1"))
+	_, err = r.InviteUser(t.Context(), seller(), act(), member("u-1"))
 	wantError(t, err, license.ErrExists)
 
 	for range 2 { // it may be repeated
-		now, err := r.SettleUser(t.Context(), caller(), member("u-1"), asked.Entry, record.EntryDone)
+		now, err := r.SettleUser(t.Context(), seller(), member("u-1"), asked.Entry, record.EntryDone)
 		wantNil(t, err)
 		wantEqual(t, "answer", now.Value, member("u-1"))
 		wantUser(t, r, member("u-1"), now.Revision)
@@ -123,30 +123,30 @@ func inviteUser(t *testing.T, r Administered) {
 	want.State = record.EntryDone
 	wantEqual(t, "entry", entry(t, r, asked.Entry), want)
 	wantAudit(t, r, 2)
-	_, err = r.SettleUser(t.Context(), caller(), member("u-1"), "no-such", record.EntryDone)
+	_, err = r.SettleUser(t.Context(), seller(), member("u-1"), "no-such", record.EntryDone)
 	wantError(t, err, record.ErrEntryNotFound)
 }
 
 func refuseUser(t *testing.T, r Administered) {
 	founded(t, r)
-	asked, err := r.InviteUser(t.Context(), caller(), act(), member("u-1"))
+	asked, err := r.InviteUser(t.Context(), seller(), act(), member("u-1"))
 	wantNil(t, err)
-	now, err := r.SettleUser(t.Context(), caller(), member("u-1"), asked.Entry, record.EntryRefused)
+	now, err := r.SettleUser(t.Context(), seller(), member("u-1"), asked.Entry, record.EntryRefused)
 	wantNil(t, err)
 	wantEqual(t, "answer", now, record.Revised[license.User]{})
-	wantError(t, errorOf(r.User(t.Context(), caller(), "u-1")), license.ErrUserNotFound)
+	wantError(t, errorOf(r.User(t.Context(), seller(), "u-1")), license.ErrUserNotFound)
 	wantEqual(t, "state", entry(t, r, asked.Entry).State, record.EntryRefused)
 }
 
 func changeUser(t *testing.T, r Administered) {
 	founded(t, r)
 	revision := joined(t, r, member("u-1"))[0]
-	_, err := r.ChangeUser(t.Context(), caller(), act(), "u-1", "other", promote)
+	_, err := r.ChangeUser(t.Context(), seller(), act(), "u-1", "other", promote)
 	wantError(t, err, license.ErrStale)
 	refusal := errors.New("not this one")
-	_, err = r.ChangeUser(t.Context(), caller(), act(), "u-1", revision, func(*license.User) error { return refusal })
+	_, err = r.ChangeUser(t.Context(), seller(), act(), "u-1", revision, func(*license.User) error { return refusal })
 	wantError(t, err, refusal)
-	asked, err := r.ChangeUser(t.Context(), caller(), act(), "u-1", revision, func(u *license.User) error {
+	asked, err := r.ChangeUser(t.Context(), seller(), act(), "u-1", revision, func(u *license.User) error {
 		u.ID, u.OrganizationID = "u-2", "globex" // dropped
 		return promote(u)
 	})
@@ -162,14 +162,14 @@ func changeUser(t *testing.T, r Administered) {
 func changeNoUser(t *testing.T, r Administered) {
 	founded(t, r)
 	revision := joined(t, r, member("u-1"))[0]
-	asked, err := r.ChangeUser(t.Context(), caller(), act(), "u-1", revision, unchanged)
+	asked, err := r.ChangeUser(t.Context(), seller(), act(), "u-1", revision, unchanged)
 	wantNil(t, err)
 	wantEqual(t, "answer", asked, record.Asked{Revised: record.Revised[license.User]{Value: member("u-1"), Revision: revision}})
 	wantAudit(t, r, 2)
 
-	first, err := r.ChangeUser(t.Context(), caller(), act(), "u-1", revision, promote)
+	first, err := r.ChangeUser(t.Context(), seller(), act(), "u-1", revision, promote)
 	wantNil(t, err)
-	again, err := r.ChangeUser(t.Context(), caller(), act(), "u-1", first.Revision, promote) // nobody has confirmed the first
+	again, err := r.ChangeUser(t.Context(), seller(), act(), "u-1", first.Revision, promote) // nobody has confirmed the first
 	wantUser(t, r, owner("u-1"), settle(t, r, again, err))
 	wantEqual(t, "state of the first", entry(t, r, first.Entry).State, record.EntryAsked)
 	wantAudit(t, r, 4)
@@ -178,35 +178,35 @@ func changeNoUser(t *testing.T, r Administered) {
 func removeUser(t *testing.T, r Administered) {
 	founded(t, r)
 	revision := joined(t, r, member("u-1"))[0]
-	_, err := r.RemoveUser(t.Context(), caller(), act(), "u-1", "other")
+	_, err := r.RemoveUser(t.Context(), seller(), act(), "u-1", "other")
 	wantError(t, err, license.ErrStale)
-	asked, err := r.RemoveUser(t.Context(), caller(), act(), "u-1", revision)
+	asked, err := r.RemoveUser(t.Context(), seller(), act(), "u-1", revision)
 	wantNil(t, err)
 	leaving := member("u-1")
 	leaving.Asked, leaving.Leaving, leaving.Disabled = true, true, true
 	wantUser(t, r, leaving, asked.Revision)
-	_, err = r.ChangeUser(t.Context(), caller(), act(), "u-1", asked.Revision, promote)
+	_, err = r.ChangeUser(t.Context(), seller(), act(), "u-1", asked.Revision, promote)
 	wantError(t, err, license.ErrUserNotFound)
-	_, err = r.AskUser(t.Context(), caller(), act(), "u-1", record.UserSignedOut)
+	_, err = r.AskUser(t.Context(), seller(), act(), "u-1", record.UserSignedOut)
 	wantError(t, err, license.ErrUserNotFound)
-	again, err := r.RemoveUser(t.Context(), caller(), act(), "u-1", asked.Revision)
+	again, err := r.RemoveUser(t.Context(), seller(), act(), "u-1", asked.Revision)
 	wantEqual(t, "revision", settle(t, r, again, err), "")
-	wantError(t, errorOf(r.User(t.Context(), caller(), "u-1")), license.ErrUserNotFound)
-	_, err = r.RemoveUser(t.Context(), caller(), act(), "u-1", again.Revision)
+	wantError(t, errorOf(r.User(t.Context(), seller(), "u-1")), license.ErrUserNotFound)
+	_, err = r.RemoveUser(t.Context(), seller(), act(), "u-1", again.Revision)
 	wantError(t, err, license.ErrUserNotFound)
 	e := entry(t, r, asked.Entry)
 	if e.Before["role"] != "member" || e.After != nil || e.Action != record.UserRemoved {
 		t.Errorf("entry %+v", e)
 	}
-	wantNil(t, errorOf(r.SettleUser(t.Context(), caller(), member("u-1"), again.Entry, record.EntryDone))) // it may be repeated
+	wantNil(t, errorOf(r.SettleUser(t.Context(), seller(), member("u-1"), again.Entry, record.EntryDone))) // it may be repeated
 }
 
 func askOfUser(t *testing.T, r Administered) {
 	founded(t, r)
 	joined(t, r, member("u-1"))
-	before, err := r.User(t.Context(), caller(), "u-1")
+	before, err := r.User(t.Context(), seller(), "u-1")
 	wantNil(t, err)
-	asked, err := r.AskUser(t.Context(), caller(), act(), "u-1", record.UserSignedOut)
+	asked, err := r.AskUser(t.Context(), seller(), act(), "u-1", record.UserSignedOut)
 	wantEqual(t, "answer", asked.Revised, before)
 	wantEqual(t, "state", entry(t, r, asked.Entry).State, record.EntryAsked)
 	wantUser(t, r, member("u-1"), settle(t, r, asked, err))
@@ -215,7 +215,7 @@ func askOfUser(t *testing.T, r Administered) {
 	if e.Action != record.UserSignedOut || e.Before != nil || e.After != nil || e.State != record.EntryDone {
 		t.Errorf("entry %+v", e)
 	}
-	wantError(t, errorOf(r.AskUser(t.Context(), caller(), act(), "u-2", record.UserSignedOut)), license.ErrUserNotFound)
+	wantError(t, errorOf(r.AskUser(t.Context(), seller(), act(), "u-2", record.UserSignedOut)), license.ErrUserNotFound)
 }
 
 // confirmsNothing: an act that changes nothing in the record says nothing about one that
@@ -223,23 +223,23 @@ func askOfUser(t *testing.T, r Administered) {
 func confirmsNothing(t *testing.T, r Administered) {
 	founded(t, r)
 	revision := joined(t, r, member("u-1"))[0]
-	changed, err := r.ChangeUser(t.Context(), caller(), act(), "u-1", revision, disable)
+	changed, err := r.ChangeUser(t.Context(), seller(), act(), "u-1", revision, disable)
 	wantNil(t, err)
-	invited, err := r.InviteUser(t.Context(), caller(), act(), member("u-2"))
+	invited, err := r.InviteUser(t.Context(), seller(), act(), member("u-2"))
 	wantNil(t, err)
 	for _, pending := range []record.Asked{changed, invited} {
 		for _, action := range []record.Action{record.UserSignedOut, record.UserLinkMade} {
-			asked, err := r.AskUser(t.Context(), caller(), act(), pending.Value.ID, action)
+			asked, err := r.AskUser(t.Context(), seller(), act(), pending.Value.ID, action)
 			wantNil(t, err)
 			wantEqual(t, "answer", asked.Revised, pending.Revised)
 			settle(t, r, asked, nil)
 			wantUser(t, r, pending.Value, pending.Revision)
 		}
-		again, err := r.ChangeUser(t.Context(), caller(), act(), pending.Value.ID, pending.Revision, unchanged)
+		again, err := r.ChangeUser(t.Context(), seller(), act(), pending.Value.ID, pending.Revision, unchanged)
 		settle(t, r, again, err)
 		done := pending.Value
 		done.Asked = false
-		now, err := r.User(t.Context(), caller(), done.ID)
+		now, err := r.User(t.Context(), seller(), done.ID)
 		wantNil(t, err)
 		wantEqual(t, "finished", now.Value, done)
 	}
@@ -250,21 +250,21 @@ func confirmsNothing(t *testing.T, r Administered) {
 func overtakenAct(t *testing.T, r Administered) {
 	founded(t, r)
 	revision := joined(t, r, member("u-1"), owner("u-2"))[0]
-	older, err := r.ChangeUser(t.Context(), caller(), act(), "u-1", revision, promote)
+	older, err := r.ChangeUser(t.Context(), seller(), act(), "u-1", revision, promote)
 	wantNil(t, err)
-	newer, err := r.ChangeUser(t.Context(), caller(), act(), "u-1", older.Revision, disable)
+	newer, err := r.ChangeUser(t.Context(), seller(), act(), "u-1", older.Revision, disable)
 	wantNil(t, err)
 	pending := newer.Value
 	wantUser(t, r, pending, settle(t, r, newer, nil))
 
-	late, err := r.SettleUser(t.Context(), caller(), older.Value, older.Entry, record.EntryDone) // which the user is not
+	late, err := r.SettleUser(t.Context(), seller(), older.Value, older.Entry, record.EntryDone) // which the user is not
 	wantNil(t, err)
 	wantEqual(t, "answer", late.Value, pending)
 	wantEqual(t, "state of the older", entry(t, r, older.Entry).State, record.EntryAsked)
 	wantEqual(t, "state of the newer", entry(t, r, newer.Entry).State, record.EntryDone)
 	done := pending
 	done.Asked = false
-	now, err := r.SettleUser(t.Context(), caller(), late.Value, older.Entry, record.EntryDone)
+	now, err := r.SettleUser(t.Context(), seller(), late.Value, older.Entry, record.EntryDone)
 	wantNil(t, err)
 	wantUser(t, r, done, now.Revision)
 	wantEqual(t, "state of the older", entry(t, r, older.Entry).State, record.EntryDone)
@@ -274,17 +274,17 @@ func overtakenAct(t *testing.T, r Administered) {
 func endedAct(t *testing.T, r Administered) {
 	founded(t, r)
 	revision := joined(t, r, member("u-1"), owner("u-2"))[0]
-	dead, err := r.ChangeUser(t.Context(), caller(), act(), "u-1", revision, promote)
+	dead, err := r.ChangeUser(t.Context(), seller(), act(), "u-1", revision, promote)
 	wantNil(t, err)
-	asked, err := r.ChangeUser(t.Context(), caller(), act(), "u-1", dead.Revision, demote)
+	asked, err := r.ChangeUser(t.Context(), seller(), act(), "u-1", dead.Revision, demote)
 	for _, after := range []time.Duration{time.Second, time.Minute - time.Millisecond, time.Minute} {
 		settle(t, r, asked, err)
-		now, found := r.User(t.Context(), caller(), "u-1")
+		now, found := r.User(t.Context(), seller(), "u-1")
 		wantNil(t, found)
 		wantEqual(t, "asked", now.Value.Asked, true)
 		late := act()
 		late.At = late.At.Add(after)
-		asked, err = r.ChangeUser(t.Context(), caller(), late, "u-1", now.Revision, unchanged)
+		asked, err = r.ChangeUser(t.Context(), seller(), late, "u-1", now.Revision, unchanged)
 	}
 	wantUser(t, r, member("u-1"), settle(t, r, asked, err))
 	wantEqual(t, "state of the first", entry(t, r, dead.Entry).State, record.EntryAsked)
@@ -295,51 +295,51 @@ func endedAct(t *testing.T, r Administered) {
 func sameAct(t *testing.T, r Administered) {
 	founded(t, r)
 	revision := joined(t, r, member("u-1"))[0]
-	slow, err := r.ChangeUser(t.Context(), caller(), act(), "u-1", revision, promote)
+	slow, err := r.ChangeUser(t.Context(), seller(), act(), "u-1", revision, promote)
 	wantNil(t, err)
-	again, err := r.ChangeUser(t.Context(), caller(), act(), "u-1", slow.Revision, promote)
+	again, err := r.ChangeUser(t.Context(), seller(), act(), "u-1", slow.Revision, promote)
 	revision = settle(t, r, again, err)
 	wantUser(t, r, owner("u-1"), revision)
-	other, err := r.ChangeUser(t.Context(), caller(), act(), "u-1", revision, func(u *license.User) error { u.Groups = nil; return nil })
+	other, err := r.ChangeUser(t.Context(), seller(), act(), "u-1", revision, func(u *license.User) error { u.Groups = nil; return nil })
 	settle(t, r, other, err)
-	now, err := r.User(t.Context(), caller(), "u-1")
+	now, err := r.User(t.Context(), seller(), "u-1")
 	wantNil(t, err)
 	wantEqual(t, "asked", now.Value.Asked, true)
-	now, err = r.SettleUser(t.Context(), caller(), now.Value, slow.Entry, record.EntryDone)
+	now, err = r.SettleUser(t.Context(), seller(), now.Value, slow.Entry, record.EntryDone)
 	wantNil(t, err)
 	wantEqual(t, "asked", now.Value.Asked, false)
 }
 
 func keyedUser(t *testing.T, r Administered) {
 	founded(t, r)
-	first, err := r.InviteUser(t.Context(), caller(), keyed("k"), member("u-1"))
+	first, err := r.InviteUser(t.Context(), seller(), keyed("k"), member("u-1"))
 	wantNil(t, err)
-	again, err := r.InviteUser(t.Context(), caller(), keyed("k"), member("u-1"))
+	again, err := r.InviteUser(t.Context(), seller(), keyed("k"), member("u-1"))
 	wantNil(t, err)
 	wantEqual(t, "answer", again, first) // nobody has confirmed it
 	revision := settle(t, r, again, nil)
-	again, err = r.InviteUser(t.Context(), caller(), keyed("k"), member("u-1"))
+	again, err = r.InviteUser(t.Context(), seller(), keyed("k"), member("u-1"))
 	wantNil(t, err)
 	wantEqual(t, "answer", again, record.Asked{Revised: record.Revised[license.User]{Value: member("u-1"), Revision: revision}})
-	wantError(t, errorOf(r.InviteUser(t.Context(), caller(), keyed("k"), owner("u-1"))), license.ErrKeyReused)
-	wantError(t, errorOf(r.InviteUser(t.Context(), caller(), keyed("k"), member("u-2"))), license.ErrKeyReused)
+	wantError(t, errorOf(r.InviteUser(t.Context(), seller(), keyed("k"), owner("u-1"))), license.ErrKeyReused)
+	wantError(t, errorOf(r.InviteUser(t.Context(), seller(), keyed("k"), member("u-2"))), license.ErrKeyReused)
 	wantAudit(t, r, 2)
-	gone, err := r.RemoveUser(t.Context(), caller(), act(), "u-1", revision)
+	gone, err := r.RemoveUser(t.Context(), seller(), act(), "u-1", revision)
 	settle(t, r, gone, err)
-	wantError(t, errorOf(r.InviteUser(t.Context(), caller(), keyed("k"), member("u-1"))), license.ErrUserNotFound)
+	wantError(t, errorOf(r.InviteUser(t.Context(), seller(), keyed("k"), member("u-1"))), license.ErrUserNotFound)
 }
 
 func dryUser(t *testing.T, r Administered) {
 	founded(t, r)
 	revision := joined(t, r, member("u-1"), owner("u-2"))[0]
 	for name, call := range map[string]func() (record.Asked, error){
-		"invite": func() (record.Asked, error) { return r.InviteUser(t.Context(), caller(), dry(), member("u-3")) },
+		"invite": func() (record.Asked, error) { return r.InviteUser(t.Context(), seller(), dry(), member("u-3")) },
 		"change": func() (record.Asked, error) {
-			return r.ChangeUser(t.Context(), caller(), dry(), "u-1", revision, promote)
+			return r.ChangeUser(t.Context(), seller(), dry(), "u-1", revision, promote)
 		},
-		"remove": func() (record.Asked, error) { return r.RemoveUser(t.Context(), caller(), dry(), "u-1", revision) },
+		"remove": func() (record.Asked, error) { return r.RemoveUser(t.Context(), seller(), dry(), "u-1", revision) },
 		"sign out": func() (record.Asked, error) {
-			return r.AskUser(t.Context(), caller(), dry(), "u-1", record.UserSignedOut)
+			return r.AskUser(t.Context(), seller(), dry(), "u-1", record.UserSignedOut)
 		},
 	} {
 		asked, err := call()
@@ -347,7 +347,7 @@ func dryUser(t *testing.T, r Administered) {
 		wantEqual(t, name, asked.Entry, "")
 	}
 	wantUser(t, r, member("u-1"), revision)
-	wantError(t, errorOf(r.User(t.Context(), caller(), "u-3")), license.ErrUserNotFound)
+	wantError(t, errorOf(r.User(t.Context(), seller(), "u-3")), license.ErrUserNotFound)
 	wantAudit(t, r, 3)
 }
 
@@ -359,7 +359,7 @@ func pagesOfUsers(t *testing.T, r Administered) {
 		limit int
 		want  string
 	}{{"", 2, "ab"}, {"b", 2, "c"}, {"c", 2, ""}, {"aa", 1, "b"}, {"", 0, ""}, {"", -1, ""}} {
-		got, err := r.UserPage(t.Context(), caller(), page.after, page.limit)
+		got, err := r.UserPage(t.Context(), seller(), page.after, page.limit)
 		wantNil(t, err)
 		var ids strings.Builder
 		for _, u := range got {
@@ -373,29 +373,29 @@ func pagesOfUsers(t *testing.T, r Administered) {
 func invalidUser(t *testing.T, r Administered) {
 	founded(t, r)
 	revision := joined(t, r, member("u-1"))[0]
-	_, err := r.ChangeUser(t.Context(), caller(), act(), "u-1", revision, func(u *license.User) error {
+	_, err := r.ChangeUser(t.Context(), seller(), act(), "u-1", revision, func(u *license.User) error {
 		u.Role = license.RoleService
 		return nil
 	})
 	wantInvalid(t, err, "role")
 	bad := member("u-2")
 	bad.Groups = []string{"a", "a"}
-	wantInvalid(t, errorOf(r.InviteUser(t.Context(), caller(), act(), bad)), "groups.1")
-	wantError(t, errorOf(r.InviteUser(t.Context(), caller(), record.Act{}, member("u-2"))), record.ErrIncompleteAct)
+	wantInvalid(t, errorOf(r.InviteUser(t.Context(), seller(), act(), bad)), "groups.1")
+	wantError(t, errorOf(r.InviteUser(t.Context(), seller(), record.Act{}, member("u-2"))), record.ErrIncompleteAct)
 	wantAudit(t, r, 2)
 }
 
 func usersElsewhere(t *testing.T, r Administered) {
 	founded(t, r)
-	wantNil(t, errorOf(r.CreateOrganization(t.Context(), other(), act(), globex())))
+	wantNil(t, errorOf(r.CreateOrganization(t.Context(), otherSeller(), act(), globex())))
 	revision := joined(t, r, member("u-1"))[0]
 	entry := wantAudit(t, r, 2)[0].ID
 	for _, id := range append(brokenIDs(), "u-1", "acme/users/u-1") {
 		calls := map[string]error{
-			"User":       errorOf(r.User(t.Context(), other(), id)),
-			"ChangeUser": errorOf(r.ChangeUser(t.Context(), other(), act(), id, revision, promote)),
-			"RemoveUser": errorOf(r.RemoveUser(t.Context(), other(), act(), id, revision)),
-			"AskUser":    errorOf(r.AskUser(t.Context(), other(), act(), id, record.UserSignedOut)),
+			"User":       errorOf(r.User(t.Context(), otherSeller(), id)),
+			"ChangeUser": errorOf(r.ChangeUser(t.Context(), otherSeller(), act(), id, revision, promote)),
+			"RemoveUser": errorOf(r.RemoveUser(t.Context(), otherSeller(), act(), id, revision)),
+			"AskUser":    errorOf(r.AskUser(t.Context(), otherSeller(), act(), id, record.UserSignedOut)),
 		}
 		for method, err := range calls {
 			if !errors.Is(err, license.ErrUserNotFound) {
@@ -403,14 +403,14 @@ func usersElsewhere(t *testing.T, r Administered) {
 			}
 		}
 	}
-	wantError(t, errorOf(r.SettleUser(t.Context(), other(), member("u-1"), entry, record.EntryRefused)), record.ErrEntryNotFound)
-	theirs, err := r.UserPage(t.Context(), other(), "", 9)
+	wantError(t, errorOf(r.SettleUser(t.Context(), otherSeller(), member("u-1"), entry, record.EntryRefused)), record.ErrEntryNotFound)
+	theirs, err := r.UserPage(t.Context(), otherSeller(), "", 9)
 	wantNil(t, err)
 	wantEqual(t, "users", len(theirs), 0)
 	wantUser(t, r, member("u-1"), revision)
 }
 
 func usersOfNobody(t *testing.T, r Administered) {
-	wantError(t, errorOf(r.InviteUser(t.Context(), caller(), act(), member("u-1"))), license.ErrOrganizationNotFound)
-	wantError(t, errorOf(r.UserPage(t.Context(), caller(), "", 9)), license.ErrOrganizationNotFound)
+	wantError(t, errorOf(r.InviteUser(t.Context(), seller(), act(), member("u-1"))), license.ErrOrganizationNotFound)
+	wantError(t, errorOf(r.UserPage(t.Context(), seller(), "", 9)), license.ErrOrganizationNotFound)
 }

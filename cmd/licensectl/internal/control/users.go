@@ -59,6 +59,16 @@ func (c *Client) LinkUser(ctx context.Context, organization, id string, dry bool
 	return call[api.UserLink](ctx, c, post(api.UserLinkPath(url.PathEscape(organization), url.PathEscape(id)), dry))
 }
 
+// CreateMachine makes a machine user. The answer alone has its token.
+func (c *Client) CreateMachine(ctx context.Context, organization string, in api.MachineInput, dry bool) (api.UserMachine, error) {
+	return call[api.UserMachine](ctx, c, create(api.UsersMachinePath(url.PathEscape(organization)), in, dry))
+}
+
+// RotateToken is another token of a machine's. Asked twice, the second one counts.
+func (c *Client) RotateToken(ctx context.Context, organization, id string, dry bool) (api.MachineToken, error) {
+	return call[api.MachineToken](ctx, c, post(api.UserRotatePath(url.PathEscape(organization), url.PathEscape(id)), dry))
+}
+
 func post(path string, dry bool) request {
 	return request{method: http.MethodPost, path: path, query: dryRun(dry), repeatable: true}
 }
