@@ -62,45 +62,48 @@ type OrganizationList struct {
 
 // LicenseInput is a license to be created.
 type LicenseInput struct {
-	ID                string `json:"id" example:"acme-pro" doc:"1 to 63 of a-z, 0-9 and hyphen, not starting with a hyphen; one of its organization. It cannot be changed."`
-	Product           string `json:"product" example:"studio" doc:"The product, at most 64 characters."`
-	Plan              string `json:"plan,omitempty" example:"pro" doc:"The edition, at most 64 characters."`
-	MaxSeats          int    `json:"max_seats" example:"10" doc:"Seats, 0 to 1000000."`
-	Status            string `json:"status,omitempty" example:"active" doc:"active or suspended; active, if absent."`
-	ExpiresAt         string `json:"expires_at" example:"2030-01-01T00:00:00Z" doc:"When it ends, RFC 3339, or never."`
-	GraceSeconds      int64  `json:"grace_seconds,omitempty" example:"604800" doc:"For how long after its end those who hold a seat keep it; a year at most."`
-	OfflineMaxSeconds int64  `json:"offline_max_seconds,omitempty" example:"86400" doc:"The longest life of its tokens, 30 days at most; absent or 0: the service's."`
-	Handover          *int   `json:"handover,omitempty" example:"10" doc:"How many tokens of earlier holders may be good for each seat, 0 to 10000; 10, if absent."`
-	Entitlements      List   `json:"entitlements,omitempty" example:"export" doc:"The features, at most 64 of at most 64 characters."`
+	ID                 string `json:"id" example:"acme-pro" doc:"1 to 63 of a-z, 0-9 and hyphen, not starting with a hyphen; one of its organization. It cannot be changed."`
+	Product            string `json:"product" example:"studio" doc:"The product, at most 64 characters."`
+	Plan               string `json:"plan,omitempty" example:"pro" doc:"The edition, at most 64 characters."`
+	MaxSeats           int    `json:"max_seats" example:"10" doc:"Seats, 0 to 1000000."`
+	Status             string `json:"status,omitempty" example:"active" doc:"active or suspended; active, if absent."`
+	ExpiresAt          string `json:"expires_at" example:"2030-01-01T00:00:00Z" doc:"When it ends, RFC 3339, or never."`
+	GraceSeconds       int64  `json:"grace_seconds,omitempty" example:"604800" doc:"For how long after its end those who hold a seat keep it; a year at most."`
+	OfflineMaxSeconds  int64  `json:"offline_max_seconds,omitempty" example:"86400" doc:"The longest life of its tokens, 30 days at most; absent or 0: the service's."`
+	Handover           *int   `json:"handover,omitempty" example:"10" doc:"How many tokens of earlier holders may be good for each seat, 0 to 10000; 10, if absent."`
+	MaxSessionsPerUser int    `json:"max_sessions_per_user,omitempty" example:"3" doc:"How many sessions of it one user may have at a time, 1 to 1000; absent or 0: as many as there are seats."`
+	Entitlements       List   `json:"entitlements,omitempty" example:"export" doc:"The features, at most 64 of at most 64 characters."`
 }
 
 // LicensePatch is what is to change of a license. What is absent stays.
 type LicensePatch struct {
-	Product           *string `json:"product,omitempty" example:"studio" doc:"The product, at most 64 characters."`
-	Plan              *string `json:"plan,omitempty" example:"pro" doc:"The edition, at most 64 characters."`
-	MaxSeats          *int    `json:"max_seats,omitempty" example:"12" doc:"Seats, 0 to 1000000. Fewer end nobody's session."`
-	Status            *string `json:"status,omitempty" example:"suspended" doc:"active or suspended. Suspended, its sessions end at their next heartbeat."`
-	ExpiresAt         *string `json:"expires_at,omitempty" example:"2031-01-01T00:00:00Z" doc:"When it ends, RFC 3339, or never."`
-	GraceSeconds      *int64  `json:"grace_seconds,omitempty" example:"604800" doc:"For how long after its end those who hold a seat keep it; a year at most."`
-	OfflineMaxSeconds *int64  `json:"offline_max_seconds,omitempty" example:"86400" doc:"The longest life of its tokens, 30 days at most; 0: the service's."`
-	Handover          *int    `json:"handover,omitempty" example:"10" doc:"How many tokens of earlier holders may be good for each seat, 0 to 10000."`
-	Entitlements      *List   `json:"entitlements,omitempty" example:"export" doc:"All the features, in place of those before; at most 64 of at most 64 characters."`
+	Product            *string `json:"product,omitempty" example:"studio" doc:"The product, at most 64 characters."`
+	Plan               *string `json:"plan,omitempty" example:"pro" doc:"The edition, at most 64 characters."`
+	MaxSeats           *int    `json:"max_seats,omitempty" example:"12" doc:"Seats, 0 to 1000000. Fewer end nobody's session."`
+	Status             *string `json:"status,omitempty" example:"suspended" doc:"active or suspended. Suspended, its sessions end at their next heartbeat."`
+	ExpiresAt          *string `json:"expires_at,omitempty" example:"2031-01-01T00:00:00Z" doc:"When it ends, RFC 3339, or never."`
+	GraceSeconds       *int64  `json:"grace_seconds,omitempty" example:"604800" doc:"For how long after its end those who hold a seat keep it; a year at most."`
+	OfflineMaxSeconds  *int64  `json:"offline_max_seconds,omitempty" example:"86400" doc:"The longest life of its tokens, 30 days at most; 0: the service's."`
+	Handover           *int    `json:"handover,omitempty" example:"10" doc:"How many tokens of earlier holders may be good for each seat, 0 to 10000."`
+	MaxSessionsPerUser *int    `json:"max_sessions_per_user,omitempty" example:"3" doc:"How many sessions of it one user may have at a time, 1 to 1000; 0: as many as there are seats. A lower one ends nobody's session."`
+	Entitlements       *List   `json:"entitlements,omitempty" example:"export" doc:"All the features, in place of those before; at most 64 of at most 64 characters."`
 }
 
 // License is a license as the vendor sees it.
 type License struct {
-	ID                string `json:"id" example:"acme-pro" doc:"The license."`
-	OrganizationID    string `json:"organization_id" example:"acme" doc:"Whose it is."`
-	Product           string `json:"product" example:"studio" doc:"The product."`
-	Plan              string `json:"plan" example:"pro" doc:"The edition."`
-	MaxSeats          int    `json:"max_seats" example:"10" doc:"Seats."`
-	Status            string `json:"status" example:"active" doc:"active, or else no seat is granted or kept."`
-	ExpiresAt         string `json:"expires_at,omitempty" example:"2030-01-01T00:00:00.000Z" doc:"When it ends, RFC 3339, or never. Absent where nobody has said either: it does not end, and a change must say it."`
-	GraceSeconds      int64  `json:"grace_seconds" example:"604800" doc:"For how long after its end those who hold a seat keep it."`
-	OfflineMaxSeconds int64  `json:"offline_max_seconds" example:"86400" doc:"The longest life of its tokens; 0: the service's."`
-	Handover          int    `json:"handover" example:"10" doc:"How many tokens of earlier holders may be good for each seat."`
-	Entitlements      List   `json:"entitlements" nullable:"false" example:"export" doc:"The features."`
-	ETag              string `json:"etag" example:"\"3f0a\"" doc:"What If-Match of a change names; empty for one that a dry run would create."`
+	ID                 string `json:"id" example:"acme-pro" doc:"The license."`
+	OrganizationID     string `json:"organization_id" example:"acme" doc:"Whose it is."`
+	Product            string `json:"product" example:"studio" doc:"The product."`
+	Plan               string `json:"plan" example:"pro" doc:"The edition."`
+	MaxSeats           int    `json:"max_seats" example:"10" doc:"Seats."`
+	Status             string `json:"status" example:"active" doc:"active, or else no seat is granted or kept."`
+	ExpiresAt          string `json:"expires_at,omitempty" example:"2030-01-01T00:00:00.000Z" doc:"When it ends, RFC 3339, or never. Absent where nobody has said either: it does not end, and a change must say it."`
+	GraceSeconds       int64  `json:"grace_seconds" example:"604800" doc:"For how long after its end those who hold a seat keep it."`
+	OfflineMaxSeconds  int64  `json:"offline_max_seconds" example:"86400" doc:"The longest life of its tokens; 0: the service's."`
+	Handover           int    `json:"handover" example:"10" doc:"How many tokens of earlier holders may be good for each seat."`
+	MaxSessionsPerUser int    `json:"max_sessions_per_user" example:"3" doc:"How many sessions of it one user may have at a time; 0: as many as there are seats."`
+	Entitlements       List   `json:"entitlements" nullable:"false" example:"export" doc:"The features."`
+	ETag               string `json:"etag" example:"\"3f0a\"" doc:"What If-Match of a change names; empty for one that a dry run would create."`
 }
 
 // LicenseList is a page of an organization's licenses, by id.

@@ -113,6 +113,7 @@ func (p *Problem) take(document map[string]json.RawMessage) {
 	member(document, "seats_used", &p.SeatsUsed)
 	member(document, "seats_max", &p.SeatsMax)
 	member(document, "limit", &p.Limit)
+	member(document, "your_sessions", &p.YourSessions)
 	member(document, "licenses", &p.Licenses)
 	member(document, "reason", &p.Reason)
 }

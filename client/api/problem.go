@@ -166,16 +166,27 @@ type Problem struct {
 	Retryable bool   `json:"retryable" doc:"The same request can succeed later without a change. Never the end of a license."`
 
 	Errors    []FieldError `json:"errors,omitempty" doc:"With invalid_request: every fault that was found. With already_exists: the member whose value is in use."`
-	SeatsUsed *int         `json:"seats_used,omitempty" minimum:"0" doc:"With no_seats_available: the seats in use under the limit that refused; of limit license those of all licenses that were tried, of limit handover license tokens that may be good."`
+	SeatsUsed *int         `json:"seats_used,omitempty" minimum:"0" doc:"With no_seats_available: the seats in use under the limit that refused; of limit license those of all licenses that were tried, of limit user the caller's, of limit handover license tokens that may be good."`
 	SeatsMax  *int         `json:"seats_max,omitempty" minimum:"0" doc:"With no_seats_available: the size of that limit, summed alike."`
-	Limit     *string      `json:"limit,omitempty" enum:"license,organization,handover" doc:"With no_seats_available: the limit that refused. handover: a seat is free, and tokens of its earlier holders are good until after Retry-After; who held it last gets it back at once."`
-	Licenses  List         `json:"licenses,omitzero" nullable:"false" doc:"With license_ambiguous: the license ids to choose from."`
-	Reason    *string      `json:"reason,omitempty" enum:"expired,released,revoked,displaced,license_expired,license_suspended" doc:"With session_ended: why."`
+	Limit     *string      `json:"limit,omitempty" enum:"license,user,organization,handover" doc:"With no_seats_available: the limit that refused. user: the caller has as many sessions of the license as one user may, whatever seats are free. handover: a seat is free, and tokens of its earlier holders are good until after Retry-After; who held it last gets it back at once."`
+	// YourSessions let a program ask its user which to end: it releases that one, and
+	// acquires again.
+	YourSessions []YourSession `json:"your_sessions,omitzero" nullable:"false" doc:"With no_seats_available and limit user: the caller's own live sessions of the license, the newest acquired first, at most 10. Any of them can be released, and the seat acquired then. Absent while they cannot be found out."`
+	Licenses     List          `json:"licenses,omitzero" nullable:"false" doc:"With license_ambiguous: the license ids to choose from."`
+	Reason       *string       `json:"reason,omitempty" enum:"expired,released,revoked,displaced,license_expired,license_suspended" doc:"With session_ended: why."`
 
 	// RetryAfter is how long to wait at least before the request is sent again:
 	// the answer's Retry-After header, of whole seconds; zero without one. It is
 	// no member of the document: only [CheckResponse] sets it.
 	RetryAfter time.Duration `json:"-"`
+}
+
+// YourSession is a live session of the caller's own, for its user to know it by.
+type YourSession struct {
+	SessionID       string     `json:"session_id" format:"uuid" example:"019ab00d-4c00-7000-8000-000000000001" doc:"The session."`
+	Client          LiveClient `json:"client" doc:"The program, as it described itself at acquire."`
+	AcquiredAt      Time       `json:"acquired_at" format:"date-time" doc:"When the seat was taken."`
+	LastHeartbeatAt Time       `json:"last_heartbeat_at,omitzero" format:"date-time" doc:"When the session was last renewed; absent where the seat ledger could not be asked."`
 }
 
 // FieldError is one fault of a request.

@@ -80,6 +80,7 @@ type DenialCounts struct {
 // DenialLimits counts refusals by the limit that refused, as 409 no_seats_available names it.
 type DenialLimits struct {
 	License      int64 `json:"license" example:"3" doc:"All seats of the license were in use."`
+	User         int64 `json:"user" example:"0" doc:"The user had as many sessions of the license as one user may."`
 	Organization int64 `json:"organization" example:"0" doc:"All seats of the organization were in use."`
 	Handover     int64 `json:"handover" example:"0" doc:"Too many tokens of earlier holders were good."`
 }

@@ -47,11 +47,12 @@ func (l License) alter(ctx context.Context, a *app, w Write, m Match, patch api.
 
 // Terms are what of a license need not be said.
 type Terms struct {
-	Plan         *string    `placeholder:"NAME" help:"The edition."`
-	Grace        lengthFlag `placeholder:"7d" help:"For how long after its end those who hold a seat keep it."`
-	OfflineMax   lengthFlag `placeholder:"30d" help:"How long programs may go on without the service; 0: as the service has it."`
-	Handover     *int       `placeholder:"N" help:"How many tokens of earlier holders may be good for each seat."`
-	Entitlements listFlag   `placeholder:"A,B" help:"The features, all of them; empty for none."`
+	Plan               *string    `placeholder:"NAME" help:"The edition."`
+	Grace              lengthFlag `placeholder:"7d" help:"For how long after its end those who hold a seat keep it."`
+	OfflineMax         lengthFlag `placeholder:"30d" help:"How long programs may go on without the service; 0: as the service has it."`
+	Handover           *int       `placeholder:"N" help:"How many tokens of earlier holders may be good for each seat."`
+	MaxSessionsPerUser *int       `placeholder:"N" help:"How many sessions one user may have at a time; 0 for as many as there are seats."`
+	Entitlements       listFlag   `placeholder:"A,B" help:"The features, all of them; empty for none."`
 }
 
 type licenseCreate struct {
@@ -71,7 +72,7 @@ func (l licenseCreate) Run(ctx context.Context, a *app) error {
 	}
 	in := api.LicenseInput{
 		ID: l.ID.license, Product: l.Product, Plan: or(l.Plan), MaxSeats: l.Seats, ExpiresAt: or(l.Expires.value), GraceSeconds: or(l.Grace.value),
-		OfflineMaxSeconds: or(l.OfflineMax.value), Handover: l.Handover, Entitlements: or(l.Entitlements.value),
+		OfflineMaxSeconds: or(l.OfflineMax.value), Handover: l.Handover, MaxSessionsPerUser: or(l.MaxSessionsPerUser), Entitlements: or(l.Entitlements.value),
 	}
 	s := l.subject(c)
 	s.look = "licensectl license list " + l.ID.organization
@@ -138,7 +139,7 @@ type licenseUpdate struct {
 func (l licenseUpdate) Run(ctx context.Context, a *app) error {
 	patch := api.LicensePatch{
 		Product: l.Product, Plan: l.Plan, MaxSeats: l.Seats, ExpiresAt: l.Expires.value, GraceSeconds: l.Grace.value,
-		OfflineMaxSeconds: l.OfflineMax.value, Handover: l.Handover, Entitlements: l.Entitlements.value,
+		OfflineMaxSeconds: l.OfflineMax.value, Handover: l.Handover, MaxSessionsPerUser: l.MaxSessionsPerUser, Entitlements: l.Entitlements.value,
 	}
 	if patch == (api.LicensePatch{}) {
 		return errNothingToChange

@@ -164,6 +164,7 @@ type denialLine struct {
 	Waited       int64    `json:"waited"`
 	Lost         int64    `json:"lost"`
 	ByLicense    int64    `json:"by_license"`
+	User         int64    `json:"by_user"`
 	Organization int64    `json:"by_organization"`
 	Handover     int64    `json:"by_handover"`
 }
@@ -185,7 +186,7 @@ func (u usageDenials) Run(ctx context.Context, a *app) error {
 	for _, l := range report.Licenses {
 		for _, s := range l.Steps {
 			lines = append(lines, denialLine{
-				l.LicenseID, s.At, s.Denials, s.Waited, s.Lost, s.ByLimit.License, s.ByLimit.Organization, s.ByLimit.Handover,
+				l.LicenseID, s.At, s.Denials, s.Waited, s.Lost, s.ByLimit.License, s.ByLimit.User, s.ByLimit.Organization, s.ByLimit.Handover,
 			})
 		}
 	}
@@ -196,6 +197,7 @@ func (u usageDenials) Run(ctx context.Context, a *app) error {
 		{Field: "waited", Title: "WAITED"},
 		{Field: "lost", Title: "LOST"},
 		{Field: "by_license", Title: "BY LICENSE"},
+		{Field: "by_user", Title: "BY USER"},
 		{Field: "by_organization", Title: "BY ORGANIZATION"},
 		{Field: "by_handover", Title: "BY HANDOVER"},
 	}

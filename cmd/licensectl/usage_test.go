@@ -52,7 +52,7 @@ func TestUsage(t *testing.T) {
 		},
 		"usage denials acme -o csv": {
 			path + "denials?step=day",
-			"license,at,denials,waited,lost,by_license,by_organization,by_handover\npro,2026-12-01T00:00:00.000Z,4,3,1,3,1,0\n", 0,
+			"license,at,denials,waited,lost,by_license,by_user,by_organization,by_handover\npro,2026-12-01T00:00:00.000Z,4,3,1,3,0,1,0\n", 0,
 		},
 		"usage report acme -o name": {path + "usage?step=day", "acme/pro\n", 0},
 	} {

@@ -76,7 +76,8 @@ func (f *function) acquire(ctx context.Context, c web.Call, in api.AcquireReques
 		return a, err
 	}
 	// This instance may not have heard of a renewal yet, and the answer would be
-	// taken for the end: nobody is sent away, or loses a session, on old knowledge.
+	// taken for the end: nobody is sent away, or loses a session, on old knowledge. Nor is
+	// anybody granted a seat on it that a limit of since then should count.
 	if bought, err = f.Entitlements.Get(ctx, c.Caller, record.Now); err != nil {
 		return web.Answer{}, err
 	}
@@ -115,7 +116,7 @@ func instance(in *api.AcquireRequest) error {
 
 // outdated reports whether a refusal may rest on what was true a moment ago.
 func outdated(err error) bool {
-	for _, refusal := range []error{license.ErrOrganizationInactive, license.ErrLicenseInactive, license.ErrLicenseExpired} {
+	for _, refusal := range []error{record.ErrOutdated, license.ErrOrganizationInactive, license.ErrLicenseInactive, license.ErrLicenseExpired} {
 		if errors.Is(err, refusal) {
 			return true
 		}

@@ -57,7 +57,9 @@ func annotate(ctx context.Context, h ledger.Hold, choice license.Choice) {
 	web.Annotate(ctx, slog.String("session_id", h.ID), slog.String("license_id", h.LicenseID))
 	fullest := 0.0
 	for i, used := range h.PoolsUsed {
-		fullest = max(fullest, license.Fullness(used, choice.Pools[i].Cap))
+		if choice.Pools[i].Limit != license.LimitUser { // who has all of one's own takes nobody's
+			fullest = max(fullest, license.Fullness(used, choice.Pools[i].Cap))
+		}
 	}
 	web.Seats(ctx, h.Used, choice.License.MaxSeats, fullest)
 	web.Annotate(ctx, slog.Int("tokens_good", h.TokensGood))

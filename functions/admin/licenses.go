@@ -15,7 +15,7 @@ import (
 func exampleLicense() api.License {
 	return api.License{
 		ID: "acme-pro", OrganizationID: "acme", Product: "studio", Plan: "pro", MaxSeats: 10, Status: "active",
-		ExpiresAt: "2030-01-01T00:00:00.000Z", GraceSeconds: 604_800, Handover: 10, Entitlements: api.List{"export"}, ETag: `"3f0a"`,
+		ExpiresAt: "2030-01-01T00:00:00.000Z", GraceSeconds: 604_800, Handover: 10, MaxSessionsPerUser: 3, Entitlements: api.List{"export"}, ETag: `"3f0a"`,
 	}
 }
 
@@ -24,7 +24,7 @@ func wire(l record.Revised[license.License]) api.License {
 	out := api.License{
 		ID: l.Value.ID, OrganizationID: l.Value.OrganizationID, Product: l.Value.Product, Plan: l.Value.Plan,
 		MaxSeats: l.Value.MaxSeats, Status: string(l.Value.Status), GraceSeconds: int64(l.Value.Grace / time.Second),
-		OfflineMaxSeconds: int64(l.Value.OfflineMax / time.Second), Handover: license.DefaultHandover,
+		OfflineMaxSeconds: int64(l.Value.OfflineMax / time.Second), Handover: license.DefaultHandover, MaxSessionsPerUser: l.Value.MaxSessionsPerUser,
 		ExpiresAt: ends(l.Value), Entitlements: l.Value.Entitlements, ETag: etag(l.Revision),
 	}
 	set(&out.Handover, l.Value.Handover)
@@ -111,6 +111,7 @@ func (f *function) createLicense(ctx context.Context, c web.Call, in api.License
 	lic := license.License{
 		ID: in.ID, OrganizationID: caller(c).OrganizationID, Product: in.Product, Plan: in.Plan, MaxSeats: in.MaxSeats, Status: statusOr(in.Status),
 		Grace: license.Seconds(in.GraceSeconds), OfflineMax: license.Seconds(in.OfflineMaxSeconds), Handover: in.Handover, Entitlements: in.Entitlements,
+		MaxSessionsPerUser: in.MaxSessionsPerUser,
 	}
 	end(&lic, in.ExpiresAt)
 	if err := lic.Validate(); err != nil { // before the id is looked for: one that cannot be is a fault of the body
@@ -147,7 +148,7 @@ func patchLicense() web.Operation {
 	return web.Operation{
 		ID: "patchLicense", Method: http.MethodPatch, Path: api.PathLicense, Params: oneLicense(), Access: web.AccessStaff,
 		Query: dryRunQuery(), Headers: matchHeader(), Body: web.BodyRequired,
-		Summary: "Change a license", Description: forVendor + "Fewer seats end nobody's session; suspended, its sessions end at their next heartbeat.",
+		Summary: "Change a license", Description: forVendor + "Fewer seats, and fewer sessions for each user, end nobody's session; suspended, its sessions end at their next heartbeat.",
 		Answers:  []web.Documented{{Status: http.StatusOK, Description: "As it is now, or would be.", Body: exampleLicense(), Headers: etagHeader()}},
 		Problems: []api.Code{api.Forbidden, api.PreconditionFailed, api.PreconditionRequired},
 	}
@@ -179,6 +180,7 @@ func patch(in api.LicensePatch) func(*license.License) error {
 		if in.OfflineMaxSeconds != nil {
 			l.OfflineMax = license.Seconds(*in.OfflineMaxSeconds)
 		}
+		set(&l.MaxSessionsPerUser, in.MaxSessionsPerUser)
 		if in.Handover != nil {
 			l.Handover = in.Handover
 		}

@@ -65,7 +65,7 @@ func denialsOf(c usage.Counts) api.DenialCounts {
 	return api.DenialCounts{
 		Denials: c.Denials(), Waited: c.Waited, Lost: max(0, c.Denials()-c.Waited),
 		ByLimit: api.DenialLimits{
-			License: c.Refused(), Organization: c.Denied[string(license.LimitOrganization)], Handover: c.Denied[string(license.LimitHandover)],
+			License: c.Refused(), User: c.Denied[string(license.LimitUser)], Organization: c.Denied[string(license.LimitOrganization)], Handover: c.Denied[string(license.LimitHandover)],
 		},
 	}
 }

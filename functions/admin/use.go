@@ -21,7 +21,7 @@ type counts struct {
 func (f *function) count(ctx context.Context, c web.Call, licenses []license.License) counts {
 	pools := []string{""} // the organization's own
 	for _, l := range licenses {
-		pools = append(pools, license.PoolKeys(l.ID)[0]) // the first counts all of the license's sessions
+		pools = append(pools, license.OwnPool(l.ID))
 	}
 	living, err := f.Ledger.Count(ctx, caller(c), pools)
 	if err != nil {

@@ -237,6 +237,7 @@ type licenseRequest struct {
 	GraceSeconds int64          `json:"grace_seconds"`
 	OfflineMax   int64          `json:"offline_max_seconds"`
 	Handover     *int           `json:"handover"`
+	PerUser      int            `json:"max_sessions_per_user"`
 	Entitlements []string       `json:"entitlements"`
 }
 
@@ -253,7 +254,7 @@ func (s *Stack) devLicense(r *http.Request, in licenseRequest) (any, error) {
 		lic.MaxSeats = *in.MaxSeats
 	}
 	lic.Grace, lic.OfflineMax = license.Seconds(in.GraceSeconds), license.Seconds(in.OfflineMax)
-	lic.Handover, lic.Perpetual = in.Handover, in.ExpiresAt == nil
+	lic.Handover, lic.MaxSessionsPerUser, lic.Perpetual = in.Handover, in.PerUser, in.ExpiresAt == nil
 	if in.ExpiresAt != nil {
 		lic.ExpiresAt = in.ExpiresAt.UTC()
 	}

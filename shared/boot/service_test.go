@@ -87,7 +87,7 @@ func TestNoTokenCountsForLongerThanItsKey(t *testing.T) {
 		tt.cfg.TokenMin = 48 * time.Hour
 		org := license.Organization{ID: "acme", MaxConcurrentSeats: 9, Status: license.StatusActive}
 		hold, err := p.assemble(t, tt.cfg).Seats.Acquire(t.Context(), license.Caller{OrganizationID: "acme", UserID: "ann"}, seats.Request{
-			Terms: license.NewTerms(org, lic), Holder: license.Holder{UserID: "ann", HardwareID: strconv.Itoa(i)},
+			Terms: license.NewTerms(org, lic, "ann"), Holder: license.Holder{UserID: "ann", HardwareID: strconv.Itoa(i)},
 		}, func(context.Context, ledger.Hold) error { return nil })
 		if life := hold.TokenExpiresAt.Sub(hold.Now); err != nil || life != tt.want {
 			t.Errorf("%s of %q: a token of %v, %v; want %v", tt.cfg.Function, tt.cfg.TokenSigning, life, err, tt.want)

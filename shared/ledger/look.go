@@ -30,6 +30,8 @@ type Sight struct {
 	// ExpiresAt is when it ends unless it is renewed; of one whose end has begun, when
 	// that was.
 	ExpiresAt time.Time
+	// Pools are the keys of the pools that count it, but for the organization's own.
+	Pools []string
 }
 
 // Look implements [Looking].
@@ -60,6 +62,7 @@ func (r *reply) sight(caller license.Caller, id string, i int) Sight {
 	h, err := parseSession(caller, id, data)
 	if err != nil {
 		r.err = unavailable(err)
+		return Sight{}
 	}
-	return Sight{State: state, LastHeartbeatAt: h.LastHeartbeatAt, ExpiresAt: ends}
+	return Sight{State: state, LastHeartbeatAt: h.LastHeartbeatAt, ExpiresAt: ends, Pools: poolsOf(data)}
 }

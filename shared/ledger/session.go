@@ -83,6 +83,17 @@ func parseSession(caller license.Caller, id, raw string) (Hold, error) {
 	return h, nil
 }
 
+// poolsOf are the pools of a session's data that parseSession has read.
+func poolsOf(raw string) []string {
+	f := strings.SplitN(raw, ",", 10)
+	if f[8] == "" {
+		return nil
+	}
+	pools := strings.Fields(f[8])
+	pools[0] = strings.Replace(pools[0], "=", f[7], 1) // no pool's name has one
+	return pools
+}
+
 // reason is why a session ends as its data has it: letters alone, which is what
 // revisions before this one read.
 func reason(r license.EndReason) string { return strings.ReplaceAll(string(r), "_", "") }

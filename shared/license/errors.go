@@ -41,16 +41,21 @@ var (
 // Limit names the cap that refused a seat.
 type Limit string
 
-// The two caps on seats, and the one on tokens: a seat is free, and too many tokens of
-// those who held it before are still good.
+// The caps on seats, of which the user's is that of one user's sessions under a license,
+// and the one on tokens: a seat is free, and too many tokens of those who held it before
+// are still good.
 const (
 	LimitLicense      Limit = "license"
+	LimitUser         Limit = "user"
 	LimitOrganization Limit = "organization"
 	LimitHandover     Limit = "handover"
 )
 
-// NoSeatsError says that every seat was held by a living session, or that a free one
-// could not pass on yet.
+// MaxOwnSessions is how many of its own sessions a refused user is told.
+const MaxOwnSessions = 10
+
+// NoSeatsError says that every seat was held by a living session, that the user has as
+// many as one user may, or that a free one could not pass on yet.
 type NoSeatsError struct {
 	// Limit is the cap that was reached.
 	Limit Limit
@@ -60,6 +65,12 @@ type NoSeatsError struct {
 	// RetryAfter is how long until the earliest of those sessions could expire, or
 	// the earliest of those tokens ends.
 	RetryAfter time.Duration
+	// LicenseID is whose limit it is, of [LimitUser].
+	LicenseID string
+	// Own are the caller's sessions under that license, of [LimitUser]: the newest, at most
+	// [MaxOwnSessions]. LastHeartbeatAt is zero where it is not known. None are told where
+	// they could not be found out.
+	Own []Session
 }
 
 func (e *NoSeatsError) Error() string {

@@ -68,6 +68,9 @@ type License struct {
 	// that of its present holder; nil means [DefaultHandover]. With none a seat passes
 	// to another holder only once the last token made for it has ended.
 	Handover *int
+	// MaxSessionsPerUser is how many sessions of the license one user may have at a time,
+	// on whatever machines; zero sets no limit. Sessions above a new limit live on.
+	MaxSessionsPerUser int
 	// Entitlements are the features sold, passed on in license tokens.
 	Entitlements []string
 }
@@ -78,6 +81,10 @@ const DefaultHandover = 10
 
 // MaxHandover is more than seats pass on in a token's life.
 const MaxHandover = 10_000
+
+// MaxSessionsPerUser is the highest limit of that name: above it one account is no
+// person's any more.
+const MaxSessionsPerUser = 1000
 
 // MaxOffline is the longest life that a license can give its tokens.
 const MaxOffline = 30 * 24 * time.Hour
@@ -210,6 +217,9 @@ type Session struct {
 	// Epoch is the seat ledger's epoch the session was granted under
 	// (docs/architecture.md). The record keeps its number alone.
 	Epoch Epoch
+	// TermsEpoch is the number of the record's epoch as it was read with the licenses that
+	// the grant was decided on. Nothing keeps it.
+	TermsEpoch int64
 }
 
 var (

@@ -2,7 +2,10 @@ package license
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/base64"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -70,7 +73,7 @@ const MaxChoices = 256
 // Errors: ErrOrganizationInactive, ErrLicenseNotFound where nothing is meant, and
 // where nothing that is meant is usable or in grace, the reason of the license
 // that ends last: the one that the customer would see renewed.
-func Decide(bought Entitlements, _ Caller, request Request, now time.Time) (Terms, error) {
+func Decide(bought Entitlements, caller Caller, request Request, now time.Time) (Terms, error) {
 	if bought.Organization.Status != StatusActive {
 		return Terms{}, ErrOrganizationInactive
 	}
@@ -82,17 +85,18 @@ func Decide(bought Entitlements, _ Caller, request Request, now time.Time) (Term
 	case len(open)+len(kept) == 0:
 		return Terms{}, Usable(bought.Organization, *last, now)
 	case len(open) == 0:
-		return bought.terms(nil, kept, nil, ErrLicenseExpired, now), nil
+		return bought.terms(caller, nil, kept, nil, ErrLicenseExpired, now), nil
 	case severalProducts(open):
-		return bought.terms(nil, slices.Concat(open, kept), nil, &AmbiguousError{LicenseIDs: ids(open)}, now), nil
+		return bought.terms(caller, nil, slices.Concat(open, kept), nil, &AmbiguousError{LicenseIDs: ids(open)}, now), nil
 	}
 	over = slices.DeleteFunc(over, func(l License) bool { return l.Product != open[0].Product })
-	return bought.terms(open, kept, over, nil, now), nil
+	return bought.terms(caller, open, kept, over, nil, now), nil
 }
 
-// NewTerms are the terms of one of the organization's licenses, whatever its state.
-func NewTerms(org Organization, l License) Terms {
-	return Terms{Choices: []Choice{{License: l, Pools: pools(org, l), Open: true, TokenCap: l.TokenCap()}}}
+// NewTerms are the terms of one of the organization's licenses, whatever its state, for
+// one of its users.
+func NewTerms(org Organization, l License, userID string) Terms {
+	return Terms{Choices: []Choice{{License: l, Pools: pools(org, l, userID), Open: true, TokenCap: l.TokenCap()}}}
 }
 
 // meant are the licenses that a request may mean: those of which seats are
@@ -150,36 +154,89 @@ func ids(ls []License) []string {
 }
 
 // terms are the choices in the order in which they are tried.
-func (e Entitlements) terms(open, kept, over []License, refusal error, now time.Time) Terms {
+func (e Entitlements) terms(caller Caller, open, kept, over []License, refusal error, now time.Time) Terms {
 	t := Terms{Refusal: refusal}
 	for i, l := range slices.Concat(open, kept, over) {
 		if len(t.Choices) == MaxChoices {
 			break
 		}
 		t.Choices = append(t.Choices, Choice{
-			License: l, Pools: pools(e.Organization, l), Open: i < len(open), TokenCap: l.TokenCap(),
+			License: l, Pools: pools(e.Organization, l, caller.UserID), Open: i < len(open), TokenCap: l.TokenCap(),
 			Refusal: Keepable(e.Organization, l, now),
 		})
 	}
 	return t
 }
 
-// pools are the two that count a license's sessions: its own seats, before the
-// organization's.
-func pools(org Organization, l License) []Pool {
-	return []Pool{
-		{Key: ownPool(l.ID), Limit: LimitLicense, Cap: l.MaxSeats},
-		{Limit: LimitOrganization, Cap: org.MaxConcurrentSeats},
+// pools are those that count a license's sessions: its own seats, then the user's where
+// the license limits it, then the organization's.
+func pools(org Organization, l License, userID string) []Pool {
+	all := []Pool{{Key: OwnPool(l.ID), Limit: LimitLicense, Cap: l.MaxSeats}}
+	if l.MaxSessionsPerUser > 0 {
+		all = append(all, Pool{Key: userPool(l.ID, userID), Limit: LimitUser, Cap: l.MaxSessionsPerUser})
 	}
+	return append(all, Pool{Limit: LimitOrganization, Cap: org.MaxConcurrentSeats})
 }
 
-// PoolKeys are the keys of the pools that count a session of the license, but for
-// the organization's own. They follow from what the record has of a session, so
-// that a ledger rebuilt from the record counts as the lost one did.
-func PoolKeys(licenseID string) []string { return []string{ownPool(licenseID)} }
+// Counting says which of an organization's licenses limit their users, so that a ledger
+// rebuilt from the record counts as the lost one did: the pools of a session follow from
+// what the record has of it, and from its license's present policy.
+type Counting struct {
+	perUser map[string]bool
+	// unknown says that the licenses could not be read.
+	unknown bool
+}
 
-// ownPool is the key of the pool that counts all sessions of a license.
-func ownPool(licenseID string) string { return licenseID }
+// NewCounting is that of these licenses.
+func NewCounting(licenses []License) Counting {
+	c := Counting{perUser: map[string]bool{}}
+	for _, l := range licenses {
+		c.perUser[l.ID] = l.MaxSessionsPerUser > 0
+	}
+	return c
+}
+
+// UnknownCounting is that of licenses of which one is damaged: every session is counted for
+// its user. A pool that nobody asks about refuses nobody, and once the license is mended
+// nothing is missing.
+func UnknownCounting() Counting { return Counting{unknown: true} }
+
+// PoolKeys are the keys of the pools that count a holder's session, but for the
+// organization's own.
+func (c Counting) PoolKeys(h Holder) []string {
+	keys := []string{OwnPool(h.LicenseID)}
+	if c.unknown || c.perUser[h.LicenseID] {
+		keys = append(keys, userPool(h.LicenseID, h.UserID))
+	}
+	return keys
+}
+
+// OwnPool is the key of the pool that counts all sessions of a license.
+func OwnPool(licenseID string) string { return licenseID }
+
+// userMark stands between license and user in a pool's key, and in no license's id
+// ([ValidID]): no such pool is a license's own.
+const userMark = "."
+
+// userPool is the key of the pool that counts one user's sessions of a license. Of the
+// user it has 128 bits of SHA-256: ids are others' to choose, must not break the names of
+// pools in a session's data, and are personal.
+func userPool(licenseID, userID string) string {
+	sum := sha256.Sum256([]byte(userID))
+	return licenseID + userMark + base64.RawURLEncoding.EncodeToString(sum[:16])
+}
+
+// LimitOf is which limit a pool stands for, by its key.
+func LimitOf(key string) Limit {
+	switch {
+	case key == "":
+		return LimitOrganization
+	case strings.Contains(key, userMark):
+		return LimitUser
+	default:
+		return LimitLicense
+	}
+}
 
 // TokenTTLs are the longest lives of the tokens of those licenses that have one of
 // their own.

@@ -79,6 +79,7 @@ func (l License) Validate() error {
 	if l.Handover != nil {
 		faults.within("handover", int64(*l.Handover), MaxHandover)
 	}
+	faults.within("max_sessions_per_user", int64(l.MaxSessionsPerUser), MaxSessionsPerUser)
 	faults.entitlements(l.Entitlements)
 	return faults.err()
 }

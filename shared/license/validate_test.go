@@ -102,10 +102,11 @@ func TestLicensesThatMayBeWritten(t *testing.T) {
 			l.Plan, l.Grace, l.OfflineMax, l.Handover, l.Entitlements = "", 0, 0, nil, nil
 		},
 		"the least": func(l *license.License) {
-			l.MaxSeats, l.Handover = 0, new(0)
+			l.MaxSeats, l.Handover, l.MaxSessionsPerUser = 0, new(0), 1
 		},
 		"the most": func(l *license.License) {
 			l.MaxSeats, l.Grace, l.OfflineMax, l.Handover = license.MaxSeats, license.MaxGrace, license.MaxOffline, new(license.MaxHandover)
+			l.MaxSessionsPerUser = license.MaxSessionsPerUser
 		},
 		"a product in two words": func(l *license.License) { l.Product = "Studio Eins" },
 	} {
@@ -142,6 +143,8 @@ func TestLicensesThatMayNotBeWritten(t *testing.T) {
 		{"offline_max_seconds", func(l *license.License) { l.OfflineMax = license.MaxOffline + time.Second }},
 		{"handover", func(l *license.License) { l.Handover = new(-1) }},
 		{"handover", func(l *license.License) { l.Handover = new(license.MaxHandover + 1) }},
+		{"max_sessions_per_user", func(l *license.License) { l.MaxSessionsPerUser = -1 }},
+		{"max_sessions_per_user", func(l *license.License) { l.MaxSessionsPerUser = license.MaxSessionsPerUser + 1 }},
 		{"entitlements.1", func(l *license.License) { l.Entitlements[1] = "" }},
 		{"entitlements.1", func(l *license.License) { l.Entitlements[1] = "export" }},
 		{"entitlements.0", func(l *license.License) { l.Entitlements[0] = "a\x00" }},
@@ -161,10 +164,10 @@ func TestAllFaultsAtOnce(t *testing.T) {
 	if got, want := fields(t, o.Validate()), []string{"id", "slug", "name", "subscription_tier", "max_concurrent_seats", "status"}; !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
-	l := license.License{Plan: " ", MaxSeats: -1, Grace: -1, OfflineMax: -1, Handover: new(-1), Entitlements: []string{"", "a", "a"}}
+	l := license.License{Plan: " ", MaxSeats: -1, Grace: -1, OfflineMax: -1, Handover: new(-1), MaxSessionsPerUser: -1, Entitlements: []string{"", "a", "a"}}
 	want := []string{
 		"id", "organization_id", "product", "plan", "max_seats", "status", "expires_at", "grace_seconds", "offline_max_seconds",
-		"handover", "entitlements.0", "entitlements.2",
+		"handover", "max_sessions_per_user", "entitlements.0", "entitlements.2",
 	}
 	if got := fields(t, l.Validate()); !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)

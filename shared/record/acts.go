@@ -68,6 +68,15 @@ func (s step) slug() string {
 	return after.Slug
 }
 
+// recounts reports whether sessions are counted for their users from the step on, and were
+// not before. The other way round nothing is to be done: who is counted for nobody's sake
+// refuses nobody.
+func (s step) recounts() bool {
+	after, ok := s.after.(licenseDoc)
+	before, _ := s.before.(licenseDoc)
+	return ok && after.countsUsers() && !before.countsUsers()
+}
+
 func (s step) entry(a Act) entryDoc {
 	d := entryDoc{
 		At: recordTime(a.At), Actor: valid(a.Actor), Action: string(s.action), Object: s.object,
@@ -147,6 +156,7 @@ func (d licenseDoc) fields() map[string]any {
 	if d.Handover != nil {
 		all["handover"] = int64(*d.Handover)
 	}
+	put(all, "max_sessions_per_user", int64(d.MaxSessionsPerUser))
 	return all
 }
 

@@ -120,6 +120,11 @@ func madeBefore(key *firestore.DocumentSnapshot, s step, a Act) (revision string
 }
 
 func (a action) write(tx *firestore.Transaction, entry string, s step) error {
+	if s.recounts() {
+		if err := recount(tx, a.tenant); err != nil {
+			return err
+		}
+	}
 	errs := []error{tx.Create(a.tenant.audit().Doc(entry), s.entry(a.Act))}
 	if s.after == nil {
 		errs = append(errs, tx.Delete(a.ref))

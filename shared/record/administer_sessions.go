@@ -37,6 +37,22 @@ func (f *Firestore) SessionPage(
 	return page, nil
 }
 
+// OwnSessions implements [Record], by the same indexes.
+func (f *Firestore) OwnSessions(
+	ctx context.Context, caller license.Caller, licenseID string, limit int,
+) ([]license.Session, error) {
+	t, err := f.tenant(caller)
+	if err != nil || limit < 1 || caller.UserID == "" || licenseID == "" {
+		return nil, err
+	}
+	filter := SessionFilter{LicenseID: licenseID, UserID: caller.UserID}
+	snapshots, err := f.query(ctx, t.newestFirst(filter).Limit(limit))
+	if err != nil || len(snapshots) == 0 {
+		return nil, err
+	}
+	return pageOf(t, snapshots).Sessions, nil
+}
+
 // newestFirst are the active sessions that the filter lets through.
 func (t tenant) newestFirst(filter SessionFilter) firestore.Query {
 	query := t.active().Where("part", "in", strings.Split(partDigits, ""))

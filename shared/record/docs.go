@@ -44,17 +44,23 @@ type licenseDoc struct {
 	Perpetual    bool      `firestore:"perpetual,omitempty"`  // absent on purpose
 	GraceSeconds int64     `firestore:"grace_seconds,omitempty"`
 	// OfflineMaxSeconds is absent where the service's longest life of a token is meant,
-	// Handover where license.DefaultHandover is: zero is none.
-	OfflineMaxSeconds int64    `firestore:"offline_max_seconds,omitempty"`
-	Handover          *int     `firestore:"handover,omitempty"`
-	Entitlements      []string `firestore:"entitlements"`
+	// Handover where license.DefaultHandover is: zero is none. MaxSessionsPerUser is absent
+	// where users are not limited.
+	OfflineMaxSeconds  int64    `firestore:"offline_max_seconds,omitempty"`
+	Handover           *int     `firestore:"handover,omitempty"`
+	MaxSessionsPerUser int      `firestore:"max_sessions_per_user,omitempty"`
+	Entitlements       []string `firestore:"entitlements"`
 }
+
+// countsUsers reports whether sessions of the license are counted for their users.
+func (d licenseDoc) countsUsers() bool { return d.MaxSessionsPerUser > 0 }
 
 func licenseToDoc(l license.License) licenseDoc {
 	return licenseDoc{
 		Product: l.Product, Plan: l.Plan, MaxSeats: l.MaxSeats, Status: string(l.Status),
 		ExpiresAt: recordTime(l.ExpiresAt), Perpetual: l.Perpetual, GraceSeconds: int64(l.Grace / time.Second), Entitlements: slices.Clone(l.Entitlements),
 		OfflineMaxSeconds: int64(l.OfflineMax / time.Second), Handover: cloned(l.Handover),
+		MaxSessionsPerUser: l.MaxSessionsPerUser,
 	}
 }
 
@@ -64,6 +70,7 @@ func (d licenseDoc) license(organizationID, id string) license.License {
 		Status: license.Status(d.Status), ExpiresAt: recordTime(d.ExpiresAt), Perpetual: d.Perpetual, Entitlements: slices.Clone(d.Entitlements),
 		Grace:      seconds(d.GraceSeconds, license.MaxGrace),
 		OfflineMax: seconds(d.OfflineMaxSeconds, license.MaxOffline), Handover: cloned(d.Handover),
+		MaxSessionsPerUser: min(max(d.MaxSessionsPerUser, 0), license.MaxSessionsPerUser),
 	}
 }
 
@@ -84,6 +91,30 @@ func cloned[T any](p *T) *T {
 type ledgerDoc struct {
 	Epoch     int64  `firestore:"epoch"`
 	LastNonce string `firestore:"last_nonce"`
+	// Recounted is the epoch that the last change of what is counted opened, or left to the
+	// first rebuild: who knows the licenses by an older one may count a session in too few
+	// pools. Absent where nothing was ever changed so.
+	Recounted int64 `firestore:"recounted,omitempty"`
+}
+
+// recount is the ledger's state once sessions are to be counted in more pools than
+// before: its epoch is over, so that a ledger is made anew in which all are. Before the
+// first epoch there is no session.
+func (d ledgerDoc) recount(nonce string) ledgerDoc {
+	d.Recounted = max(d.Epoch, 0) + 1
+	if d.Epoch > 0 {
+		d.Epoch, d.LastNonce = d.Recounted, nonce
+	}
+	return d
+}
+
+// upToDate lets pass what was decided by licenses that were read under an epoch, if no
+// session is counted in more pools since.
+func (d ledgerDoc) upToDate(termsEpoch int64) error {
+	if termsEpoch < d.Recounted {
+		return ErrOutdated
+	}
+	return nil
 }
 
 // epoch is the zero one for an organization never rebuilt: without a ledger

@@ -92,6 +92,7 @@ func (f *Firestore) PutLicense(ctx context.Context, caller license.Caller, lic l
 	if err != nil {
 		return err
 	}
+	doc := licenseToDoc(lic)
 	return f.transact(ctx, func(tx *firestore.Transaction) error {
 		owners, err := tx.GetAll([]*firestore.DocumentRef{t.organization})
 		if err != nil {
@@ -100,6 +101,25 @@ func (f *Firestore) PutLicense(ctx context.Context, caller license.Caller, lic l
 		if !owners[0].Exists() {
 			return decision{license.ErrOrganizationNotFound}
 		}
-		return tx.Set(ref, licenseToDoc(lic))
+		if err := recountFor(tx, t, ref, doc); err != nil {
+			return err
+		}
+		return tx.Set(ref, doc)
 	})
+}
+
+// recountFor recounts where the license comes to count its users' sessions.
+func recountFor(tx *firestore.Transaction, t tenant, ref *firestore.DocumentRef, after licenseDoc) error {
+	if !after.countsUsers() {
+		return nil
+	}
+	found, err := tx.GetAll([]*firestore.DocumentRef{ref})
+	if err != nil {
+		return err
+	}
+	var before licenseDoc
+	if found[0].Exists() && found[0].DataTo(&before) == nil && before.countsUsers() {
+		return nil
+	}
+	return recount(tx, t)
 }

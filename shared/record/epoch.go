@@ -2,6 +2,7 @@ package record
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 
 	"cloud.google.com/go/firestore"
@@ -27,7 +28,7 @@ func (f *Firestore) OpenEpoch(ctx context.Context, caller license.Caller, nonce 
 		if ledger.Epoch > 0 && ledger.LastNonce == nonce {
 			return nil
 		}
-		ledger = ledgerDoc{Epoch: ledger.Epoch + 1, LastNonce: nonce}
+		ledger.Epoch, ledger.LastNonce = ledger.Epoch+1, nonce
 		return tx.Set(t.ledger(), ledger)
 	})
 	if err != nil {
@@ -42,20 +43,45 @@ func (f *Firestore) OpenEpoch(ctx context.Context, caller license.Caller, nonce 
 // nothing is locked for it. It reads further documents in the same round trip.
 func fence(
 	tx *firestore.Transaction, t tenant, epoch license.Epoch, more ...*firestore.DocumentRef,
-) ([]*firestore.DocumentSnapshot, error) {
+) (fenced, error) {
 	snapshots, err := tx.GetAll(append([]*firestore.DocumentRef{t.ledger()}, more...))
 	if err != nil {
-		return nil, err
+		return fenced{}, err
 	}
 	ledger, err := ledgerOf(snapshots[0])
 	if err == nil {
 		err = ledger.fence(epoch)
 	}
 	if err != nil {
-		return nil, decision{err}
+		return fenced{}, decision{err}
 	}
-	return snapshots[1:], nil
+	return fenced{ledger, snapshots[1:]}, nil
 }
+
+// fenced is what a transaction has read that passed its fence.
+type fenced struct {
+	ledger    ledgerDoc
+	documents []*firestore.DocumentSnapshot
+}
+
+// recount opens an epoch in the transaction that has sessions counted in more pools than
+// before. What was decided by licenses from before it cannot be recorded after it, and the
+// ledger that does not count so is made anew. It reads, so nothing may be written before it.
+func recount(tx *firestore.Transaction, t tenant) error {
+	snapshots, err := tx.GetAll([]*firestore.DocumentRef{t.ledger()})
+	if err != nil {
+		return err
+	}
+	ledger, err := ledgerOf(snapshots[0])
+	if err != nil {
+		return decision{err}
+	}
+	return tx.Set(t.ledger(), ledger.recount(recountNonce()))
+}
+
+// recountNonce names an epoch that no loss of a ledger has opened; those of ledgers begin
+// with a server's identity.
+func recountNonce() string { return "recount:" + rand.Text() }
 
 // ledgerOf is the ledger's state; an organization never rebuilt has the zero
 // value.

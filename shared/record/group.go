@@ -28,12 +28,17 @@ type change struct {
 	left   bool   // its caller has been answered
 	handed bool   // its writes are in the commit that was last prepared
 	group  *group // nil until its commit is begun
+
+	// outdated is why nothing of it was queued in the transaction that was committed. It
+	// belongs to whoever commits.
+	outdated error
 }
 
 type write struct {
 	ref    *firestore.DocumentRef
 	fields map[string]any
 	end    bool       // merged over what is there; otherwise nothing may be there
+	terms  int64      // of a create: under which epoch the licenses were read that it rests on
 	doc    sessionDoc // of an end: what fields are made of
 }
 
@@ -199,7 +204,11 @@ func (f *Firestore) commit(t tenant, epoch license.Epoch, changes []*change) {
 
 func (g *group) answer(err error) {
 	for _, c := range g.changes {
-		c.done <- err
+		answer := err
+		if err == nil { // a transaction that was given up may still run
+			answer = c.outdated
+		}
+		c.done <- answer
 	}
 }
 
@@ -210,11 +219,14 @@ func (f *Firestore) prepare(tx *firestore.Transaction, t tenant, epoch license.E
 		return err
 	}
 	ended, before := map[string]bool{}, map[string]*firestore.DocumentSnapshot{}
-	for _, snapshot := range known {
+	for _, snapshot := range known.documents {
 		ended[snapshot.Ref.ID] = hasEnded(snapshot)
 		before[snapshot.Ref.ID] = snapshot
 	}
 	for _, c := range f.groups.hand(g) {
+		if c.outdated = c.upToDate(known.ledger); c.outdated != nil {
+			continue
+		}
 		for _, w := range c.writes {
 			if err := w.queue(tx, ended); err != nil {
 				return err
@@ -225,6 +237,14 @@ func (f *Firestore) prepare(tx *firestore.Transaction, t tenant, epoch license.E
 		}
 	}
 	return nil
+}
+
+// upToDate reports why a create must be decided again. Ends rest on no license.
+func (c *change) upToDate(ledger ledgerDoc) error {
+	if c.writes[0].end {
+		return nil
+	}
+	return ledger.upToDate(c.writes[0].terms)
 }
 
 // queue puts the write into the transaction. The end of a session that has ended

@@ -69,9 +69,12 @@ func TestOwnDeadline(t *testing.T) {
 	}
 	r := record.NewFirestore(dial(t, w.options()...), record.FirestoreOptions{Deadline: 20 * time.Millisecond})
 	for name, call := range map[string]func() error{
-		"Create":          func() error { return r.Create(t.Context(), acme(), grant()) },
-		"End":             func() error { return r.End(t.Context(), acme(), first(), []record.End{endOf(grant())}) },
-		"Session":         func() error { return errorOf(r.Session(t.Context(), acme(), sessionID)) },
+		"Create":  func() error { return r.Create(t.Context(), acme(), grant()) },
+		"End":     func() error { return r.End(t.Context(), acme(), first(), []record.End{endOf(grant())}) },
+		"Session": func() error { return errorOf(r.Session(t.Context(), acme(), sessionID)) },
+		"OwnSessions": func() error {
+			return errorOf(r.OwnSessions(t.Context(), license.Caller{OrganizationID: "acme", UserID: "u"}, "l", 1))
+		},
 		"Licenses":        func() error { return errorOf(r.Licenses(t.Context(), acme())) },
 		"Entitlements":    func() error { return errorOf(r.Entitlements(t.Context(), acme())) },
 		"CountActive":     func() error { return errorOf(r.CountActive(t.Context(), acme())) },

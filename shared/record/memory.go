@@ -127,7 +127,7 @@ func (m *Memory) PutLicense(ctx context.Context, caller license.Caller, lic lice
 func (m *Memory) OpenEpoch(ctx context.Context, caller license.Caller, nonce string) (epoch license.Epoch, err error) {
 	err = m.within(ctx, caller, func(t *memoryTenant) error {
 		if t.ledger.Epoch < 1 || t.ledger.LastNonce != nonce {
-			t.ledger = ledgerDoc{Epoch: t.ledger.Epoch + 1, LastNonce: nonce}
+			t.ledger.Epoch, t.ledger.LastNonce = t.ledger.Epoch+1, nonce
 		}
 		epoch = t.ledger.epoch()
 		return nil
@@ -143,6 +143,9 @@ func (m *Memory) Create(ctx context.Context, caller license.Caller, s license.Se
 			return err
 		}
 		if err := t.ledger.fence(s.Epoch); err != nil {
+			return err
+		}
+		if err := t.ledger.upToDate(s.TermsEpoch); err != nil {
 			return err
 		}
 		existing, ok := t.find(name)

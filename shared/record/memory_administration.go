@@ -44,6 +44,9 @@ func (t *memoryTenant) putOrganization(doc organizationDoc) {
 }
 
 func (t *memoryTenant) putLicense(id string, doc licenseDoc) {
+	if doc.countsUsers() && !t.licenses[id].countsUsers() {
+		t.ledger = t.ledger.recount(recountNonce())
+	}
 	t.licenses[id] = doc
 	t.administered.revise(id)
 }

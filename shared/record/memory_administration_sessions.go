@@ -46,6 +46,22 @@ func (m *Memory) SessionPage(
 	return page, err
 }
 
+// OwnSessions implements [Record].
+func (m *Memory) OwnSessions(
+	ctx context.Context, caller license.Caller, licenseID string, limit int,
+) (own []license.Session, err error) {
+	err = m.within(ctx, caller, func(t *memoryTenant) error {
+		if caller.UserID == "" || licenseID == "" {
+			return nil
+		}
+		filter := SessionFilter{LicenseID: licenseID, UserID: caller.UserID}
+		all := slices.SortedFunc(t.active(filter), newestAcquiredFirst)
+		own = pageOfMemory(caller.OrganizationID, all[:min(len(all), max(limit, 0))]).Sessions
+		return nil
+	})
+	return own, err
+}
+
 // active yields the active sessions that the filter lets through.
 func (t *memoryTenant) active(filter SessionFilter) iter.Seq[memorySession] {
 	return func(yield func(memorySession) bool) {

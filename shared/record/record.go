@@ -21,6 +21,9 @@ var (
 	// ever opened); nothing was written. What was decided under the old epoch
 	// must be decided again.
 	ErrFenced = errors.New("the seat ledger's epoch has moved on")
+	// ErrOutdated: since what was bought was read for the grant, sessions are counted in
+	// more pools; nothing was written. It must be read, and the grant decided, again.
+	ErrOutdated = errors.New("what the grant rests on was read before sessions were counted anew")
 	// ErrEnded: the session's record is ended; it can never be active again.
 	ErrEnded = errors.New("the session's record has ended")
 	// ErrNotWritten marks failures after which it is certain that nothing was
@@ -116,7 +119,9 @@ type Record interface {
 	// caller.OrganizationID, whatever org.ID says.
 	PutOrganization(ctx context.Context, caller license.Caller, org license.Organization) error
 	// PutLicense creates or replaces a license of the caller's organization,
-	// which must exist (license.ErrOrganizationNotFound).
+	// which must exist (license.ErrOrganizationNotFound). One that limits the sessions of a
+	// user, and did not before, ends the epoch in the same transaction, so that the ledger is
+	// rebuilt and counts those that there are. [Administration] does the same.
 	PutLicense(ctx context.Context, caller license.Caller, lic license.License) error
 
 	// OpenEpoch is the first step of a rebuild. If nonce is not the last one
@@ -133,8 +138,10 @@ type Record interface {
 	// needs to know, that the session would survive the loss of Redis, is true. The
 	// epoch that record was made under does not matter: a rebuild keeps sessions
 	// granted under older epochs, and their holders' repeated acquires come here
-	// with the current one. ErrFenced, ErrEnded. One read, which may be shared with
-	// others of the organization, and one write on the usual path.
+	// with the current one. ErrOutdated if s.TermsEpoch is older than the last license that
+	// came to limit the sessions of a user, also where there is a record. ErrFenced, ErrEnded.
+	// One read, which may be shared with others of the organization, and one write on the
+	// usual path.
 	Create(ctx context.Context, caller license.Caller, s license.Session) error
 
 	// End records up to [MaxEnds] sessions as ended in one transaction if the
@@ -151,6 +158,10 @@ type Record interface {
 	// Session reads one session; license.ErrSessionNotFound if the caller's
 	// organization has none by that id.
 	Session(ctx context.Context, caller license.Caller, id string) (license.Session, error)
+
+	// OwnSessions lists up to limit active sessions that caller.UserID has under a license,
+	// the newest acquired first. A limit below 1 lists none.
+	OwnSessions(ctx context.Context, caller license.Caller, licenseID string, limit int) ([]license.Session, error)
 
 	// ActiveSessions calls visit with the pages of one part of the organization's
 	// active sessions ([Whole]: of all) until all were seen or visit fails. after is the Last of the

@@ -75,10 +75,11 @@ func TestDocuments(t *testing.T) {
 	})
 	lic.Perpetual = false
 	lic.ExpiresAt, lic.Grace, lic.OfflineMax, lic.Handover = end.Session.EndedAt, 36*time.Hour, 2*time.Hour, new(0)
+	lic.MaxSessionsPerUser = 3
 	must(t, r.PutLicense(t.Context(), acme(), lic))
 	wantDocument(t, client, "orgs/acme/licenses/l", map[string]any{
 		"product": "studio", "plan": "pro", "max_seats": int64(3), "status": "active", "entitlements": []any{"export"},
-		"expires_at": lic.ExpiresAt, "grace_seconds": int64(129600), "offline_max_seconds": int64(7200), "handover": int64(0),
+		"expires_at": lic.ExpiresAt, "grace_seconds": int64(129600), "offline_max_seconds": int64(7200), "handover": int64(0), "max_sessions_per_user": int64(3),
 	})
 }
 

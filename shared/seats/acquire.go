@@ -20,7 +20,8 @@ type Request struct {
 	// Holder is who asks; its license is that of the choice under which it gets its seat.
 	Holder license.Holder
 	Client license.Client
-	// RecordEpoch is the number of the record's epoch as last read; 0 is any.
+	// RecordEpoch is the number of the record's epoch as it was read with what the terms
+	// rest on; 0: there was none.
 	RecordEpoch int64
 	// Ready says why no token could be signed now. It is asked before every attempt,
 	// also by who has waited for another's grant that came to nothing: no seat is
@@ -49,7 +50,9 @@ func (e *UnusableError) Unwrap() error { return e.Err }
 // life counts from Hold.Now; if it fails, a seat newly taken is given back
 // before the error is returned. Errors: *license.NoSeatsError, which is answered
 // only if living sessions really filled the cap at some moment of the call, the
-// terms' own refusal, *UnusableError, what Ready says, and *license.UnavailableError.
+// terms' own refusal, *UnusableError, what Ready says, and *license.UnavailableError,
+// which wraps [record.ErrOutdated] where other terms may hold by now: nothing was granted
+// on those that came.
 func (p *Protocol) Acquire(ctx context.Context, caller license.Caller, req Request, sign func(context.Context, ledger.Hold) error) (ledger.Hold, error) {
 	if err := p.schedule(ctx, caller.OrganizationID); err != nil {
 		return ledger.Hold{}, err
@@ -60,6 +63,9 @@ func (p *Protocol) Acquire(ctx context.Context, caller license.Caller, req Reque
 		hold, err = p.grant(ctx, caller, req, name, sign)
 		return err
 	})
+	if full, ok := errors.AsType[*license.NoSeatsError](err); ok && full.Limit == license.LimitUser {
+		full.Own = p.own(ctx, caller, full.LicenseID)
+	}
 	return hold, err
 }
 
@@ -94,7 +100,8 @@ func (p *Protocol) grant(ctx context.Context, caller license.Caller, req Request
 
 // noSeats tells which of the bought limits refuses. Licenses add up: if each has
 // no seat left of its own, so many seats of all of them are taken. If one has, what it
-// meets is in the way: the organization's limit, or the tokens of its earlier holders.
+// meets is in the way: the user's limit, the organization's, or the tokens of its earlier
+// holders.
 func noSeats(full *ledger.FullError, choices []license.Choice) error {
 	all := &license.NoSeatsError{Limit: license.LimitLicense, RetryAfter: full.RetryAfter}
 	for _, r := range full.Refusals {
@@ -103,7 +110,9 @@ func noSeats(full *ledger.FullError, choices []license.Choice) error {
 			limit = license.LimitHandover
 		}
 		if limit != license.LimitLicense {
-			return &license.NoSeatsError{Limit: limit, Used: r.Used, Max: r.Cap, RetryAfter: full.RetryAfter}
+			return &license.NoSeatsError{
+				Limit: limit, Used: r.Used, Max: r.Cap, RetryAfter: full.RetryAfter, LicenseID: choices[r.Candidate].License.ID,
+			}
 		}
 		all.Used, all.Max = all.Used+r.Used, all.Max+r.Cap
 	}
@@ -182,8 +191,11 @@ func (p *Protocol) recordGrant(ctx context.Context, caller license.Caller, req R
 	if epoch, ok := p.recorded.Get(hold.ID); hold.Recorded || ok && epoch == hold.Epoch {
 		return nil
 	}
+	if err := p.counted(ctx, caller, req, hold); err != nil {
+		return err
+	}
 	session := hold.Session
-	session.Client, session.Status = req.Client, license.SessionActive
+	session.Client, session.Status, session.TermsEpoch = req.Client, license.SessionActive, req.RecordEpoch
 	err := p.record.Create(ctx, caller, session)
 	switch {
 	case err == nil:
@@ -193,6 +205,8 @@ func (p *Protocol) recordGrant(ctx context.Context, caller license.Caller, req R
 		return p.fenced(ctx, caller, hold.Epoch)
 	case errors.Is(err, record.ErrEnded):
 		return p.removeEnded(ctx, caller, hold)
+	case errors.Is(err, record.ErrOutdated):
+		return p.outdated(ctx, caller, hold, err)
 	case hold.Existing:
 		return err
 	case errors.Is(err, record.ErrNotWritten):

@@ -19,7 +19,7 @@ func handing(userID, machine string, limit, handover int) seats.Request {
 	r := request(userID, limit)
 	lic := r.Terms.Choices[0].License
 	lic.Handover = &handover
-	r.Terms = license.NewTerms(license.Organization{ID: acme, MaxConcurrentSeats: 1000, Status: license.StatusActive}, lic)
+	r.Terms = license.NewTerms(license.Organization{ID: acme, MaxConcurrentSeats: 1000, Status: license.StatusActive}, lic, userID)
 	r.Holder.HardwareID = machine
 	return r
 }
@@ -248,7 +248,7 @@ func TestWhatALicenseAllowsOffline(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := func(userID string) seats.Request {
-		return seats.Request{Terms: license.NewTerms(org, lic), Holder: license.Holder{UserID: userID, HardwareID: "hw"}}
+		return seats.Request{Terms: license.NewTerms(org, lic, userID), Holder: license.Holder{UserID: userID, HardwareID: "hw"}}
 	}
 	h, err := p.Acquire(t.Context(), user("ann"), want("ann"), signed)
 	if err != nil {

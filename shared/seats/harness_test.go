@@ -14,6 +14,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/ledger/ledgertest"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
 )
 
@@ -88,6 +89,9 @@ type customers struct {
 	// keeps what it was given. handover is that of each license.
 	tokens   map[string]map[string]time.Time
 	handover int
+	// limited has the organizations whose license pro limits its users, with the sessions
+	// that were active when it came to.
+	limited map[string]map[string]bool
 }
 
 // holder is one holder: a program on a machine.
@@ -106,7 +110,7 @@ type holder struct {
 }
 
 func newCustomers() *customers {
-	c := &customers{missed: map[string]bool{}, finished: map[string]bool{}, undone: map[string]bool{}, givenUp: map[string]bool{}, told: map[string]string{}, over: map[string]bool{}, tokens: map[string]map[string]time.Time{}}
+	c := &customers{missed: map[string]bool{}, finished: map[string]bool{}, undone: map[string]bool{}, givenUp: map[string]bool{}, told: map[string]string{}, over: map[string]bool{}, tokens: map[string]map[string]time.Time{}, limited: map[string]map[string]bool{}}
 	for _, org := range customerIDs() {
 		for _, lic := range []string{"pro", "lab"} {
 			for u := range usersPerLicense {
@@ -117,6 +121,9 @@ func newCustomers() *customers {
 			c.clients = append(c.clients, &holder{org: org, user: fmt.Sprint("either", u)})
 		}
 		c.clients = append(c.clients, &holder{org: org, license: "pro", user: "thief", thief: true})
+		for machine := range 2 {
+			c.clients = append(c.clients, &holder{org: org, license: "pro", user: "hog", machine: machine})
+		}
 	}
 	return c
 }
@@ -125,15 +132,18 @@ func (c *holder) caller() license.Caller {
 	return license.Caller{OrganizationID: c.org, UserID: c.user, Role: license.RoleMember}
 }
 
-// request is on the terms of this moment. Of two licenses the one that ends first
-// is tried first, unless it is over; who names one is granted it all the same.
-func (s *sim) request(c *holder) seats.Request {
-	now := s.backend.now()
+// request is on the terms of this moment, but for the limit of users, which is as the
+// instance knows it. Of two licenses the one that ends first is tried first, unless it
+// is over; who names one is granted it all the same.
+func (s *sim) request(p *simPool, c *holder) seats.Request {
+	now, known := s.backend.now(), p.known[c.org]
 	org := license.Organization{ID: c.org, MaxConcurrentSeats: capOrganization, Status: license.StatusActive}
 	lic := func(id string, ends time.Time) license.License {
-		return license.License{ID: id, Product: "studio", MaxSeats: capLicense, Status: license.StatusActive, ExpiresAt: ends, Handover: &s.handover}
+		sold, _ := known.License(id)
+		sold.ExpiresAt, sold.Handover = ends, &s.handover
+		return sold
 	}
-	r := seats.Request{Terms: license.NewTerms(org, lic(c.license, time.Time{})), Holder: license.Holder{UserID: c.user, HardwareID: fmt.Sprint("hw-", c.machine)}}
+	r := seats.Request{RecordEpoch: known.Epoch.Number, Terms: license.NewTerms(org, lic(c.license, time.Time{}), c.user), Holder: license.Holder{UserID: c.user, HardwareID: fmt.Sprint("hw-", c.machine)}}
 	if c.license == "" {
 		ends := now.Add(time.Hour)
 		if s.over[c.org] {
@@ -175,6 +185,8 @@ func (s *sim) move() {
 		s.resume()
 	case n < 980:
 		s.someOperation()
+	case n < 981:
+		s.limit(customerIDs()[s.IntN(2)])
 	case n < 995:
 		d := time.Duration(s.Int64N(int64(sessionTTL / 4)))
 		if s.IntN(8) == 0 {
@@ -278,11 +290,14 @@ func (s *sim) acquire(c *holder) {
 	finished := maps.Clone(s.finished)
 	started := s.operate("acquire "+c.String(), func(ctx context.Context, p *simPool) error {
 		defer func() { c.busy = false }()
-		h, err := p.Acquire(ctx, c.caller(), s.request(c), s.sign(c))
+		if s.IntN(4) == 0 {
+			s.learn(p, c.org)
+		}
+		h, err := s.take(ctx, p, c)
 		// Again, if a request on older terms was quicker, or a loss took the end back.
 		for other, ok := errors.AsType[*seats.UnusableError](err); ok; other, ok = errors.AsType[*seats.UnusableError](err) {
 			if err = s.leave(ctx, p, c, other.Hold); err == nil {
-				h, err = p.Acquire(ctx, c.caller(), s.request(c), s.sign(c))
+				h, err = s.take(ctx, p, c)
 			}
 		}
 		held := s.certain(c, before)
@@ -305,6 +320,17 @@ func (s *sim) acquire(c *holder) {
 		return nil
 	})
 	c.busy = c.thief && started
+}
+
+// take acquires on what the instance knows, and on what is true where that is outdated.
+func (s *sim) take(ctx context.Context, p *simPool, c *holder) (ledger.Hold, error) {
+	h, err := p.Acquire(ctx, c.caller(), s.request(p, c), s.sign(c))
+	if errors.Is(err, record.ErrOutdated) {
+		s.note("  %s on %d: outdated", c, p.id)
+		s.learn(p, c.org)
+		h, err = p.Acquire(ctx, c.caller(), s.request(p, c), s.sign(c))
+	}
+	return h, err
 }
 
 // sign stands in the place of the token: nothing may come here unrecorded.
@@ -455,6 +481,7 @@ func (s *sim) check() {
 		}
 	}
 	for _, org := range customerIDs() {
+		s.limitHolds(org)
 		s.within(capOrganization, len(held[org]), org, "")
 		for _, lic := range []string{"pro", "lab"} {
 			s.within(capLicense, len(held[org+"/"+lic]), org, lic)
@@ -528,7 +555,8 @@ func (s *sim) settle() {
 func (s *sim) fillUp(ctx context.Context, p *simPool) {
 	granted := map[string]int{}
 	for _, c := range s.clients {
-		if _, err := p.Acquire(ctx, c.caller(), s.request(c), signed); err == nil {
+		s.learn(p, c.org)
+		if _, err := p.Acquire(ctx, c.caller(), s.request(p, c), signed); err == nil {
 			granted[c.org]++
 		}
 	}

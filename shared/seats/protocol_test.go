@@ -296,11 +296,11 @@ func TestOrganizationCap(t *testing.T) {
 	p := w.pool(nil)
 	req := request("a", 9)
 	org := license.Organization{ID: acme, MaxConcurrentSeats: 1}
-	req.Terms = license.NewTerms(org, license.License{ID: "pro", MaxSeats: 9})
+	req.Terms = license.NewTerms(org, license.License{ID: "pro", MaxSeats: 9}, "a")
 	if _, err := p.Acquire(t.Context(), user("a"), req, signed); err != nil {
 		t.Fatal(err)
 	}
-	req.Holder.UserID, req.Terms = "b", license.NewTerms(org, license.License{ID: "lab", MaxSeats: 9})
+	req.Holder.UserID, req.Terms = "b", license.NewTerms(org, license.License{ID: "lab", MaxSeats: 9}, "b")
 	_, err := p.Acquire(t.Context(), user("b"), req, signed)
 	var full *license.NoSeatsError
 	if !errors.As(err, &full) || full.Limit != license.LimitOrganization {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -147,7 +148,7 @@ func (p *Protocol) reload(ctx context.Context, caller license.Caller, nonce, own
 	if err := p.ledger.Schedule(ctx, false, caller.OrganizationID); err != nil {
 		return err
 	}
-	err = p.stage(ctx, caller, nonce, epoch, claim.Staged)
+	err = p.stage(ctx, caller, nonce, epoch, positions(epoch, claim.Staged))
 	if err == nil {
 		err = p.spend(ctx, caller, nonce, epoch, claim.Now)
 	}
@@ -176,7 +177,7 @@ func (p *Protocol) reload(ctx context.Context, caller license.Caller, nonce, own
 // scripts follow one another: whoever else asks this Redis waits for one, not for
 // as many as there are parts.
 func (p *Protocol) stage(ctx context.Context, caller license.Caller, nonce string, epoch license.Epoch, staged map[int]string) error {
-	own, err := p.tokenTTLs(ctx, caller)
+	own, err := p.bought(ctx, caller)
 	if err != nil {
 		return err
 	}
@@ -185,7 +186,7 @@ func (p *Protocol) stage(ctx context.Context, caller license.Caller, nonce strin
 		return p.record.ActiveSessions(ctx, caller, part, after, func(page record.Page) error {
 			p.report(ctx, caller, page)
 			progressed(ctx)
-			chunk := ledger.Chunk{Members: members(page.Sessions, own), Part: part, Last: page.Last}
+			chunk := ledger.Chunk{Members: own.members(page.Sessions), Part: part, Last: position(epoch, page.Last)}
 			if part == record.Whole {
 				chunk.Part, chunk.Last, staged = 0, "", everywhere(page.Last)
 			}
@@ -234,10 +235,27 @@ func (p *Protocol) report(ctx context.Context, caller license.Caller, page recor
 }
 
 // members are recorded sessions with the pools that count them.
-func members(sessions []license.Session, tokenTTLs map[string]time.Duration) []ledger.Member {
+func (b bought) members(sessions []license.Session) []ledger.Member {
 	out := make([]ledger.Member, len(sessions))
 	for i, s := range sessions {
-		out[i] = ledger.Member{Session: s, Pools: license.PoolKeys(s.LicenseID), TokenTTL: tokenTTLs[s.LicenseID]}
+		out[i] = ledger.Member{Session: s, Pools: b.counting.PoolKeys(s.Holder), TokenTTL: b.tokenTTLs[s.LicenseID]}
 	}
 	return out
+}
+
+// position is how far a part is staged, as the ledger keeps it for whoever goes on: under
+// which epoch, and the last document. One nonce has a second epoch where the record's has
+// moved while the rebuild was at work, and what is staged for the first is in another
+// generation. No document's name has the slash.
+func position(epoch license.Epoch, last string) string { return epoch.String() + "/" + last }
+
+// positions are the last documents of the parts that are staged under the epoch.
+func positions(epoch license.Epoch, staged map[int]string) map[int]string {
+	own := map[int]string{}
+	for part, at := range staged {
+		if last, ok := strings.CutPrefix(at, epoch.String()+"/"); ok {
+			own[part] = last
+		}
+	}
+	return own
 }

@@ -62,6 +62,8 @@ type simPool struct {
 	*seats.Protocol
 	id   int
 	busy bool
+	// known is what it knows that organizations bought.
+	known map[string]license.Entitlements
 }
 
 type taskKey struct{}
@@ -71,6 +73,9 @@ func newSim(t *testing.T, seed uint64, b backend) *sim {
 	s.record = &lateRecord{sim: s, Faulty: &recordtest.Faulty{
 		Record: s.memory, Before: s.recordBefore, After: s.recordAfter,
 	}}
+	for _, org := range customerIDs() {
+		s.sell(org)
+	}
 	for i := range 5 {
 		s.pools = append(s.pools, &simPool{id: i})
 		s.restart(s.pools[i])
@@ -96,7 +101,10 @@ func (s *sim) restart(p *simPool) {
 	if err != nil {
 		s.Fatal(err)
 	}
-	p.Protocol = pool
+	p.Protocol, p.known = pool, map[string]license.Entitlements{}
+	for _, org := range customerIDs() {
+		s.learn(p, org)
+	}
 }
 
 // chance is n in of, and never in calm.

@@ -11,15 +11,27 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 )
 
-// tokenTTLs are those of licenses that have one of their own. Tokens that were made
-// under other terms count by what is known now. A license that is damaged must not keep
-// anybody from a ledger.
-func (p *Protocol) tokenTTLs(ctx context.Context, caller license.Caller) (map[string]time.Duration, error) {
+// bought is what a rebuild needs to know of the licenses as they are now.
+type bought struct {
+	// counting says which pools count a session.
+	counting license.Counting
+	// tokenTTLs are those of licenses that have one of their own. Tokens that were made
+	// under other terms count by what is known now.
+	tokenTTLs map[string]time.Duration
+}
+
+// bought reads it, after the rebuild's epoch was opened: of a change that comes later the
+// epoch is another one. A license that is damaged must not keep anybody from a ledger.
+func (p *Protocol) bought(ctx context.Context, caller license.Caller) (bought, error) {
 	licenses, err := p.record.Licenses(ctx, caller)
-	if away := (*license.UnavailableError)(nil); errors.As(err, &away) {
-		return nil, err
+	away := (*license.UnavailableError)(nil)
+	switch {
+	case errors.As(err, &away):
+		return bought{}, err
+	case err != nil:
+		return bought{counting: license.UnknownCounting()}, nil
 	}
-	return license.Entitlements{Licenses: licenses}.TokenTTLs(), nil
+	return bought{license.NewCounting(licenses), license.Entitlements{Licenses: licenses}.TokenTTLs()}, nil
 }
 
 // spend adds the tokens that outlive their sessions, once all sessions are staged: those
@@ -52,7 +64,7 @@ func (p *Protocol) spend(ctx context.Context, caller license.Caller, nonce strin
 func spent(sessions []license.Session) []ledger.Spent {
 	out := make([]ledger.Spent, len(sessions))
 	for i, s := range sessions {
-		out[i] = ledger.Spent{Holder: s.Holder, Pool: license.PoolKeys(s.LicenseID)[0], Ends: s.TokenEnds}
+		out[i] = ledger.Spent{Holder: s.Holder, Pool: license.OwnPool(s.LicenseID), Ends: s.TokenEnds}
 	}
 	return out
 }

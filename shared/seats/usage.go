@@ -103,7 +103,7 @@ func filings(t ledger.Tally) []usage.Filing {
 func limits(denied map[string]int64) map[string]int64 {
 	out := map[string]int64{}
 	for pool, n := range denied {
-		limit := license.LimitOrganization
+		limit := license.LimitOf(pool)
 		if pool == ledger.ByTokens {
 			limit = license.LimitHandover
 		}

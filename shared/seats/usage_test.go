@@ -444,7 +444,7 @@ func TestABrokenDocumentKeepsNobodyFromFiling(t *testing.T) {
 	lab := request("bob", 1)
 	lab.Terms = license.NewTerms(
 		license.Organization{ID: acme, MaxConcurrentSeats: 1000, Status: license.StatusActive},
-		license.License{ID: "lab", MaxSeats: 1, Status: license.StatusActive},
+		license.License{ID: "lab", MaxSeats: 1, Status: license.StatusActive}, "bob",
 	)
 	if _, err := sound.Acquire(t.Context(), user("bob"), lab, signed); err != nil {
 		t.Fatal(err)

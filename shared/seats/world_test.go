@@ -135,7 +135,7 @@ func request(userID string, limit int) seats.Request {
 	return seats.Request{
 		Terms: license.NewTerms(
 			license.Organization{ID: acme, MaxConcurrentSeats: 1000, Status: license.StatusActive},
-			license.License{ID: "pro", MaxSeats: limit, Status: license.StatusActive},
+			license.License{ID: "pro", MaxSeats: limit, Status: license.StatusActive}, userID,
 		),
 		Holder: license.Holder{UserID: userID, HardwareID: "hw"},
 		Client: license.Client{Name: "studio"},

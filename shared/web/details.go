@@ -11,6 +11,10 @@ func noSeatsDetail(e *license.NoSeatsError) string {
 		return fmt.Sprintf("A seat is free, but too many license tokens of those who had one before are still good (%d of %d). "+
 			"Wait for one to end, or use the program on the machine that had the seat.", e.Used, e.Max)
 	}
+	if e.Limit == license.LimitUser {
+		return fmt.Sprintf("You have as many sessions of this license as one user may (%d of %d). "+
+			"End one of them, or close the program on another machine.", e.Used, e.Max)
+	}
 	whose := "license"
 	if e.Limit == license.LimitOrganization {
 		whose = "organization"

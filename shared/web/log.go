@@ -204,7 +204,9 @@ func errorAttrs(attrs []slog.Attr, o outcome) []slog.Attr {
 	}
 	if e, ok := errors.AsType[*license.NoSeatsError](o.err); ok {
 		attrs = append(attrs, slog.String("limit", string(e.Limit)))
-		attrs = append(attrs, seats(e.Used, e.Max, license.Fullness(e.Used, e.Max))...)
+		if e.Limit != license.LimitUser { // alerts on full pools read these
+			attrs = append(attrs, seats(e.Used, e.Max, license.Fullness(e.Used, e.Max))...)
+		}
 	}
 	if p, ok := errors.AsType[*panicError](o.err); ok {
 		attrs = append(attrs, slog.String("stack", string(p.stack)))

@@ -123,8 +123,20 @@ func noSeats(e *license.NoSeatsError) *fault {
 		members: func(p *api.Problem) {
 			limit := string(e.Limit)
 			p.SeatsUsed, p.SeatsMax, p.Limit = &e.Used, &e.Max, &limit
+			p.YourSessions = yourSessions(e.Own)
 		},
 	}
+}
+
+// yourSessions are the caller's own, without what tells one machine from another to a
+// program that could send it.
+func yourSessions(own []license.Session) (all []api.YourSession) {
+	for _, s := range own {
+		all = append(all, api.YourSession{
+			SessionID: s.ID, Client: api.LiveClient(s.Client), AcquiredAt: api.NewTime(s.AcquiredAt), LastHeartbeatAt: api.NewTime(s.LastHeartbeatAt),
+		})
+	}
+	return all
 }
 
 func ambiguous(e *license.AmbiguousError) *fault {

@@ -56,7 +56,7 @@ func (f filler) fill(ctx context.Context, r fillRequest) ([]string, error) {
 			caller := license.Caller{OrganizationID: org.ID, UserID: userID(n % r.Users), Role: license.RoleMember}
 			holder := license.Holder{UserID: caller.UserID, HardwareID: hardwareID()}
 			hold, err := f.stack.Service.Seats.Acquire(ctx, caller,
-				seats.Request{Terms: license.NewTerms(org, lic), Holder: holder}, unsigned)
+				seats.Request{Terms: license.NewTerms(org, lic, holder.UserID), Holder: holder}, unsigned)
 			ids[n] = hold.ID
 			return err
 		})

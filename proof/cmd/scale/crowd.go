@@ -194,7 +194,7 @@ func acquire(ctx context.Context, p *seats.Protocol, user string, limit int) err
 	_, err := p.Acquire(ctx, license.Caller{OrganizationID: organization, UserID: user, Role: license.RoleMember}, seats.Request{
 		Terms: license.NewTerms(
 			license.Organization{ID: organization, MaxConcurrentSeats: limit, Status: license.StatusActive},
-			license.License{ID: licenseID, MaxSeats: limit, Status: license.StatusActive},
+			license.License{ID: licenseID, MaxSeats: limit, Status: license.StatusActive}, user,
 		),
 		Holder: license.Holder{UserID: user, HardwareID: "hw"},
 	}, func(context.Context, ledger.Hold) error { return nil })

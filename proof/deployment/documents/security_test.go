@@ -212,11 +212,11 @@ func TestSecurityNamesEveryCall(t *testing.T) {
 	if !maps.Equal(told, made) {
 		t.Errorf("told:  %v\nmade: %v", slices.Sorted(maps.Keys(told)), slices.Sorted(maps.Keys(made)))
 	}
-	// The vendor's door, which has an account of its own, deletes licenses at one place, users
-	// at another, and at the others what is below an organization that is purged, and that itself.
+	// The vendor's door, which has an account of its own, deletes licenses at one place,
+	// and at the others what is below an organization that is purged, and that itself.
 	record := deploytest.Sources(t, false, "shared/record")
 	for _, known := range []string{
-		"tx.Delete(a.ref)", "tx.Delete(ref)", "tx.Delete(ref)", "tx.Delete(t.ledger())", "tx.Delete(t.organization)", "tx.Delete(slug)",
+		"tx.Delete(a.ref)", "tx.Delete(ref)", "tx.Delete(t.ledger())", "tx.Delete(t.organization)", "tx.Delete(slug)",
 	} {
 		record = strings.Replace(record, known, "", 1)
 	}

@@ -146,7 +146,7 @@ func (d *day) impossible() {
 	_, err = broken.Acquire(d.Context(), caller, seats.Request{
 		Terms: license.NewTerms(
 			license.Organization{ID: "globex", MaxConcurrentSeats: 4, Status: license.StatusActive},
-			license.License{ID: "globex-team", MaxSeats: 5, Status: license.StatusActive},
+			license.License{ID: "globex-team", MaxSeats: 5, Status: license.StatusActive}, "gus",
 		),
 		Holder: license.Holder{UserID: "gus", HardwareID: "hw"},
 	}, func(context.Context, ledger.Hold) error { return nil })

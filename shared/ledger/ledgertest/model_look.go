@@ -17,7 +17,7 @@ func (m *Model) Look(ctx context.Context, caller license.Caller, sessionIDs []st
 	sights := make([]ledger.Sight, len(sessionIDs))
 	for i, id := range sessionIDs {
 		if e, held := l.sessions[id]; held {
-			sights[i] = ledger.Sight{State: m.state(l, e), LastHeartbeatAt: e.LastHeartbeatAt, ExpiresAt: l.ends(e)}
+			sights[i] = ledger.Sight{State: m.state(l, e), LastHeartbeatAt: e.LastHeartbeatAt, ExpiresAt: l.ends(e), Pools: e.pools}
 		}
 	}
 	return sights, nil

@@ -14,6 +14,7 @@ func lookTests() map[string]func(*bench) {
 		"nobody ends because of it":          lookEndsNobody,
 		"under a wrong clock nobody is over": lookUnderAWrongClock,
 		"rebuilt ones live from the switch":  lookAtTheRebuilt,
+		"the pools that count it":            lookAtPools,
 		"none":                               lookAtNone,
 	}
 }
@@ -89,6 +90,18 @@ func lookAtTheRebuilt(b *bench) {
 	b.same("state", got.State, ledger.Living)
 	b.same("last heartbeat", got.LastHeartbeatAt, h.LastHeartbeatAt)
 	b.near("end", got.ExpiresAt, h.Now.Add(2*sessionTTL-slack))
+}
+
+// lookAtPools: of a grant, and of a rebuilt session.
+func lookAtPools(b *bench) {
+	org, r := b.fill(want{})
+	r.Candidates[0].Pools = []ledger.Pool{{Key: "pro", Cap: 9}, {Key: "pro.ann_-9", Cap: 9}, {Cap: 9}}
+	h, err := b.Ledger.Reserve(b.Context(), caller(org, "ann"), r)
+	b.ok(err)
+	b.same("of a grant", b.look(acme, h.ID)[0].Pools, []string{"pro", "pro.ann_-9"})
+	b.Lose()
+	b.rebuild(acme, 2, recorded(h.ID, "ann", h.AcquiredAt))
+	b.same("of the rebuilt one", b.look(acme, h.ID)[0].Pools, []string{"pro"})
 }
 
 func lookAtNone(b *bench) { b.same("sights", len(b.look(acme)), 0) }

@@ -33,7 +33,8 @@ func licenseTests() map[string]func(*testing.T, Administered) {
 			wantError(t, err, license.ErrExists)
 			wantLicense(t, r, pro(), revision)
 		},
-		"its end cannot be forgotten": forgottenEnd,
+		"its end cannot be forgotten":                   forgottenEnd,
+		"a new limit of users' sessions ends the epoch": limitByAdministration,
 		"a change": func(t *testing.T, r Administered) {
 			_, revision := sold(t, r)
 			made, err := r.ChangeLicense(t.Context(), caller(), act(), "acme-pro", revision, func(l *license.License) error {
@@ -64,6 +65,36 @@ func licenseTests() map[string]func(*testing.T, Administered) {
 		"nobody shares a slice":     administrationShares,
 		"a dry run changes nothing": dryRuns,
 	}
+}
+
+// limitByAdministration: of a create, a change, and not of a dry run.
+func limitByAdministration(t *testing.T, r Administered) {
+	wantNil(t, errorOf(r.CreateOrganization(t.Context(), caller(), act(), acme())))
+	opened(t, r, caller())
+	lic, dry := pro(), act()
+	lic.MaxSessionsPerUser, dry.DryRun = 4, true
+	wantNil(t, errorOf(r.CreateLicense(t.Context(), caller(), dry, lic)))
+	wantEqual(t, "epoch after a dry run", epochNow(t, r), first())
+	made, err := r.CreateLicense(t.Context(), caller(), act(), lic)
+	wantNil(t, err)
+	wantEqual(t, "answer", made.Value, lic)
+	wantEqual(t, "epoch after the create", epochNow(t, r).Number, int64(2))
+	for _, step := range []struct {
+		perUser int
+		epoch   int64
+	}{{9, 2}, {0, 2}, {1, 3}, {2, 3}} {
+		made, err = r.ChangeLicense(t.Context(), caller(), act(), "acme-pro", made.Revision, func(l *license.License) error {
+			l.MaxSessionsPerUser = step.perUser
+			return nil
+		})
+		wantNil(t, err)
+		wantEqual(t, "limit", made.Value.MaxSessionsPerUser, step.perUser)
+		wantEqual(t, "number of the epoch", epochNow(t, r).Number, step.epoch)
+	}
+	wantNil(t, r.DeleteLicense(t.Context(), caller(), act(), "acme-pro", made.Revision))
+	wantEqual(t, "epoch after the deletion", epochNow(t, r).Number, int64(3))
+	wantNil(t, errorOf(r.CreateLicense(t.Context(), caller(), act(), lic)))
+	wantEqual(t, "epoch after another one of the same id", epochNow(t, r).Number, int64(4))
 }
 
 func forgottenEnd(t *testing.T, r Administered) {

@@ -116,6 +116,13 @@ func (f *Faulty) Session(ctx context.Context, caller license.Caller, id string) 
 	return around(ctx, f, "Session", func() (license.Session, error) { return f.Record.Session(ctx, caller, id) })
 }
 
+// OwnSessions implements [record.Record].
+func (f *Faulty) OwnSessions(ctx context.Context, caller license.Caller, licenseID string, limit int) ([]license.Session, error) {
+	return around(ctx, f, "OwnSessions", func() ([]license.Session, error) {
+		return f.Record.OwnSessions(ctx, caller, licenseID, limit)
+	})
+}
+
 // ActiveSessions implements [record.Record]; the hooks run around all pages of a part.
 func (f *Faulty) ActiveSessions(
 	ctx context.Context, caller license.Caller, part int, after string, visit func(record.Page) error,

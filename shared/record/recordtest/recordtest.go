@@ -24,6 +24,8 @@ func Run(t *testing.T, newRecord func(t *testing.T) record.Record) {
 		"Entitlements": entitlementTests(),
 		"OpenEpoch":    epochTests(),
 		"Create":       createTests(),
+		"Recount":      recountTests(),
+		"OwnSessions":  ownTests(),
 		"End":          endTests(),
 		"Lists":        listTests(),
 		"Tenancy":      tenancyTests(),

@@ -113,6 +113,9 @@ func withOrganization(r record.Record, id string) map[string]func(context.Contex
 	calls["Entitlements"] = func(ctx context.Context) error { return errorOf(r.Entitlements(ctx, c)) }
 	calls["Licenses"] = func(ctx context.Context) error { return errorOf(r.Licenses(ctx, c)) }
 	calls["Session"] = func(ctx context.Context) error { return errorOf(r.Session(ctx, c, sessionID(1))) }
+	calls["OwnSessions"] = func(ctx context.Context) error {
+		return errorOf(r.OwnSessions(ctx, license.Caller{OrganizationID: id, UserID: "u-1"}, "acme-pro", 1))
+	}
 	calls["CountActive"] = func(ctx context.Context) error { return errorOf(r.CountActive(ctx, c)) }
 	calls["ActiveSessions"] = func(ctx context.Context) error {
 		return r.ActiveSessions(ctx, c, 0, "", func(record.Page) error { return nil })

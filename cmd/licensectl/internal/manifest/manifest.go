@@ -36,11 +36,12 @@ type License struct {
 	Status   *string `yaml:"status"`
 	// ExpiresAt is the last day, a moment, or never. A span from now would mean another
 	// end whenever the file is applied.
-	ExpiresAt         *string   `yaml:"expires_at"`
-	GraceSeconds      *int64    `yaml:"grace_seconds"`
-	OfflineMaxSeconds *int64    `yaml:"offline_max_seconds"`
-	Handover          *int      `yaml:"handover"`
-	Entitlements      *[]string `yaml:"entitlements"`
+	ExpiresAt          *string   `yaml:"expires_at"`
+	GraceSeconds       *int64    `yaml:"grace_seconds"`
+	OfflineMaxSeconds  *int64    `yaml:"offline_max_seconds"`
+	Handover           *int      `yaml:"handover"`
+	MaxSessionsPerUser *int      `yaml:"max_sessions_per_user"`
+	Entitlements       *[]string `yaml:"entitlements"`
 }
 
 // Read reads the documents of a file. A field that there is not is an error, because a
@@ -122,7 +123,7 @@ func (o Organization) input() api.OrganizationInput {
 func (l License) patch() api.LicensePatch {
 	return api.LicensePatch{
 		Product: l.Product, Plan: l.Plan, MaxSeats: l.MaxSeats, Status: l.Status, ExpiresAt: l.ExpiresAt, GraceSeconds: l.GraceSeconds,
-		OfflineMaxSeconds: l.OfflineMaxSeconds, Handover: l.Handover, Entitlements: (*api.List)(l.Entitlements),
+		OfflineMaxSeconds: l.OfflineMaxSeconds, Handover: l.Handover, MaxSessionsPerUser: l.MaxSessionsPerUser, Entitlements: (*api.List)(l.Entitlements),
 	}
 }
 
@@ -130,7 +131,7 @@ func (l License) input() api.LicenseInput {
 	return api.LicenseInput{
 		ID: l.ID, Product: value(l.Product), Plan: value(l.Plan), MaxSeats: value(l.MaxSeats), Status: value(l.Status),
 		ExpiresAt: value(l.ExpiresAt), GraceSeconds: value(l.GraceSeconds), OfflineMaxSeconds: value(l.OfflineMaxSeconds),
-		Handover: l.Handover, Entitlements: value(l.Entitlements),
+		Handover: l.Handover, MaxSessionsPerUser: value(l.MaxSessionsPerUser), Entitlements: value(l.Entitlements),
 	}
 }
 

@@ -78,7 +78,7 @@ func TestPlan(t *testing.T) {
 
 // TestStepsCarryWhatTheFileSays, field by field, and nothing else.
 func TestStepsCarryWhatTheFileSays(t *testing.T) {
-	const license = "product: studio, plan: pro, max_seats: 3, status: active, expires_at: never, grace_seconds: 60, offline_max_seconds: 120, handover: 0, entitlements: [export]"
+	const license = "product: studio, plan: pro, max_seats: 3, status: active, expires_at: never, grace_seconds: 60, offline_max_seconds: 120, handover: 0, max_sessions_per_user: 2, entitlements: [export]"
 	const organization = "name: G, slug: g, subscription_tier: team, max_concurrent_seats: 4, status: active"
 	list := read(t, "{id: globex, "+organization+", licenses: [{id: team, "+license+"}]}\n---\n{id: acme, "+organization+", licenses: [{id: pro, "+license+"}, {id: lab}]}")
 	steps := manifest.Make(list, now(), false).Steps
@@ -93,7 +93,7 @@ func TestStepsCarryWhatTheFileSays(t *testing.T) {
 	}
 	if got, want := steps[1].LicenseInput, (api.LicenseInput{
 		ID: "team", Product: "studio", Plan: "pro", MaxSeats: 3, Status: "active", ExpiresAt: "never",
-		GraceSeconds: 60, OfflineMaxSeconds: 120, Handover: &handover, Entitlements: api.List{"export"},
+		GraceSeconds: 60, OfflineMaxSeconds: 120, Handover: &handover, MaxSessionsPerUser: 2, Entitlements: api.List{"export"},
 	}); !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
