@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"slices"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
@@ -138,7 +137,7 @@ func (f *function) purgeUser(ctx context.Context, c web.Call, _ struct{}) (web.A
 	if report.AccountRemoved, err = f.removed(ctx, c, a, user); err != nil {
 		return web.Answer{}, err
 	}
-	if report.SessionsEnded, report.More, err = f.endOf(ctx, c, a, user); err != nil {
+	if report.SessionsEnded, report.More, err = f.endSome(ctx, c, a, record.SessionFilter{UserID: user}); err != nil {
 		return web.Answer{}, err
 	}
 	if a.DryRun {
@@ -150,30 +149,19 @@ func (f *function) purgeUser(ctx context.Context, c web.Call, _ struct{}) (web.A
 	return web.Answer{Outcome: "deleted", Body: report}, nil
 }
 
+// endedBelow leaves the user's sessions to the erasure that removes it.
+func endedBelow(context.Context) error { return nil }
+
 // removed removes the user, if there is one, at the revision that it has now.
 func (f *function) removed(ctx context.Context, c web.Call, a record.Act, user string) (bool, error) {
 	found, err := f.Record.User(ctx, caller(c), user)
 	if err == nil {
-		err = f.People.Remove(ctx, caller(c), a, user, found.Revision)
+		err = f.People.Remove(ctx, caller(c), a, user, found.Revision, endedBelow)
 	}
 	if errors.Is(err, license.ErrUserNotFound) {
 		return false, nil
 	}
 	return err == nil, err
-}
-
-// endOf ends a hundred live sessions of the user at most.
-func (f *function) endOf(ctx context.Context, c web.Call, a record.Act, user string) (ended int, more bool, err error) {
-	ids, more, err := f.toEnd(ctx, c, record.SessionFilter{UserID: user})
-	if err != nil {
-		return 0, false, err
-	}
-	for some := range slices.Chunk(ids, endingAtOnce) {
-		if err := f.endAll(ctx, c, a, some); err != nil {
-			return 0, false, err
-		}
-	}
-	return len(ids), more, nil
 }
 
 // erase erases ended sessions while there is time.

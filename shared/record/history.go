@@ -191,10 +191,10 @@ type counted struct {
 	query firestore.Query
 }
 
-// counted are all of an organization but its sessions.
+// counted are all of an organization but its sessions. Users that were removed have no role.
 func (t tenant) counted(c *Contents) []counted {
 	return []counted{
-		{&c.Licenses, t.licenses().Query}, {&c.Users, t.users().Query}, {&c.Usage, t.usage().Query}, {&c.Audit, t.audit().Query},
+		{&c.Licenses, t.licenses().Query}, {&c.Users, t.users().Where("role", ">=", "")}, {&c.Usage, t.usage().Query}, {&c.Audit, t.audit().Query},
 	}
 }
 

@@ -122,9 +122,13 @@ func (f *Firestore) BeginPurge(ctx context.Context, caller license.Caller, act A
 	})
 }
 
-// purged are the collections that go as they are. Users go one by one, with their accounts.
-func (t tenant) purged() []*firestore.CollectionRef {
-	return []*firestore.CollectionRef{t.licenses(), t.sessions(), t.usage(), t.audit(), t.requests()}
+// purged are what goes as it is. Users go one by one, with their accounts; those that were
+// removed have none.
+func (t tenant) purged() []firestore.Query {
+	return []firestore.Query{
+		t.licenses().Query, t.sessions().Query, t.usage().Query, t.audit().Query, t.requests().Query,
+		t.users().Where("removed", "==", true),
+	}
 }
 
 // begun is the caller's tenant, if somebody has begun to purge it. Nobody takes that back.
@@ -153,8 +157,8 @@ func (f *Firestore) PurgePage(ctx context.Context, caller license.Caller) (int, 
 	if err != nil {
 		return 0, err
 	}
-	for _, collection := range t.purged() {
-		snapshots, err := f.query(ctx, collection.Select().OrderBy(firestore.DocumentID, firestore.Asc).Limit(MaxErased))
+	for _, some := range t.purged() {
+		snapshots, err := f.query(ctx, some.Select().OrderBy(firestore.DocumentID, firestore.Asc).Limit(MaxErased))
 		if err != nil {
 			return 0, err
 		}
