@@ -161,6 +161,27 @@ func TestBudgetOfCustomers(t *testing.T) {
 	m.wantSpent(t, "a license", spent{redis: 1, reads: 2}, func() { boss.get(t, api.AdminLicensePath("pro")).want(t, http.StatusOK) })
 }
 
+// TestBudgetOfUsers: an act is two transactions, to ask for it and to settle it. By a user it
+// reads the user who acts as well, and whoever is shut out costs a list of the sessions.
+func TestBudgetOfUsers(t *testing.T) {
+	m := meter(t, servers.Redis(t).Addr(), devstack.Defaults())
+	org, v := m.licensed(t, 9), m.vendor()
+	chief, ann := m.titled(t, org, "chief", license.RoleOwner), v.invite(t, org, "ann", "member")
+	m.wantSpent(t, "list", spent{reads: 1, others: 1}, func() { read[api.UserList](t, chief, api.PathAdminUsers) })
+	m.wantSpent(t, "one", spent{reads: 1}, func() { chief.about(t, ann.ID) })
+	m.wantSpent(t, "a change by the vendor", spent{transactions: 2, reads: 4, writes: 4}, func() {
+		ann = into[api.User](t, v.changeUser(t, ann, `{"groups":["a"]}`), http.StatusOK)
+	})
+	m.wantSpent(t, "a change by an owner", spent{transactions: 2, reads: 5, writes: 4}, func() {
+		ann = into[api.User](t, chief.change(t, ann, `{"groups":["b"]}`), http.StatusOK)
+	})
+	m.wantSpent(t, "disabled", spent{transactions: 2, reads: 6, writes: 4, others: 1}, func() {
+		ann = into[api.User](t, chief.change(t, ann, `{"disabled":true}`), http.StatusOK)
+	})
+	m.wantSpent(t, "an invitation", spent{transactions: 3, reads: 8, writes: 4}, func() { chief.invite(t, "bob", "member").want(t, http.StatusCreated) })
+	m.wantSpent(t, "removed", spent{transactions: 2, reads: 6, writes: 4, others: 1}, func() { chief.remove(t, ann).want(t, http.StatusNoContent) })
+}
+
 // TestBudgetOfLiveSessions: a page is one query and one look at the ledger, however many
 // sessions are on it; an end is a note of who asked, and then a release with its entry
 // in the audit.
