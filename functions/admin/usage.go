@@ -75,7 +75,7 @@ func (f *function) reportUsage(ctx context.Context, c web.Call, _ struct{}) (web
 func countsOf(c usage.Counts, length time.Duration) api.UsageCounts {
 	return api.UsageCounts{
 		Grants: c.Grants(), Denials: c.Denials(), Waited: c.Waited, PeakSeats: c.Peak,
-		MeanSeats: rounded(c.SeatTime().Seconds() / length.Seconds()),
+		MeanSeats: rounded(c.SeatSeconds() / length.Seconds()),
 	}
 }
 
