@@ -34,6 +34,7 @@ func demands(licenseID, session string) []demand {
 		{http.MethodGet, api.PathAdminSessions, "", false, http.StatusOK},
 		{http.MethodGet, api.AdminSessionPath(session), "", false, http.StatusOK},
 		{http.MethodGet, api.PathAdminAudit, "", false, http.StatusOK},
+		{http.MethodGet, api.PathAdminUsage + "?by=user", "", false, http.StatusOK},
 		{http.MethodDelete, api.AdminSessionPath(session) + "?dry_run=true", "", false, http.StatusNoContent},
 		{http.MethodPost, api.PathAdminEndAll + "?dry_run=true", `{"license_id":"` + licenseID + `"}`, false, http.StatusOK},
 	}
@@ -160,7 +161,7 @@ func TestNothingOfAnotherOrganizationIsSeen(t *testing.T) {
 		w.putOrganization(t, victim, map[string]any{"name": "secret name", "max_concurrent_seats": 50})
 		for _, id := range []string{"pro", "secret-lab"} {
 			w.putLicense(t, victim, id, map[string]any{"product": "secret-product-" + id, "plan": "secret-plan", "max_seats": 9})
-			w.user(victim, "secret-user").take(t, "secret-hw", map[string]any{"license_id": id})
+			w.user(victim, "secret-user").take(t, "secret-hw", map[string]any{"license_id": id, "client": map[string]any{"project": "secret-project"}})
 		}
 		owner := w.userAs(victim, "secret-owner", license.RoleOwner)
 		ended := w.user(victim, "secret-user").take(t, "secret-hw-2", map[string]any{"license_id": "pro"}).SessionID
@@ -172,12 +173,12 @@ func TestNothingOfAnotherOrganizationIsSeen(t *testing.T) {
 		w.user(org, "bob").take(t, "hw")
 		w.user(org, "bob").take(t, "hw-2")
 		var queries []string
-		for _, name := range []string{"after", "license", "user"} {
-			for _, value := range []string{seen.After, seen.Sessions[0].SessionID, entry, "secret-lab", "secret-user", victim, "pro", ""} {
+		for _, name := range []string{"after", "license", "user", "project", "by=user&license"} {
+			for _, value := range []string{seen.After, seen.Sessions[0].SessionID, entry, "secret-lab", "secret-user", "secret-project", victim, "pro", ""} {
 				queries = append(queries, "?"+name+"="+url.QueryEscape(value))
 			}
 		}
-		queries = append(queries, "", "?limit=1", "?organization="+victim, "?tenant_id="+victim)
+		queries = append(queries, "", "?by=user", "?by=project", "?limit=1", "?organization="+victim, "?tenant_id="+victim)
 		for _, role := range []license.Role{license.RoleMember, license.RoleAdmin, license.RoleOwner} {
 			eve := w.userAs(org, "eve", role)
 			for _, d := range demands("secret-lab", seen.Sessions[0].SessionID) {

@@ -158,6 +158,8 @@ func TestBudgetOfCustomers(t *testing.T) {
 	m.wantSpent(t, "the overview", spent{redis: 1}, func() { boss.get(t, api.PathAdminOverview).want(t, http.StatusOK) })
 	m.wantSpent(t, "one's sessions", spent{redis: 1, reads: 1, others: 1}, func() { ann.get(t, api.PathMySessions).want(t, http.StatusOK) })
 	m.wantSpent(t, "what was bought", spent{redis: 1, reads: 2, others: 1}, func() { boss.get(t, api.PathAdminLicenses).want(t, http.StatusOK) })
+	m.wantSpent(t, "usage", spent{reads: 1, others: 1}, func() { boss.get(t, api.PathAdminUsage).want(t, http.StatusOK) })
+	m.wantSpent(t, "usage by user", spent{reads: 1, others: 3}, func() { boss.get(t, api.PathAdminUsage+"?by=user").want(t, http.StatusOK) })
 	m.wantSpent(t, "a license", spent{redis: 1, reads: 2}, func() { boss.get(t, api.AdminLicensePath("pro")).want(t, http.StatusOK) })
 }
 
@@ -177,6 +179,7 @@ func TestBudgetOfLiveSessions(t *testing.T) {
 	v.do(t, http.MethodDelete, api.SessionOfPath(org, warm), nil).want(t, http.StatusNoContent)
 
 	m.wantSpent(t, "list", spent{redis: 1, reads: 1, others: 1}, func() { v.sessions(t, org, "?user=ann") })
+	m.wantSpent(t, "list by project", spent{reads: 1, others: 1}, func() { v.sessions(t, org, "?project=none") })
 	after := v.sessions(t, org, "?limit=1").After
 	m.wantSpent(t, "list, the next page", spent{redis: 1, reads: 2, others: 1}, func() { v.sessions(t, org, "?after="+after) })
 	m.wantSpent(t, "one", spent{redis: 1, reads: 1}, func() { v.do(t, http.MethodGet, api.SessionOfPath(org, more), nil).want(t, http.StatusOK) })

@@ -154,6 +154,7 @@ func TestMethods(t *testing.T) {
 		api.PathAdminSessions:              {"GET", "HEAD"},
 		api.PathAdminEndAll:                {"POST"},
 		api.PathAdminAudit:                 {"GET", "HEAD"},
+		api.PathAdminUsage:                 {"GET", "HEAD"},
 	} {
 		for _, method := range all {
 			a := w.do(t, method, path, "", nil)

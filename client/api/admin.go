@@ -17,6 +17,7 @@ const (
 	PathAdminSession  = "/api/v1/admin/sessions/{session_id}"
 	PathAdminEndAll   = "/api/v1/admin/sessions:end-all"
 	PathAdminAudit    = "/api/v1/admin/audit"
+	PathAdminUsage    = "/api/v1/admin/usage"
 )
 
 // MaxSignInAge is how old the sign-in of an administrator may be who changes something.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"strings"
 	"time"
@@ -50,7 +51,10 @@ func (p Period) usage(ctx context.Context, a *app) ([]api.LicenseUsage, error) {
 // documents says that the API's own documents are to be printed, and not lines made of them.
 func documents(a *app) bool { return a.program.Output == show.JSON || a.program.Output == show.YAML }
 
-type usageReport struct{ Period }
+type usageReport struct {
+	Period
+	By string `enum:"license,user,project" default:"license" help:"By what: ${enum}. By user and project there are sessions, peak and seat hours of the whole time."`
+}
 
 // usedLine is a step of a license as a line.
 type usedLine struct {
@@ -65,6 +69,9 @@ type usedLine struct {
 
 // Run reports how seats were used.
 func (u usageReport) Run(ctx context.Context, a *app) error {
+	if u.By != api.ByLicense {
+		return u.by(ctx, a)
+	}
 	licenses, err := u.usage(ctx, a)
 	if err != nil {
 		return err
@@ -88,6 +95,47 @@ func (u usageReport) Run(ctx context.Context, a *app) error {
 		{Field: "mean_seats", Title: "MEAN"},
 	}
 	return show.List(a.printer(), lines, columns, func(l usedLine) string { return u.Organization + "/" + l.License })
+}
+
+// groupLine is what one user had, or what was had for one project, as a line.
+type groupLine struct {
+	Key      string  `json:"key"`
+	Sessions int     `json:"sessions"`
+	Peak     int     `json:"peak_seats"`
+	Hours    float64 `json:"seat_hours"`
+}
+
+// by reports by user or project: of the whole time, which is what the usual step means.
+func (u usageReport) by(ctx context.Context, a *app) error {
+	c, err := a.control()
+	if err != nil {
+		return err
+	}
+	q := u.query()
+	if q.By = u.By; q.Step == "day" {
+		q.Step = ""
+	}
+	report, err := c.Usage(ctx, u.Organization, q)
+	if err != nil {
+		return u.failed("report the usage", err)
+	}
+	if documents(a) {
+		return show.One(a.printer(), report, "")
+	}
+	var lines []groupLine
+	for _, g := range report.Groups {
+		lines = append(lines, groupLine{g.Key, g.Sessions, g.PeakSeats, g.SeatHours})
+	}
+	if o := report.Others; o != nil {
+		lines = append(lines, groupLine{Key: fmt.Sprintf("(%d others)", o.Groups), Sessions: o.Sessions, Hours: o.SeatHours})
+	}
+	columns := []show.Column{
+		{Field: "key", Title: strings.ToUpper(u.By)},
+		{Field: "sessions", Title: "SESSIONS"},
+		{Field: "peak_seats", Title: "PEAK"},
+		{Field: "seat_hours", Title: "SEAT HOURS"},
+	}
+	return show.List(a.printer(), lines, columns, func(l groupLine) string { return l.Key })
 }
 
 type usagePeaks struct{ Period }

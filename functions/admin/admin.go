@@ -78,6 +78,7 @@ func (f *function) routes() []web.Route {
 		web.Handle(adminRevokeSession(), f.revokeSession),
 		web.Handle(adminEndSessions(), f.adminEndSessions),
 		web.Handle(adminListAudit(), f.listAudit),
+		web.Handle(adminReportUsage(), f.reportUsage),
 	}
 }
 

@@ -29,6 +29,7 @@ func RunAdministration(t *testing.T, newRecord func(t *testing.T) Administered) 
 		"Sessions":      sessionPageTests(),
 		"Revocation":    revocationTests(),
 		"Usage":         usageTests(),
+		"History":       historyTests(),
 		"Users":         userTests(),
 		"Owners":        ownerTests(),
 		"Tenancy":       administrationTenancyTests(),

@@ -106,6 +106,13 @@ func (f *FaultyAdministration) SessionPage(
 	})
 }
 
+// SessionHistory implements [record.Administration].
+func (f *FaultyAdministration) SessionHistory(
+	ctx context.Context, caller license.Caller, q record.UsageQuery, visit func(record.Page) error,
+) error {
+	return f.hooks().do(ctx, "SessionHistory", func() error { return f.Administration.SessionHistory(ctx, caller, q, visit) })
+}
+
 // RevokeSession implements [record.Administration].
 func (f *FaultyAdministration) RevokeSession(ctx context.Context, caller license.Caller, act record.Act, id string) error {
 	return f.hooks().do(ctx, "RevokeSession", func() error { return f.Administration.RevokeSession(ctx, caller, act, id) })

@@ -147,6 +147,9 @@ func administrationReads(r record.Administration, c license.Caller) map[string]f
 			return errorOf(r.SessionPage(ctx, c, record.SessionFilter{}, "", 9))
 		},
 		"Usage": func(ctx context.Context) error { return errorOf(r.Usage(ctx, c, day())) },
+		"SessionHistory": func(ctx context.Context) error {
+			return r.SessionHistory(ctx, c, day(), func(record.Page) error { return nil })
+		},
 	}
 }
 
