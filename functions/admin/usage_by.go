@@ -48,7 +48,7 @@ type history struct {
 // neither: a seat would cost it a number more for each user and each project.
 func (f *function) reportBy(ctx context.Context, c web.Call, p period) (web.Answer, error) {
 	h := history{by: p.by, now: f.Now(), groups: usage.NewGroups(p.from, p.to)}
-	err := f.Record.SessionHistory(ctx, caller(c), p.query(), h.add)
+	err := f.Record.SessionsDuring(ctx, caller(c), p.query(), h.add)
 	web.Annotate(ctx, slog.Int("sessions_read", h.read))
 	if err != nil {
 		return web.Answer{}, noLicense(err)

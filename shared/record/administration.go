@@ -191,14 +191,14 @@ type Administration interface {
 	// license.ErrLicenseNotFound for an id that cannot be one.
 	Usage(ctx context.Context, caller license.Caller, q UsageQuery) ([]usage.Hour, error)
 
-	// SessionHistory visits, page by page and in no order, the sessions that had a seat at some
+	// SessionsDuring visits, page by page and in no order, the sessions that had a seat at some
 	// time from q.From on and before q.To: those that were acquired within it, or before it and
 	// have not ended, or after q.From. Each is visited once; one that ends meanwhile may be
 	// seen as it was before. What SessionPage has in no list is not visited either, and
 	// nothing that [RetainEnded] lets go. license.ErrOrganizationNotFound; license.ErrLicenseNotFound for
 	// an id that cannot be one. An error of visit
 	// ends it, and is answered as it is.
-	SessionHistory(ctx context.Context, caller license.Caller, q UsageQuery, visit func(Page) error) error
+	SessionsDuring(ctx context.Context, caller license.Caller, q UsageQuery, visit func(Page) error) error
 
 	// Audit lists up to limit acts on the caller's organization, newest first, after
 	// the entry of an id; empty starts with the newest. license.ErrOrganizationNotFound,

@@ -29,7 +29,7 @@ func TestListsAndHistoryHaveTheirIndexes(t *testing.T) {
 	must(t, errorOf(r.SessionPage(t.Context(), acme(), record.SessionFilter{Project: "bridge-7"}, "", 9)))
 	for _, id := range []string{"", "acme-pro"} {
 		q := record.UsageQuery{LicenseID: id, From: time.Now(), To: time.Now().Add(time.Hour)}
-		must(t, r.SessionHistory(t.Context(), acme(), q, func(record.Page) error { return nil }))
+		must(t, r.SessionsDuring(t.Context(), acme(), q, func(record.Page) error { return nil }))
 	}
 	got := map[string]bool{}
 	for _, report := range compositeIndexes(t, addr, project) {

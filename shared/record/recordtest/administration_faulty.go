@@ -106,11 +106,11 @@ func (f *FaultyAdministration) SessionPage(
 	})
 }
 
-// SessionHistory implements [record.Administration].
-func (f *FaultyAdministration) SessionHistory(
+// SessionsDuring implements [record.Administration].
+func (f *FaultyAdministration) SessionsDuring(
 	ctx context.Context, caller license.Caller, q record.UsageQuery, visit func(record.Page) error,
 ) error {
-	return f.hooks().do(ctx, "SessionHistory", func() error { return f.Administration.SessionHistory(ctx, caller, q, visit) })
+	return f.hooks().do(ctx, "SessionsDuring", func() error { return f.Administration.SessionsDuring(ctx, caller, q, visit) })
 }
 
 // RevokeSession implements [record.Administration].

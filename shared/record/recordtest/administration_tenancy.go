@@ -147,8 +147,8 @@ func administrationReads(r record.Administration, c license.Caller) map[string]f
 			return errorOf(r.SessionPage(ctx, c, record.SessionFilter{}, "", 9))
 		},
 		"Usage": func(ctx context.Context) error { return errorOf(r.Usage(ctx, c, day())) },
-		"SessionHistory": func(ctx context.Context) error {
-			return r.SessionHistory(ctx, c, day(), func(record.Page) error { return nil })
+		"SessionsDuring": func(ctx context.Context) error {
+			return r.SessionsDuring(ctx, c, day(), func(record.Page) error { return nil })
 		},
 	}
 }

@@ -31,7 +31,7 @@ func between(from, to int) record.UsageQuery {
 
 func historyOf(t *testing.T, r record.Administration, q record.UsageQuery) (all []license.Session) {
 	t.Helper()
-	wantNil(t, r.SessionHistory(t.Context(), caller(), q, func(p record.Page) error {
+	wantNil(t, r.SessionsDuring(t.Context(), caller(), q, func(p record.Page) error {
 		all = append(all, p.Sessions...)
 		return nil
 	}))
@@ -128,7 +128,7 @@ func historyOfALicense(t *testing.T, r Administered) {
 	}
 	for _, id := range brokenIDs() {
 		if q.LicenseID = id; id != "" {
-			wantError(t, r.SessionHistory(t.Context(), caller(), q, func(record.Page) error { return nil }), license.ErrLicenseNotFound)
+			wantError(t, r.SessionsDuring(t.Context(), caller(), q, func(record.Page) error { return nil }), license.ErrLicenseNotFound)
 		}
 	}
 }
@@ -138,7 +138,7 @@ func historyIsEnded(t *testing.T, r Administered) {
 	opened(t, r, caller())
 	lasted(t, r, 1, 1, 0)
 	enough := errors.New("enough")
-	wantError(t, r.SessionHistory(t.Context(), caller(), between(0, 24), func(record.Page) error { return enough }), enough)
+	wantError(t, r.SessionsDuring(t.Context(), caller(), between(0, 24), func(record.Page) error { return enough }), enough)
 }
 
 func historyOfMany(t *testing.T, r Administered) {
@@ -163,12 +163,12 @@ func historyOfMany(t *testing.T, r Administered) {
 
 func historyOfNobody(t *testing.T, r Administered) {
 	none := func(record.Page) error { return errors.New("there is none") }
-	wantError(t, r.SessionHistory(t.Context(), caller(), day(), none), license.ErrOrganizationNotFound)
+	wantError(t, r.SessionsDuring(t.Context(), caller(), day(), none), license.ErrOrganizationNotFound)
 	sold(t, r)
-	wantNil(t, r.SessionHistory(t.Context(), caller(), day(), none))
+	wantNil(t, r.SessionsDuring(t.Context(), caller(), day(), none))
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
-	wantUnavailable(t, "SessionHistory", r.SessionHistory(over, caller(), day(), none))
+	wantUnavailable(t, "SessionsDuring", r.SessionsDuring(over, caller(), day(), none))
 }
 
 func strangersHistory(t *testing.T, r Administered) {
@@ -176,7 +176,7 @@ func strangersHistory(t *testing.T, r Administered) {
 	opened(t, r, caller())
 	lasted(t, r, 1, 1, 3)
 	wantNil(t, errorOf(r.CreateOrganization(t.Context(), other(), act(), globex())))
-	wantNil(t, r.SessionHistory(t.Context(), other(), day(), func(p record.Page) error {
+	wantNil(t, r.SessionsDuring(t.Context(), other(), day(), func(p record.Page) error {
 		t.Errorf("%+v", p)
 		return nil
 	}))

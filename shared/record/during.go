@@ -22,14 +22,14 @@ func (q UsageQuery) had(d sessionDoc) bool {
 	return d.AcquiredAt.Before(q.To) && (!d.AcquiredAt.Before(q.From) || d.active() || d.EndedAt.After(q.From))
 }
 
-// SessionHistory implements [Administration]. The active are read first: whoever ends
+// SessionsDuring implements [Administration]. The active are read first: whoever ends
 // meanwhile is then among them, or among the ended, and only in both must be told apart.
 //
 // The active, and the ended that were acquired within the time, are read by the indexes of
 // the lists of live sessions. Those that were acquired before it, of which nothing says how
 // long ago, are found by when they ended: the index ended_sessions holds both times, so
 // that no document is read but theirs, which are as many as had seats when it began.
-func (f *Firestore) SessionHistory(ctx context.Context, caller license.Caller, q UsageQuery, visit func(Page) error) error {
+func (f *Firestore) SessionsDuring(ctx context.Context, caller license.Caller, q UsageQuery, visit func(Page) error) error {
 	t, err := f.tenant(caller)
 	if err != nil {
 		return err

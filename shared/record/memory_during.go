@@ -7,8 +7,8 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
 
-// SessionHistory implements [Administration].
-func (m *Memory) SessionHistory(ctx context.Context, caller license.Caller, q UsageQuery, visit func(Page) error) error {
+// SessionsDuring implements [Administration].
+func (m *Memory) SessionsDuring(ctx context.Context, caller license.Caller, q UsageQuery, visit func(Page) error) error {
 	if validDocumentID(caller.OrganizationID) && q.LicenseID != "" && !validDocumentID(q.LicenseID) {
 		return license.ErrLicenseNotFound
 	}
