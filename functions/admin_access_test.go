@@ -47,7 +47,7 @@ func demands(about targets) []demand {
 		{http.MethodGet, api.PathAdminSessions, "", license.RoleAdmin, http.StatusOK, ""},
 		{http.MethodGet, api.AdminSessionPath(about.session), "", license.RoleAdmin, http.StatusOK, ""},
 		{http.MethodGet, api.PathAdminAudit, "", license.RoleAdmin, http.StatusOK, ""},
-		{http.MethodGet, api.PathAdminUsage, "", license.RoleAdmin, http.StatusOK, ""},
+		{http.MethodGet, api.PathAdminUsage + "?by=user", "", license.RoleAdmin, http.StatusOK, ""},
 		{http.MethodGet, api.PathAdminDenials, "", license.RoleAdmin, http.StatusOK, ""},
 		{http.MethodDelete, api.AdminSessionPath(about.session) + "?dry_run=true", "", license.RoleAdmin, http.StatusNoContent, ""},
 		{http.MethodPost, api.PathAdminEndAll + "?dry_run=true", `{"license_id":"` + about.license + `"}`, license.RoleAdmin, http.StatusOK, ""},
@@ -212,7 +212,7 @@ func TestNothingOfAnotherOrganizationIsSeen(t *testing.T) {
 		w.putOrganization(t, victim, map[string]any{"name": "secret name", "max_concurrent_seats": 50})
 		for _, id := range []string{"pro", "secret-lab"} {
 			w.putLicense(t, victim, id, map[string]any{"product": "secret-product-" + id, "plan": "secret-plan", "max_seats": 9})
-			w.user(victim, "secret-user").take(t, "secret-hw", map[string]any{"license_id": id})
+			w.user(victim, "secret-user").take(t, "secret-hw", map[string]any{"license_id": id, "client": map[string]any{"project": "secret-project"}})
 		}
 		owner := w.userAs(victim, "secret-owner", license.RoleOwner)
 		ended := w.user(victim, "secret-user").take(t, "secret-hw-2", map[string]any{"license_id": "pro"}).SessionID
@@ -226,12 +226,12 @@ func TestNothingOfAnotherOrganizationIsSeen(t *testing.T) {
 		w.user(org, "bob").take(t, "hw")
 		w.user(org, "bob").take(t, "hw-2")
 		var queries []string
-		for _, name := range []string{"after", "license", "user"} {
-			for _, value := range []string{seen.After, seen.Sessions[0].SessionID, entry, "secret-lab", "secret-user", theirs.person.ID, victim, "pro", ""} {
+		for _, name := range []string{"after", "license", "user", "project", "by=user&license"} {
+			for _, value := range []string{seen.After, seen.Sessions[0].SessionID, entry, "secret-lab", "secret-user", "secret-project", theirs.person.ID, victim, "pro", ""} {
 				queries = append(queries, "?"+name+"="+url.QueryEscape(value))
 			}
 		}
-		queries = append(queries, "", "?limit=1", "?organization="+victim, "?tenant_id="+victim)
+		queries = append(queries, "", "?by=user", "?by=project", "?limit=1", "?organization="+victim, "?tenant_id="+victim)
 		for _, role := range []license.Role{license.RoleMember, license.RoleAdmin, license.RoleOwner} {
 			eve := w.titled(t, org, "eve-"+string(role), role)
 			for _, d := range demands(theirs) {

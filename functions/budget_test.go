@@ -158,6 +158,8 @@ func TestBudgetOfCustomers(t *testing.T) {
 	m.wantSpent(t, "the overview", spent{redis: 1}, func() { boss.get(t, api.PathAdminOverview).want(t, http.StatusOK) })
 	m.wantSpent(t, "one's sessions", spent{redis: 1, reads: 1, others: 1}, func() { ann.get(t, api.PathMySessions).want(t, http.StatusOK) })
 	m.wantSpent(t, "what was bought", spent{redis: 1, reads: 2, others: 1}, func() { boss.get(t, api.PathAdminLicenses).want(t, http.StatusOK) })
+	m.wantSpent(t, "usage", spent{reads: 1, others: 1}, func() { boss.get(t, api.PathAdminUsage).want(t, http.StatusOK) })
+	m.wantSpent(t, "usage by user", spent{reads: 1, others: 3}, func() { boss.get(t, api.PathAdminUsage+"?by=user").want(t, http.StatusOK) })
 	m.wantSpent(t, "a license", spent{redis: 1, reads: 2}, func() { boss.get(t, api.AdminLicensePath("pro")).want(t, http.StatusOK) })
 }
 
@@ -180,36 +182,6 @@ func TestBudgetOfUsers(t *testing.T) {
 	})
 	m.wantSpent(t, "an invitation", spent{transactions: 3, reads: 8, writes: 4}, func() { chief.invite(t, "bob", "member").want(t, http.StatusCreated) })
 	m.wantSpent(t, "removed", spent{transactions: 2, reads: 6, writes: 4, others: 1}, func() { chief.remove(t, ann).want(t, http.StatusNoContent) })
-}
-
-// TestBudgetOfLiveSessions: a page is one query and one look at the ledger, however many
-// sessions are on it; an end is a note of who asked, and then a release with its entry
-// in the audit.
-func TestBudgetOfLiveSessions(t *testing.T) {
-	m := meter(t, servers.Redis(t).Addr(), devstack.Defaults())
-	org, v := m.licensed(t, 9), m.vendor()
-	ann := m.user(org, "ann")
-	none := m.spent(func() { v.sessions(t, org, "") })
-	if want := (spent{reads: 1, others: 1}); none != want {
-		t.Errorf("an empty list cost %+v, want %+v", none, want)
-	}
-	warm, held, more := ann.take(t, "warm").SessionID, ann.take(t, "hw").SessionID, ann.take(t, "hw-2").SessionID
-	v.sessions(t, org, "") // every script is sent in full once
-	v.do(t, http.MethodDelete, api.SessionOfPath(org, warm), nil).want(t, http.StatusNoContent)
-
-	m.wantSpent(t, "list", spent{redis: 1, reads: 1, others: 1}, func() { v.sessions(t, org, "?user=ann") })
-	after := v.sessions(t, org, "?limit=1").After
-	m.wantSpent(t, "list, the next page", spent{redis: 1, reads: 2, others: 1}, func() { v.sessions(t, org, "?after="+after) })
-	m.wantSpent(t, "one", spent{redis: 1, reads: 1}, func() { v.do(t, http.MethodGet, api.SessionOfPath(org, more), nil).want(t, http.StatusOK) })
-	m.wantSpent(t, "end", spent{redis: 2, transactions: 2, reads: 3, writes: 3}, func() {
-		v.do(t, http.MethodDelete, api.SessionOfPath(org, held), nil).want(t, http.StatusNoContent)
-	})
-	m.wantSpent(t, "end again", spent{redis: 1, transactions: 1, reads: 2}, func() {
-		v.do(t, http.MethodDelete, api.SessionOfPath(org, held), nil).want(t, http.StatusNoContent)
-	})
-	m.wantSpent(t, "dry run of an end", spent{transactions: 1, reads: 1}, func() {
-		v.do(t, http.MethodDelete, api.SessionOfPath(org, more)+"?dry_run=true", nil).want(t, http.StatusNoContent)
-	})
 }
 
 // TestBudgetOfTheReaper: a read of the signing keys, one read for all that ended together, one read and one write each,
@@ -373,6 +345,8 @@ func (n notify) Write(b []byte) (int, error) {
 type firestoreMeter struct {
 	mu sync.Mutex
 	s  spent
+	// documents counts those that were answered, and those that were not there.
+	documents atomic.Int64
 }
 
 // record is the record on a fresh project of the emulator, counted.
@@ -420,6 +394,24 @@ type meteredStream struct {
 	meter *firestoreMeter
 }
 
+// RecvMsg counts the documents that are answered: those that Firestore has read, and asks
+// to be paid for.
+func (s meteredStream) RecvMsg(message any) error {
+	err := s.ClientStream.RecvMsg(message)
+	if err != nil {
+		return err
+	}
+	switch r := message.(type) {
+	case *firestorepb.RunQueryResponse:
+		if r.GetDocument() != nil {
+			s.meter.documents.Add(1)
+		}
+	case *firestorepb.BatchGetDocumentsResponse:
+		s.meter.documents.Add(1)
+	}
+	return nil
+}
+
 func (s meteredStream) SendMsg(message any) error {
 	s.meter.note(message)
 	return s.ClientStream.SendMsg(message)
@@ -444,6 +436,7 @@ func (m *firestoreMeter) reset() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.s = spent{}
+	m.documents.Store(0)
 }
 
 func (m *firestoreMeter) read() spent {

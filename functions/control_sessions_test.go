@@ -60,7 +60,7 @@ func TestTheVendorSeesWhoHasASeat(t *testing.T) {
 	v := control(t)
 	org := v.w.licensed(t, 9)
 	ann, bob := v.w.user(org, "ann"), v.w.user(org, "bob")
-	first := ann.take(t, "hw", map[string]any{"instance_id": "i-1", "client": map[string]any{"name": "Studio", "version": "4.2.0", "hostname": "desk"}})
+	first := ann.take(t, "hw", map[string]any{"instance_id": "i-1", "client": map[string]any{"name": "Studio", "version": "4.2.0", "hostname": "desk", "project": " bridge-7 "}})
 	v.w.advance(t, time.Second)
 	second := bob.take(t, "hw-2")
 	v.w.advance(t, time.Minute)
@@ -72,7 +72,7 @@ func TestTheVendorSeesWhoHasASeat(t *testing.T) {
 		},
 		{
 			SessionID: first.SessionID, LicenseID: "pro", UserID: "ann", HardwareID: "hw", InstanceID: "i-1", State: "active",
-			Client:     api.LiveClient{Name: "Studio", Version: "4.2.0", Hostname: "desk"},
+			Client:     api.LiveClient{Name: "Studio", Version: "4.2.0", Hostname: "desk", Project: "bridge-7"},
 			AcquiredAt: first.AcquiredAt, LastHeartbeatAt: beaten.LastHeartbeatAt, ExpiresAt: beaten.ExpiresAt,
 		},
 	}
@@ -87,7 +87,7 @@ func TestTheVendorSeesWhoHasASeat(t *testing.T) {
 	if got := slices.Concat(page.Sessions, rest.Sessions); !slices.Equal(got, want) || page.After == "" || rest.After != "" {
 		t.Errorf("in pages %+v, the last with after %q\nwant %+v", got, rest.After, want)
 	}
-	for query, n := range map[string]int{"?user=ann": 1, "?user=ann&license=pro": 1, "?user=eve": 0, "?license=lab": 0, "?user=an%ff": 0} {
+	for query, n := range map[string]int{"?user=ann": 1, "?user=ann&license=pro": 1, "?user=eve": 0, "?license=lab": 0, "?user=an%ff": 0, "?project=bridge-7": 1, "?project=bridge": 0} {
 		if got := v.sessions(t, org, query).Sessions; len(got) != n || n == 1 && got[0] != want[1] {
 			t.Errorf("%s: %+v", query, got)
 		}

@@ -160,6 +160,7 @@ func TestMethods(t *testing.T) {
 		api.AdminUserPath("u-1"):           {"GET", "HEAD", "PATCH", "DELETE"},
 		api.AdminSignOutPath("u-1"):        {"POST"},
 		api.AdminRotatePath("u-1"):         {"POST"},
+		api.PathAdminUsage:                 {"GET", "HEAD"},
 	} {
 		for _, method := range all {
 			a := w.do(t, method, path, "", nil)

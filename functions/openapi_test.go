@@ -199,6 +199,7 @@ func TestDocumentFollowsTheContract(t *testing.T) {
 		{"adminRevokeSession", "204", false, ""},
 		{"adminEndSessions", "200", false, "required"},
 		{"adminListAudit", "200", false, ""},
+		{"adminReportUsage", "200", false, ""},
 		{"reportUsage", "200", false, ""},
 		{"reportDenials", "200", false, ""},
 		{"listUsers", "200", false, ""},

@@ -27,7 +27,7 @@ func TestReportsForASpreadsheet(t *testing.T) {
 	} {
 		for path, want := range map[string]string{
 			door.usage:   "license_id,at,grants,denials,waited,peak_seats,mean_seats",
-			door.denials: "license_id,at,denials,waited,lost,by_license,by_organization,by_handover",
+			door.denials: "license_id,at,denials,waited,lost,by_license,by_user,by_organization,by_handover",
 		} {
 			a := v.w.do(t, http.MethodGet, path+asked, door.token, nil, header("Accept", "application/json;q=0.1, text/csv")).want(t, http.StatusOK)
 			rows, err := csv.NewReader(strings.NewReader(string(a.body))).ReadAll()

@@ -39,14 +39,21 @@ resource "google_firestore_field" "unindexed" {
 }
 
 # The vendor and an organization's own people list live sessions by acquired_at: all of
-# them, or those of a license, of a user, or of both. Firestore could merge two of these
+# them, or those of a license, of a user, of both, or for a project. Firestore could merge two of these
 # indexes for the last, in a time that grows with what either finds alone; one of its own
 # reads the page and nothing else. part, one of sixteen digits, stands before the time,
 # which so grows in sixteen places
-# (https://firebase.google.com/docs/firestore/solutions/shard-timestamp). No other query
-# needs a composite index; a test asks the emulator. docs/operations.md has what they cost.
+# (https://firebase.google.com/docs/firestore/solutions/shard-timestamp). Usage by user or
+# project reads by the same indexes the sessions that ended. No other query but the one
+# below needs a composite index; a test asks the emulator. docs/operations.md has what they cost.
 resource "google_firestore_index" "live_sessions" {
-  for_each   = { all = [], license = ["license_id"], user = ["user_id"], both = ["license_id", "user_id"] }
+  for_each = {
+    all     = []
+    license = ["license_id"]
+    user    = ["user_id"]
+    both    = ["license_id", "user_id"]
+    project = ["client.project"]
+  }
   project    = local.project
   database   = google_firestore_database.record.name
   collection = "sessions"
@@ -60,6 +67,23 @@ resource "google_firestore_index" "live_sessions" {
   fields {
     field_path = "acquired_at"
     order      = "DESCENDING"
+  }
+}
+
+# Usage by user or project also needs the sessions that were acquired before its time and
+# ended within it or later. Nothing says how long a session was: without this index all
+# that are kept would have to be read. It holds both times, so that the documents of those
+# alone are. The active have no entry: ended_at is absent until they end.
+resource "google_firestore_index" "ended_sessions" {
+  project    = local.project
+  database   = google_firestore_database.record.name
+  collection = "sessions"
+  dynamic "fields" {
+    for_each = ["part", "ended_at", "acquired_at"]
+    content {
+      field_path = fields.value
+      order      = "ASCENDING"
+    }
   }
 }
 

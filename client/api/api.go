@@ -80,6 +80,9 @@ const MaxBody = 16 << 10
 // MaxClientText is how many characters of a string of [ClientInfo] are kept.
 const MaxClientText = 128
 
+// MaxProject is how many characters of a project's name are kept.
+const MaxProject = 64
+
 // SessionPath is the path of one session, for release and for Location.
 func SessionPath(sessionID string) string {
 	return strings.Replace(PathSession, ParamSessionID, sessionID, 1)

@@ -16,6 +16,7 @@ const (
 	QueryDryRun  = "dry_run"
 	QueryLicense = "license"
 	QueryUser    = "user"
+	QueryProject = "project"
 )
 
 // How many of a list are answered at once: as asked for, or else DefaultPage.
@@ -145,6 +146,7 @@ type LiveClient struct {
 	Name     string `json:"name" example:"Studio" doc:"The program's name; empty where it gave none, as are the others."`
 	Version  string `json:"version" example:"4.2.0" doc:"The program's version."`
 	Hostname string `json:"hostname" example:"drawing-room-3" doc:"The machine's name."`
+	Project  string `json:"project" example:"bridge-7" doc:"What the work is for."`
 }
 
 // SessionList is a page of an organization's sessions without a recorded end.

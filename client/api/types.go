@@ -17,11 +17,12 @@ type AcquireRequest struct {
 // ClientInfo describes the program that holds a seat. What is in its strings is
 // never a reason to refuse one: control characters, the controls of bidirectional
 // text, line separators and invisible characters are dropped, and what is left is
-// cut at [MaxClientText] characters.
+// cut at [MaxClientText] characters, a project's name at [MaxProject].
 type ClientInfo struct {
 	Name     string `json:"name,omitempty" example:"Studio" doc:"The program's name. Kept without control, bidirectional and invisible characters, cut at 128 characters; so are the others."`
 	Version  string `json:"version,omitempty" example:"4.2.0" doc:"The program's version."`
 	Hostname string `json:"hostname,omitempty" example:"drawing-room-3" doc:"The machine's name."`
+	Project  string `json:"project,omitempty" example:"bridge-7" doc:"What the work is for, such as a project or a cost center: usage is reported by it. Blanks around it are cut, and what is left at 64 characters. The session keeps the one it was taken for."`
 }
 
 // Session is the answer of acquire and of heartbeat: one held seat.

@@ -5,6 +5,14 @@ const (
 	QueryFrom = "from"
 	QueryTo   = "to"
 	QueryStep = "step"
+	QueryBy   = "by"
+)
+
+// By what usage is reported.
+const (
+	ByLicense = "license"
+	ByUser    = "user"
+	ByProject = "project"
 )
 
 // How far back one report goes, in days: of one license, and of all of them.
@@ -13,13 +21,40 @@ const (
 	MaxUsageDaysAll = 14
 )
 
+// What bounds a report by user or by project. It is made of the sessions themselves: so
+// many of them are read within half of the time that a request has.
+const (
+	MaxUsageSessions = 20_000
+	MaxUsageGroups   = 1000
+)
+
 // UsageReport is how the seats of an organization were used.
 type UsageReport struct {
 	OrganizationID string         `json:"organization_id" example:"acme" doc:"Whose licenses they are."`
 	From           Time           `json:"from" format:"date-time" doc:"The beginning of the first hour that is in it."`
 	To             Time           `json:"to" format:"date-time" doc:"The beginning of the first hour that is no longer in it."`
-	Step           string         `json:"step" enum:"hour,day" example:"day" doc:"How long a step is, in UTC."`
-	Licenses       []LicenseUsage `json:"licenses" nullable:"false" doc:"Those that were used, by id; deleted ones, too."`
+	By             string         `json:"by" enum:"license,user,project" example:"license" doc:"By what it is told."`
+	Step           string         `json:"step,omitempty" enum:"hour,day" example:"day" doc:"How long a step is, in UTC. Absent by user and by project, which have none."`
+	Licenses       []LicenseUsage `json:"licenses" nullable:"false" doc:"Those that were used, by id; deleted ones, too. Empty by user and by project."`
+	Groups         []UsageGroup   `json:"groups,omitzero" nullable:"false" doc:"By user or by project: what each had, the most seat hours first, 1000 of them at most. Absent by license."`
+	Others         *UsageOthers   `json:"others,omitempty" doc:"What the rest had together, where there are more than 1000."`
+
+	UnreadableDocuments List `json:"unreadable_documents,omitzero" nullable:"false" doc:"By user or by project: session documents that cannot be read and are not counted, 100 of them at most."`
+}
+
+// UsageGroup is what one user had, or what was had for one project.
+type UsageGroup struct {
+	Key       string  `json:"key" example:"bridge-7" doc:"The user's id, or the project; empty for sessions without a project."`
+	Sessions  int     `json:"sessions" example:"12" doc:"Sessions that had a seat at some time in it."`
+	PeakSeats int     `json:"peak_seats" example:"2" doc:"The most seats at a time."`
+	SeatHours float64 `json:"seat_hours" example:"31.5" doc:"For how many hours seats were had, those at the same time added up."`
+}
+
+// UsageOthers is what the rest had together.
+type UsageOthers struct {
+	Groups    int     `json:"groups" example:"7" doc:"How many users or projects they are."`
+	Sessions  int     `json:"sessions" example:"9" doc:"Sessions that had a seat at some time in it."`
+	SeatHours float64 `json:"seat_hours" example:"0.75" doc:"For how many hours seats were had, those at the same time added up."`
 }
 
 // LicenseUsage is how the seats of a license were used.

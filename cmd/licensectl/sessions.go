@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
+	"github.com/coditect-ai/coditect-licenses/cmd/licensectl/internal/control"
 	"github.com/coditect-ai/coditect-licenses/cmd/licensectl/internal/show"
 	"github.com/coditect-ai/coditect-licenses/cmd/licensectl/internal/watch"
 )
@@ -20,6 +21,7 @@ type sessionList struct {
 	Organization string `arg:"" help:"The organization's id, such as acme."`
 	License      string `placeholder:"ID" help:"Sessions of this license alone."`
 	User         string `placeholder:"ID" help:"Sessions of this user alone."`
+	Project      string `placeholder:"NAME" help:"Sessions for this project alone: without --license and --user."`
 }
 
 // seat is a live session as a line of a table.
@@ -29,6 +31,7 @@ type seat struct {
 	User      string   `json:"user"`
 	Machine   string   `json:"machine"`
 	Program   string   `json:"program"`
+	Project   string   `json:"project"`
 	Since     api.Time `json:"since"`
 	Heartbeat api.Time `json:"heartbeat"`
 	Expires   api.Time `json:"expires"`
@@ -38,8 +41,8 @@ type seat struct {
 func seatOf(s api.LiveSession) seat {
 	return seat{
 		SessionID: s.SessionID, License: s.LicenseID, User: s.UserID, Machine: watch.Machine(s),
-		Program: watch.Program(s),
-		Since:   s.AcquiredAt, Heartbeat: s.LastHeartbeatAt, Expires: s.ExpiresAt, State: s.State,
+		Program: watch.Program(s), Project: s.Client.Project,
+		Since: s.AcquiredAt, Heartbeat: s.LastHeartbeatAt, Expires: s.ExpiresAt, State: s.State,
 	}
 }
 
@@ -49,7 +52,7 @@ func (l sessionList) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	list, err := c.Sessions(ctx, l.Organization, l.License, l.User)
+	list, err := c.Sessions(ctx, l.Organization, control.SessionFilter{License: l.License, User: l.User, Project: l.Project})
 	if err != nil {
 		return &show.Failure{Doing: "list sessions of organization " + l.Organization, Look: "licensectl org list", Err: err}
 	}
@@ -66,6 +69,7 @@ func (l sessionList) Run(ctx context.Context, a *app) error {
 		{Field: "user", Title: "USER"},
 		{Field: "machine", Title: "MACHINE"},
 		{Field: "program", Title: "PROGRAM"},
+		{Field: "project", Title: "PROJECT"},
 		{Field: "since", Title: "SINCE"},
 		{Field: "heartbeat", Title: "HEARTBEAT"},
 		{Field: "state", Title: "STATE"},

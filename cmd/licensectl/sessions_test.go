@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	sessionOne = `{"session_id":"s-1","license_id":"pro","user_id":"ann","hardware_id":"hw-1","client":{"name":"Studio","version":"4.2.0","hostname":"room-3"},"acquired_at":"2026-12-01T17:00:00Z","last_heartbeat_at":"2026-12-01T17:02:00Z","expires_at":"2026-12-01T17:08:00Z","state":"active"}`
+	sessionOne = `{"session_id":"s-1","license_id":"pro","user_id":"ann","hardware_id":"hw-1","client":{"name":"Studio","version":"4.2.0","hostname":"room-3","project":"bridge-7"},"acquired_at":"2026-12-01T17:00:00Z","last_heartbeat_at":"2026-12-01T17:02:00Z","expires_at":"2026-12-01T17:08:00Z","state":"active"}`
 	sessionTwo = `{"session_id":"s-2","license_id":"pro","user_id":"bob","hardware_id":"hw-2","client":{},"acquired_at":"2026-12-01T16:00:00Z","last_heartbeat_at":"2026-12-01T16:02:00Z","expires_at":"2026-12-01T16:08:00Z","state":"expired"}`
 )
 
@@ -74,12 +74,15 @@ func TestSessions(t *testing.T) {
 	}{
 		"session list acme": {
 			"GET " + list + "?limit=200\nGET " + list + "?after=s-1&limit=200",
-			"SESSION  LICENSE  USER  MACHINE  PROGRAM       SINCE                     HEARTBEAT                 STATE\n" +
-				"s-1      pro      ann   room-3   Studio 4.2.0  2026-12-01T17:00:00.000Z  2026-12-01T17:02:00.000Z  active\n" +
-				"s-2      pro      bob   hw-2                   2026-12-01T16:00:00.000Z  2026-12-01T16:02:00.000Z  expired\n", 0,
+			"SESSION  LICENSE  USER  MACHINE  PROGRAM       PROJECT   SINCE                     HEARTBEAT                 STATE\n" +
+				"s-1      pro      ann   room-3   Studio 4.2.0  bridge-7  2026-12-01T17:00:00.000Z  2026-12-01T17:02:00.000Z  active\n" +
+				"s-2      pro      bob   hw-2                             2026-12-01T16:00:00.000Z  2026-12-01T16:02:00.000Z  expired\n", 0,
 		},
 		"session list acme --license pro --user ann -o name": {
 			"GET " + list + "?license=pro&limit=200&user=ann\nGET " + list + "?after=s-1&license=pro&limit=200&user=ann", "acme/s-1\nacme/s-2\n", 0,
+		},
+		"session list acme --project bridge-7 -o name": {
+			"GET " + list + "?limit=200&project=bridge-7\nGET " + list + "?after=s-1&limit=200&project=bridge-7", "acme/s-1\nacme/s-2\n", 0,
 		},
 		"session show acme/s-1 -o name": {"GET " + one, "acme/s-1\n", 0},
 		"session release acme/s-1": {

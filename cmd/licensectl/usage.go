@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"strings"
 	"time"
@@ -53,6 +54,7 @@ func documents(a *app) bool { return a.program.Output == show.JSON || a.program.
 type usageReport struct {
 	Period
 	HTML string `name:"html" placeholder:"FILE" help:"Write a page with plots, by the hour, into this file."`
+	By   string `enum:"license,user,project" default:"license" help:"By what: ${enum}. By user and project there are sessions, peak and seat hours of the whole time."`
 }
 
 // usedLine is a step of a license as a line.
@@ -83,6 +85,9 @@ func (u usageReport) Run(ctx context.Context, a *app) error {
 	if u.HTML != "" {
 		return u.page(ctx, a)
 	}
+	if u.By != api.ByLicense {
+		return u.by(ctx, a)
+	}
 	licenses, err := u.usage(ctx, a)
 	if err != nil {
 		return err
@@ -107,6 +112,47 @@ func (u usageReport) Run(ctx context.Context, a *app) error {
 		{Field: "drawn", Title: "MEAN # PEAK -"},
 	}
 	return show.List(a.printer(), lines, columns, func(l usedLine) string { return u.Organization + "/" + l.License })
+}
+
+// groupLine is what one user had, or what was had for one project, as a line.
+type groupLine struct {
+	Key      string  `json:"key"`
+	Sessions int     `json:"sessions"`
+	Peak     int     `json:"peak_seats"`
+	Hours    float64 `json:"seat_hours"`
+}
+
+// by reports by user or project: of the whole time, which is what the usual step means.
+func (u usageReport) by(ctx context.Context, a *app) error {
+	c, err := a.control()
+	if err != nil {
+		return err
+	}
+	q := u.query()
+	if q.By = u.By; q.Step == "day" {
+		q.Step = ""
+	}
+	report, err := c.Usage(ctx, u.Organization, q)
+	if err != nil {
+		return u.failed("report the usage", err)
+	}
+	if documents(a) {
+		return show.One(a.printer(), report, "")
+	}
+	var lines []groupLine
+	for _, g := range report.Groups {
+		lines = append(lines, groupLine{g.Key, g.Sessions, g.PeakSeats, g.SeatHours})
+	}
+	if o := report.Others; o != nil {
+		lines = append(lines, groupLine{Key: fmt.Sprintf("(%d others)", o.Groups), Sessions: o.Sessions, Hours: o.SeatHours})
+	}
+	columns := []show.Column{
+		{Field: "key", Title: strings.ToUpper(u.By)},
+		{Field: "sessions", Title: "SESSIONS"},
+		{Field: "peak_seats", Title: "PEAK"},
+		{Field: "seat_hours", Title: "SEAT HOURS"},
+	}
+	return show.List(a.printer(), lines, columns, func(l groupLine) string { return l.Key })
 }
 
 type usagePeaks struct{ Period }

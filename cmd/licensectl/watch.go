@@ -70,7 +70,7 @@ func (w sessionWatch) look(ctx context.Context, c *control.Client, now func() ti
 	if err != nil {
 		return watch.Sight{}, err
 	}
-	sessions, err := c.Sessions(ctx, w.Organization, w.License, w.User)
+	sessions, err := c.Sessions(ctx, w.Organization, control.SessionFilter{License: w.License, User: w.User})
 	return watch.Sight{At: now(), Licenses: licenses, Sessions: sessions}, err
 }
 

@@ -150,7 +150,7 @@ func (f *function) request(caller license.Caller, bought license.Entitlements, t
 	return seats.Request{
 		Terms: terms, RecordEpoch: bought.Epoch.Number, Ready: f.Tokens.Ready,
 		Holder: license.Holder{UserID: caller.UserID, HardwareID: in.HardwareID, InstanceID: in.InstanceID},
-		Client: license.Client{Name: in.Client.Name, Version: in.Client.Version, Hostname: in.Client.Hostname},
+		Client: license.Client(in.Client),
 	}
 }
 

@@ -14,23 +14,37 @@ func tidy(in api.AcquireRequest) api.AcquireRequest {
 	in.HardwareID, in.InstanceID = strings.Trim(in.HardwareID, " "), strings.Trim(in.InstanceID, " ")
 	in.Client = api.ClientInfo{
 		Name: presentable(in.Client.Name), Version: presentable(in.Client.Version), Hostname: presentable(in.Client.Hostname),
+		Project: project(in.Client.Project),
 	}
 	return in
+}
+
+// project is one spelling of a project's name: usage is added up by it.
+func project(s string) string {
+	return strings.TrimSpace(cut(strings.TrimSpace(presentable(s)), api.MaxProject))
 }
 
 // presentable drops what a text could do to those who read it in a terminal, a log
 // or a page, and cuts it at [api.MaxClientText] characters. It refuses nothing: the
 // text decides nothing, and no seat must be lost for it.
 func presentable(s string) string {
-	kept, n := strings.Builder{}, 0
-	for _, r := range s {
-		if n == api.MaxClientText {
-			break
+	kept := strings.Map(func(r rune) rune {
+		if license.Unpresentable(r) {
+			return -1
 		}
-		if !license.Unpresentable(r) {
-			kept.WriteRune(r)
-			n++
+		return r
+	}, s)
+	return cut(kept, api.MaxClientText)
+}
+
+// cut is the first characters of a text.
+func cut(s string, most int) string {
+	n := 0
+	for i := range s {
+		if n == most {
+			return s[:i]
 		}
+		n++
 	}
-	return kept.String()
+	return s
 }

@@ -46,6 +46,19 @@ func TestTextsArePresentable(t *testing.T) {
 	}
 }
 
+// TestAProjectHasOneName: usage is added up by it.
+func TestAProjectHasOneName(t *testing.T) {
+	long := strings.Repeat("é", api.MaxProject)
+	for in, want := range map[string]string{
+		"": "", "  ": "", "bridge 7": "bridge 7", " bridge 7\t": "bridge 7", "\u00a0bridge\u202e 7\u200b ": "bridge 7",
+		long + "x": long, " " + long + "x": long, long[:len(long)-2] + " x": long[:len(long)-2],
+	} {
+		if got := tidy(api.AcquireRequest{Client: api.ClientInfo{Project: in}}).Client.Project; got != want {
+			t.Errorf("%q became %q, want %q", in, got, want)
+		}
+	}
+}
+
 // TestTheClassIsWhatIsSaid: of every character, by Unicode's own categories.
 func TestTheClassIsWhatIsSaid(t *testing.T) {
 	for r := range rune(unicode.MaxRune) {

@@ -107,8 +107,20 @@ func usageLines(r api.UsageReport) [][]string {
 	return lines
 }
 
+// groupLines are the groups of a report by user or project. What the rest had together has
+// no key of its own, and is left to JSON.
+func groupLines(r api.UsageReport) [][]string {
+	lines := [][]string{{r.By, "sessions", "peak_seats", "seat_hours"}}
+	for _, g := range r.Groups {
+		lines = append(lines, []string{
+			g.Key, strconv.Itoa(g.Sessions), strconv.Itoa(g.PeakSeats), strconv.FormatFloat(g.SeatHours, 'f', -1, 64),
+		})
+	}
+	return lines
+}
+
 func denialColumns() []string {
-	return []string{"license_id", "at", "denials", "waited", "lost", "by_license", "by_organization", "by_handover"}
+	return []string{"license_id", "at", "denials", "waited", "lost", "by_license", "by_user", "by_organization", "by_handover"}
 }
 
 func denialLines(r api.DenialReport) [][]string {
@@ -117,7 +129,7 @@ func denialLines(r api.DenialReport) [][]string {
 		for _, s := range l.Steps {
 			lines = append(lines, []string{
 				l.LicenseID, s.At.Format(time.RFC3339), number(s.Denials), number(s.Waited), number(s.Lost),
-				number(s.ByLimit.License), number(s.ByLimit.Organization), number(s.ByLimit.Handover),
+				number(s.ByLimit.License), number(s.ByLimit.User), number(s.ByLimit.Organization), number(s.ByLimit.Handover),
 			})
 		}
 	}

@@ -15,7 +15,7 @@ func exampleLive() api.LiveSession {
 	s := api.ExampleSession()
 	return api.LiveSession{
 		SessionID: s.SessionID, LicenseID: s.LicenseID, UserID: s.UserID, HardwareID: s.HardwareID,
-		Client:     api.LiveClient{Name: "Studio", Version: "4.2.0", Hostname: "drawing-room-3"},
+		Client:     api.LiveClient{Name: "Studio", Version: "4.2.0", Hostname: "drawing-room-3", Project: "bridge-7"},
 		AcquiredAt: s.AcquiredAt, LastHeartbeatAt: s.LastHeartbeatAt, ExpiresAt: s.ExpiresAt, State: api.SessionActive,
 	}
 }
@@ -25,6 +25,7 @@ func filterQuery() []web.Param {
 	return []web.Param{
 		{Name: api.QueryLicense, Description: "Sessions of this license alone."},
 		{Name: api.QueryUser, Description: "Sessions of this user alone."},
+		{Name: api.QueryProject, Description: "Sessions for this project alone: not together with license or user."},
 	}
 }
 
@@ -74,15 +75,19 @@ func adminListSessions() web.Operation {
 // filterOf is which sessions are asked for. A filter that is mistyped must not let all
 // of them through.
 func filterOf(c web.Call) (record.SessionFilter, error) {
-	if err := c.CheckQuery(api.QueryAfter, api.QueryLimit, api.QueryLicense, api.QueryUser); err != nil {
+	if err := c.CheckQuery(api.QueryAfter, api.QueryLimit, api.QueryLicense, api.QueryUser, api.QueryProject); err != nil {
 		return record.SessionFilter{}, err
 	}
-	for _, name := range []string{api.QueryLicense, api.QueryUser} {
+	for _, name := range []string{api.QueryLicense, api.QueryUser, api.QueryProject} {
 		if len(c.Query[name]) > 1 {
 			return record.SessionFilter{}, invalid(name, "is sent several times: send it once")
 		}
 	}
-	return record.SessionFilter{LicenseID: c.Query.Get(api.QueryLicense), UserID: c.Query.Get(api.QueryUser)}, nil
+	f := record.SessionFilter{LicenseID: c.Query.Get(api.QueryLicense), UserID: c.Query.Get(api.QueryUser), Project: c.Query.Get(api.QueryProject)}
+	if f.Project != "" && f.LicenseID+f.UserID != "" {
+		return record.SessionFilter{}, invalid(api.QueryProject, "is sent together with license or user: send it alone")
+	}
+	return f, nil
 }
 
 func oneSession() []web.Param { return []web.Param{organizationParam(), web.SessionParam()} }

@@ -37,27 +37,34 @@ func exampleCounts() api.UsageCounts {
 func reportUsage() web.Operation {
 	day := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
 	report := api.UsageReport{
-		OrganizationID: "acme", From: api.NewTime(day), To: api.NewTime(day.AddDate(0, 0, 1)), Step: string(usage.StepDay),
+		OrganizationID: "acme", From: api.NewTime(day), To: api.NewTime(day.AddDate(0, 0, 1)), By: api.ByLicense, Step: string(usage.StepDay),
 		Licenses: []api.LicenseUsage{{
 			LicenseID: "acme-pro", UsageCounts: exampleCounts(), Steps: []api.UsageStep{{At: api.NewTime(day), UsageCounts: exampleCounts()}},
 			Sizing: []api.SizingPoint{{Seats: 8, Waiting: 2, WaitingPercent: 4, ShortSeconds: 1260}, {Seats: 9}},
 		}},
 	}
 	return web.Operation{
-		ID: "reportUsage", Method: http.MethodGet, Path: api.PathUsage, Params: []web.Param{organizationParam()}, Query: usageQuery(), Access: web.AccessStaff,
-		Summary: "Report how seats were used", Description: forVendor + "By license: grants, denials, peak and mean, and what fewer seats would have meant. " + howFar(),
+		ID: "reportUsage", Method: http.MethodGet, Path: api.PathUsage, Params: []web.Param{organizationParam()}, Query: append(usageQuery(), byParam()), Access: web.AccessStaff,
+		Summary: "Report how seats were used", Description: forVendor + "By license: grants, denials, peak and mean, and what fewer seats would have meant. " + howFar() + " " + howFarBy(),
 		Answers:  []web.Documented{{Status: http.StatusOK, Description: "The report.", Body: report}, asCSV(usageLines(report))},
 		Problems: []api.Code{api.Forbidden},
 	}
 }
 
 func (f *function) reportUsage(ctx context.Context, c web.Call, _ struct{}) (web.Answer, error) {
-	p, found, err := f.used(ctx, c)
+	p, err := periodOf(c, f.Now(), api.QueryBy)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	if p.by != api.ByLicense {
+		return f.reportBy(ctx, c, p)
+	}
+	found, err := f.used(ctx, c, p)
 	if err != nil {
 		return web.Answer{}, err
 	}
 	report := api.UsageReport{
-		OrganizationID: caller(c).OrganizationID, From: api.NewTime(p.from), To: api.NewTime(p.to), Step: string(p.step),
+		OrganizationID: caller(c).OrganizationID, From: api.NewTime(p.from), To: api.NewTime(p.to), By: p.by, Step: string(p.step),
 		Licenses: make([]api.LicenseUsage, len(found)),
 	}
 	for i, l := range found {
@@ -73,16 +80,10 @@ func (f *function) reportUsage(ctx context.Context, c web.Call, _ struct{}) (web
 	return formOf(c, report, func() [][]string { return usageLines(report) })
 }
 
-func adminReportUsage() web.Operation {
-	op := forAdmins(reportUsage(), "adminReportUsage", api.PathAdminUsage, "Report how the organization's seats were used")
-	op.Problems = append(op.Problems, api.OrganizationNotFound)
-	return op
-}
-
 func countsOf(c usage.Counts, length time.Duration) api.UsageCounts {
 	return api.UsageCounts{
 		Grants: c.Grants(), Denials: c.Denials(), Waited: c.Waited, PeakSeats: c.Peak,
-		MeanSeats: rounded(c.SeatTime().Seconds() / length.Seconds()),
+		MeanSeats: rounded(c.SeatSeconds() / length.Seconds()),
 	}
 }
 
@@ -104,32 +105,41 @@ func rounded(x float64) float64 { return math.Round(100*x) / 100 }
 // period is which time is asked about.
 type period struct {
 	from, to time.Time
+	by       string
 	step     usage.Step
 	license  string
 }
 
-// used are the licenses that were used in the time that is asked about.
-func (f *function) used(ctx context.Context, c web.Call) (period, []usage.License, error) {
-	p, err := periodOf(c, f.Now())
-	if err != nil {
-		return p, nil, err
-	}
-	hours, err := f.Record.Usage(ctx, caller(c), record.UsageQuery{LicenseID: p.license, From: p.from, To: p.to})
-	if errors.Is(err, license.ErrLicenseNotFound) {
-		err = invalid(api.QueryLicense, "cannot be the id of a license: send one, or leave it out")
-	}
-	return p, usage.Report(hours, p.step), err
+func (p period) query() record.UsageQuery {
+	return record.UsageQuery{LicenseID: p.license, From: p.from, To: p.to}
 }
 
-func periodOf(c web.Call, now time.Time) (period, error) {
+// used are the licenses that were used in the time that is asked about.
+func (f *function) used(ctx context.Context, c web.Call, p period) ([]usage.License, error) {
+	hours, err := f.Record.Usage(ctx, caller(c), p.query())
+	return usage.Report(hours, p.step), noLicense(err)
+}
+
+// noLicense: what cannot be an id was made up.
+func noLicense(err error) error {
+	if errors.Is(err, license.ErrLicenseNotFound) {
+		return invalid(api.QueryLicense, "cannot be the id of a license: send one, or leave it out")
+	}
+	return err
+}
+
+// periodOf reads which time is asked about; more are names that this report has beside
+// those of all.
+func periodOf(c web.Call, now time.Time, more ...string) (period, error) {
+	names := append([]string{api.QueryFrom, api.QueryTo, api.QueryStep, api.QueryLicense}, more...)
 	// What is mistyped must not be answered with another report.
-	if err := c.CheckQuery(api.QueryFrom, api.QueryTo, api.QueryStep, api.QueryLicense); err != nil {
+	if err := c.CheckQuery(names...); err != nil {
 		return period{}, err
 	}
-	p := period{to: now.UTC().Truncate(time.Hour).Add(time.Hour), step: usage.StepDay, license: c.Query.Get(api.QueryLicense)}
+	p := period{to: now.UTC().Truncate(time.Hour).Add(time.Hour), by: api.ByLicense, step: usage.StepDay, license: c.Query.Get(api.QueryLicense)}
 	var faults []api.FieldError
 	fault := func(field, message string) { faults = append(faults, api.FieldError{Field: field, Message: message}) }
-	for _, name := range []string{api.QueryFrom, api.QueryTo, api.QueryStep, api.QueryLicense} {
+	for _, name := range names {
 		if len(c.Query[name]) > 1 {
 			fault(name, "is sent several times: send it once")
 		}
@@ -142,20 +152,35 @@ func periodOf(c web.Call, now time.Time) (period, error) {
 	}
 	set(api.QueryTo, &p.to, p.to)
 	set(api.QueryFrom, &p.from, p.to.Add(-7*24*time.Hour))
-	switch step := usage.Step(c.Query.Get(api.QueryStep)); step {
+	p.choose(c, fault)
+	if len(faults) == 0 {
+		faults = p.faults(now)
+	}
+	if len(faults) > 0 {
+		return p, &web.InvalidRequestError{Errors: faults}
+	}
+	return p, nil
+}
+
+// choose reads by what, and in which steps.
+func (p *period) choose(c web.Call, fault func(field, message string)) {
+	step := usage.Step(c.Query.Get(api.QueryStep))
+	switch step {
 	case "", usage.StepDay:
 	case usage.StepHour:
 		p.step = step
 	default:
 		fault(api.QueryStep, "is not hour or day: send one of them")
 	}
-	if len(faults) == 0 {
-		faults = p.faults()
+	switch by := c.Query.Get(api.QueryBy); by {
+	case "", api.ByLicense:
+	case api.ByUser, api.ByProject:
+		if p.by = by; step != "" {
+			fault(api.QueryStep, "is for a report by license: leave it out")
+		}
+	default:
+		fault(api.QueryBy, "is not license, user or project: send one of them")
 	}
-	if len(faults) > 0 {
-		return p, &web.InvalidRequestError{Errors: faults}
-	}
-	return p, nil
 }
 
 // moment is the hour of a day or a time, and what is wrong with it; the usual one where
@@ -179,17 +204,20 @@ func moment(text string, usual time.Time) (at time.Time, fault string) {
 }
 
 // faults are those of a period that can be read.
-func (p period) faults() []api.FieldError {
+func (p period) faults(now time.Time) []api.FieldError {
 	most := api.MaxUsageDays
-	if p.license == "" {
+	if p.license == "" && p.by == api.ByLicense {
 		most = api.MaxUsageDaysAll
 	}
+	kept := int(record.RetainEnded / (24 * time.Hour))
 	switch length := p.to.Sub(p.from); {
 	case length <= 0:
 		return []api.FieldError{{Field: api.QueryTo, Message: "is not after from: send a later one"}}
 	case length > time.Duration(most)*24*time.Hour:
 		return []api.FieldError{{Field: api.QueryFrom, Message: fmt.Sprintf(
 			"is more than %d days before to: send a later one (%d days are possible of one license, %d of all)", most, api.MaxUsageDays, api.MaxUsageDaysAll)}}
+	case p.by != api.ByLicense && p.from.Before(now.Add(-record.RetainEnded)):
+		return []api.FieldError{{Field: api.QueryFrom, Message: fmt.Sprintf("is more than %d days ago, and sessions are not kept for longer: send a later one", kept)}}
 	}
 	return nil
 }

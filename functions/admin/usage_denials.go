@@ -32,7 +32,11 @@ func reportDenials() web.Operation {
 }
 
 func (f *function) reportDenials(ctx context.Context, c web.Call, _ struct{}) (web.Answer, error) {
-	p, found, err := f.used(ctx, c)
+	p, err := periodOf(c, f.Now())
+	if err != nil {
+		return web.Answer{}, err
+	}
+	found, err := f.used(ctx, c, p)
 	if err != nil {
 		return web.Answer{}, err
 	}

@@ -146,6 +146,8 @@ type Client struct {
 	Name     string
 	Version  string
 	Hostname string
+	// Project is what the work is for: usage is reported by it.
+	Project string
 }
 
 // Holder is who re-acquires the same session. Two equal holders never have two

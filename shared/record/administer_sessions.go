@@ -9,8 +9,8 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
 
-// SessionPage implements [Administration]. Each combination of filters has a composite
-// index (terraform/record.tf).
+// SessionPage implements [Administration]. Each combination of filters that there may be
+// has a composite index (terraform/record.tf).
 func (f *Firestore) SessionPage(
 	ctx context.Context, caller license.Caller, filter SessionFilter, after string, limit int,
 ) (Page, error) {
@@ -20,6 +20,9 @@ func (f *Firestore) SessionPage(
 	}
 	if after != "" && !validDocumentID(after) {
 		return Page{}, license.ErrSessionNotFound
+	}
+	if err := filter.check(); err != nil {
+		return Page{}, err
 	}
 	if _, err := f.Organization(ctx, caller); err != nil {
 		return Page{}, err
@@ -55,12 +58,17 @@ func (f *Firestore) OwnSessions(
 
 // newestFirst are the active sessions that the filter lets through.
 func (t tenant) newestFirst(filter SessionFilter) firestore.Query {
-	query := t.active().Where("part", "in", strings.Split(partDigits, ""))
-	if filter.LicenseID != "" {
-		query = query.Where("license_id", "==", valid(filter.LicenseID))
-	}
-	if filter.UserID != "" {
-		query = query.Where("user_id", "==", valid(filter.UserID))
+	return newest(inParts(t.active()), filter)
+}
+
+// inParts is a query over all parts, each in a range of its own of the index.
+func inParts(query firestore.Query) firestore.Query {
+	return query.Where("part", "in", strings.Split(partDigits, ""))
+}
+
+func newest(query firestore.Query, filter SessionFilter) firestore.Query {
+	for field, want := range filter.fields() {
+		query = query.Where(field, "==", want)
 	}
 	return query.OrderBy("acquired_at", firestore.Desc).OrderBy(firestore.DocumentID, firestore.Desc)
 }
@@ -84,8 +92,8 @@ func (f *Firestore) goOn(ctx context.Context, t tenant, filter SessionFilter, af
 // listed reports whether the session is, or was, in the filter's list. Of a document
 // that is damaged elsewhere the list goes on all the same.
 func (f SessionFilter) listed(found *firestore.DocumentSnapshot) bool {
-	for field, want := range map[string]string{"license_id": f.LicenseID, "user_id": f.UserID} {
-		if got, err := found.DataAt(field); want != "" && (err != nil || got != valid(want)) {
+	for field, want := range f.fields() {
+		if got, err := found.DataAt(field); err != nil || got != want {
 			return false
 		}
 	}

@@ -15,6 +15,8 @@ var (
 	ErrEntryNotFound = errors.New("audit entry not found")
 	// ErrIncompleteAct: an act without who or when; nothing was sent.
 	ErrIncompleteAct = errors.New("an act needs its actor and its time")
+	// ErrManyFilters: sessions are picked by their project, or by their license and user.
+	ErrManyFilters = errors.New("no index has sessions by project and by license or user together")
 )
 
 // RetainKeys is for how long an idempotency key is remembered: whoever repeats a
@@ -70,13 +72,36 @@ type Entry struct {
 	State EntryState
 }
 
-// SessionFilter says which sessions are meant; an empty field lets all through.
+// SessionFilter says which sessions are meant; an empty field lets all through. A project
+// is the only one, or [ErrManyFilters]: no index has it together with another.
 type SessionFilter struct {
-	LicenseID, UserID string
+	LicenseID, UserID, Project string
+}
+
+// fields are the fields of documents that are asked for, and what they have to be.
+func (f SessionFilter) fields() map[string]string {
+	all := map[string]string{}
+	add := func(name, want string) {
+		if want != "" {
+			all[name] = valid(want)
+		}
+	}
+	add("license_id", f.LicenseID)
+	add("user_id", f.UserID)
+	add("client.project", f.Project)
+	return all
+}
+
+func (f SessionFilter) check() error {
+	if f.Project != "" && f.LicenseID+f.UserID != "" {
+		return ErrManyFilters
+	}
+	return nil
 }
 
 func (f SessionFilter) matches(d sessionDoc) bool {
-	return (f.LicenseID == "" || valid(f.LicenseID) == d.LicenseID) && (f.UserID == "" || valid(f.UserID) == d.UserID)
+	return (f.LicenseID == "" || valid(f.LicenseID) == d.LicenseID) && (f.UserID == "" || valid(f.UserID) == d.UserID) &&
+		(f.Project == "" || valid(f.Project) == d.Client.Project)
 }
 
 // Action is what was done.
@@ -151,7 +176,7 @@ type Administration interface {
 	// license.ErrOrganizationNotFound; license.ErrSessionNotFound for an `after` that is no
 	// session's document, or one that the filter does not let through: who may see a part
 	// of the sessions must not find out by a position what others there are. A limit
-	// below 1 lists none.
+	// below 1 lists none. [ErrManyFilters].
 	SessionPage(ctx context.Context, caller license.Caller, filter SessionFilter, after string, limit int) (Page, error)
 
 	// RevokeSession notes in a session's document who wants it to end. By itself that ends
@@ -168,6 +193,15 @@ type Administration interface {
 	// Licenses that are deleted are there as well. license.ErrOrganizationNotFound;
 	// license.ErrLicenseNotFound for an id that cannot be one.
 	Usage(ctx context.Context, caller license.Caller, q UsageQuery) ([]usage.Hour, error)
+
+	// SessionsDuring visits, page by page and in no order, the sessions that had a seat at some
+	// time from q.From on and before q.To: those that were acquired within it, or before it and
+	// have not ended, or after q.From. Each is visited once; one that ends meanwhile may be
+	// seen as it was before. What SessionPage has in no list is not visited either, and
+	// nothing that [RetainEnded] lets go. license.ErrOrganizationNotFound; license.ErrLicenseNotFound for
+	// an id that cannot be one. An error of visit
+	// ends it, and is answered as it is.
+	SessionsDuring(ctx context.Context, caller license.Caller, q UsageQuery, visit func(Page) error) error
 
 	// Audit lists up to limit acts on the caller's organization, newest first, after
 	// the entry of an id; empty starts with the newest. license.ErrOrganizationNotFound,

@@ -166,7 +166,8 @@ func ends(n int) []record.End {
 func errorOf[T any](_ T, err error) error { return err }
 
 // TestNoCompositeIndexIsNeeded asks the emulator which composite indexes the queries
-// would need in production, of all but the list of sessions: a deployment has none.
+// would need in production, of all but the list of sessions and their history: a deployment
+// has none.
 func TestNoCompositeIndexIsNeeded(t *testing.T) {
 	addr, project := servers.Firestore(t), freshProject()
 	client, err := record.Dial(t.Context(), record.Target{ProjectID: project, Emulator: addr})

@@ -167,6 +167,7 @@ type clientDoc struct {
 	Name     string `firestore:"name"`
 	Version  string `firestore:"version"`
 	Hostname string `firestore:"hostname"`
+	Project  string `firestore:"project"`
 }
 
 // sessionToDoc takes the session as the record will have it: active, or ended
@@ -175,7 +176,7 @@ func sessionToDoc(s license.Session) sessionDoc {
 	d := sessionDoc{
 		Status: string(s.Status), LicenseID: valid(s.LicenseID), UserID: valid(s.UserID),
 		HardwareID: valid(s.HardwareID), InstanceID: valid(s.InstanceID),
-		Client:     clientDoc{Name: valid(s.Client.Name), Version: valid(s.Client.Version), Hostname: valid(s.Client.Hostname)},
+		Client:     clientToDoc(s.Client),
 		AcquiredAt: recordTime(s.AcquiredAt), LastHeartbeatAt: recordTime(s.LastHeartbeatAt),
 		ExpiresAt: recordTime(s.ExpiresAt), Epoch: s.Epoch.Number, Part: partDigit(s.ID),
 	}
@@ -187,6 +188,10 @@ func sessionToDoc(s license.Session) sessionDoc {
 		}
 	}
 	return d
+}
+
+func clientToDoc(c license.Client) clientDoc {
+	return clientDoc{Name: valid(c.Name), Version: valid(c.Version), Hostname: valid(c.Hostname), Project: valid(c.Project)}
 }
 
 // tokenTime is a time in a text that sorts as the times do.
@@ -238,6 +243,7 @@ func (d sessionDoc) fields() map[string]any {
 	put(client, "name", d.Client.Name)
 	put(client, "version", d.Client.Version)
 	put(client, "hostname", d.Client.Hostname)
+	put(client, "project", d.Client.Project)
 	if len(client) > 0 {
 		all["client"] = client
 	}
@@ -278,6 +284,7 @@ func (d sessionDoc) over(old sessionDoc) sessionDoc {
 			Name:     cmp.Or(d.Client.Name, old.Client.Name),
 			Version:  cmp.Or(d.Client.Version, old.Client.Version),
 			Hostname: cmp.Or(d.Client.Hostname, old.Client.Hostname),
+			Project:  cmp.Or(d.Client.Project, old.Client.Project),
 		},
 		AcquiredAt:      cmp.Or(d.AcquiredAt, old.AcquiredAt),
 		LastHeartbeatAt: cmp.Or(d.LastHeartbeatAt, old.LastHeartbeatAt),

@@ -24,7 +24,7 @@ func anyDoc(r *rand.Rand) sessionDoc {
 	}
 	return sessionDoc{
 		Status: text(), EndedReason: text(), LicenseID: text(), UserID: text(), HardwareID: text(), InstanceID: text(),
-		Client:     clientDoc{Name: text(), Version: text(), Hostname: text()},
+		Client:     clientDoc{Name: text(), Version: text(), Hostname: text(), Project: text()},
 		AcquiredAt: at(), LastHeartbeatAt: at(), ExpiresAt: at(), EndedAt: at(), PurgeAt: at(), TokenEnds: text(), Epoch: r.Int64N(3),
 		Part: text(), Revocation: revocationDoc{By: text(), At: at(), Entry: text()},
 	}
@@ -60,7 +60,7 @@ func TestFieldsNameEveryField(t *testing.T) {
 	full := sessionToDoc(license.Session{
 		ID: "s-1", TokenEnds: at.Add(time.Minute),
 		Holder:     license.Holder{LicenseID: "l", UserID: "u", HardwareID: "h", InstanceID: "i"},
-		Client:     license.Client{Name: "n", Version: "v", Hostname: "h"},
+		Client:     license.Client{Name: "n", Version: "v", Hostname: "h", Project: "p"},
 		AcquiredAt: at, LastHeartbeatAt: at, ExpiresAt: at,
 		Status: license.SessionEnded, EndedAt: at, EndedReason: license.EndExpired, Epoch: license.Epoch{Number: 1},
 	})

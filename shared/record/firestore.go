@@ -25,7 +25,7 @@ const DefaultDeadline = 2 * time.Second
 const transactionAttempts = 5
 
 // Firestore is the record in Cloud Firestore, in Native mode. It is safe for
-// concurrent use. SessionPage alone needs composite indexes.
+// concurrent use. SessionPage and SessionsDuring alone need composite indexes.
 type Firestore struct {
 	client   *firestore.Client
 	deadline time.Duration

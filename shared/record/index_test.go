@@ -12,9 +12,9 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 )
 
-// TestTheListOfSessionsHasItsIndexes: those that the emulator misses are those that
+// TestListsAndHistoryHaveTheirIndexes: those that the emulator misses are those that
 // terraform/record.tf makes.
-func TestTheListOfSessionsHasItsIndexes(t *testing.T) {
+func TestListsAndHistoryHaveTheirIndexes(t *testing.T) {
 	addr, project := servers.Firestore(t), freshProject()
 	client, err := record.Dial(t.Context(), record.Target{ProjectID: project, Emulator: addr})
 	must(t, err)
@@ -26,15 +26,22 @@ func TestTheListOfSessionsHasItsIndexes(t *testing.T) {
 			must(t, errorOf(r.SessionPage(t.Context(), acme(), filter, after, 9)))
 		}
 	}
+	must(t, errorOf(r.SessionPage(t.Context(), acme(), record.SessionFilter{Project: "bridge-7"}, "", 9)))
+	for _, id := range []string{"", "acme-pro"} {
+		q := record.UsageQuery{LicenseID: id, From: time.Now(), To: time.Now().Add(time.Hour)}
+		must(t, r.SessionsDuring(t.Context(), acme(), q, func(record.Page) error { return nil }))
+	}
 	got := map[string]bool{}
 	for _, report := range compositeIndexes(t, addr, project) {
 		got[indexOf(t, report)] = true
 	}
 	want := []string{
+		"client.project part status | acquired_at DESCENDING __name__ DESCENDING",
 		"license_id part status user_id | acquired_at DESCENDING __name__ DESCENDING",
 		"license_id part status | acquired_at DESCENDING __name__ DESCENDING",
 		"part status user_id | acquired_at DESCENDING __name__ DESCENDING",
 		"part status | acquired_at DESCENDING __name__ DESCENDING",
+		"part | ended_at ASCENDING acquired_at ASCENDING __name__ ASCENDING",
 	}
 	if all := slices.Sorted(maps.Keys(got)); !slices.Equal(all, want) {
 		t.Errorf("%q, want %q", all, want)
@@ -56,7 +63,7 @@ func indexOf(t *testing.T, report json.RawMessage) string {
 	must(t, json.Unmarshal(report, &r))
 	var equal, ordered []string
 	for _, f := range r.Index.Fields {
-		if len(ordered) > 0 || f.Path == "acquired_at" {
+		if len(ordered) > 0 || strings.HasSuffix(f.Path, "_at") {
 			ordered = append(ordered, f.Path, f.Order)
 			continue
 		}

@@ -26,6 +26,9 @@ func (m *Memory) SessionPage(
 	if after != "" && validDocumentID(caller.OrganizationID) && !validDocumentID(after) {
 		return Page{}, license.ErrSessionNotFound
 	}
+	if err := filter.check(); err != nil && validDocumentID(caller.OrganizationID) {
+		return Page{}, err
+	}
 	err = m.within(ctx, caller, func(t *memoryTenant) error {
 		if t.organization == nil {
 			return license.ErrOrganizationNotFound

@@ -94,6 +94,8 @@ type Protocol struct {
 	// which epoch: a rebuild may bring back one whose record has ended since.
 	recorded *lru.Cache[string, license.Epoch]
 	rebuilds refresh.Flight[string, struct{}]
+	// unfiledOf has the usage of organizations that could not be filed a short time ago.
+	unfiledOf *lru.Cache[string, *unfiled]
 	// attempts are the grants at work.
 	attempts attempts
 	// clockAlarm is when it was last said that the clocks differ, ns; 0: never.
@@ -131,7 +133,11 @@ func New(ledger ledger.Ledger, record record.Record, opts Options) (*Protocol, e
 	if err != nil {
 		return nil, fmt.Errorf("seats: %w", err)
 	}
-	return &Protocol{ledger: ledger, record: record, opts: opts, scheduled: scheduled, recorded: recorded}, nil
+	unfiledOf, err := lru.New[string, *unfiled](1000)
+	if err != nil {
+		return nil, fmt.Errorf("seats: %w", err)
+	}
+	return &Protocol{ledger: ledger, record: record, opts: opts, scheduled: scheduled, recorded: recorded, unfiledOf: unfiledOf}, nil
 }
 
 func (p *Protocol) step(ctx context.Context, s Step) error {

@@ -30,8 +30,9 @@ type Reaped struct {
 func (p *Protocol) Reap(ctx context.Context, organizationID string) (Reaped, error) {
 	caller := license.ServiceCaller(organizationID)
 	var done Reaped
-	left := newUnfiled()
+	left := p.unfiled(organizationID)
 	err := p.repeat(ctx, func() error { return done.watch(p.reap(ctx, caller, &done, left)) })
+	p.remember(organizationID, left)
 	left.report(ctx, caller, p.opts.Log)
 	return done, err
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
@@ -16,15 +17,38 @@ import (
 // talliedHours is of how many hours of licenses usage is filed at a time.
 const talliedHours = 200
 
-// unfiled is what one visit leaves in the ledger, since documents of usage were broken by
+// unfiledFor is for how long a process takes documents of usage that it found broken to be
+// so, and does not try to file there: a person mends them, or nobody does for weeks.
+const unfiledFor = 10 * time.Minute
+
+// unfiled is what visits leave in the ledger, since documents of usage were broken by
 // a person: what others have counted is filed all the same.
 type unfiled struct {
+	since     time.Time
 	documents map[string]bool
 	// dead are generations that counted for them, and are not cleared before they are mended.
 	dead map[string]bool
 }
 
-func newUnfiled() *unfiled { return &unfiled{documents: map[string]bool{}, dead: map[string]bool{}} }
+// unfiled is what this process could not file for the organization a short time ago. It is
+// the visit's own, so that visits may overlap.
+func (p *Protocol) unfiled(organizationID string) *unfiled {
+	now := p.opts.Now()
+	last, ok := p.unfiledOf.Get(organizationID)
+	if !ok || now.Sub(last.since) >= unfiledFor {
+		return &unfiled{since: now, documents: map[string]bool{}, dead: map[string]bool{}}
+	}
+	return &unfiled{since: last.since, documents: maps.Clone(last.documents), dead: maps.Clone(last.dead)}
+}
+
+// remember keeps what a visit could not file.
+func (p *Protocol) remember(organizationID string, u *unfiled) {
+	if len(u.documents) == 0 {
+		p.unfiledOf.Remove(organizationID)
+		return
+	}
+	p.unfiledOf.Add(organizationID, u)
+}
 
 // report names the documents, once a visit.
 func (u *unfiled) report(ctx context.Context, caller license.Caller, log *slog.Logger) {
@@ -62,6 +86,9 @@ func (p *Protocol) file(ctx context.Context, caller license.Caller, dead string,
 	if err := p.step(ctx, StepTallied); err != nil {
 		return err
 	}
+	if t.Meters = left.without(dead, t.Meters); len(t.Meters) == 0 {
+		return nil
+	}
 	err := p.record.FileUsage(ctx, caller, filings(t))
 	if broken, ok := errors.AsType[*record.UnreadableUsageError](err); ok {
 		t.Meters, err = left.take(dead, t.Meters, broken), nil
@@ -83,10 +110,20 @@ func (u *unfiled) take(dead string, meters []ledger.Meter, broken *record.Unread
 	for _, name := range broken.Documents {
 		u.documents[name] = true
 	}
-	if dead != "" {
+	return u.without(dead, meters)
+}
+
+// without are the meters without those that belong to broken documents.
+func (u *unfiled) without(dead string, meters []ledger.Meter) []ledger.Meter {
+	if len(u.documents) == 0 {
+		return meters
+	}
+	broken := record.UnreadableUsageError{Documents: slices.Collect(maps.Keys(u.documents))}
+	rest := slices.DeleteFunc(meters, func(m ledger.Meter) bool { return broken.Unfiled(m.Pool, m.Hour) })
+	if dead != "" && len(rest) < len(meters) {
 		u.dead[dead] = true
 	}
-	return slices.DeleteFunc(meters, func(m ledger.Meter) bool { return broken.Unfiled(m.Pool, m.Hour) })
+	return rest
 }
 
 // filings are what was told, by license: its own pool has its name.

@@ -1,17 +1,14 @@
 package seats_test
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -407,74 +404,4 @@ func (d *day) history() usage.Counts {
 		}
 	}
 	return all
-}
-
-// brokenUsage is a record whose documents of one license cannot be read.
-type brokenUsage struct {
-	record.Record
-	license string
-}
-
-func (r brokenUsage) FileUsage(ctx context.Context, caller license.Caller, all []usage.Filing) error {
-	broken := &record.UnreadableUsageError{Err: errors.New("broken by hand")}
-	var sound []usage.Filing
-	for _, f := range all {
-		if f.LicenseID != r.license {
-			sound = append(sound, f)
-			continue
-		}
-		if name := f.LicenseID + "_" + f.At.Format(time.DateOnly); !slices.Contains(broken.Documents, name) {
-			broken.Documents = append(broken.Documents, name)
-		}
-	}
-	if err := r.Record.FileUsage(ctx, caller, sound); err != nil || len(broken.Documents) == 0 {
-		return err
-	}
-	return broken
-}
-
-// TestABrokenDocumentKeepsNobodyFromFiling: what others have counted is filed, the visit
-// goes on to its end and names the document once, and what belongs there is filed once it is mended, also
-// what a dead generation counted.
-func TestABrokenDocumentKeepsNobodyFromFiling(t *testing.T) {
-	w := newWorld(t)
-	sound := w.pool(nil)
-	sound.take("ann", 1)
-	sound.refusedTimes(3)
-	lab := request("bob", 1)
-	lab.Terms = license.NewTerms(
-		license.Organization{ID: acme, MaxConcurrentSeats: 1000, Status: license.StatusActive},
-		license.License{ID: "lab", MaxSeats: 1, Status: license.StatusActive}, "bob",
-	)
-	if _, err := sound.Acquire(t.Context(), user("bob"), lab, signed); err != nil {
-		t.Fatal(err)
-	}
-	var log bytes.Buffer
-	p, err := seats.New(w.model, brokenUsage{w.record, "pro"}, seats.Options{
-		SessionTTL: sessionTTL, Now: w.model.CallersNow, Log: slog.New(slog.NewTextHandler(&log, nil)),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, change := range []func(){func() {}, func() { w.model.Advance(3 * time.Hour) }, w.model.Promote} {
-		change()
-		log.Reset()
-		if _, err := p.Reap(t.Context(), acme); err != nil {
-			t.Fatal(err)
-		}
-		if n := strings.Count(log.String(), "pro_"); n != 1 || !strings.Contains(log.String(), "level=ERROR") {
-			t.Errorf("named %d times, want once as an error: %s", n, log.String())
-		}
-		if got := w.usage(); got.Grants() != 1 || got.Denials() != 0 {
-			t.Errorf("filed: %d grants, %d denials, want that of lab alone", got.Grants(), got.Denials())
-		}
-	}
-	sound.reap()
-	if got := w.usage(); got.Grants() != 2 || got.Denials() != 3 {
-		t.Errorf("once it is mended: %d grants, %d denials, want 2 and 3", got.Grants(), got.Denials())
-	}
-	v, err := w.model.Visit(t.Context(), license.ServiceCaller(acme), 1)
-	if err != nil || len(v.Dead) != 0 {
-		t.Errorf("left: %v, %v", v.Dead, err)
-	}
 }

@@ -74,13 +74,14 @@ func (c Counts) Refused() int64 { return sum(c.RefusedAt) }
 // Denials counts all requests that were refused.
 func (c Counts) Denials() int64 { return c.Refused() + sum(c.Denied) }
 
-// SeatTime is how long seats were in use, those at the same time added up.
-func (c Counts) SeatTime() time.Duration {
-	var all time.Duration
-	for level, ms := range c.Levels {
-		all += time.Duration(level) * time.Duration(ms) * time.Millisecond
+// SeatSeconds is for how many seconds seats were in use, those at the same time added up.
+// A time.Duration ends at 292 years, which 1,200 seats have in a quarter.
+func (c Counts) SeatSeconds() float64 {
+	var ms int64
+	for level, at := range c.Levels {
+		ms += int64(level) * at
 	}
-	return all
+	return float64(ms) / 1000
 }
 
 // Empty reports whether nothing was counted.

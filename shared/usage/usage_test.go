@@ -36,10 +36,14 @@ func TestJoinIsOfStates(t *testing.T) {
 	}
 }
 
-func TestSeatTime(t *testing.T) {
+func TestSeatSeconds(t *testing.T) {
 	c := usage.Counts{Levels: map[int]int64{1: 60_000, 3: 120_000}}
-	if got := c.SeatTime(); got != 7*time.Minute {
-		t.Errorf("%s", got)
+	if got := c.SeatSeconds(); got != 7*60 {
+		t.Errorf("%f", got)
+	}
+	quarter := 92 * 24 * time.Hour
+	if got := (usage.Counts{Levels: map[int]int64{1_000_000: quarter.Milliseconds()}}).SeatSeconds(); got != 1e6*quarter.Seconds() {
+		t.Errorf("a million seats in a quarter: %f", got)
 	}
 	if c.Empty() || !usage.NewCounts().Empty() || (usage.Counts{Failed: 1}).Empty() {
 		t.Error("what is empty")

@@ -35,9 +35,9 @@ func valid() map[string]api.AcquireRequest {
 		`{"hardware_id":"a","client":{"name":"\\ud83d"}}`:           {HardwareID: "a", Client: api.ClientInfo{Name: `\ud83d`}},
 		`{"hardware_id":"a","client":{"name":"� \ufffd \ud7ff"}}`:   {HardwareID: "a", Client: api.ClientInfo{Name: "� � \ud7ff"}},
 		`{"hardware_id":"a","client":{"name":"` + many("é") + `"}}`: {HardwareID: "a", Client: api.ClientInfo{Name: many("é")}},
-		`{"hardware_id":"` + many("x") + `","instance_id":"` + many("y") + `","license_id":"acme-pro","product":"studio","client":{"name":"n","version":"v","hostname":"h"}}`: {
+		`{"hardware_id":"` + many("x") + `","instance_id":"` + many("y") + `","license_id":"acme-pro","product":"studio","client":{"name":"n","version":"v","hostname":"h","project":"p"}}`: {
 			HardwareID: many("x"), InstanceID: many("y"), LicenseID: "acme-pro", Product: "studio",
-			Client: api.ClientInfo{Name: "n", Version: "v", Hostname: "h"},
+			Client: api.ClientInfo{Name: "n", Version: "v", Hostname: "h", Project: "p"},
 		},
 		// Blanks around ids and the texts about the program are the handler's to cut.
 		`{"hardware_id":"  ` + many("x") + ` ","instance_id":" "}`:                   {HardwareID: "  " + many("x") + " ", InstanceID: " "},
@@ -54,7 +54,7 @@ func absent() map[string]api.AcquireRequest {
 		for _, name := range []string{"instance_id", "license_id", "product", "client"} {
 			bodies[`{"hardware_id":"a","`+name+`":`+nothing+`}`] = api.AcquireRequest{HardwareID: "a"}
 		}
-		for _, name := range []string{"name", "version", "hostname"} {
+		for _, name := range []string{"name", "version", "hostname", "project"} {
 			bodies[`{"client":{"`+name+`":`+nothing+`},"hardware_id":"a"}`] = api.AcquireRequest{HardwareID: "a"}
 		}
 		all := `{"hardware_id":"a","instance_id":N,"license_id":N,"product":N,"client":{"name":N,"version":N,"hostname":"h"}}`

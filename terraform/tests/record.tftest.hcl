@@ -53,11 +53,15 @@ run "no_index_on_what_only_grows" {
 run "live_sessions_are_listed_by_their_time" {
   command = plan
   assert {
-    condition     = { for name, index in google_firestore_index.live_sessions : name => join(" ", [for f in index.fields : "${f.field_path} ${f.order}"]) } == { all = "status ASCENDING part ASCENDING acquired_at DESCENDING", license = "status ASCENDING license_id ASCENDING part ASCENDING acquired_at DESCENDING", user = "status ASCENDING user_id ASCENDING part ASCENDING acquired_at DESCENDING", both = "status ASCENDING license_id ASCENDING user_id ASCENDING part ASCENDING acquired_at DESCENDING" }
+    condition     = { for name, index in google_firestore_index.live_sessions : name => join(" ", [for f in index.fields : "${f.field_path} ${f.order}"]) } == { all = "status ASCENDING part ASCENDING acquired_at DESCENDING", license = "status ASCENDING license_id ASCENDING part ASCENDING acquired_at DESCENDING", user = "status ASCENDING user_id ASCENDING part ASCENDING acquired_at DESCENDING", both = "status ASCENDING license_id ASCENDING user_id ASCENDING part ASCENDING acquired_at DESCENDING", project = "status ASCENDING client.project ASCENDING part ASCENDING acquired_at DESCENDING" }
     error_message = "The lists of sessions are served by these, and a time that only grows must have the part before it."
   }
   assert {
-    condition     = alltrue([for index in google_firestore_index.live_sessions : index.collection == "sessions"])
+    condition     = join(" ", [for f in google_firestore_index.ended_sessions.fields : "${f.field_path} ${f.order}"]) == "part ASCENDING ended_at ASCENDING acquired_at ASCENDING"
+    error_message = "Usage finds by it who began before its time, and the part must stand before the times."
+  }
+  assert {
+    condition     = alltrue([for index in concat(values(google_firestore_index.live_sessions), [google_firestore_index.ended_sessions]) : index.collection == "sessions"])
     error_message = "They are about sessions."
   }
 }
@@ -133,7 +137,7 @@ run "a_database_of_its_own" {
     error_message = "Location and protection must be what was asked for."
   }
   assert {
-    condition     = alltrue([for f in concat(values(google_firestore_field.unindexed), values(google_firestore_field.purge_administration), [google_firestore_field.purge, google_firestore_field.signing_keys, google_firestore_field.usage_hours]) : f.database == "licenses-eu"]) && alltrue([for index in google_firestore_index.live_sessions : index.database == "licenses-eu"]) && google_firestore_backup_schedule.daily.database == "licenses-eu"
+    condition     = alltrue([for f in concat(values(google_firestore_field.unindexed), values(google_firestore_field.purge_administration), [google_firestore_field.purge, google_firestore_field.signing_keys, google_firestore_field.usage_hours]) : f.database == "licenses-eu"]) && alltrue([for index in concat(values(google_firestore_index.live_sessions), [google_firestore_index.ended_sessions]) : index.database == "licenses-eu"]) && google_firestore_backup_schedule.daily.database == "licenses-eu"
     error_message = "Everything must be about that database."
   }
   assert {

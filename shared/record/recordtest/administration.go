@@ -29,6 +29,7 @@ func RunAdministration(t *testing.T, newRecord func(t *testing.T) Administered) 
 		"Sessions":      sessionPageTests(),
 		"Revocation":    revocationTests(),
 		"Usage":         usageTests(),
+		"During":        duringTests(),
 		"Users":         userTests(),
 		"Owners":        ownerTests(),
 		"ServiceActs":   serviceActTests(),

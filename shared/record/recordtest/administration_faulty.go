@@ -106,6 +106,13 @@ func (f *FaultyAdministration) SessionPage(
 	})
 }
 
+// SessionsDuring implements [record.Administration].
+func (f *FaultyAdministration) SessionsDuring(
+	ctx context.Context, caller license.Caller, q record.UsageQuery, visit func(record.Page) error,
+) error {
+	return f.hooks().do(ctx, "SessionsDuring", func() error { return f.Administration.SessionsDuring(ctx, caller, q, visit) })
+}
+
 // RevokeSession implements [record.Administration].
 func (f *FaultyAdministration) RevokeSession(ctx context.Context, caller license.Caller, act record.Act, id string) error {
 	return f.hooks().do(ctx, "RevokeSession", func() error { return f.Administration.RevokeSession(ctx, caller, act, id) })

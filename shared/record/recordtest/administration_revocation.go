@@ -61,7 +61,7 @@ func revokedEnd(t *testing.T, r Administered) {
 	fields := func(s license.Session) map[string]any {
 		return map[string]any{
 			"status": string(s.Status), "license_id": "acme-pro", "user_id": "u-1", "hardware_id": "hw-1", "instance_id": "i-1",
-			"client":      map[string]any{"name": "studio", "version": "1.2.3", "hostname": "desk"},
+			"client":      map[string]any{"name": "studio", "version": "1.2.3", "hostname": "desk", "project": "bridge-7"},
 			"acquired_at": s.AcquiredAt, "last_heartbeat_at": s.LastHeartbeatAt, "expires_at": s.ExpiresAt, "epoch": int64(1), "part": entry.Before["part"],
 		}
 	}

@@ -24,7 +24,8 @@ func heldSession(n int) license.Session {
 	s := session(n)
 	s.AcquiredAt = noon().Add(time.Duration(n) * time.Minute)
 	s.LicenseID = []string{"acme-pro", "acme-lab"}[n%2]
-	s.UserID = []string{"u-1", "u-2"}[n/3]
+	s.UserID = []string{"u-1", "u-2"}[min(n/3, 1)]
+	s.Client.Project = []string{"", "bridge-7"}[min(n/2, 1)]
 	return s
 }
 
@@ -99,6 +100,11 @@ func filteredPages(t *testing.T, r Administered) {
 	wantPages(t, r, record.SessionFilter{LicenseID: "acme-pro", UserID: "u-2"}, 4)
 	wantPages(t, r, record.SessionFilter{LicenseID: "acme"})
 	wantPages(t, r, record.SessionFilter{UserID: "\xff"})
+	wantPages(t, r, record.SessionFilter{Project: "bridge-7"}, 4, 3, 2)
+	wantPages(t, r, record.SessionFilter{Project: "bridge"})
+	for _, filter := range []record.SessionFilter{{Project: "bridge-7", LicenseID: "acme-pro"}, {Project: "bridge-7", UserID: "u-1"}} {
+		wantError(t, errorOf(r.SessionPage(t.Context(), caller(), filter, "", 9)), record.ErrManyFilters)
+	}
 }
 
 func acquiredAtOnce(t *testing.T, r Administered) {
@@ -157,6 +163,8 @@ func hiddenPositions(t *testing.T, r Administered) {
 		{record.SessionFilter{LicenseID: "acme-lab"}, []int{1, 3}},
 		{record.SessionFilter{LicenseID: "acme-pro", UserID: "u-2"}, []int{4}},
 		{record.SessionFilter{UserID: "u-3"}, nil},
+		{record.SessionFilter{Project: "bridge-7"}, []int{2, 3, 4}},
+		{record.SessionFilter{Project: "bridge"}, nil},
 	} {
 		for n := 1; n <= 4; n++ {
 			_, err := r.SessionPage(t.Context(), caller(), tt.filter, last[n], 9)

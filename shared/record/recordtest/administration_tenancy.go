@@ -157,6 +157,9 @@ func administrationReads(r record.Administration, c license.Caller) map[string]f
 		"UsageHistory":   func(ctx context.Context) error { return errorOf(r.UsageHistory(ctx, c, "", 9)) },
 		"AuditHistory":   func(ctx context.Context) error { return errorOf(r.AuditHistory(ctx, c, record.EntryFilter{}, "", 9)) },
 		"Contents":       func(ctx context.Context) error { return errorOf(r.Contents(ctx, c, "")) },
+		"SessionsDuring": func(ctx context.Context) error {
+			return r.SessionsDuring(ctx, c, day(), func(record.Page) error { return nil })
+		},
 	}
 }
 

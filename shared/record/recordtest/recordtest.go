@@ -64,7 +64,7 @@ func session(n int) license.Session {
 		Holder: license.Holder{
 			LicenseID: "acme-pro", UserID: "u-1", HardwareID: fmt.Sprintf("hw-%d", n), InstanceID: "i-1",
 		},
-		Client:     license.Client{Name: "studio", Version: "1.2.3", Hostname: "desk"},
+		Client:     license.Client{Name: "studio", Version: "1.2.3", Hostname: "desk", Project: "bridge-7"},
 		AcquiredAt: noon(), LastHeartbeatAt: noon(), ExpiresAt: noon().Add(6 * time.Minute),
 		Status: license.SessionActive, Epoch: first(),
 	}

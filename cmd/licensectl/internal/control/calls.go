@@ -62,11 +62,13 @@ func (c *Client) DeleteLicense(ctx context.Context, organization, id, etag strin
 	return err
 }
 
-// Sessions are an organization's sessions without a recorded end, the newest first: of a
-// license and of a user, where they are named.
-func (c *Client) Sessions(ctx context.Context, organization, license, user string) ([]api.LiveSession, error) {
+// SessionFilter says which sessions are meant; what is empty lets all through.
+type SessionFilter struct{ License, User, Project string }
+
+// Sessions are an organization's sessions without a recorded end, the newest first.
+func (c *Client) Sessions(ctx context.Context, organization string, f SessionFilter) ([]api.LiveSession, error) {
 	query := url.Values{}
-	for name, value := range map[string]string{api.QueryLicense: license, api.QueryUser: user} {
+	for name, value := range map[string]string{api.QueryLicense: f.License, api.QueryUser: f.User, api.QueryProject: f.Project} {
 		if value != "" {
 			query.Set(name, value)
 		}
@@ -96,13 +98,13 @@ func (c *Client) Audit(ctx context.Context, organization string, limit int) ([]a
 }
 
 // UsageQuery says which usage is meant; what is empty is left to the service.
-type UsageQuery struct{ License, From, To, Step string }
+type UsageQuery struct{ License, From, To, Step, By string }
 
 func (q UsageQuery) read(path string) request {
 	r := read(path)
 	r.query = url.Values{}
 	for name, value := range map[string]string{
-		api.QueryLicense: q.License, api.QueryFrom: q.From, api.QueryTo: q.To, api.QueryStep: q.Step,
+		api.QueryLicense: q.License, api.QueryFrom: q.From, api.QueryTo: q.To, api.QueryStep: q.Step, api.QueryBy: q.By,
 	} {
 		if value != "" {
 			r.query.Set(name, value)

@@ -113,7 +113,7 @@ func TestForms(t *testing.T) {
 			Change{At: at, Kind: Turned, LicenseID: "pro", SeatsUsed: 1, SeatsMax: 3, Session: &s, Was: "active"},
 			"2026-12-01T12:00:00.000Z turned pro 1/3 s-ann \"ann\\x1b[2J\" <b> Studio 4.2 active → ending\n",
 			`{"at":"2026-12-01T12:00:00.000Z","change":"turned","license_id":"pro","seats_used":1,"seats_max":3,"session":{"session_id":"s-ann","license_id":"pro","user_id":"ann\u001b[2J",` +
-				`"hardware_id":"hw-ann","instance_id":"","client":{"name":"Studio","version":"4.2","hostname":"<b>"},"acquired_at":"2026-12-01T11:00:00.000Z",` +
+				`"hardware_id":"hw-ann","instance_id":"","client":{"name":"Studio","version":"4.2","hostname":"<b>","project":""},"acquired_at":"2026-12-01T11:00:00.000Z",` +
 				`"last_heartbeat_at":"2026-12-01T11:59:00.000Z","expires_at":"0001-01-01T00:00:00.000Z","state":"ending"},"was":"active"}` + "\n",
 		},
 	} {
