@@ -156,3 +156,13 @@ func TestTheVendorForgetsKeys(t *testing.T) {
 		t.Errorf("the audit: %v", acts)
 	}
 }
+
+// TestNobodyMakesKeysWhereTheRootSigns: what nobody would do is not asked for.
+func TestNobodyMakesKeysWhereTheRootSigns(t *testing.T) {
+	v := start(t, embedded(), byRoot()).vendor()
+	got := v.keys(t)
+	if got.Signing != "kms" || len(got.Delegations) != 0 || len(got.Roots) != 1 || got.Roots[0].State != "signs" {
+		t.Errorf("%+v", got)
+	}
+	v.do(t, http.MethodPost, api.PathKeys, nil).refused(t, "not_found")
+}

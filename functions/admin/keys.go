@@ -113,7 +113,7 @@ func createKey() web.Operation {
 	return web.Operation{
 		ID: "createKey", Method: http.MethodPost, Path: api.PathKeys, Access: web.AccessStaff, Query: dryRunQuery(), Headers: keyHeader(),
 		Summary:     "Ask for the next signing key now",
-		Description: forVendor + "The reaper makes it in its next run, within a minute or two: this door holds no right on the root key. It signs once every cached key set has it, as any key does that is made in time; one that shall sign at once takes the place of a key that is disabled.",
+		Description: forVendor + "The reaper makes it in its next run, within a minute or two: this door holds no right on the root key. It signs once every cached key set has it, as any key does that is made in time; one that shall sign at once takes the place of a key that is disabled. Where the root key signs each token itself there are none, and the answer is 404.",
 		Answers:     []web.Documented{{Status: http.StatusAccepted, Description: "It is asked for, or would be.", Body: exampleKeys()}},
 		Problems:    []api.Code{api.Forbidden, api.IdempotencyKeyReused},
 	}
@@ -121,6 +121,9 @@ func createKey() web.Operation {
 
 func (f *function) createKey(ctx context.Context, c web.Call, _ struct{}) (web.Answer, error) {
 	a, err := f.creation(c)
+	if err == nil {
+		err = f.makesKeys(ctx)
+	}
 	if err != nil {
 		return web.Answer{}, err
 	}
@@ -129,6 +132,18 @@ func (f *function) createKey(ctx context.Context, c web.Call, _ struct{}) (web.A
 		return web.Answer{}, err
 	}
 	return web.Answer{Status: http.StatusAccepted, Outcome: "asked", Body: f.keysOf(keys)}, nil
+}
+
+// makesKeys: where the root key signs each token, and nobody has made another, nobody will.
+func (f *function) makesKeys(ctx context.Context) error {
+	if f.Keys.Signing != token.ByRoot {
+		return nil
+	}
+	keys, err := f.Keys.Record.SigningKeys(ctx)
+	if err == nil && len(keys.Delegations) == 0 {
+		err = web.ErrNotFound
+	}
+	return err
 }
 
 func keyParam() web.Param {
