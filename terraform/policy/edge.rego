@@ -183,6 +183,55 @@ deny contains msg if {
 	msg := sprintf("%s: sign-in may come back to %s, which is whatever runs on somebody's machine", [r.address, domain])
 }
 
+# Whoever has such a domain is handed what a sign-in comes back with.
+deny contains msg if {
+	some r in resources("google_identity_platform_config")
+	some domain in r.after.authorized_domains
+	not own_domain(domain)
+	msg := sprintf("%s: sign-in may come back to %s, which is not the vendor's; if it is, name it in agreed_domains", [r.address, domain])
+}
+
+# The vendor's domains that have nothing in common with the service's: they are agreed on
+# here, where no variable of a plan can write.
+agreed_domains := set()
+
+own_domain(domain) if domain in agreed_domains
+
+own_domain(domain) if domain == service_domains[_]
+
+own_domain(domain) if endswith(domain, sprintf(".%s", [service_domains[_]]))
+
+# The vendor's others, beside the service's: portal.acme.example beside licenses.acme.example.
+own_domain(domain) if {
+	some name in service_domains
+	parent := substring(name, indexof(name, ".") + 1, -1)
+	anybodys_only_if_owned(parent)
+	some end in {parent, sprintf(".%s", [parent])}
+	own_end(domain, end)
+}
+
+# Google's own pages of the project.
+own_domain(domain) if {
+	some project in projects
+	domain in {sprintf("%s.firebaseapp.com", [project]), sprintf("%s.web.app", [project])}
+}
+
+own_end(domain, end) if domain == end
+
+own_end(domain, end) if {
+	startswith(end, ".")
+	endswith(domain, end)
+}
+
+# A name under which not everybody can have one: not example, and not co.uk.
+anybodys_only_if_owned(name) if {
+	contains(name, ".")
+	not regex.match(`^(ac|co|com|edu|go|gob|gov|ne|net|or|org)\.[a-z]{2}$`, name)
+}
+
+# For which names the service proves that they are the vendor's, to have a certificate.
+service_domains contains r.after.domain if some r in resources("google_certificate_manager_dns_authorization")
+
 deny contains msg if {
 	some r in resources("google_identity_platform_config")
 	r.after.sign_in[_].email[_].password_required == false
