@@ -30,6 +30,7 @@ func RunAdministration(t *testing.T, newRecord func(t *testing.T) Administered) 
 		"Revocation":    revocationTests(),
 		"Usage":         usageTests(),
 		"Users":         userTests(),
+		"Webhooks":      webhookTests(),
 		"Owners":        ownerTests(),
 		"Tenancy":       administrationTenancyTests(),
 		"Context":       administrationContextTests(),

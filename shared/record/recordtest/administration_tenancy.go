@@ -121,6 +121,10 @@ func administrationWrites(
 		"ChangeUser":    func(ctx context.Context) error { return errorOf(r.ChangeUser(ctx, c, a, "u-1", "1", promote)) },
 		"RemoveUser":    func(ctx context.Context) error { return errorOf(r.RemoveUser(ctx, c, a, "u-1", "1")) },
 		"AskUser":       func(ctx context.Context) error { return errorOf(r.AskUser(ctx, c, a, "u-1", record.UserSignedOut)) },
+		"CreateWebhook": func(ctx context.Context) error { return errorOf(r.CreateWebhook(ctx, c, a, hook("crm"))) },
+		"ChangeWebhook": func(ctx context.Context) error { return errorOf(r.ChangeWebhook(ctx, c, a, "crm", "1", switchOff)) },
+		"DeleteWebhook": func(ctx context.Context) error { return r.DeleteWebhook(ctx, c, a, "crm", "1") },
+		"RetryDelivery": func(ctx context.Context) error { return r.RetryDelivery(ctx, c, a, "crm", "1") },
 	}
 }
 
@@ -146,7 +150,12 @@ func administrationReads(r record.Administration, c license.Caller) map[string]f
 		"SessionPage": func(ctx context.Context) error {
 			return errorOf(r.SessionPage(ctx, c, record.SessionFilter{}, "", 9))
 		},
-		"Usage": func(ctx context.Context) error { return errorOf(r.Usage(ctx, c, day())) },
+		"Usage":    func(ctx context.Context) error { return errorOf(r.Usage(ctx, c, day())) },
+		"Webhooks": func(ctx context.Context) error { return errorOf(r.Webhooks(ctx, c)) },
+		"Webhook":  func(ctx context.Context) error { return errorOf(r.Webhook(ctx, c, "crm")) },
+		"Deliveries": func(ctx context.Context) error {
+			return errorOf(r.Deliveries(ctx, c, "crm", "", "", 9))
+		},
 	}
 }
 
