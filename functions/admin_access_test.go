@@ -18,33 +18,55 @@ import (
 // demand is one thing that is asked at the customers' door.
 type demand struct {
 	method, path, body string
-	// members may ask it; status answers who may.
-	members bool
-	status  int
+	// members may ask it, or owners alone; status answers who may.
+	members, owners bool
+	status          int
 }
 
 // demands are all of them, about a license and a session.
 func demands(licenseID, session string) []demand {
+	ours := []demand{
+		{http.MethodGet, api.PathMyLicenses, "", true, false, http.StatusOK},
+		{http.MethodGet, api.PathMySessions, "", true, false, http.StatusOK},
+		{http.MethodGet, api.PathAdminOverview, "", false, false, http.StatusOK},
+		{http.MethodGet, api.PathAdminLicenses, "", false, false, http.StatusOK},
+		{http.MethodGet, api.AdminLicensePath(licenseID), "", false, false, http.StatusOK},
+		{http.MethodGet, api.PathAdminSessions, "", false, false, http.StatusOK},
+		{http.MethodGet, api.AdminSessionPath(session), "", false, false, http.StatusOK},
+		{http.MethodGet, api.PathAdminAudit, "", false, false, http.StatusOK},
+		{http.MethodDelete, api.AdminSessionPath(session) + "?dry_run=true", "", false, false, http.StatusNoContent},
+		{http.MethodPost, api.PathAdminEndAll + "?dry_run=true", `{"license_id":"` + licenseID + `"}`, false, false, http.StatusOK},
+	}
+	return append(ours, ownersDemands(licenseID)...)
+}
+
+// ownersDemands are those that owners alone may make, about a webhook. Those that change
+// something name no revision that there is.
+func ownersDemands(id string) []demand {
+	const delivery = "1795435201000000-0-3b5d5c3712955042212316173ccf37be"
+	body := `{"id":"pro","url":"https://hooks.example.com"}`
 	return []demand{
-		{http.MethodGet, api.PathMyLicenses, "", true, http.StatusOK},
-		{http.MethodGet, api.PathMySessions, "", true, http.StatusOK},
-		{http.MethodGet, api.PathAdminOverview, "", false, http.StatusOK},
-		{http.MethodGet, api.PathAdminLicenses, "", false, http.StatusOK},
-		{http.MethodGet, api.AdminLicensePath(licenseID), "", false, http.StatusOK},
-		{http.MethodGet, api.PathAdminSessions, "", false, http.StatusOK},
-		{http.MethodGet, api.AdminSessionPath(session), "", false, http.StatusOK},
-		{http.MethodGet, api.PathAdminAudit, "", false, http.StatusOK},
-		{http.MethodDelete, api.AdminSessionPath(session) + "?dry_run=true", "", false, http.StatusNoContent},
-		{http.MethodPost, api.PathAdminEndAll + "?dry_run=true", `{"license_id":"` + licenseID + `"}`, false, http.StatusOK},
+		{http.MethodGet, api.PathAdminWebhooks, "", false, true, http.StatusOK},
+		{http.MethodPost, api.PathAdminWebhooks + "?dry_run=true", body, false, true, http.StatusConflict},
+		{http.MethodGet, api.AdminWebhookPath(id), "", false, true, http.StatusOK},
+		{http.MethodPatch, api.AdminWebhookPath(id) + "?dry_run=true", `{"enabled":false}`, false, true, http.StatusPreconditionFailed},
+		{http.MethodDelete, api.AdminWebhookPath(id) + "?dry_run=true", "", false, true, http.StatusPreconditionFailed},
+		{http.MethodPost, api.AdminWebhookRotatePath(id) + "?dry_run=true", "", false, true, http.StatusPreconditionFailed},
+		{http.MethodGet, api.AdminDeliveriesPath(id), "", false, true, http.StatusOK},
+		{http.MethodPost, api.AdminDeliveryRetryPath(id, delivery) + "?dry_run=true", "", false, true, http.StatusNotFound},
 	}
 }
 
 func (d demand) by(t *testing.T, w *world, token string) answer {
 	t.Helper()
-	if d.body == "" {
-		return w.do(t, d.method, d.path, token, nil)
+	var body any
+	if d.body != "" {
+		body = d.body
 	}
-	return w.do(t, d.method, d.path, token, d.body)
+	if !d.owners {
+		return w.do(t, d.method, d.path, token, body)
+	}
+	return w.do(t, d.method, d.path, token, body, header("If-Match", `"1"`))
 }
 
 // TestTheMatrixIsWhole: a new operation of the customers' door has its line in it.
@@ -74,27 +96,32 @@ func TestWhoMayUseTheCustomersDoor(t *testing.T) {
 	onCommon(t, func(t *testing.T, w *world) {
 		org, other := w.licensed(t, 9), w.licensed(t, 9)
 		held, theirs := w.user(org, "ann").take(t, "hw").SessionID, w.user(other, "ann").take(t, "hw").SessionID
+		w.hook(t, org, "pro", "https://hooks.example.com")
+		w.hook(t, other, "other", "https://hooks.example.com")
 		unknown := w.stack.IDP.IDToken(fakeidp.Claims{UserID: "ann", TenantID: org, Role: "service"})
 		for _, who := range []struct {
-			name, token    string
-			member, others string // the refusal of what members may, and of the rest; "" is none
+			name, token            string
+			member, others, owners string // the refusal of what members may, of the rest, and of what owners alone may; "" is none
 		}{
-			{"nobody", "", "unauthenticated", "unauthenticated"},
-			{"nonsense", "e30.e30.e30", "unauthenticated", "unauthenticated"},
-			{"staff", w.stack.StaffToken("eve@vendor.example"), "unauthenticated", "unauthenticated"},
-			{"the scheduler", w.stack.SchedulerToken(), "unauthenticated", "unauthenticated"},
-			{"of no organization", w.stack.IDP.IDToken(fakeidp.Claims{UserID: "ann", Role: "owner"}), "tenant_missing", "tenant_missing"},
-			{"of two", w.stack.IDP.IDToken(fakeidp.Claims{UserID: "ann", TenantID: org, FirebaseTenant: other, Role: "owner"}), "tenant_missing", "tenant_missing"},
-			{"a member", w.user(org, "ann").token, "", "forbidden"},
-			{"a role that is none", unknown, "", "forbidden"},
-			{"an admin", w.userAs(org, "boss", license.RoleAdmin).token, "", ""},
-			{"an owner", w.userAs(org, "boss", license.RoleOwner).token, "", ""},
+			{"nobody", "", "unauthenticated", "unauthenticated", "unauthenticated"},
+			{"nonsense", "e30.e30.e30", "unauthenticated", "unauthenticated", "unauthenticated"},
+			{"staff", w.stack.StaffToken("eve@vendor.example"), "unauthenticated", "unauthenticated", "unauthenticated"},
+			{"the scheduler", w.stack.SchedulerToken(), "unauthenticated", "unauthenticated", "unauthenticated"},
+			{"of no organization", w.stack.IDP.IDToken(fakeidp.Claims{UserID: "ann", Role: "owner"}), "tenant_missing", "tenant_missing", "tenant_missing"},
+			{"of two", w.stack.IDP.IDToken(fakeidp.Claims{UserID: "ann", TenantID: org, FirebaseTenant: other, Role: "owner"}), "tenant_missing", "tenant_missing", "tenant_missing"},
+			{"a member", w.user(org, "ann").token, "", "forbidden", "forbidden"},
+			{"a role that is none", unknown, "", "forbidden", "forbidden"},
+			{"an admin", w.userAs(org, "boss", license.RoleAdmin).token, "", "", "forbidden"},
+			{"an owner", w.userAs(org, "boss", license.RoleOwner).token, "", "", ""},
 		} {
 			own, strange := demands("pro", held), demands("other", theirs)
 			for i, d := range own {
 				refusal := who.others
-				if d.members {
+				switch {
+				case d.members:
 					refusal = who.member
+				case d.owners:
+					refusal = who.owners
 				}
 				a := d.by(t, w, who.token)
 				if refusal == "" {
@@ -162,6 +189,7 @@ func TestNothingOfAnotherOrganizationIsSeen(t *testing.T) {
 			w.putLicense(t, victim, id, map[string]any{"product": "secret-product-" + id, "plan": "secret-plan", "max_seats": 9})
 			w.user(victim, "secret-user").take(t, "secret-hw", map[string]any{"license_id": id})
 		}
+		w.hook(t, victim, "secret-lab", "https://secret.example.com")
 		owner := w.userAs(victim, "secret-owner", license.RoleOwner)
 		ended := w.user(victim, "secret-user").take(t, "secret-hw-2", map[string]any{"license_id": "pro"}).SessionID
 		owner.end(t, ended).want(t, http.StatusNoContent)

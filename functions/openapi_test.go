@@ -235,7 +235,7 @@ func TestDocumentFollowsTheContract(t *testing.T) {
 			t.Errorf("%s lacks problems any operation may have", tt.id)
 		}
 	}
-	if len(ops) != 47 {
+	if len(ops) != 64 {
 		t.Errorf("%d operations", len(ops))
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
 	"github.com/coditect-ai/coditect-licenses/shared/web"
+	"github.com/coditect-ai/coditect-licenses/shared/webhook"
 )
 
 // Deps is what the function works with.
@@ -34,7 +35,11 @@ type Deps struct {
 	Seats  *seats.Protocol
 	// People are the users of organizations; nil at the customers' door.
 	People *people.Directory
-	Now    func() time.Time
+	// WebhookKey is what webhooks' secrets are derived from; without one there are no
+	// webhooks. WebhookPolicy says where they may lead.
+	WebhookKey    webhook.Key
+	WebhookPolicy webhook.Policy
+	Now           func() time.Time
 }
 
 // Sessions reads one session of the record.
@@ -67,7 +72,7 @@ type function struct{ Deps }
 // routes are those of the customers' door. A handler that controlRoutes has as well
 // takes its organization from [caller].
 func (f *function) routes() []web.Route {
-	return []web.Route{
+	return append([]web.Route{
 		web.Handle(listMyLicenses(), f.listMyLicenses),
 		web.Handle(listMySessions(), f.listMySessions),
 		web.Handle(adminOverview(), f.adminOverview),
@@ -78,12 +83,12 @@ func (f *function) routes() []web.Route {
 		web.Handle(adminRevokeSession(), f.revokeSession),
 		web.Handle(adminEndSessions(), f.adminEndSessions),
 		web.Handle(adminListAudit(), f.listAudit),
-	}
+	}, f.webhookRoutes(forOwners)...)
 }
 
 // controlRoutes are those of the vendor's door.
 func (f *function) controlRoutes() []web.Route {
-	return append([]web.Route{
+	return slices.Concat([]web.Route{
 		web.Handle(listOrganizations(), f.listOrganizations),
 		web.Handle(createOrganization(), f.createOrganization),
 		web.Handle(getOrganization(), f.getOrganization),
@@ -99,7 +104,7 @@ func (f *function) controlRoutes() []web.Route {
 		web.Handle(listAudit(), f.listAudit),
 		web.Handle(reportUsage(), f.reportUsage),
 		web.Handle(reportDenials(), f.reportDenials),
-	}, f.userRoutes()...)
+	}, f.userRoutes(), f.webhookRoutes(asDeclared))
 }
 
 // forVendor begins what is documented of each operation.
