@@ -45,6 +45,7 @@ type program struct {
 	License    licenseCommands   `cmd:"" help:"Licenses: what an organization has bought."`
 	Session    sessionCommands   `cmd:"" help:"Sessions: who has a seat now."`
 	User       userCommands      `cmd:"" help:"Users: who may sign in for an organization, and what they may do."`
+	Webhook    webhookCommands   `cmd:"" help:"Webhooks: who is told what happens."`
 	Usage      usageCommands     `cmd:"" help:"Usage: how seats were used and refused."`
 	Audit      auditCommand      `cmd:"" help:"Who changed what, newest first."`
 	Diff       diffCommand       `cmd:"" help:"What apply would do."`
