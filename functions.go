@@ -1,4 +1,4 @@
-// Package licenses is the manifest of the deployment: the six Cloud Run
+// Package licenses is the manifest of the deployment: the seven Cloud Run
 // functions of one image, which FUNCTION_TARGET tells apart.
 //
 // It must stay the only .go file at the root, without tests or a main: the Go
@@ -20,6 +20,7 @@ func init() { //nolint:gochecknoinits // the Functions Framework finds functions
 		"Reaper":    functions.Reaper,
 		"Control":   functions.Control,
 		"Admin":     functions.Admin,
+		"Deliver":   functions.Deliver,
 	})
 	framework.HTTP(name, function)
 	boot.Serve(function) // and not by the framework's server: see there

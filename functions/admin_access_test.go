@@ -52,7 +52,7 @@ func demands(about targets) []demand {
 		{http.MethodDelete, api.AdminSessionPath(about.session) + "?dry_run=true", "", license.RoleAdmin, http.StatusNoContent, ""},
 		{http.MethodPost, api.PathAdminEndAll + "?dry_run=true", `{"license_id":"` + about.license + `"}`, license.RoleAdmin, http.StatusOK, ""},
 	}
-	return append(all, demandsOfUsers(about.person, about.machine)...)
+	return slices.Concat(all, demandsOfUsers(about.person, about.machine), demandsOfWebhooks(about.license))
 }
 
 func demandsOfUsers(person, machine api.User) []demand {
@@ -67,6 +67,23 @@ func demandsOfUsers(person, machine api.User) []demand {
 		{http.MethodPost, api.AdminSignOutPath(person.ID) + "?dry_run=true", "", license.RoleAdmin, http.StatusNoContent, ""},
 		{http.MethodPost, api.PathAdminMachine + "?dry_run=true", `{"name":"farm"}`, license.RoleAdmin, http.StatusCreated, ""},
 		{http.MethodPost, api.AdminRotatePath(machine.ID) + "?dry_run=true", "", license.RoleAdmin, http.StatusOK, ""},
+	}
+}
+
+// demandsOfWebhooks are about a webhook. Those that change something name no revision that
+// there is.
+func demandsOfWebhooks(id string) []demand {
+	const delivery = "1795435201000000-0-3b5d5c3712955042212316173ccf37be"
+	const stale = `"1"`
+	return []demand{
+		{http.MethodGet, api.PathAdminWebhooks, "", license.RoleOwner, http.StatusOK, ""},
+		{http.MethodPost, api.PathAdminWebhooks + "?dry_run=true", `{"id":"pro","url":"https://hooks.example.com"}`, license.RoleOwner, http.StatusConflict, ""},
+		{http.MethodGet, api.AdminWebhookPath(id), "", license.RoleOwner, http.StatusOK, ""},
+		{http.MethodPatch, api.AdminWebhookPath(id) + "?dry_run=true", `{"enabled":false}`, license.RoleOwner, http.StatusPreconditionFailed, stale},
+		{http.MethodDelete, api.AdminWebhookPath(id) + "?dry_run=true", "", license.RoleOwner, http.StatusPreconditionFailed, stale},
+		{http.MethodPost, api.AdminWebhookRotatePath(id) + "?dry_run=true", "", license.RoleOwner, http.StatusPreconditionFailed, stale},
+		{http.MethodGet, api.AdminDeliveriesPath(id), "", license.RoleOwner, http.StatusOK, ""},
+		{http.MethodPost, api.AdminDeliveryRetryPath(id, delivery) + "?dry_run=true", "", license.RoleOwner, http.StatusNotFound, ""},
 	}
 }
 
@@ -126,6 +143,8 @@ func TestWhoMayUseTheCustomersDoor(t *testing.T) {
 		org, own := w.peopled(t)
 		other, strange := w.peopled(t)
 		strange.license = "other"
+		w.hook(t, org, "pro", "https://hooks.example.com")
+		w.hook(t, other, "other", "https://hooks.example.com")
 		unknown := w.stack.IDP.IDToken(fakeidp.Claims{UserID: "ann", TenantID: org, Role: "service"})
 		for _, who := range []struct {
 			name, token            string
@@ -214,6 +233,7 @@ func TestNothingOfAnotherOrganizationIsSeen(t *testing.T) {
 			w.putLicense(t, victim, id, map[string]any{"product": "secret-product-" + id, "plan": "secret-plan", "max_seats": 9})
 			w.user(victim, "secret-user").take(t, "secret-hw", map[string]any{"license_id": id, "client": map[string]any{"project": "secret-project"}})
 		}
+		w.hook(t, victim, "secret-lab", "https://secret.example.com")
 		owner := w.userAs(victim, "secret-owner", license.RoleOwner)
 		ended := w.user(victim, "secret-user").take(t, "secret-hw-2", map[string]any{"license_id": "pro"}).SessionID
 		owner.end(t, ended).want(t, http.StatusNoContent)

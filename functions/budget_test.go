@@ -79,6 +79,28 @@ func TestBudget(t *testing.T) {
 	m.wantSpent(t, "acquire, no seat left", spent{redis: 1}, func() { ann.acquire(t, "hw").refused(t, "no_seats_available") })
 }
 
+// TestBudgetWithEvents: no round trip more, and one write more in the same transaction.
+func TestBudgetWithEvents(t *testing.T) {
+	opts := devstack.Defaults()
+	opts.Events = true
+	m := meter(t, servers.Redis(t).Addr(), opts)
+	org := m.licensed(t, 9)
+	m.hook(t, org, "crm", "https://hooks.example.com")
+	ann := m.user(org, "ann")
+	warm := ann.take(t, "warm").SessionID // every script is sent in full once
+	ann.beat(t, warm).want(t, http.StatusOK)
+	ann.release(t, warm).want(t, http.StatusNoContent)
+
+	var held api.Session
+	m.wantSpent(t, "acquire, new", spent{redis: 1, transactions: 1, reads: 1, writes: 1 + 1}, func() { held = ann.take(t, "hw") })
+	m.wantSpent(t, "acquire, same holder again", spent{redis: 1}, func() { ann.acquire(t, "hw").want(t, http.StatusOK) })
+	m.wantSpent(t, "heartbeat", spent{redis: 1}, func() { ann.beat(t, held.SessionID).want(t, http.StatusOK) })
+	m.wantSpent(t, "release", spent{redis: 2, transactions: 1, reads: 2, writes: 1 + 1}, func() { ann.release(t, held.SessionID).want(t, http.StatusNoContent) })
+	m.wantSpent(t, "release again", spent{redis: 1, reads: 1}, func() { ann.release(t, held.SessionID).want(t, http.StatusNoContent) })
+	m.deliver(t)
+	m.wantSpent(t, "deliver with nothing to do", spent{others: 2}, func() { m.deliver(t) })
+}
+
 // TestBudgetOfTokensByTheRoot: a call of KMS for each token.
 func TestBudgetOfTokensByTheRoot(t *testing.T) {
 	m := meter(t, servers.Redis(t).Addr(), byRoot())
@@ -252,7 +274,7 @@ func moving(t *testing.T) *fakeredis.Server {
 // meter makes a world on this Redis and the emulator.
 func meter(t *testing.T, redis string, opts devstack.Options) *metered {
 	t.Helper()
-	m := &metered{trips: countTrips(t, redis), wire: &firestoreMeter{}}
+	m := &metered{trips: countTrips(t, redis), wire: &firestoreMeter{events: opts.Events}}
 	opts.Redis, opts.RedisDeadline, opts.RequestDeadline = m.trips.addr, slowest, 2*slowest
 	m.world = start(t, backend{"metered", func(t *testing.T, w *world) { w.record = m.wire.record(t) }}, opts)
 	return m
@@ -343,8 +365,9 @@ func (n notify) Write(b []byte) (int, error) {
 
 // firestoreMeter counts what a Firestore client sends.
 type firestoreMeter struct {
-	mu sync.Mutex
-	s  spent
+	events bool // the record keeps them
+	mu     sync.Mutex
+	s      spent
 	// documents counts those that were answered, and those that were not there.
 	documents atomic.Int64
 }
@@ -363,7 +386,7 @@ func (m *firestoreMeter) record(t *testing.T) record.Record {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = client.Close() })
-	return record.NewFirestore(client, record.FirestoreOptions{Deadline: slowest})
+	return record.NewFirestore(client, record.FirestoreOptions{Deadline: slowest, Events: m.events})
 }
 
 // emulatorOwner is the emulator's fixed password for its administrator.

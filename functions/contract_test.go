@@ -71,7 +71,7 @@ func fits(template, path string) bool {
 // TestEachFunctionServesItsOwn: what its declarations say and nothing of the others.
 func TestEachFunctionServesItsOwn(t *testing.T) {
 	stack := start(t, embedded(), devstack.Defaults()).stack
-	apps := map[string]*web.App{"acquire": stack.Acquire, "heartbeat": stack.Heartbeat, "release": stack.Release, "reaper": stack.Reaper, "control": stack.Control, "admin": stack.Admin}
+	apps := map[string]*web.App{"acquire": stack.Acquire, "heartbeat": stack.Heartbeat, "release": stack.Release, "reaper": stack.Reaper, "control": stack.Control, "admin": stack.Admin, "deliver": stack.Deliver}
 	served := map[string]bool{}
 	for _, s := range functions.Contract() {
 		served[s.Function] = true

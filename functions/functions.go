@@ -9,6 +9,7 @@ import (
 
 	"github.com/coditect-ai/coditect-licenses/functions/acquire"
 	"github.com/coditect-ai/coditect-licenses/functions/admin"
+	"github.com/coditect-ai/coditect-licenses/functions/deliver"
 	"github.com/coditect-ai/coditect-licenses/functions/heartbeat"
 	"github.com/coditect-ai/coditect-licenses/functions/reaper"
 	"github.com/coditect-ai/coditect-licenses/functions/release"
@@ -31,6 +32,7 @@ func Contract() []web.Served {
 		{Function: "reaper", Operations: reaper.Operations()},
 		{Function: "control", Operations: admin.ControlOperations()},
 		{Function: "admin", Operations: admin.Operations()},
+		{Function: "deliver", Operations: deliver.Operations()},
 	}
 }
 
@@ -93,9 +95,19 @@ func Admin(s *boot.Service) (*web.App, error) {
 	return admin.New(s.Web("admin"), administration(s, s.Authenticate(true))), nil
 }
 
+// Deliver tells what happened to whoever is to be told.
+func Deliver(s *boot.Service) (*web.App, error) {
+	if s.Courier == nil {
+		return nil, errors.New("the record has no outbox here")
+	}
+	return deliver.New(s.Web("deliver"), deliver.Deps{
+		Authenticate: s.AuthenticateScheduler, Courier: s.Courier, Budget: s.Config.ReapBudget, Now: s.Now,
+	}), nil
+}
+
 func administration(s *boot.Service, callers web.Authenticator) admin.Deps {
 	return admin.Deps{
 		Authenticate: callers, Record: s.Administration, Sessions: s.Record, Entitlements: s.Entitlements,
-		Ledger: s.Ledger, Seats: s.Seats, People: s.People, Now: s.Now,
+		Ledger: s.Ledger, Seats: s.Seats, People: s.People, WebhookKey: s.WebhookKey(), WebhookPolicy: s.WebhookPolicy(), Now: s.Now,
 	}
 }

@@ -45,7 +45,7 @@ func forgeries(t *testing.T, w *world, ann user) map[string]string {
 		change(&c)
 		return idp.IDToken(c)
 	}
-	stranger, err := fakeidp.New(fakeidp.Config{ProjectID: devstack.Project})
+	stranger, err := fakeidp.New(fakeidp.Config{ProjectID: devstack.Project, Stranger: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -251,7 +251,7 @@ func TestDocumentFollowsTheContract(t *testing.T) {
 			t.Errorf("%s lacks problems any operation may have", tt.id)
 		}
 	}
-	if len(ops) != 70 {
+	if len(ops) != 87 {
 		t.Errorf("%d operations", len(ops))
 	}
 }

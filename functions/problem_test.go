@@ -35,6 +35,7 @@ var contract = map[string]row{
 	"license_not_found":                {status: 404},
 	"session_not_found":                {status: 404},
 	"user_not_found":                   {status: 404},
+	"webhook_not_found":                {status: 404},
 	"method_not_allowed":               {status: 405},
 	"no_seats_available":               {status: 409, retryable: true, retryAfter: true, members: []string{"seats_used", "seats_max", "limit"}},
 	"license_ambiguous":                {status: 409, members: []string{"licenses"}},

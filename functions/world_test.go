@@ -15,6 +15,7 @@ import (
 
 	"github.com/coditect-ai/coditect-licenses/internal/devstack"
 	"github.com/coditect-ai/coditect-licenses/internal/servers"
+	"github.com/coditect-ai/coditect-licenses/shared/delivery"
 	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
@@ -107,6 +108,9 @@ func open(t *testing.T, b backend, opts devstack.Options) *world {
 		w.opts.Administration = &recordtest.FaultyAdministration{
 			Administration: administration, Before: w.outage.runBefore, After: w.outage.runAfter,
 		}
+	}
+	if outbox, ok := w.record.(delivery.Store); ok {
+		w.opts.Outbox = outbox
 	}
 	var err error
 	if w.stack, err = w.startStack(); err != nil {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the servers that the tests start: redis-server, and Google's
-# Firestore emulator with the Java it needs; a C compiler, for the clocks of
+# Firestore and Pub/Sub emulators with the Java they need; a C compiler, for the clocks of
 # servers that are stepped; a browser without a window, for pages that take seats;
 # Python and Node with a JWT library each, which read license tokens as programs in
 # those languages do; Google's Auth emulator, for accounts; and shellcheck, for the scripts. Run again it does nothing.
@@ -10,6 +10,7 @@
 set -euo pipefail
 
 readonly emulator_jar=platform/cloud-firestore-emulator/cloud-firestore-emulator.jar
+readonly pubsub_lib=platform/pubsub-emulator/lib
 readonly oldest_java=17
 readonly oldest_node=18 # of Debian 12; jose 5 and firebase-tools 13 are the last that it runs
 node_folder=$(dirname "${BASH_SOURCE[0]}")/../proof/interop/node
@@ -192,6 +193,19 @@ emulator_is_there() {
 	root=$(gcloud info --format='value(installation.sdk_root)' 2>/dev/null) && [ -f "$root/$emulator_jar" ]
 }
 
+# pubsub_is_there looks where the tests do, as emulator_is_there.
+pubsub_is_there() {
+	local gcloud root
+	if [ -n "${PUBSUB_EMULATOR_JAR:-}" ]; then
+		[ -f "$PUBSUB_EMULATOR_JAR" ]
+		return
+	fi
+	gcloud=$(command -v gcloud) || return 1
+	root=$(dirname "$(dirname "$(realpath "$gcloud")")")
+	[ -d "$root/$pubsub_lib" ] && return
+	root=$(gcloud info --format='value(installation.sdk_root)' 2>/dev/null) && [ -d "$root/$pubsub_lib" ]
+}
+
 # add_google_packages makes apt know the Google Cloud CLI
 # (https://docs.cloud.google.com/sdk/docs/install-sdk#deb). It changes what a
 # machine trusts, so it happens in CI only; elsewhere it is left to the owner.
@@ -216,6 +230,13 @@ install_emulator() {
 	fi
 	# A CLI installed from its archive brings its own component manager.
 	have gcloud && gcloud components install --quiet cloud-firestore-emulator
+}
+
+install_pubsub() {
+	if have apt-get && { apt_knows google-cloud-cli-pubsub-emulator || add_google_packages; }; then
+		apt_install google-cloud-cli google-cloud-cli-pubsub-emulator && pubsub_is_there && return
+	fi
+	have gcloud && gcloud components install --quiet pubsub-emulator
 }
 
 have redis-server || install_redis || true
@@ -254,3 +275,7 @@ java_is_good || give_up "Java $oldest_java" \
 emulator_is_there || install_emulator || true
 emulator_is_there || give_up "the Firestore emulator" \
 	"Install it by apt (google-cloud-cli-firestore-emulator, from packages.cloud.google.com) or by 'gcloud components install cloud-firestore-emulator', or name its jar in FIRESTORE_EMULATOR_JAR."
+
+pubsub_is_there || install_pubsub || true
+pubsub_is_there || give_up "the Pub/Sub emulator" \
+	"Install it by apt (google-cloud-cli-pubsub-emulator, from packages.cloud.google.com) or by 'gcloud components install pubsub-emulator', or name its jar in PUBSUB_EMULATOR_JAR."

@@ -18,6 +18,7 @@ const (
 	PathJWKS          = "/.well-known/jwks.json"
 	PathOpenAPI       = "/openapi.json"
 	PathReap          = "/internal/v1/reap"
+	PathDeliver       = "/internal/v1/deliver"
 	PathRebuild       = "/internal/v1/organizations/{organization}/rebuild"
 	PathCheck         = "/internal/v1/organizations/{organization}/check"
 	PathRevokeKey     = "/internal/v1/keys/{kid}/revoke"

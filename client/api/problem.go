@@ -31,6 +31,7 @@ const (
 	LicenseNotFound      Code = "license_not_found"
 	SessionNotFound      Code = "session_not_found"
 	UserNotFound         Code = "user_not_found"
+	WebhookNotFound      Code = "webhook_not_found"
 	MethodNotAllowed     Code = "method_not_allowed"
 	NoSeatsAvailable     Code = "no_seats_available"
 	LicenseAmbiguous     Code = "license_ambiguous"
@@ -92,6 +93,8 @@ var codes = [...]CodeInfo{ //nolint:gochecknoglobals // Go has no constant table
 		"There is no such session. Acquire a new one."),
 	info(UserNotFound, http.StatusNotFound, "User not found", false,
 		"The organization has no such user, or Identity Platform no account for it. List the users; one that is pending and has no address was never made: remove it, and invite it again."),
+	info(WebhookNotFound, http.StatusNotFound, "Webhook not found", false,
+		"The organization has no such webhook. List its webhooks: ids are case-sensitive."),
 	info(MethodNotAllowed, http.StatusMethodNotAllowed, "Method not allowed", false,
 		"This address does not take this method. The Allow header lists those it takes."),
 	info(NoSeatsAvailable, http.StatusConflict, "No seats available", true,

@@ -54,6 +54,16 @@ type Session struct {
 	ServerTime Time `json:"server_time" format:"date-time" doc:"The service's clock, to measure the other times against."`
 }
 
+// DeliverReport is what one run of deliver did.
+type DeliverReport struct {
+	EventsTaken int   `json:"events_taken" minimum:"0" example:"12" doc:"Events that were published, or put into the queues of webhooks, and left the outbox."`
+	Delivered   int   `json:"delivered" minimum:"0" example:"9" doc:"Deliveries that receivers took."`
+	Failed      int   `json:"failed" minimum:"0" example:"1" doc:"Attempts that were in vain."`
+	DeadLetters int   `json:"dead_letters" minimum:"0" example:"0" doc:"Deliveries that were given up."`
+	More        bool  `json:"more" example:"false" doc:"The run's time was over, or something failed, before all was done that was due; the next run goes on."`
+	DurationMS  int64 `json:"duration_ms" minimum:"0" example:"412" doc:"How long the run took, in milliseconds."`
+}
+
 // ReapReport is what one run of the reaper did.
 type ReapReport struct {
 	OrganizationsVisited int   `json:"organizations_visited" minimum:"0" example:"2" doc:"Organizations with sessions that were due."`

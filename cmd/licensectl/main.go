@@ -45,6 +45,7 @@ type program struct {
 	License    licenseCommands   `cmd:"" help:"Licenses: what an organization has bought."`
 	Session    sessionCommands   `cmd:"" help:"Sessions: who has a seat now."`
 	User       userCommands      `cmd:"" help:"Users: who may sign in for an organization, and what they may do."`
+	Webhook    webhookCommands   `cmd:"" help:"Webhooks: who is told what happens."`
 	Usage      usageCommands     `cmd:"" help:"Usage: how seats were used and refused."`
 	Key        keyCommands       `cmd:"" help:"Keys of license tokens: which one signs, and why."`
 	Ledger     ledgerCommands    `cmd:"" help:"Seat ledgers: what counts the seats, compared with the record."`

@@ -48,6 +48,17 @@ func (u *userID) UnmarshalText(text []byte) (err error) {
 
 func (u userID) String() string { return u.organization + "/" + u.user }
 
+// webhookID names a webhook in the same way.
+type webhookID struct{ organization, webhook string }
+
+// UnmarshalText reads it.
+func (w *webhookID) UnmarshalText(text []byte) (err error) {
+	w.organization, w.webhook, err = pair(string(text), "webhook: say ORGANIZATION/WEBHOOK, such as acme/crm")
+	return err
+}
+
+func (w webhookID) String() string { return w.organization + "/" + w.webhook }
+
 // pair is what stands before and behind the one slash.
 func pair(text, otherwise string) (organization, id string, err error) {
 	organization, id, _ = strings.Cut(text, "/")

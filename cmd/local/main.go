@@ -63,7 +63,7 @@ func run(ctx context.Context, f flags, out io.Writer) error {
 func options(f flags) devstack.Options {
 	opts := devstack.Options{
 		Redis: f.Redis, Firestore: f.Firestore, SessionTTL: f.SessionTTL, HeartbeatInterval: f.HeartbeatInterval,
-		TokenTTL: f.TokenTTL, EntitlementCacheTTL: f.EntitlementCacheTTL, Origins: f.origins(),
+		TokenTTL: f.TokenTTL, EntitlementCacheTTL: f.EntitlementCacheTTL, Origins: f.origins(), Events: true,
 	}
 	opts.Log = logger(os.Stderr, f.Verbose)
 	return opts
@@ -122,6 +122,7 @@ func reapEvery(ctx context.Context, stack *devstack.Stack, every time.Duration) 
 		case <-ticker.C:
 			request := httptest.NewRequestWithContext(ctx, http.MethodPost, "/", http.NoBody)
 			stack.RunReaper(httptest.NewRecorder(), request)
+			stack.RunDeliver(httptest.NewRecorder(), request)
 		}
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
 	"github.com/coditect-ai/coditect-licenses/shared/web"
+	"github.com/coditect-ai/coditect-licenses/shared/webhook"
 )
 
 // Deps is what the function works with.
@@ -36,7 +37,11 @@ type Deps struct {
 	People *people.Directory
 	// Keys are those that sign license tokens; of the vendor's door alone.
 	Keys Keys
-	Now  func() time.Time
+	// WebhookKey is what webhooks' secrets are derived from; without one there are no
+	// webhooks. WebhookPolicy says where they may lead.
+	WebhookKey    webhook.Key
+	WebhookPolicy webhook.Policy
+	Now           func() time.Time
 }
 
 // Sessions reads one session of the record.
@@ -69,7 +74,7 @@ type function struct{ Deps }
 // routes are those of the customers' door. A handler that controlRoutes has as well
 // takes its organization from [caller].
 func (f *function) routes() []web.Route {
-	return append([]web.Route{
+	return slices.Concat([]web.Route{
 		web.Handle(listMyLicenses(), f.listMyLicenses),
 		web.Handle(listMySessions(), f.listMySessions),
 		web.Handle(adminOverview(), f.adminOverview),
@@ -82,12 +87,12 @@ func (f *function) routes() []web.Route {
 		web.Handle(adminListAudit(), f.listAudit),
 		web.Handle(adminReportUsage(), f.reportUsage),
 		web.Handle(adminReportDenials(), f.reportDenials),
-	}, f.ourUserRoutes()...)
+	}, f.ourUserRoutes(), f.webhookRoutes(forOwners))
 }
 
 // controlRoutes are those of the vendor's door.
 func (f *function) controlRoutes() []web.Route {
-	return append([]web.Route{
+	return slices.Concat([]web.Route{
 		web.Handle(listOrganizations(), f.listOrganizations),
 		web.Handle(createOrganization(), f.createOrganization),
 		web.Handle(getOrganization(), f.getOrganization),
@@ -108,7 +113,7 @@ func (f *function) controlRoutes() []web.Route {
 		web.Handle(exportOrganization(), f.exportOrganization),
 		web.Handle(purgeOrganization(), f.purgeOrganization),
 		web.Handle(purgeUser(), f.purgeUser),
-	}, append(f.userRoutes(), f.keyRoutes()...)...)
+	}, f.userRoutes(), f.keyRoutes(), f.webhookRoutes(asDeclared))
 }
 
 // forVendor begins what is documented of each operation.

@@ -14,6 +14,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakeidp"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
 
 // Local is the functions together with a page of the API and the development helpers
@@ -31,6 +32,7 @@ func (s *Stack) Local() http.Handler {
 		{http.MethodPut, "/dev/organizations/{org}", helper(s.devOrganization)},
 		{http.MethodPut, "/dev/organizations/{org}/licenses/{license}", helper(s.devLicense)},
 		{http.MethodPost, "/dev/scheduler", s.devScheduler},
+		{http.MethodPost, "/dev/deliver", s.devDeliver},
 	} {
 		dev.HandleFunc(h.method+" "+h.pattern, h.serve)
 		dev.HandleFunc(h.pattern, func(w http.ResponseWriter, _ *http.Request) {
@@ -280,11 +282,29 @@ func (s *Stack) devScheduler(w http.ResponseWriter, r *http.Request) {
 	s.RunReaper(w, r)
 }
 
+// devDeliver calls deliver as Cloud Scheduler does.
+func (s *Stack) devDeliver(w http.ResponseWriter, r *http.Request) {
+	if s.Deliver == nil {
+		answer(w, http.StatusNotFound, map[string]string{"error": "this stack has no events"})
+		return
+	}
+	s.RunDeliver(w, r)
+}
+
 // RunReaper serves one run of the reaper, called as Cloud Scheduler calls it.
 func (s *Stack) RunReaper(w http.ResponseWriter, r *http.Request) {
-	call := httptest.NewRequestWithContext(r.Context(), http.MethodPost, api.PathReap, http.NoBody)
+	s.schedule(s.Reaper, api.PathReap, w, r)
+}
+
+// RunDeliver serves one run of deliver, called as Cloud Scheduler calls it.
+func (s *Stack) RunDeliver(w http.ResponseWriter, r *http.Request) {
+	s.schedule(s.Deliver, api.PathDeliver, w, r)
+}
+
+func (s *Stack) schedule(app *web.App, path string, w http.ResponseWriter, r *http.Request) {
+	call := httptest.NewRequestWithContext(r.Context(), http.MethodPost, path, http.NoBody)
 	call.Header.Set("Authorization", "Bearer "+s.SchedulerToken())
-	s.Reaper.ServeHTTP(w, call)
+	app.ServeHTTP(w, call)
 }
 
 // SchedulerToken is an OIDC token as Cloud Scheduler sends it.

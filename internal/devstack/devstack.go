@@ -27,12 +27,14 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/boot"
 	"github.com/coditect-ai/coditect-licenses/shared/circuit"
 	"github.com/coditect-ai/coditect-licenses/shared/config"
+	"github.com/coditect-ai/coditect-licenses/shared/delivery"
 	"github.com/coditect-ai/coditect-licenses/shared/identity"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/redisconn"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
 	"github.com/coditect-ai/coditect-licenses/shared/token"
 	"github.com/coditect-ai/coditect-licenses/shared/web"
+	"github.com/coditect-ai/coditect-licenses/shared/webhook"
 )
 
 // Options say what the stack is made of and how it is paced. Zero durations
@@ -84,6 +86,13 @@ type Options struct {
 	// Administration is that of Record. Without it a stack with a Record of its own has no
 	// Control, no Admin, no helpers that sell, and must be Bare.
 	Administration record.Administration
+	// Outbox is that of Record, for Deliver. Without it a stack with a Record of its own
+	// has no Deliver.
+	Outbox delivery.Store
+	// Events has the stack's own record keep them, as EVENTS in [config.Config].
+	Events bool
+	// OnDelivery is as OnStep in [delivery.Options].
+	OnDelivery func(context.Context, delivery.Step) error
 	// Watch, when set, is given the record, and what it answers is used in its place.
 	Watch func(record.Record) record.Record
 }
@@ -104,6 +113,7 @@ const emulatorStart = 20 * time.Second
 const Project = "local"
 
 const (
+	webhookKey        = "local webhooks have no secrets worth keeping"
 	schedulerAccount  = "scheduler@local.iam.gserviceaccount.com"
 	schedulerAudience = "http://localhost/"
 	staffAudience     = "http://localhost/control"
@@ -124,6 +134,8 @@ type Stack struct {
 	// Control is the vendor's own door, Admin the customers'; nil where the record has
 	// no administration.
 	Control, Admin *web.App
+	// Deliver is nil where the record has no outbox.
+	Deliver *web.App
 
 	opts    Options
 	clients boot.Clients
@@ -184,6 +196,7 @@ func (s *Stack) config() config.Config {
 	c.ClockTolerance = cmp.Or(s.opts.ClockTolerance, c.ClockTolerance)
 	c.EntitlementCacheTTL, c.RateLimitPerUser = s.opts.EntitlementCacheTTL, s.opts.RateLimitPerUser
 	c.CORSOrigins, c.ReaperServiceAccount = s.opts.Origins, schedulerAccount
+	c.Events, c.WebhookKey = s.opts.Events, webhookKey
 	c.RequestDeadline, c.BackendDeadline, c.CircuitCooldown = s.opts.RequestDeadline, s.opts.BackendDeadline, s.opts.CircuitCooldown
 	switch {
 	case s.opts.RedisDeadline != 0:
@@ -311,9 +324,14 @@ func (s *Stack) record(ctx context.Context) error {
 	case s.opts.Record != nil:
 		s.clients.Record, s.patient = s.opts.Record, s.opts.Record
 		s.clients.Administration, s.sells = s.opts.Administration, s.opts.Administration
+		s.outbox(s.opts.Outbox)
 		return nil
 	case s.opts.Firestore == "":
 		memory := record.NewMemory()
+		if s.opts.Events {
+			memory.TellEvents()
+		}
+		s.outbox(memory)
 		s.clients.Record, s.patient, s.clients.Administration, s.sells = memory, memory, memory, memory
 		return nil
 	}
@@ -323,13 +341,14 @@ func (s *Stack) record(ctx context.Context) error {
 	}
 	s.onClose(client.Close)
 	store := record.NewFirestore(client, record.FirestoreOptions{
-		Deadline: s.recordDeadline,
+		Deadline: s.recordDeadline, Events: s.opts.Events,
 		Circuit: circuit.New(circuit.Options{
 			Backend: "firestore", Cooldown: s.opts.CircuitCooldown, Patience: s.recordDeadline / 4, Log: s.opts.Log,
 		}),
 	})
 	s.clients.Record, s.clients.Administration = store, store
-	patient := record.NewFirestore(client, record.FirestoreOptions{Deadline: emulatorStart})
+	s.outbox(store)
+	patient := record.NewFirestore(client, record.FirestoreOptions{Deadline: emulatorStart, Events: s.opts.Events})
 	s.patient, s.sells = patient, patient
 	if s.opts.Bare {
 		return nil
@@ -347,6 +366,16 @@ func (s *Stack) record(ctx context.Context) error {
 	return nil
 }
 
+// outbox makes what delivers; receivers on this machine are let in, here alone.
+func (s *Stack) outbox(store delivery.Store) {
+	if store == nil {
+		return
+	}
+	s.clients.Webhooks = webhook.Policy{Local: true}
+	s.clients.Outbox, s.clients.Sender = store, webhook.NewSender(webhook.SenderOptions{Policy: s.clients.Webhooks})
+	s.onClose(func() error { s.clients.Sender.Close(); return nil })
+}
+
 func (s *Stack) watch(context.Context) error {
 	if s.opts.Watch != nil {
 		s.clients.Record = s.opts.Watch(s.clients.Record)
@@ -357,6 +386,9 @@ func (s *Stack) watch(context.Context) error {
 func (s *Stack) assemble(context.Context) (err error) {
 	if s.Service, err = boot.Assemble(s.config(), s.clients, s.opts.Log, s.opts.Now); err != nil {
 		return err
+	}
+	if s.Service.Courier != nil {
+		s.Service.Courier.OnStep = s.opts.OnDelivery
 	}
 	for _, f := range []struct {
 		app  **web.App
@@ -369,7 +401,11 @@ func (s *Stack) assemble(context.Context) (err error) {
 		{&s.Reaper, functions.Reaper, config.Reaper},
 		{&s.Control, functions.Control, config.Control},
 		{&s.Admin, functions.Admin, config.Admin},
+		{&s.Deliver, functions.Deliver, config.Deliver},
 	} {
+		if f.name == config.Deliver && s.Service.Courier == nil {
+			continue
+		}
 		if administers := f.name == config.Control || f.name == config.Admin; administers && s.clients.Administration == nil {
 			continue
 		}
@@ -387,6 +423,9 @@ func (s *Stack) Handler() http.Handler {
 	apps := []*web.App{s.Heartbeat, s.Release, s.Reaper}
 	if s.clients.Administration != nil {
 		apps = append(apps, s.Control, s.Admin)
+	}
+	if s.Deliver != nil {
+		apps = append(apps, s.Deliver)
 	}
 	return web.Join(s.Acquire, apps...)
 }

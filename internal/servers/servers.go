@@ -1,6 +1,6 @@
 // Package servers starts real backend servers for tests and for the torture
 // command: redis-server (single, replicated, cluster; each with a clock of its own
-// where that is to be stepped) and Google's emulators of Firestore and of Identity Platform.
+// where that is to be stepped) and Google's emulators of Firestore, of Pub/Sub and of Identity Platform.
 //
 // Every server belongs either to one test, which stops it when it ends, or to
 // the test process (the Shared functions), which stops it in [Main]. Whatever

@@ -59,8 +59,8 @@ func newBackends(t *testing.T, c *cloud) backends {
 // functionRows: which function a process is, and where it runs.
 func functionRows(c *cloud, b backends) []environment {
 	return []environment{
-		refusal("no target", "", nil, []string{"FUNCTION_TARGET is not set", "Acquire, Heartbeat, Release, Reaper, Control or Admin"}),
-		refusal("no such target", "Nobody", nil, []string{"FUNCTION_TARGET names no function", "Acquire, Heartbeat, Release, Reaper, Control or Admin"}),
+		refusal("no target", "", nil, []string{"FUNCTION_TARGET is not set", "Acquire, Heartbeat, Release, Reaper, Control, Admin or Deliver"}),
+		refusal("no such target", "Nobody", nil, []string{"FUNCTION_TARGET names no function", "Acquire, Heartbeat, Release, Reaper, Control, Admin or Deliver"}),
 		refusal("two targets", "Acquire,Release", nil, []string{"FUNCTION_TARGET names no function"}),
 		{name: "any case", target: "hEARTBEAT"},
 		{name: "blanks around", target: " Release\n", changes: []string{"GOOGLE_CLOUD_PROJECT= " + c.project + "\n", "REDIS_ADDR=\t" + c.redis.Addr() + "\r\n"}},
@@ -118,6 +118,9 @@ func ledgerRows(c *cloud, b backends) []environment {
 	}
 }
 
+// webhookKey is long enough.
+const webhookKey = "0123456789abcdef0123456789abcdef"
+
 // settingRows: keys, callers, durations and limits.
 func settingRows(c *cloud) []environment {
 	return []environment{
@@ -143,6 +146,11 @@ func settingRows(c *cloud) []environment {
 		refusal("they do without a project and a ledger", "Admin", list("GOOGLE_CLOUD_PROJECT= REDIS_ADDR="), list("GOOGLE_CLOUD_PROJECT REDIS_ADDR")),
 		refusal("they do by unsigned tokens", "Admin", list("FIREBASE_AUTH_EMULATOR_HOST=localhost:9099"), list("FIREBASE_AUTH_EMULATOR_HOST")),
 		refusal("revocation is asked for half", "Admin", list("CHECK_REVOKED=perhaps"), list("CHECK_REVOKED")),
+		refusal("nobody may have events told", "Deliver", list("REAPER_AUDIENCE= REAPER_SERVICE_ACCOUNT= WEBHOOK_KEY="), list("REAPER_AUDIENCE REAPER_SERVICE_ACCOUNT WEBHOOK_KEY")),
+		refusal("a short key of webhooks", "Admin", list("WEBHOOK_KEY=hunter"), list("WEBHOOK_KEY")),
+		refusal("a topic that is none", "Deliver", list("WEBHOOK_KEY="+webhookKey+" EVENTS_TOPIC=events"), list("EVENTS_TOPIC")),
+		refusal("events by halves", "Acquire", list("EVENTS=perhaps"), list("EVENTS")),
+		{name: "events are told without a ledger and without a key", target: "Deliver", changes: list("WEBHOOK_KEY=" + webhookKey + " REDIS_ADDR= KMS_KEY= KMS_ENCRYPTION_KEY= STAFF_AUDIENCE= STAFF_ACCOUNTS=")},
 		{name: "two audiences", target: "Reaper", changes: []string{"REAPER_AUDIENCE= https://a.example/ , https://b.example/ ,"}},
 		refusal("no unit", "Acquire", list("SESSION_TTL=6"), list("SESSION_TTL")),
 		refusal("a heartbeat that may not be lost", "Acquire", list("HEARTBEAT_INTERVAL=4m"), list("HEARTBEAT_INTERVAL")),

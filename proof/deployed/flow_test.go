@@ -170,7 +170,7 @@ func (f *fleet) life(t *testing.T) {
 // refusals: what was not signed by Identity Platform for this project gets nothing.
 func (f *fleet) refusals(t *testing.T) {
 	f.organization("secure", 1)
-	stranger := must(fakeidp.New(fakeidp.Config{ProjectID: f.project}))(t)
+	stranger := must(fakeidp.New(fakeidp.Config{ProjectID: f.project, Stranger: true}))(t)
 	good := fakeidp.Claims{UserID: "mallory", TenantID: "secure"}
 	parts := strings.Split(f.idp.IDToken(good), ".")
 	altered := func(override, header map[string]any) string {

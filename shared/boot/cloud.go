@@ -17,6 +17,8 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/redisconn"
 	"github.com/coditect-ai/coditect-licenses/shared/telemetry"
+	"github.com/coditect-ai/coditect-licenses/shared/topic"
+	"github.com/coditect-ai/coditect-licenses/shared/webhook"
 )
 
 // dial makes the cloud's clients. All but Memorystore's discovery connect at
@@ -24,7 +26,7 @@ import (
 // starting; its readiness tells.
 func dial(ctx context.Context, cfg config.Config, log *slog.Logger) (Clients, func() error, error) {
 	d := &dialer{cfg: cfg, log: log}
-	err := errors.Join(d.redis(ctx), d.record(ctx), d.kms(ctx), d.identity(ctx))
+	err := errors.Join(d.redis(ctx), d.record(ctx), d.kms(ctx), d.identity(ctx), d.events(ctx))
 	if err != nil {
 		return Clients{}, nil, errors.Join(err, d.close())
 	}
@@ -47,6 +49,9 @@ func (d *dialer) close() error {
 }
 
 func (d *dialer) redis(ctx context.Context) error {
+	if d.cfg.Function == config.Deliver {
+		return nil
+	}
 	client, err := redisconn.Dial(ctx, redisconn.Config{
 		Addr: d.cfg.RedisAddr, Cluster: d.cfg.RedisCluster, Instance: d.cfg.MemorystoreInstance,
 		Username: d.cfg.RedisUsername, Password: d.cfg.RedisPassword.Reveal(), TLS: d.cfg.RedisTLS, CA: d.cfg.RedisCA,
@@ -68,13 +73,16 @@ func (d *dialer) record(ctx context.Context) error {
 	}
 	deadline := min(d.cfg.BackendDeadline, record.DefaultDeadline)
 	store := record.NewFirestore(client, record.FirestoreOptions{
-		Deadline: deadline,
-		Circuit:  circuit.New(circuit.Options{Backend: "firestore", Cooldown: d.cfg.CircuitCooldown, Patience: deadline / 4, Log: d.log}),
+		Deadline: deadline, Events: d.cfg.Events,
+		Circuit: circuit.New(circuit.Options{Backend: "firestore", Cooldown: d.cfg.CircuitCooldown, Patience: deadline / 4, Log: d.log}),
 	})
 	d.clients.Record = store
 	switch d.cfg.Function {
 	case config.Control, config.Admin, config.Release: // release tells the audit who ended somebody's session
 		d.clients.Administration = store
+	}
+	if d.cfg.Function == config.Deliver {
+		d.clients.Outbox = store
 	}
 	d.closers = append(d.closers, client.Close)
 	return nil
@@ -95,7 +103,7 @@ func (d *dialer) kms(ctx context.Context) error {
 
 func (d *dialer) identity(ctx context.Context) error {
 	switch d.cfg.Function {
-	case config.Reaper:
+	case config.Reaper, config.Deliver:
 		return d.schedulers()
 	case config.Control:
 		return errors.Join(d.staff(), d.accounts(ctx))
@@ -112,6 +120,25 @@ func (d *dialer) identity(ctx context.Context) error {
 	}
 	d.clients.Users = users
 	d.closers = append(d.closers, func() error { users.Close(); return nil })
+	return nil
+}
+
+// events makes what deliver tells them by.
+func (d *dialer) events(ctx context.Context) error {
+	if d.cfg.Function != config.Deliver {
+		return nil
+	}
+	d.clients.Sender = webhook.NewSender(webhook.SenderOptions{})
+	d.closers = append(d.closers, func() error { d.clients.Sender.Close(); return nil })
+	if d.cfg.EventsTopic == "" {
+		return nil
+	}
+	publisher, err := topic.Dial(ctx, d.cfg.EventsTopic, d.cfg.BackendDeadline)
+	if err != nil {
+		return err
+	}
+	d.clients.Topic = publisher
+	d.closers = append(d.closers, publisher.Close)
 	return nil
 }
 

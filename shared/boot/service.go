@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	mathrand "math/rand/v2"
 	"time"
 
 	kms "cloud.google.com/go/kms/apiv1"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/coditect-ai/coditect-licenses/shared/circuit"
 	"github.com/coditect-ai/coditect-licenses/shared/config"
+	"github.com/coditect-ai/coditect-licenses/shared/delivery"
 	"github.com/coditect-ai/coditect-licenses/shared/identity"
 	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
@@ -29,6 +31,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/telemetry"
 	"github.com/coditect-ai/coditect-licenses/shared/token"
 	"github.com/coditect-ai/coditect-licenses/shared/web"
+	"github.com/coditect-ai/coditect-licenses/shared/webhook"
 )
 
 // Clients reach the backends. KMS is nil where nothing is signed, certified or listed, Schedulers
@@ -38,7 +41,7 @@ type Clients struct {
 	Record record.Record
 	KMS    *kms.KeyManagementClient
 	Users  *identity.Verifier
-	// Schedulers verify the reaper's caller, one per accepted audience.
+	// Schedulers verify the caller of the reaper and of deliver, one per accepted audience.
 	Schedulers []*identity.Scheduler
 	// Administration is that of the functions that administer, and of release, which tells the
 	// audit; Staff is of the one that sells. They are nil elsewhere.
@@ -48,6 +51,14 @@ type Clients struct {
 	// elsewhere. SignIns are nil, too, where machines are not set up.
 	Accounts *auth.Client
 	SignIns  *people.SignIns
+	// Outbox is the record as deliver sees it, Topic where it publishes, nil without one,
+	// and Sender sends to webhooks; nil elsewhere.
+	Outbox delivery.Store
+	Topic  delivery.Publisher
+	Sender *webhook.Sender
+	// Webhooks says where webhooks may lead: to the internet alone, unless a local stack
+	// says otherwise.
+	Webhooks webhook.Policy
 	// LedgerClock is what Redis's clock is compared with; nil is the process's
 	// clock. Tests that move an embedded server's clock move it too.
 	LedgerClock func() time.Time
@@ -74,6 +85,8 @@ type Service struct {
 	// Roots lists the versions of the root key: for the vendor's door, which does nothing
 	// else with it. Nil where that is not told the key.
 	Roots *token.RootLister
+	// Courier is nil where nothing is delivered.
+	Courier *delivery.Courier
 
 	clients Clients
 	limiter web.Limiter
@@ -89,6 +102,39 @@ func Assemble(cfg config.Config, clients Clients, log *slog.Logger, now func() t
 	if clients.Administration != nil && clients.Accounts != nil {
 		s.People = people.New(clients.Administration, people.NewAccounts(clients.Accounts, clients.SignIns, cfg.BackendDeadline))
 	}
+	s.openCourier()
+	if clients.Redis == nil { // deliver has no way to it
+		return s, nil
+	}
+	if err := s.openLedger(); err != nil {
+		return nil, err
+	}
+	if err := s.openTokens(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// openCourier makes what delivers events.
+func (s *Service) openCourier() {
+	if s.clients.Outbox == nil || s.clients.Sender == nil {
+		return
+	}
+	s.Courier = delivery.New(delivery.Options{
+		Store: s.clients.Outbox, Publisher: s.clients.Topic, Sender: s.clients.Sender, Key: s.WebhookKey(), Log: s.Log, Now: s.Now,
+		Jitter: mathrand.Float64,
+	})
+}
+
+// WebhookKey is what webhooks' secrets are derived from; nil where there are none.
+func (s *Service) WebhookKey() webhook.Key { return webhook.Key(s.Config.WebhookKey.Reveal()) }
+
+// WebhookPolicy says where webhooks may lead.
+func (s *Service) WebhookPolicy() webhook.Policy { return s.clients.Webhooks }
+
+// openLedger makes the seat ledger, and the protocol over it.
+func (s *Service) openLedger() error {
+	cfg, clients, now, log := s.Config, s.clients, s.Now, s.Log
 	ledgerClock := clients.LedgerClock
 	if ledgerClock == nil {
 		ledgerClock = now
@@ -99,16 +145,13 @@ func Assemble(cfg config.Config, clients Clients, log *slog.Logger, now func() t
 		ClockTolerance: min(cfg.ClockTolerance, cfg.SessionTTL/4), Now: ledgerClock,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("boot: %w", err)
+		return fmt.Errorf("boot: %w", err)
 	}
 	s.Ledger = counting
 	if s.Seats, err = seats.New(counting, clients.Record, seats.Options{SessionTTL: cfg.SessionTTL, Log: log, OnStep: clients.OnStep}); err != nil {
-		return nil, fmt.Errorf("boot: %w", err)
+		return fmt.Errorf("boot: %w", err)
 	}
-	if err := s.openTokens(); err != nil {
-		return nil, err
-	}
-	return s, nil
+	return nil
 }
 
 // logKey is the configured key, or one that this process alone has.
@@ -180,6 +223,8 @@ func (s *Service) Web(name string) web.Options {
 		"firestore": s.Record.Ping,
 	}
 	switch {
+	case name == config.Deliver:
+		delete(checks, "redis")
 	case s.Keys != nil && name == config.Reaper:
 		checks["kms"] = s.Keys.Ping
 	case s.Tokens != nil:
@@ -201,7 +246,7 @@ func startNeeds(function string) []string {
 	switch function {
 	case config.Heartbeat, config.Release:
 		return []string{"redis"}
-	case config.Control, config.Admin:
+	case config.Control, config.Admin, config.Deliver:
 		return []string{"firestore"}
 	}
 	return nil
@@ -230,6 +275,9 @@ func (s *Service) verifyRedis(ctx context.Context) error {
 // refuseUnfitRedis keeps a process from starting on a Redis that answers and cannot
 // keep seats. One that does not answer yet is left to readiness.
 func (s *Service) refuseUnfitRedis(ctx context.Context) error {
+	if s.clients.Redis == nil {
+		return nil
+	}
 	err := s.verifyRedis(ctx)
 	if u, away := errors.AsType[*license.UnavailableError](err); away {
 		s.Log.WarnContext(ctx, "redis could not be asked at start", slog.String("error", u.Error()))
@@ -247,7 +295,7 @@ func (s *Service) Authenticate(fresh bool) web.Authenticator {
 	return s.clients.Users.Verify
 }
 
-// AuthenticateScheduler verifies the reaper's caller, a service account that is
+// AuthenticateScheduler verifies the caller of the reaper and of deliver, a service account that is
 // known by its address.
 func (s *Service) AuthenticateScheduler(ctx context.Context, bearer string) (license.Caller, error) {
 	refusal := fmt.Errorf("no scheduler is configured: %w", license.ErrUnauthenticated)

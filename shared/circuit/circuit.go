@@ -5,8 +5,6 @@
 // [Breaker] notices that the last calls all went unanswered and then refuses
 // further ones at once, for a cooldown, after which a single call finds out
 // whether the backend is back. Refused calls were never sent.
-//
-// The state machine is gobreaker's (github.com/sony/gobreaker).
 package circuit
 
 import (
@@ -17,7 +15,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/sony/gobreaker/v2"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
@@ -61,7 +58,7 @@ type Options struct {
 // Breaker stands before one backend, or one server of it. It is safe for
 // concurrent use. A nil Breaker lets every call pass.
 type Breaker struct {
-	state      *gobreaker.CircuitBreaker[struct{}]
+	state      machine
 	unanswered func(error) bool
 	patience   time.Duration
 	cooldown   time.Duration
@@ -79,15 +76,7 @@ func New(opts Options) *Breaker {
 	}
 	b.cooldown = cmp.Or(opts.Cooldown, DefaultCooldown)
 	b.answered.Store(time.Now().UnixNano())
-	b.state = gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
-		Name:          opts.Backend,
-		MaxRequests:   1,
-		Timeout:       b.cooldown,
-		ReadyToTrip:   func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= Failures && b.silent() },
-		IsSuccessful:  func(err error) bool { return !b.unanswered(err) && !abandoned(err) },
-		IsExcluded:    func(err error) bool { return errors.As(err, new(cut)) },
-		OnStateChange: b.report(opts.Log),
-	})
+	b.state = machine{cooldown: b.cooldown, trips: b.silent, changed: b.report(opts.Backend, opts.Log)}
 	return b
 }
 
@@ -96,39 +85,33 @@ func (b *Breaker) Do(ctx context.Context, call func() error) error {
 	if b == nil {
 		return call()
 	}
-	start := time.Now()
-	_, err := b.state.Execute(func() (struct{}, error) {
-		err := call()
-		switch {
-		case err != nil && ctx.Err() != nil && time.Since(start) < b.patience:
-			err = cut{err}
-		case b.unanswered(err):
-			b.last.Store(&err)
-		case !abandoned(err):
-			b.answered.Store(time.Now().UnixNano())
-		}
-		return struct{}{}, err
-	})
-	if errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests) {
+	turn, ok := b.state.begin()
+	if !ok {
 		return ErrOpen
 	}
-	if c, ok := errors.AsType[cut](err); ok {
-		return c.error
+	result := failure // of a call that panics
+	defer func() { b.state.end(turn, result) }()
+	start := time.Now()
+	err := call()
+	switch {
+	case err != nil && ctx.Err() != nil && time.Since(start) < b.patience:
+		result = nothing
+	case b.unanswered(err):
+		b.last.Store(&err)
+	case !abandoned(err):
+		b.answered.Store(time.Now().UnixNano())
+		result = success
 	}
 	return err
 }
 
 // Open reports whether a call would be refused at once.
-func (b *Breaker) Open() bool { return b != nil && b.state.State() == gobreaker.StateOpen }
+func (b *Breaker) Open() bool { return b != nil && b.state.now() == open }
 
 // silent reports whether no call was answered for a cooldown.
 func (b *Breaker) silent() bool {
 	return time.Since(time.Unix(0, b.answered.Load())) >= b.cooldown
 }
-
-// cut marks the error of a call that its caller's time ended too early to say
-// anything about the backend.
-type cut struct{ error }
 
 // Unanswered judges the errors of gRPC backends: no server was reached, or none
 // answered in time.
@@ -146,20 +129,20 @@ func abandoned(err error) bool {
 }
 
 // report logs the beginning and the end of an outage, not every look in between.
-func (b *Breaker) report(log *slog.Logger) func(name string, from, to gobreaker.State) {
+func (b *Breaker) report(backend string, log *slog.Logger) func(from, to state) {
 	if log == nil {
-		return nil
+		return func(state, state) {}
 	}
-	return func(name string, from, to gobreaker.State) {
+	return func(from, to state) {
 		switch {
-		case from == gobreaker.StateClosed:
+		case from == closed:
 			why := "its callers left unanswered"
 			if err := b.last.Load(); err != nil {
 				why = (*err).Error()
 			}
-			log.Warn("a backend does not answer: calls are refused at once", slog.String("backend", name), slog.String("error", why))
-		case to == gobreaker.StateClosed:
-			log.Info("a backend answers again", slog.String("backend", name))
+			log.Warn("a backend does not answer: calls are refused at once", slog.String("backend", backend), slog.String("error", why))
+		case to == closed:
+			log.Info("a backend answers again", slog.String("backend", backend))
 		}
 	}
 }

@@ -20,13 +20,14 @@ const (
 	Reaper    = "reaper"
 	Control   = "control"
 	Admin     = "admin"
+	Deliver   = "deliver"
 )
 
 // Config is the configuration of one function. [Load] fills and checks it; what
 // a function does not need may stay empty. docs/operations.md has the variables as
 // a table.
 type Config struct {
-	// Function is which of the six this is; not a variable of its own.
+	// Function is which of the seven this is; not a variable of its own.
 	Function string
 
 	// Project is the Google Cloud project of everything named without one:
@@ -139,14 +140,14 @@ type Config struct {
 
 	// CORSOrigins are the origins (scheme://host[:port]), separated by commas, whose
 	// pages may take seats in a browser. Empty: none may.
-	CORSOrigins []string `env:"CORS_ORIGINS" envSeparator:","`
+	CORSOrigins []string `env:"CORS_ORIGINS"`
 
-	// ReapBudget is how long one run of the reaper works before it leaves the rest
-	// to the next: below the schedule's minute.
+	// ReapBudget is how long one run of the reaper, or of deliver, works before it leaves
+	// the rest to the next: below the schedule's minute.
 	ReapBudget time.Duration `env:"REAP_BUDGET" envDefault:"45s"`
 	// ReaperAudiences are the accepted `aud` of the scheduler's token, separated
 	// by commas: the address the schedule calls, and older ones during a move.
-	ReaperAudiences []string `env:"REAPER_AUDIENCE" envSeparator:","`
+	ReaperAudiences []string `env:"REAPER_AUDIENCE"`
 	// ReaperServiceAccount is the one e-mail address the scheduler's token may be of.
 	ReaperServiceAccount string `env:"REAPER_SERVICE_ACCOUNT"`
 
@@ -156,12 +157,24 @@ type Config struct {
 	// must be signed, as it is where the check is off.
 	ReaperIAMChecked bool `env:"REAPER_IAM_CHECKED" envDefault:"false"`
 
+	// Events has the record keep what happens to seats and licenses, one document each,
+	// until deliver has told it. Off: nothing is kept, and nobody is told. The same for
+	// all functions.
+	Events bool `env:"EVENTS" envDefault:"false"`
+	// EventsTopic is projects/P/topics/T of Pub/Sub, where deliver publishes every event.
+	// Empty: it sends to webhooks alone.
+	EventsTopic string `env:"EVENTS_TOPIC"`
+	// WebhookKey is what the secrets of all webhooks are derived from: the same for
+	// deliver, control and admin, and for good, since another one is unknown to every
+	// receiver. Empty: control and admin have no webhooks.
+	WebhookKey Secret `env:"WEBHOOK_KEY"`
+
 	// StaffAudience is the one accepted `aud` of the tokens of the vendor's staff.
 	StaffAudience string `env:"STAFF_AUDIENCE"`
 	// StaffAccounts may open the vendor's door, separated by commas: addresses of people
 	// and service accounts, or @ and the name of a Google Workspace domain for all of
 	// its accounts.
-	StaffAccounts []string `env:"STAFF_ACCOUNTS" envSeparator:","`
+	StaffAccounts []string `env:"STAFF_ACCOUNTS"`
 	// StaffIAMChecked is what ReaperIAMChecked is, of the control function.
 	StaffIAMChecked bool `env:"STAFF_IAM_CHECKED" envDefault:"false"`
 
@@ -186,12 +199,15 @@ const KeySetMaxAge = 300*time.Second + time.Minute
 
 // Deadline bounds one request of this function, in all.
 func (c Config) Deadline() time.Duration {
-	if c.Function == Reaper {
+	if c.Scheduled() {
 		// The budget ends the work; what it started may still finish.
 		return c.ReapBudget + c.BackendDeadline
 	}
 	return c.RequestDeadline
 }
+
+// Scheduled reports whether Cloud Scheduler calls this function, and nobody else.
+func (c Config) Scheduled() bool { return c.Function == Reaper || c.Function == Deliver }
 
 // LedgerDeadline bounds one call to Redis.
 func (c Config) LedgerDeadline() time.Duration { return min(c.RedisDeadline, c.BackendDeadline) }
@@ -205,9 +221,9 @@ func (c Config) EntitlementDeadline() time.Duration { return c.BackendDeadline /
 func (c Config) RedisAttempt() time.Duration { return c.LedgerDeadline() * 3 / 5 }
 
 // Origins are those whose pages may call this function: no page has business with
-// the reaper, or with the vendor's own door.
+// the reaper or deliver, or with the vendor's own door.
 func (c Config) Origins() []string {
-	if c.Function == Reaper || c.Function == Control {
+	if c.Scheduled() || c.Function == Control {
 		return nil
 	}
 	return c.CORSOrigins
@@ -237,7 +253,7 @@ func (c Config) LongestToken() time.Duration {
 // at start.
 func (c Config) Warnings() []string {
 	var ws []string
-	if c.LogKey == "" && c.Function != Reaper {
+	if c.LogKey == "" && !c.Scheduled() {
 		ws = append(ws, "LOG_KEY is not set: every instance names users in the log by digests of its own, so what one user did cannot be found across instances. "+
 			"Set it to a secret of 32 random characters or more, the same for all functions.")
 	}

@@ -1,19 +1,20 @@
 package config
 
 import (
+	"encoding"
 	"errors"
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/caarlos0/env/v11"
 )
 
 // Load reads the configuration of a function ([Acquire], [Heartbeat], [Release],
-// [Reaper], [Control], [Admin], in any case) out of the environment of a deployed program;
+// [Reaper], [Control], [Admin], [Deliver], in any case) out of the environment of a deployed program;
 // no emulator may be in it. Blanks around a value do not count, and a variable that
 // is set to nothing is one that is not set. The error joins every fault found, so
 // that one deployment is enough to see them all; each names its variable, what
@@ -123,26 +124,49 @@ func (r *reader) refuseIAMChecked(c Config) {
 	}
 }
 
-// parse reads values into fields and turns the parser's errors, which speak of
-// struct fields, into ours.
-func (r *reader) parse(set map[string]string) Config {
-	c := Config{}
-	err := env.ParseWithOptions(&c, env.Options{Environment: set})
-	all, ok := errors.AsType[env.AggregateError](err)
-	if err != nil && !ok {
-		r.errs = append(r.errs, err)
-	}
-	for _, e := range all.Errors {
-		parse, ok := errors.AsType[env.ParseError](e)
+// parse reads values, or the defaults of those that are not set, into fields.
+func (r *reader) parse(set map[string]string) (c Config) {
+	for field, value := range reflect.ValueOf(&c).Elem().Fields() {
+		name, ok := field.Tag.Lookup("env")
 		if !ok {
-			r.errs = append(r.errs, e)
 			continue
 		}
-		name := variable(parse.Name)
-		r.unread[name] = true
-		r.add(name, "cannot be read: set it to "+form(parse.Type))
+		text, given := set[name]
+		if !given {
+			text = field.Tag.Get("envDefault")
+		}
+		if text == "" {
+			continue
+		}
+		if err := fill(value, text); err != nil {
+			r.unread[name] = true
+			r.add(name, "cannot be read: set it to "+form(field.Type))
+		}
 	}
 	return c
+}
+
+// fill reads a text into a field of one of the types that [Config] has.
+func fill(field reflect.Value, text string) (err error) {
+	switch into := field.Addr().Interface().(type) {
+	case encoding.TextUnmarshaler:
+		return into.UnmarshalText([]byte(text))
+	case *string:
+		*into = text
+	case *Secret:
+		*into = Secret(text)
+	case *[]string:
+		*into = strings.Split(text, ",")
+	case *bool:
+		*into, err = strconv.ParseBool(text)
+	case *int:
+		*into, err = strconv.Atoi(text)
+	case *time.Duration:
+		*into, err = time.ParseDuration(text)
+	default:
+		err = fmt.Errorf("a field of type %s", field.Type())
+	}
+	return err
 }
 
 // Variables are the names of the variables that [Load] reads into a [Config].
@@ -154,15 +178,6 @@ func Variables() []string {
 		}
 	}
 	return names
-}
-
-// variable is the environment variable of a field.
-func variable(field string) string {
-	f, ok := reflect.TypeFor[Config]().FieldByName(field)
-	if !ok {
-		return field
-	}
-	return f.Tag.Get("env")
 }
 
 // form says how a value of a type is written.

@@ -10,6 +10,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/redisconn"
 	"github.com/coditect-ai/coditect-licenses/shared/token"
+	"github.com/coditect-ai/coditect-licenses/shared/topic"
 	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
 
@@ -50,9 +51,9 @@ func (v *validator) add(variable, what, remedy string, others ...string) {
 }
 
 func (v *validator) function(c Config) {
-	const remedy = "set it to Acquire, Heartbeat, Release, Reaper, Control or Admin, in any case"
+	const remedy = "set it to Acquire, Heartbeat, Release, Reaper, Control, Admin or Deliver, in any case"
 	switch c.Function {
-	case Acquire, Heartbeat, Release, Reaper, Control, Admin:
+	case Acquire, Heartbeat, Release, Reaper, Control, Admin, Deliver:
 	case "":
 		v.add("FUNCTION_TARGET", "is not set", remedy)
 	default:
@@ -63,6 +64,7 @@ func (v *validator) function(c Config) {
 // needs checks what this function cannot do without.
 func (v *validator) needs(c Config) {
 	reaps, sells := c.Function == Reaper, c.Function == Control
+	delivers := c.Function == Deliver
 	delegated := c.TokenSigning == string(token.ByDelegation) && (c.Signs() || reaps)
 	for _, n := range [...]struct {
 		variable        string
@@ -72,8 +74,9 @@ func (v *validator) needs(c Config) {
 		{"GOOGLE_CLOUD_PROJECT", true, c.Project == "", "set it to the id of the project the service runs in"},
 		{"KMS_KEY", c.Signs() || delegated || c.Delegates(), c.KMSKey == "", "set it to projects/P/locations/L/keyRings/R/cryptoKeys/K, the root key of license tokens"},
 		{"KMS_ENCRYPTION_KEY", delegated, c.KMSEncryptionKey == "", "set it to projects/P/locations/L/keyRings/R/cryptoKeys/K, the key that encrypts delegations, or set TOKEN_SIGNING=kms"},
-		{"REAPER_AUDIENCE", reaps, len(c.ReaperAudiences) == 0, "set it to the address that Cloud Scheduler calls"},
-		{"REAPER_SERVICE_ACCOUNT", reaps, c.ReaperServiceAccount == "", "set it to the e-mail address of the scheduler's service account"},
+		{"REAPER_AUDIENCE", c.Scheduled(), len(c.ReaperAudiences) == 0, "set it to the address that Cloud Scheduler calls"},
+		{"WEBHOOK_KEY", delivers, c.WebhookKey == "", "set it to the secret that the secrets of webhooks are derived from, 32 random characters or more"},
+		{"REAPER_SERVICE_ACCOUNT", c.Scheduled(), c.ReaperServiceAccount == "", "set it to the e-mail address of the scheduler's service account"},
 		{"STAFF_AUDIENCE", sells, c.StaffAudience == "", "set it to the audience that the staff's tokens are made for, an https URL of the service"},
 		{"STAFF_ACCOUNTS", sells, len(c.StaffAccounts) == 0, "set it to who may open the vendor's door: e-mail addresses, or @ and a domain, separated by commas"},
 	} {
@@ -99,6 +102,7 @@ func (v *validator) names(c Config) {
 		{"IDENTITY_PROJECT", c.IdentityProject, identity.CheckProject},
 		{"REAPER_SERVICE_ACCOUNT", c.ReaperServiceAccount, identity.CheckServiceAccount},
 		{"STAFF_AUDIENCE", c.StaffAudience, identity.CheckAudience},
+		{"EVENTS_TOPIC", c.EventsTopic, topic.CheckName},
 	} {
 		if n.value != "" {
 			v.judge(n.variable, n.check(n.value))
@@ -122,7 +126,7 @@ func (v *validator) redis(c Config) {
 	switch {
 	case c.MemorystoreInstance != "":
 		v.discovered(c)
-	case c.RedisAddr == "":
+	case c.RedisAddr == "" && c.Function != Deliver: // which has no way to it
 		v.add(address, "and MEMORYSTORE_INSTANCE are both not set", "set one of them: host:port, or projects/P/locations/L/instances/I", instance)
 	}
 	if c.RedisUsername != "" && c.RedisPassword == "" {
@@ -248,12 +252,18 @@ const (
 	maxInFlight = 100_000
 )
 
+// minWebhookKey is what HMAC-SHA256 has use for, in hexadecimal digits of half of it.
+const minWebhookKey = 32
+
 // minLogKey is half of what HMAC-SHA256 can use, in hexadecimal digits.
 const minLogKey = 32
 
 func (v *validator) limits(c Config) {
 	if c.LogKey != "" && len(c.LogKey) < minLogKey {
 		v.add("LOG_KEY", "is too short to keep users unknown", "set it to "+strconv.Itoa(minLogKey)+" random characters or more")
+	}
+	if c.WebhookKey != "" && len(c.WebhookKey) < minWebhookKey {
+		v.add("WEBHOOK_KEY", "is too short to keep secrets unknown", "set it to "+strconv.Itoa(minWebhookKey)+" random characters or more")
 	}
 	if c.RateLimitPerUser < 0 || c.RateLimitPerUser > maxRate {
 		v.add("RATE_LIMIT_PER_USER", "is out of range", "set it to a number of requests per second up to "+strconv.Itoa(maxRate)+", or to 0 for no limit")

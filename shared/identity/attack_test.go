@@ -117,7 +117,7 @@ func TestVerifyRefusesSpellings(t *testing.T) {
 
 func TestVerifyRefusesForgeries(t *testing.T) {
 	idp, v := newWorld(t)
-	elsewhere, err := fakeidp.New(fakeidp.Config{ProjectID: project})
+	elsewhere, err := fakeidp.New(fakeidp.Config{ProjectID: project, Stranger: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,8 @@ var (
 	ErrSessionNotFound = errors.New("session not found")
 	// ErrUserNotFound: the caller's organization has no such user.
 	ErrUserNotFound = errors.New("user not found")
+	// ErrWebhookNotFound: the caller's organization has no such webhook.
+	ErrWebhookNotFound = errors.New("webhook not found")
 	// ErrEmailTaken: there is an account with this address already.
 	ErrEmailTaken = errors.New("there is an account with this address already")
 	// ErrLastOwner: the change would leave the organization without an owner.

@@ -36,6 +36,12 @@ type action struct {
 	slugs *firestore.CollectionRef
 	// decide is given the document as it is.
 	decide func(found *firestore.DocumentSnapshot) (step, error)
+	// room refuses what there is no room for; nil lets all through.
+	room func(*firestore.Transaction) error
+	// left is what is left of a document that a step deletes; nil is nothing.
+	left func() any
+	// also writes what belongs to the step beside its document; nil is nothing.
+	also func(*firestore.Transaction) error
 }
 
 // act makes one transaction of the document, its audit entry and its key. It answers
@@ -99,6 +105,11 @@ func (a action) judge(ctx context.Context, tx *firestore.Transaction) (step, str
 	if refusal != nil {
 		return step{}, "", decision{refusal}
 	}
+	if a.room != nil {
+		if err := a.room(tx); err != nil {
+			return step{}, "", err
+		}
+	}
 	return s, revisionOf(found[0]), a.checkSlug(ctx, tx, s.slug())
 }
 
@@ -126,13 +137,20 @@ func (a action) write(tx *firestore.Transaction, entry string, s step) error {
 		}
 	}
 	errs := []error{tx.Create(a.tenant.audit().Doc(entry), s.entry(a.Act))}
-	if s.after == nil {
-		errs = append(errs, tx.Delete(a.ref))
-	} else {
+	switch {
+	case s.after != nil:
 		errs = append(errs, tx.Set(a.ref, s.after))
+	case a.left != nil:
+		errs = append(errs, tx.Set(a.ref, a.left()))
+	default:
+		errs = append(errs, tx.Delete(a.ref))
 	}
 	if a.key != nil {
 		errs = append(errs, tx.Set(a.key, s.request(a.Act)))
+	}
+	errs = append(errs, a.tenant.tell(tx, s.changes(entry, a.Act)...))
+	if a.also != nil {
+		errs = append(errs, a.also(tx))
 	}
 	if slug := s.slug(); slug != "" {
 		errs = append(errs, tx.Set(a.slugs.Doc(slug), slugDoc{OrganizationID: a.tenant.id, TakenAt: recordTime(a.At)}))

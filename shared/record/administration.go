@@ -63,7 +63,8 @@ type Entry struct {
 	// Action is one of those below.
 	Action Action
 	// Object is what was changed: organizations/acme, organizations/acme/licenses/pro,
-	// organizations/acme/sessions/{id} or organizations/acme/users/{id}.
+	// organizations/acme/sessions/{id}, organizations/acme/users/{id},
+	// organizations/acme/webhooks/{id} or a delivery of it.
 	Object string
 	// Before and After are the document's fields; nil where there was or is none.
 	// Whole numbers are int64, times are in UTC.
@@ -107,7 +108,7 @@ func (f SessionFilter) matches(d sessionDoc) bool {
 // Action is what was done.
 type Action string
 
-// The actions that are recorded, beside those of [Users].
+// The actions that are recorded, beside those of [Users] and [Webhooks].
 const (
 	OrganizationCreated Action = "organization.created"
 	OrganizationChanged Action = "organization.changed"
@@ -134,6 +135,7 @@ type Administration interface {
 	ServiceActs
 	Histories
 	Purging
+	Webhooks
 
 	// Organizations lists up to limit organizations of ids greater than after,
 	// ascending. An `after` that cannot be an id is license.ErrOrganizationNotFound;

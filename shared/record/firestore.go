@@ -30,6 +30,7 @@ type Firestore struct {
 	client   *firestore.Client
 	deadline time.Duration
 	circuit  *circuit.Breaker
+	events   bool
 	groups   groups
 }
 
@@ -40,12 +41,16 @@ type FirestoreOptions struct {
 	Deadline time.Duration
 	// Circuit stands before every call; nil lets all pass.
 	Circuit *circuit.Breaker
+	// Events has transactions tell what they do: see [Outbox].
+	Events bool
 }
 
 // NewFirestore makes a record of a client, which stays the caller's to close.
 // Clients made by [Dial] let it tell more about failed writes: see [WatchCommits].
 func NewFirestore(client *firestore.Client, options FirestoreOptions) *Firestore {
-	return &Firestore{client: client, deadline: cmp.Or(options.Deadline, DefaultDeadline), circuit: options.Circuit}
+	return &Firestore{
+		client: client, deadline: cmp.Or(options.Deadline, DefaultDeadline), circuit: options.Circuit, events: options.Events,
+	}
 }
 
 var _ Record = (*Firestore)(nil)

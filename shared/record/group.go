@@ -39,7 +39,7 @@ type write struct {
 	fields map[string]any
 	end    bool       // merged over what is there; otherwise nothing may be there
 	terms  int64      // of a create: under which epoch the licenses were read that it rests on
-	doc    sessionDoc // of an end: what fields are made of
+	doc    sessionDoc // what fields are made of
 }
 
 func (c *change) present() bool { return !c.left }
@@ -231,7 +231,7 @@ func (f *Firestore) prepare(tx *firestore.Transaction, t tenant, epoch license.E
 			if err := w.queue(tx, ended); err != nil {
 				return err
 			}
-			if err := w.audit(tx, t, before[w.ref.ID]); err != nil {
+			if err := errors.Join(w.audit(tx, t, before[w.ref.ID]), w.tell(tx, t, before[w.ref.ID])); err != nil {
 				return err
 			}
 		}

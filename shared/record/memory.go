@@ -21,7 +21,9 @@ type Memory struct {
 	signing       signingDoc
 	requests      map[string]memoryRequest
 	// audit is the service's own.
-	audit []Entry
+	audit     []Entry
+	events    bool
+	committed time.Time // the latest time of an event
 }
 
 // memoryTenant is everything of one organization. As in Firestore, sessions and
@@ -33,6 +35,9 @@ type memoryTenant struct {
 	ledger       ledgerDoc
 	usage        map[string]usageDoc
 	administered memoryAdministration
+	outbox       memoryOutbox
+	webhooks     map[string]webhookDoc
+	queues       map[string]*memoryQueue
 }
 
 // memoryPart is one part of an organization's sessions, by their documents'
@@ -65,7 +70,10 @@ func (m *Memory) within(ctx context.Context, caller license.Caller, fn func(*mem
 	defer m.mu.Unlock()
 	t, ok := m.organizations[caller.OrganizationID]
 	if !ok {
-		t = &memoryTenant{licenses: map[string]licenseDoc{}, administered: newMemoryAdministration()}
+		t = &memoryTenant{
+			licenses: map[string]licenseDoc{}, administered: newMemoryAdministration(), webhooks: map[string]webhookDoc{},
+			queues: map[string]*memoryQueue{}, outbox: memoryOutbox{on: m.events, clock: m.commitTime, events: map[string]eventDoc{}},
+		}
 		m.organizations[caller.OrganizationID] = t
 	}
 	return fn(t)
@@ -151,7 +159,9 @@ func (m *Memory) Create(ctx context.Context, caller license.Caller, s license.Se
 		existing, ok := t.find(name)
 		switch {
 		case !ok:
-			t.put(name, activeDoc(s))
+			doc := activeDoc(s)
+			t.put(name, doc)
+			t.outbox.tell(granted(s.ID, doc))
 			return nil
 		case existing.active():
 			return nil
@@ -188,9 +198,12 @@ func (t *memoryTenant) end(organizationID string, end End) error {
 	if err != nil {
 		return err
 	}
-	known, _ := t.find(name)
+	known, recorded := t.find(name)
 	if known.Status != string(license.SessionEnded) {
 		t.put(name, doc.over(known))
+		if recorded {
+			t.outbox.tell(over(end.Session.ID, doc.over(known)))
+		}
 		if entry, asked, ok := revoked(organizationID, end.Session.ID, known, doc.over(known)); ok {
 			t.administered.audit = append(t.administered.audit, asked.entry(entry))
 		}
@@ -355,6 +368,11 @@ func (m *Memory) CountActive(ctx context.Context, caller license.Caller) (count 
 
 // OrganizationIDs implements [Record].
 func (m *Memory) OrganizationIDs(ctx context.Context, after string, limit int) ([]string, error) {
+	return m.organizationsWith(ctx, after, limit, func(t *memoryTenant) bool { return t.organization != nil })
+}
+
+// organizationsWith lists up to limit ids after one, of organizations that are such.
+func (m *Memory) organizationsWith(ctx context.Context, after string, limit int, such func(*memoryTenant) bool) ([]string, error) {
 	if after != "" && !validDocumentID(after) {
 		return nil, license.ErrOrganizationNotFound
 	}
@@ -365,7 +383,7 @@ func (m *Memory) OrganizationIDs(ctx context.Context, after string, limit int) (
 	defer m.mu.Unlock()
 	var ids []string
 	for id, t := range m.organizations {
-		if t.organization != nil && id > after {
+		if such(t) && id > after {
 			ids = append(ids, id)
 		}
 	}

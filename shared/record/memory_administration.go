@@ -84,6 +84,7 @@ func (t *memoryTenant) act(a memoryAction) (revision string, err error) {
 		return "", err
 	}
 	a.apply()
+	t.outbox.tell(a.changes(entry, a.Act)...)
 	t.administered.audit = append(t.administered.audit, a.entry(a.Act).entry(entry))
 	revision = t.administered.revisions[a.id]
 	if a.Key != "" && a.requests != nil {

@@ -23,10 +23,16 @@ func (m *Memory) FileUsage(ctx context.Context, caller license.Caller, all []usa
 			t.usage = map[string]usageDoc{}
 		}
 		for _, d := range documents {
-			after, _, err := d.filed(t.usage[d.name])
+			before := t.usage[d.name]
+			after, changed, err := d.filed(before)
 			if err != nil {
 				left.add(d.name, err)
 				continue
+			}
+			if changed && t.outbox.on {
+				var events []told
+				after, events = tellDay(before, after, t.licenses[after.LicenseID].MaxSeats)
+				t.outbox.tell(events...)
 			}
 			t.usage[d.name] = after
 		}

@@ -26,6 +26,10 @@ import (
 //	orgs/{organization}/audit/{entry}
 //	orgs/{organization}/requests/{digest}
 //	orgs/{organization}/usage/{license}_{day}
+//	orgs/{organization}/events/{event}
+//	orgs/{organization}/webhooks/{webhook}
+//	orgs/{organization}/queues/{queue}
+//	orgs/{organization}/queues/{queue}/deliveries/{delivery}
 const (
 	organizationsCollection = "orgs"
 	licensesCollection      = "licenses"
@@ -40,6 +44,10 @@ const (
 	requestsCollection      = "requests"
 	slugsCollection         = "slugs"
 	usageCollection         = "usage"
+	eventsCollection        = "events"
+	webhooksCollection      = "webhooks"
+	queuesCollection        = "queues"
+	deliveriesCollection    = "deliveries"
 )
 
 // tenant addresses one organization's documents. There is no other way to
@@ -48,6 +56,8 @@ const (
 type tenant struct {
 	id           string
 	organization *firestore.DocumentRef
+	// events says that transactions tell what they do: see [Outbox].
+	events bool
 }
 
 // tenant is the one function that starts a path, from the caller's
@@ -57,7 +67,7 @@ func (f *Firestore) tenant(caller license.Caller) (tenant, error) {
 	if !validDocumentID(id) {
 		return tenant{}, license.ErrOrganizationNotFound
 	}
-	return tenant{id: id, organization: f.client.Collection(organizationsCollection).Doc(id)}, nil
+	return tenant{id: id, organization: f.client.Collection(organizationsCollection).Doc(id), events: f.events}, nil
 }
 
 func (t tenant) licenses() *firestore.CollectionRef {

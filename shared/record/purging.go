@@ -38,7 +38,7 @@ type Purging interface {
 	// BeginPurge marks the organization as being purged. license.ErrInUse while it is active.
 	BeginPurge(ctx context.Context, caller license.Caller, act Act) error
 	// PurgePage deletes up to [MaxErased] documents of the organization's licenses, sessions,
-	// usage, audit and idempotency keys, and answers how many; none, if none is left.
+	// usage, audit, idempotency keys, webhooks and events, and answers how many; none, if none is left.
 	// license.ErrInUse, if nobody has begun to purge it.
 	PurgePage(ctx context.Context, caller license.Caller) (int, error)
 	// DropUsers deletes users, up to [MaxErased], whose accounts are deleted. license.ErrInUse
@@ -127,7 +127,7 @@ func (f *Firestore) BeginPurge(ctx context.Context, caller license.Caller, act A
 func (t tenant) purged() []firestore.Query {
 	return []firestore.Query{
 		t.licenses().Query, t.sessions().Query, t.usage().Query, t.audit().Query, t.requests().Query,
-		t.users().Where("removed", "==", true),
+		t.users().Where("removed", "==", true), t.webhooks().Query, t.outbox().Query,
 	}
 }
 
@@ -171,7 +171,27 @@ func (f *Firestore) PurgePage(ctx context.Context, caller license.Caller) (int, 
 		}
 		return len(refs), f.deleteAll(ctx, refs)
 	}
-	return 0, nil
+	return f.purgeQueue(ctx, t)
+}
+
+// purgeQueue deletes what is left of a webhook's deliveries, and then their queue.
+func (f *Firestore) purgeQueue(ctx context.Context, t tenant) (int, error) {
+	queues, err := f.query(ctx, t.organization.Collection(queuesCollection).Select().Limit(1))
+	if err != nil || len(queues) == 0 {
+		return 0, err
+	}
+	left, err := f.query(ctx, t.deliveries(queues[0].Ref.ID).Select().Limit(MaxErased))
+	if err != nil {
+		return 0, err
+	}
+	if len(left) == 0 {
+		left = queues
+	}
+	refs := make([]*firestore.DocumentRef, len(left))
+	for i, snapshot := range left {
+		refs[i] = snapshot.Ref
+	}
+	return len(refs), f.deleteAll(ctx, refs)
 }
 
 func (f *Firestore) deleteAll(ctx context.Context, refs []*firestore.DocumentRef) error {

@@ -19,7 +19,8 @@ func (f *Firestore) Create(ctx context.Context, caller license.Caller, s license
 	if err != nil {
 		return err
 	}
-	return f.share(ctx, t, s.Epoch, []write{{ref: ref, fields: activeDoc(s).fields(), terms: s.TermsEpoch}})
+	doc := activeDoc(s)
+	return f.share(ctx, t, s.Epoch, []write{{ref: ref, fields: doc.fields(), doc: doc, terms: s.TermsEpoch}})
 }
 
 // acceptExisting judges the record that stood in the way of a create whose

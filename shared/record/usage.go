@@ -3,6 +3,7 @@ package record
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -43,6 +44,8 @@ type usageDoc struct {
 	// Hours has, by the hour (00 to 23, UTC) and the ledger's generation, what that
 	// generation counted: it is written again and again, and each number only grows.
 	Hours map[string]map[string]countsDoc `firestore:"hours"`
+	// Told is the greatest share of the seats, in percent, that an event has told of.
+	Told int `firestore:"told,omitempty"`
 	// PurgeAt is for Firestore's TTL policy alone: see [RetainUsage].
 	PurgeAt time.Time `firestore:"purge_at"`
 }
@@ -106,6 +109,7 @@ func (d usageDoc) filed(f usage.Filing) (usageDoc, error) {
 		return d, err
 	}
 	after := newUsageDoc(f.Hour)
+	after.Told = d.Told
 	for h, generations := range d.Hours {
 		after.Hours[h] = generations
 	}
@@ -278,16 +282,13 @@ func (f *Firestore) FileUsage(ctx context.Context, caller license.Caller, all []
 
 // file reads and writes the documents of some filings. Only what changes is written.
 func (t tenant) file(tx *firestore.Transaction, documents []filings) (left unreadable, err error) {
-	refs := make([]*firestore.DocumentRef, len(documents))
-	for i, d := range documents {
-		refs[i] = t.usage().Doc(d.name)
-	}
-	found, err := tx.GetAll(refs)
+	refs, licenses := t.filedIn(documents)
+	found, err := tx.GetAll(slices.Concat(refs, licenses))
 	if err != nil {
 		return left, err
 	}
 	for i, d := range documents {
-		after, changed, err := d.joined(found[i])
+		before, after, changed, err := d.joined(found[i])
 		if err != nil {
 			left.add(d.name, err)
 			continue
@@ -295,22 +296,47 @@ func (t tenant) file(tx *firestore.Transaction, documents []filings) (left unrea
 		if !changed {
 			continue
 		}
-		if err := tx.Set(refs[i], after); err != nil {
+		var events []told
+		if t.events {
+			after, events = tellDay(before, after, seatsIn(found[len(refs)+i]))
+		}
+		if err := errors.Join(tx.Set(refs[i], after), t.tell(tx, events...)); err != nil {
 			return left, err
 		}
 	}
 	return left, nil
 }
 
-// joined is filed of the document that was found, or is not there yet.
-func (f filings) joined(found *firestore.DocumentSnapshot) (after usageDoc, changed bool, err error) {
-	var before usageDoc
-	if found.Exists() {
-		if err := found.DataTo(&before); err != nil {
-			return before, false, err
+// filedIn are the documents of usage, and where events are told those of their licenses,
+// in the same order.
+func (t tenant) filedIn(documents []filings) (refs, licenses []*firestore.DocumentRef) {
+	for _, d := range documents {
+		refs = append(refs, t.usage().Doc(d.name))
+		if t.events {
+			licenses = append(licenses, t.licenses().Doc(d.of[0].LicenseID))
 		}
 	}
-	return f.filed(before)
+	return refs, licenses
+}
+
+// seatsIn is how many seats a license has; none that is gone, or that a person broke.
+func seatsIn(found *firestore.DocumentSnapshot) int {
+	var doc licenseDoc
+	if !found.Exists() || found.DataTo(&doc) != nil {
+		return 0
+	}
+	return doc.MaxSeats
+}
+
+// joined is filed of the document that was found, or is not there yet.
+func (f filings) joined(found *firestore.DocumentSnapshot) (before, after usageDoc, changed bool, err error) {
+	if found.Exists() {
+		if err := found.DataTo(&before); err != nil {
+			return before, before, false, err
+		}
+	}
+	after, changed, err = f.filed(before)
+	return before, after, changed, err
 }
 
 // Usage implements [Administration]. The order by day is served by the built-in index,

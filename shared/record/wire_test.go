@@ -100,8 +100,13 @@ func (w *wire) spent() (calls map[string]int, reads, writes int) {
 // wired makes a record on a fresh project of the emulator, seen through a wire.
 func wired(t *testing.T) (*record.Firestore, *wire) {
 	t.Helper()
+	return wiredWith(t, record.FirestoreOptions{Deadline: time.Minute})
+}
+
+func wiredWith(t *testing.T, o record.FirestoreOptions) (*record.Firestore, *wire) {
+	t.Helper()
 	w := newWire()
-	return record.NewFirestore(dial(t, w.options()...), record.FirestoreOptions{Deadline: time.Minute}), w
+	return record.NewFirestore(dial(t, w.options()...), o), w
 }
 
 func acme() license.Caller { return license.ServiceCaller("acme") }

@@ -60,6 +60,7 @@ func meanings() []meaning {
 		{code: api.LicenseNotFound, err: license.ErrLicenseNotFound},
 		{code: api.SessionNotFound, err: license.ErrSessionNotFound},
 		{code: api.UserNotFound, err: license.ErrUserNotFound},
+		{code: api.WebhookNotFound, err: license.ErrWebhookNotFound},
 		{code: api.MethodNotAllowed, scope: everywhere, example: exampleMethod},
 		{code: api.NoSeatsAvailable, example: exampleNoSeats},
 		{code: api.LicenseAmbiguous, example: exampleAmbiguous},

@@ -86,6 +86,7 @@ func domainErrors() map[string]struct {
 		"ErrOrganizationNotFound": {license.ErrOrganizationNotFound, api.OrganizationNotFound},
 		"ErrLicenseNotFound":      {license.ErrLicenseNotFound, api.LicenseNotFound},
 		"ErrUserNotFound":         {license.ErrUserNotFound, api.UserNotFound},
+		"ErrWebhookNotFound":      {license.ErrWebhookNotFound, api.WebhookNotFound},
 		"ErrEmailTaken":           {license.ErrEmailTaken, api.EmailTaken},
 		"ErrLastOwner":            {license.ErrLastOwner, api.LastOwner},
 		"ErrInUse":                {license.ErrInUse, api.InUse},

@@ -7,6 +7,7 @@
 package fakeidp
 
 import (
+	"crypto/rsa"
 	"errors"
 	"sync"
 	"time"
@@ -18,6 +19,9 @@ type Config struct {
 	ProjectID string
 	// Now is the clock of tokens and revocations; nil means time.Now.
 	Now func() time.Time
+	// Stranger has keys that no other issuer of the process has or will have: for tests
+	// of what another's key signed. The keys of others come round again.
+	Stranger bool
 }
 
 // Mode is how the servers behave.
@@ -43,6 +47,7 @@ const defaultMaxAge = 6 * time.Hour
 type IDP struct {
 	project string
 	now     func() time.Time
+	private func() (*rsa.PrivateKey, error)
 
 	mu       sync.Mutex
 	users    keyRing // signs ID tokens
@@ -65,6 +70,9 @@ func New(cfg Config) (*IDP, error) {
 		cfg.Now = time.Now
 	}
 	i := &IDP{project: cfg.ProjectID, now: cfg.Now, accounts: map[account]state{}, signIns: map[string]signIn{}, maxAge: defaultMaxAge}
+	if i.private = made.take; cfg.Stranger {
+		i.private = generate
+	}
 	if err := i.Rotate(); err != nil {
 		return nil, err
 	}
@@ -74,11 +82,11 @@ func New(cfg Config) (*IDP, error) {
 // Rotate makes both issuers sign with a new key. The key before it stays
 // published until the next rotation, as with Google; older ones are withdrawn.
 func (i *IDP) Rotate() error {
-	user, err := newKey(i.now())
+	user, err := i.newKey()
 	if err != nil {
 		return err
 	}
-	service, err := newKey(i.now())
+	service, err := i.newKey()
 	if err != nil {
 		return err
 	}

@@ -54,9 +54,9 @@ func (p *pool) take() (*rsa.PrivateKey, error) {
 	defer p.mu.Unlock()
 	place := &p.keys[p.next%len(p.keys)]
 	if *place == nil {
-		private, err := rsa.GenerateKey(rand.Reader, keyBits)
+		private, err := generate()
 		if err != nil {
-			return nil, fmt.Errorf("fakeidp: %w", err)
+			return nil, err
 		}
 		*place = private
 	}
@@ -64,8 +64,17 @@ func (p *pool) take() (*rsa.PrivateKey, error) {
 	return *place, nil
 }
 
-func newKey(now time.Time) (key, error) {
-	private, err := made.take()
+func generate() (*rsa.PrivateKey, error) {
+	private, err := rsa.GenerateKey(rand.Reader, keyBits)
+	if err != nil {
+		return nil, fmt.Errorf("fakeidp: %w", err)
+	}
+	return private, nil
+}
+
+func (i *IDP) newKey() (key, error) {
+	now := i.now()
+	private, err := i.private()
 	if err != nil {
 		return key{}, err
 	}

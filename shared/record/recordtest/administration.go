@@ -31,6 +31,7 @@ func RunAdministration(t *testing.T, newRecord func(t *testing.T) Administered) 
 		"Usage":         usageTests(),
 		"During":        duringTests(),
 		"Users":         userTests(),
+		"Webhooks":      webhookTests(),
 		"Owners":        ownerTests(),
 		"ServiceActs":   serviceActTests(),
 		"Histories":     historyTests(),

@@ -126,6 +126,10 @@ func administrationWrites(
 		"ChangeUser":    func(ctx context.Context) error { return errorOf(r.ChangeUser(ctx, c, a, "u-1", "1", promote)) },
 		"RemoveUser":    func(ctx context.Context) error { return errorOf(r.RemoveUser(ctx, c, a, "u-1", "1")) },
 		"AskUser":       func(ctx context.Context) error { return errorOf(r.AskUser(ctx, c, a, "u-1", record.UserSignedOut)) },
+		"CreateWebhook": func(ctx context.Context) error { return errorOf(r.CreateWebhook(ctx, c, a, hook("crm"))) },
+		"ChangeWebhook": func(ctx context.Context) error { return errorOf(r.ChangeWebhook(ctx, c, a, "crm", "1", switchOff)) },
+		"DeleteWebhook": func(ctx context.Context) error { return r.DeleteWebhook(ctx, c, a, "crm", "1") },
+		"RetryDelivery": func(ctx context.Context) error { return r.RetryDelivery(ctx, c, a, "crm", "1") },
 	}
 }
 
@@ -159,6 +163,11 @@ func administrationReads(r record.Administration, c license.Caller) map[string]f
 		"Contents":       func(ctx context.Context) error { return errorOf(r.Contents(ctx, c, "")) },
 		"SessionsDuring": func(ctx context.Context) error {
 			return r.SessionsDuring(ctx, c, day(), func(record.Page) error { return nil })
+		},
+		"Webhooks": func(ctx context.Context) error { return errorOf(r.Webhooks(ctx, c)) },
+		"Webhook":  func(ctx context.Context) error { return errorOf(r.Webhook(ctx, c, "crm")) },
+		"Deliveries": func(ctx context.Context) error {
+			return errorOf(r.Deliveries(ctx, c, "crm", "", "", 9))
 		},
 	}
 }
