@@ -266,10 +266,15 @@ func TestTheNewDoorsAreStaffsAlone(t *testing.T) {
 	org, _ := v.sold(t)
 	owner := v.w.userAs(org.ID, "ann", license.RoleOwner).token
 	for _, path := range []struct{ method, path, body string }{
-		{http.MethodGet, api.PathKeys, ""}, {http.MethodPost, api.PathKeys, ""}, {http.MethodPost, api.PathKeysPrune, ""},
-		{http.MethodPost, api.KeyDisablePath(strings.Repeat("x", 43)), ""}, {http.MethodGet, api.PathServiceAudit, ""},
-		{http.MethodPost, api.LedgerCheckPath(org.ID), ""}, {http.MethodPost, api.LedgerRebuildPath(org.ID), ""},
-		{http.MethodGet, api.ExportPath(org.ID), ""}, {http.MethodPost, api.PurgePath(org.ID), `{"confirm":"x"}`},
+		{http.MethodGet, api.PathKeys, ""},
+		{http.MethodPost, api.PathKeys, ""},
+		{http.MethodPost, api.PathKeysPrune, ""},
+		{http.MethodPost, api.KeyDisablePath(strings.Repeat("x", 43)), ""},
+		{http.MethodGet, api.PathServiceAudit, ""},
+		{http.MethodPost, api.LedgerCheckPath(org.ID), ""},
+		{http.MethodPost, api.LedgerRebuildPath(org.ID), ""},
+		{http.MethodGet, api.ExportPath(org.ID), ""},
+		{http.MethodPost, api.PurgePath(org.ID), `{"confirm":"x"}`},
 		{http.MethodPost, api.UserPurgePath(org.ID, "ann"), ""},
 	} {
 		for _, token := range []string{"", owner, v.w.stack.SchedulerToken()} {

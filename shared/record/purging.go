@@ -340,8 +340,10 @@ func eraseSessions(tx *firestore.Transaction, sessions []*firestore.DocumentSnap
 	var errs []error
 	for _, s := range sessions {
 		errs = append(errs, tx.Update(s.Ref, []firestore.Update{
-			{Path: "user_id", Value: Erased}, {Path: "hardware_id", Value: erasedMachine(s.Ref.ID)},
-			{Path: "instance_id", Value: ""}, {Path: "client", Value: clientDoc{}},
+			{Path: "user_id", Value: Erased},
+			{Path: "hardware_id", Value: erasedMachine(s.Ref.ID)},
+			{Path: "instance_id", Value: ""},
+			{Path: "client", Value: clientDoc{}},
 		}))
 	}
 	return errors.Join(errs...)
