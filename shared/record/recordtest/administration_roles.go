@@ -47,6 +47,7 @@ func acts(t *testing.T, r Administered, who license.Caller, id string, a record.
 		"change":   errorOf(r.ChangeUser(t.Context(), who, a, id, revision, disable)),
 		"groups":   errorOf(r.ChangeUser(t.Context(), who, a, id, revision, func(u *license.User) error { u.Groups = nil; return nil })),
 		"nothing":  errorOf(r.ChangeUser(t.Context(), who, a, id, revision, unchanged)),
+		"demote":   errorOf(r.ChangeUser(t.Context(), who, a, id, revision, demote)),
 		"promote":  errorOf(r.ChangeUser(t.Context(), who, a, id, revision, promote)),
 		"remove":   errorOf(r.RemoveUser(t.Context(), who, a, id, revision)),
 		"sign out": errorOf(r.AskUser(t.Context(), who, a, id, record.UserSignedOut)),
@@ -75,7 +76,7 @@ func adminsActOnMembers(t *testing.T, r Administered) {
 	for _, id := range []string{"u-1", "u-2", "u-3"} { // itself too
 		wantRefused(t, acts(t, r, who, id, dry()), "invite")
 	}
-	wantRefused(t, acts(t, r, who, "u-5", dry()), "change", "groups", "nothing", "sign out", "invite")
+	wantRefused(t, acts(t, r, who, "u-5", dry()), "change", "groups", "nothing", "demote", "sign out", "invite")
 	wantAudit(t, r, 6)
 	wantError(t, errorOf(r.AskUser(t.Context(), who, act(), "u-6", record.UserSignedOut)), license.ErrUserNotFound)
 }
@@ -99,7 +100,7 @@ func ownersActOnAll(t *testing.T, r Administered) {
 	joined(t, r, admin("u-1"), owner("u-2"), owner("u-3"), member("u-4"))
 	who := by("u-2", license.RoleOwner)
 	for _, id := range []string{"u-1", "u-2", "u-3", "u-4"} {
-		wantRefused(t, acts(t, r, who, id, dry()), "change", "groups", "nothing", "promote", "remove", "sign out", "invite")
+		wantRefused(t, acts(t, r, who, id, dry()), "change", "groups", "nothing", "demote", "promote", "remove", "sign out", "invite")
 	}
 }
 
@@ -112,7 +113,7 @@ func recordCounts(t *testing.T, r Administered) {
 	asked, err := r.ChangeUser(t.Context(), seller(), act(), "u-1", revisions[0], func(u *license.User) error { u.Role = license.RoleAdmin; return nil })
 	revision := settle(t, r, asked, err)
 	wantRefused(t, acts(t, r, who, "u-1", dry()), "invite") // it cannot raise itself again
-	wantRefused(t, acts(t, r, who, "u-3", dry()), "change", "groups", "nothing", "sign out", "invite")
+	wantRefused(t, acts(t, r, who, "u-3", dry()), "change", "groups", "nothing", "demote", "sign out", "invite")
 	wantRefused(t, acts(t, r, by("u-2", license.RoleAdmin), "u-1", dry()), "invite") // the token says less
 	wantRefused(t, acts(t, r, by("u-2", license.RoleMember), "u-3", dry()))
 
