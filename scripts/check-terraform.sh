@@ -246,7 +246,7 @@ plant() {
   fault tests "a vendor's door behind the load balancer" edge edge.tf 'if f.callers == "users" && var.image' 'if f.callers != "scheduler" && var.image'
   fault tests "every function deletes" record record.tf '    "datastore.entities.update",' '    "datastore.entities.update",
     "datastore.entities.delete",'
-  fault tests "an audit that is kept for ever" record record.tf 'toset(["audit", "requests"])' 'toset(["requests"])'
+  fault tests "an audit that is kept for ever" record record.tf 'toset(["audit", "deliveries",' 'toset(["deliveries",'
   fault policies "a function that sells" edge control.tf 'members  = var.staff.invokers' 'members  = [local.member["acquire"]]'
   fault tests "a widened role on the record" record record.tf 'local.role.record_user' '"roles/datastore.owner"'
   fault tests "a role on the whole project" build build.tf '"roles/run.developer"' '"roles/run.admin"'
@@ -275,6 +275,17 @@ plant() {
   fault policies "acquire administers users" edge identity.tf 'for_each = var.identity.user_administrators' 'for_each = toset(["acquire"])'
   fault policies "a customers' door that signs" build accounts.tf 'local.member[name] if f.signs]' 'local.member[name] if f.signs || name == "admin"]'
   fault policies "a customers' door that sells" build record.tf 'member  = local.member["control"]' 'member  = local.member["admin"]'
+  fault tests "a way from customers' addresses to the ledger" events functions.tf 'ledger    = false' 'ledger    = true'
+  fault policies "the same, planned" edge functions.tf 'ledger    = false' 'ledger    = true'
+  fault tests "a public deliver, by a binding" events events.tf '[local.member["scheduler"]]' '["allUsers"]'
+  fault tests "a deliver that the reaper's token opens" events events.tf 'https://${var.domain}/internal/v1/deliver' 'https://${var.domain}/internal/v1/reap'
+  fault tests "events that nobody tells" events variables.tf '!var.events.enabled || ' 'true || '
+  fault tests "a reaper that keeps no events" events functions.tf 'var.events.enabled ? { EVENTS = "true" } : {}' '{}'
+  fault policies "everybody publishes events" edge events.tf 'members = [local.member["deliver"]]' 'members = ["allAuthenticatedUsers"]'
+  fault policies "acquire knows the key of webhooks" edge events.tf '["admin", "control", "deliver"], name)' '["acquire", "admin", "control", "deliver"], name)'
+  fault policies "deliver deletes" edge record.tf 'member  = local.member["control"]' 'member  = local.member["deliver"]'
+  fault tests "events that are indexed by their time" record record.tf '["part", "recorded_at", "seq"]' '["recorded_at", "part", "seq"]'
+  fault tests "dead letters that nobody hears of" observability modules/observability/events.tf 'lines = ["jsonPayload.dead_letters>0"' 'lines = ["jsonPayload.dead_letters>9"'
   fault tests "a listener in the clear" edge edge.tf '"443"' '"80"'
   fault tests "anonymous users" identity identity.tf 'enabled = false' 'enabled = true'
   fault tests "a change in every plan" identity identity.tf 'phone_number {
@@ -301,7 +312,7 @@ locals {
   # What'
   fault tests "an alert that reaches nobody" observability modules/observability/alerts.tf 'notification_channels = var.notification_channels' 'notification_channels = []'
   fault tests "an alert without a playbook" observability modules/observability/alerts.tf '.page}.md' '.page}.txt'
-  fault tests "a reaper that may be silent for an hour" observability modules/observability/variables.tf 'reaper_silent_minutes = optional(number, 5)' 'reaper_silent_minutes = optional(number, 60)'
+  fault tests "a reaper that may be silent for an hour" observability modules/observability/variables.tf 'reaper_silent_minutes  = optional(number, 5)' 'reaper_silent_minutes  = optional(number, 60)'
   printf '%d faults, %d missed\n' "$faults" "$missed"
   [ "$missed" -eq 0 ]
 }

@@ -7,7 +7,7 @@ resource "google_service_account" "this" {
     {
       build     = "builds images and releases them"
       rotation  = "adds versions to the signing key"
-      scheduler = "fires the reaper"
+      scheduler = "fires the reaper and deliver"
     },
   )
   project      = local.project
@@ -22,6 +22,8 @@ locals {
 
   # Of the functions alone.
   function_members = { for name in keys(local.functions) : name => local.member[name] }
+  # Of those that work with the ledger.
+  ledger_members = { for name, f in local.functions : name => local.member[name] if f.ledger }
   # Those that give out license tokens, those that may sign with the key of license
   # tokens, and those that read its public half.
   issuers     = [for name, f in local.functions : local.member[name] if f.signs]

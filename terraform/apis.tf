@@ -21,6 +21,7 @@ resource "google_project_service" "enabled" {
     "memorystore.googleapis.com",
     "monitoring.googleapis.com",
     "networkconnectivity.googleapis.com",
+    "pubsub.googleapis.com",
     "run.googleapis.com",
     "secretmanager.googleapis.com",
     "serviceconsumermanagement.googleapis.com",

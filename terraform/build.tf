@@ -203,5 +203,6 @@ locals {
     _DOMAIN             = var.domain
     _FIRESTORE_DATABASE = google_firestore_database.record.name
     _CANARY_SECRET      = google_secret_manager_secret.canary.secret_id
+    _DELIVER            = tostring(local.delivers)
   }
 }

@@ -18,8 +18,8 @@ locals {
     { function = "admin", template = "/api/v1/licenses" },
     { function = "admin", template = "/api/v1/licenses/sessions" },
     { function = "admin", template = "/api/v1/admin/**" },
-    # What is ready is the platform's to know, and the paths of the reaper and of the
-    # vendor's door have no business here: asked from outside, each is a 404 like any path
+    # What is ready is the platform's to know, and the paths of the reaper, of deliver and
+    # of the vendor's door have no business here: asked from outside, each is a 404 like any path
     # that is not there.
     { function = "acquire", template = "/ready", rewrite = "/not-routed" },
     { function = "acquire", template = "/startup", rewrite = "/not-routed" },
@@ -43,6 +43,7 @@ locals {
     "/ready"                                                                                                           = "acquire"
     "/startup"                                                                                                         = "acquire"
     "/internal/v1/reap"                                                                                                = "acquire"
+    "/internal/v1/deliver"                                                                                             = "acquire"
     "/internal/v1/organizations/0199aaaa-0000-7000-8000-000000000000/rebuild"                                          = "acquire"
     "/api/v1/control/organizations"                                                                                    = "acquire"
     "/api/v1/control/organizations/0199aaaa-0000-7000-8000-000000000000/sessions/0199aaaa-0000-7000-8000-000000000000" = "acquire"

@@ -1,59 +1,73 @@
-# The six functions: one image, told apart by FUNCTION_TARGET, each with an
-# identity of its own that may do only what the function does.
+# The six functions, and deliver where there are events: one image, told apart by
+# FUNCTION_TARGET, each with an identity of its own that may do only what the function
+# does.
 locals {
-  # What a function is, and who calls it: users, the scheduler or the vendor's staff.
-  # What it is given (instances, memory) is var.functions.
-  functions = {
+  # What a function is, whether it works with the ledger, and who calls it: users, the
+  # scheduler or the vendor's staff. What it is given (instances, memory) is
+  # var.functions.
+  functions = { for name, f in local.all_functions : name => f if name != "deliver" || local.delivers }
+  all_functions = {
     acquire = {
       target    = "Acquire"
       signs     = true
+      ledger    = true
       callers   = "users"
       revokable = var.identity.check_revoked
       env       = { CHECK_REVOKED = tostring(var.identity.check_revoked) }
     }
-    heartbeat = { target = "Heartbeat", signs = true, callers = "users", revokable = false, env = {} }
-    release   = { target = "Release", signs = false, callers = "users", revokable = false, env = {} }
-    reaper    = { target = "Reaper", signs = false, callers = "scheduler", revokable = false, env = {} }
-    control   = { target = "Control", signs = false, callers = "staff", revokable = false, env = {} }
+    heartbeat = { target = "Heartbeat", signs = true, ledger = true, callers = "users", revokable = false, env = {} }
+    release   = { target = "Release", signs = false, ledger = true, callers = "users", revokable = false, env = {} }
+    reaper    = { target = "Reaper", signs = false, ledger = true, callers = "scheduler", revokable = false, env = { REAPER_AUDIENCE = local.reaper_audience } }
+    control   = { target = "Control", signs = false, ledger = true, callers = "staff", revokable = false, env = {} }
     # Whose account was disabled must not end others' sessions for an hour.
     admin = {
       target    = "Admin"
       signs     = false
+      ledger    = true
       callers   = "users"
       revokable = var.identity.check_revoked
       env       = { CHECK_REVOKED = tostring(var.identity.check_revoked) }
     }
+    # It calls addresses that customers chose: it has no way into the network, and nothing
+    # to do with the ledger or a key.
+    deliver = {
+      target    = "Deliver"
+      signs     = false
+      ledger    = false
+      callers   = "scheduler"
+      revokable = false
+      env       = merge({ REAPER_AUDIENCE = local.deliver_audience }, local.events_topic == null ? {} : { EVENTS_TOPIC = local.events_topic })
+    }
   }
 
-  # What a function is told of its callers, and the audience that Cloud Run accepts
-  # beside its own address. IAM is asked before the function is, and takes the
-  # signature off the token.
+  # What a function is told of its callers. IAM is asked before the function is, and takes
+  # the signature off the token.
   callers = {
-    users = {
-      env       = length(var.cors_origins) > 0 ? { CORS_ORIGINS = join(",", var.cors_origins) } : {}
-      audiences = []
-    }
+    users = length(var.cors_origins) > 0 ? { CORS_ORIGINS = join(",", var.cors_origins) } : {}
     scheduler = {
-      env = {
-        REAPER_AUDIENCE        = local.reaper_audience
-        REAPER_SERVICE_ACCOUNT = local.email["scheduler"]
-        REAPER_IAM_CHECKED     = "true"
-      }
-      audiences = [local.reaper_audience]
+      REAPER_SERVICE_ACCOUNT = local.email["scheduler"]
+      REAPER_IAM_CHECKED     = "true"
     }
     staff = {
-      env = {
-        STAFF_AUDIENCE    = local.staff_audience
-        STAFF_ACCOUNTS    = join(",", sort(var.staff.accounts))
-        STAFF_IAM_CHECKED = "true"
-      }
-      audiences = [local.staff_audience]
+      STAFF_AUDIENCE    = local.staff_audience
+      STAFF_ACCOUNTS    = join(",", sort(var.staff.accounts))
+      STAFF_IAM_CHECKED = "true"
     }
   }
+  # The audience that Cloud Run accepts beside a function's own address.
+  audiences = {
+    control = [local.staff_audience]
+    deliver = [local.deliver_audience]
+    reaper  = [local.reaper_audience]
+  }
 
-  environment = {
+  # Of all functions; then of those that work with the ledger. Whoever writes the record
+  # keeps events in it, so all are told whether there are any.
+  environment = merge({
     GOOGLE_CLOUD_PROJECT = var.project_id
     FIRESTORE_DATABASE   = google_firestore_database.record.name
+  }, var.events.enabled ? { EVENTS = "true" } : {})
+  ledger_environment = {
     MEMORYSTORE_INSTANCE = local.ledger_name
     TOKEN_ISSUER         = "https://${var.domain}"
   }
@@ -83,24 +97,31 @@ module "functions" {
 
   environment = merge(
     local.environment,
+    each.value.ledger ? local.ledger_environment : {},
     lookup(local.signing, each.key, {}),
-    local.callers[each.value.callers].env,
+    local.callers[each.value.callers],
     lookup(local.user_administration, each.key, {}),
     var.settings,
     each.value.env,
   )
-  secrets = contains(keys(local.log_key_readers), each.key) ? {
-    LOG_KEY = { secret = google_secret_manager_secret.log_key.secret_id, version = var.log_key_version }
-  } : {}
+  secrets = merge(
+    contains(keys(local.log_key_readers), each.key) ? {
+      LOG_KEY = { secret = google_secret_manager_secret.log_key.secret_id, version = var.log_key_version }
+    } : {},
+    contains(keys(local.webhook_key_readers), each.key) ? {
+      WEBHOOK_KEY = { secret = google_secret_manager_secret.webhook_key.secret_id, version = var.events.webhook_key_version }
+    } : {},
+  )
   size = local.function_size[each.key]
 
   # Users come through the load balancer alone; their functions check the token
   # themselves. Cloud Run would take its signature off if it looked at it first.
   callers   = each.value.callers
-  audiences = local.callers[each.value.callers].audiences
+  audiences = lookup(local.audiences, each.key, [])
 
-  network    = google_compute_network.this.id
-  subnetwork = google_compute_subnetwork.functions.id
+  # The ledger is all that is in the network.
+  network    = each.value.ledger ? google_compute_network.this.id : null
+  subnetwork = each.value.ledger ? google_compute_subnetwork.functions.id : null
 
   # A revision becomes ready when /startup answers 200: by then its account must be
   # let in everywhere.
@@ -116,7 +137,9 @@ module "functions" {
     google_project_iam_member.record_user,
     google_project_iam_member.revocation_reader,
     google_project_iam_member.user_administrator,
+    google_pubsub_topic_iam_binding.publishers,
     google_secret_manager_secret_iam_member.log_key,
     google_service_account_iam_member.machine_signer,
+    google_secret_manager_secret_iam_member.webhook_key,
   ]
 }

@@ -90,9 +90,9 @@ locals {
   ledger_name = "projects/${var.project_id}/locations/${var.region}/instances/${google_memorystore_instance.ledger.instance_id}"
 }
 
-# Every function connects to the ledger, and asks Memorystore where it is.
+# Every function but deliver connects to the ledger, and asks Memorystore where it is.
 resource "google_project_iam_member" "ledger_user" {
-  for_each = local.function_members
+  for_each = local.ledger_members
   project  = local.project
   role     = "roles/memorystore.dbConnectionUser"
   member   = each.value
@@ -107,7 +107,7 @@ resource "google_project_iam_member" "ledger_user" {
 }
 
 resource "google_project_iam_member" "ledger_finder" {
-  for_each = local.function_members
+  for_each = local.ledger_members
   project  = local.project
   role     = "roles/memorystore.viewer"
   member   = each.value

@@ -30,6 +30,7 @@ module "observability" {
   build_region    = local.build_region
   scheduler_jobs = {
     reaper   = one(google_cloud_scheduler_job.reaper[*].name)
+    deliver  = one(google_cloud_scheduler_job.deliver[*].name)
     rotation = google_cloud_scheduler_job.rotation.name
   }
 

@@ -45,7 +45,7 @@ output "services" {
 }
 
 output "service_accounts" {
-  description = "E-mail address of each account: the six functions', build, rotation and scheduler."
+  description = "E-mail address of each account: the functions', build, rotation and scheduler."
   value       = local.email
 }
 
@@ -67,6 +67,11 @@ output "signing_key" {
 output "delegation_key" {
   description = "Name of the key that encrypts delegations."
   value       = local.delegation_key_name
+}
+
+output "events_topic" {
+  description = "Topic of Pub/Sub where deliver publishes every event; null without one."
+  value       = one(google_pubsub_topic.events[*].id)
 }
 
 output "ledger" {

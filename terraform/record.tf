@@ -107,11 +107,12 @@ resource "google_firestore_field" "purge" {
   ttl_config {}
 }
 
-# The same of the audit, of usage, of what is left of a user that was removed, and of the
-# idempotency keys of what was created: those of an organization and the service's are one
-# collection by name.
+# The same of the audit, of usage, of what is left of a user that was removed, of the
+# idempotency keys of what was created (those of an organization and the service's are one
+# collection by name), and of what events leave behind: no function that tells them may
+# delete a document.
 resource "google_firestore_field" "purge_administration" {
-  for_each   = toset(["audit", "requests", "usage", "users"])
+  for_each   = toset(["audit", "deliveries", "events", "queues", "requests", "usage", "users", "webhooks"])
   project    = local.project
   database   = google_firestore_database.record.name
   collection = each.value
@@ -127,6 +128,54 @@ resource "google_firestore_field" "usage_hours" {
   database   = google_firestore_database.record.name
   collection = "usage"
   field      = "hours"
+  index_config {}
+}
+
+# Events wait for deliver in the order in which they were recorded. As of sessions, the
+# part before the time has it grow in sixteen places; of an event that was taken there is
+# no part, and no entry.
+resource "google_firestore_index" "events" {
+  project    = local.project
+  database   = google_firestore_database.record.name
+  collection = "events"
+  dynamic "fields" {
+    for_each = ["part", "recorded_at", "seq"]
+    content {
+      field_path = fields.value
+      order      = "ASCENDING"
+    }
+  }
+}
+
+# Deliver asks across organizations: which have events, by their part, and which queues are
+# due. No other query needs either field alone, and the rest of an event, a queue or a
+# delivery is asked for by nobody: each would be two entries of an index more to write.
+# (Of a delivery its state is, within its queue, by the index that every field has.)
+resource "google_firestore_field" "across_organizations" {
+  for_each   = { events = "part", queues = "due_at" }
+  project    = local.project
+  database   = google_firestore_database.record.name
+  collection = each.key
+  field      = each.value
+  index_config {
+    indexes {
+      order       = "ASCENDING"
+      query_scope = "COLLECTION_GROUP"
+    }
+  }
+}
+
+resource "google_firestore_field" "unindexed_events" {
+  for_each = toset(concat(
+    [for field in ["data", "recorded_at", "seq", "subject", "time", "type"] : "events.${field}"],
+    [for field in ["closed", "failures", "webhook_id"] : "queues.${field}"],
+    [for field in ["attempts", "body", "event_id", "last_attempt_at", "last_failure", "last_status", "made_at", "subject", "type"] : "deliveries.${field}"],
+    ["webhooks.url"], # often a secret of the receiver's
+  ))
+  project    = local.project
+  database   = google_firestore_database.record.name
+  collection = split(".", each.value)[0]
+  field      = split(".", each.value)[1]
   index_config {}
 }
 

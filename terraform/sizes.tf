@@ -15,6 +15,7 @@ locals {
         reaper    = { min_instances = 0, max_instances = 2 }
         control   = { min_instances = 0, max_instances = 2 }
         admin     = { min_instances = 0, max_instances = 3 }
+        deliver   = { min_instances = 0, max_instances = 2 }
       }
       edge  = { requests_per_minute = 6000, acquires_per_minute = 1200, admin_requests_per_minute = 600 }
       build = { approval = false }
@@ -30,6 +31,7 @@ locals {
         reaper    = { min_instances = 0, max_instances = 2 }
         control   = { min_instances = 0, max_instances = 2 }
         admin     = { min_instances = 0, max_instances = 6 }
+        deliver   = { min_instances = 0, max_instances = 2 }
       }
       edge  = { requests_per_minute = 30000, acquires_per_minute = 6000, admin_requests_per_minute = 1200 }
       build = { approval = true }
@@ -44,6 +46,8 @@ locals {
     control   = { concurrency = 20, cpu = "1", memory = "512Mi", timeout = "15s", billing = "requests" }
     # Its answers are pages of up to 200 sessions, in memory at once.
     admin = { concurrency = 40, cpu = "1", memory = "512Mi", timeout = "15s", billing = "requests" }
+    # As the reaper: one run a minute, which may overlap the next.
+    deliver = { concurrency = 4, cpu = "1", memory = "512Mi", timeout = "60s", billing = "requests" }
   }
 
   # The size, and over it whatever was said one by one.

@@ -130,6 +130,15 @@ variable "functions" {
       timeout       = optional(string)
       billing       = optional(string)
     }), {})
+    deliver = optional(object({
+      min_instances = optional(number)
+      max_instances = optional(number)
+      concurrency   = optional(number)
+      cpu           = optional(string)
+      memory        = optional(string)
+      timeout       = optional(string)
+      billing       = optional(string)
+    }), {})
   })
   default  = {}
   nullable = false
@@ -144,7 +153,7 @@ variable "functions" {
 }
 
 variable "settings" {
-  description = "Environment variables of all six functions beside those set here: durations and limits of shared/config.Config, such as SESSION_TTL."
+  description = "Environment variables of all functions beside those set here: durations and limits of shared/config.Config, such as SESSION_TTL."
   type        = map(string)
   default     = {}
   validation {
@@ -202,6 +211,30 @@ variable "log_key_version" {
   validation {
     condition     = var.log_key_version == null ? true : can(regex("^[1-9][0-9]*$", var.log_key_version))
     error_message = "log_key_version must be a version's number: with latest, instances of one release could have different keys."
+  }
+}
+
+variable "events" {
+  description = "What happens to seats and licenses, told to customers' webhooks and to a topic of Pub/Sub. webhook_key_version: version of the secret NAME-webhook-key, once you have added one, that webhooks' secrets are derived from; with it there is the function deliver, which tells. enabled: functions keep events from now on. Off, deliver tells what was kept before. topic: every event is also published to the topic NAME-events; retention_days: for how long it can be read there again."
+  type = object({
+    enabled             = optional(bool, false)
+    webhook_key_version = optional(string)
+    topic               = optional(bool, true)
+    retention_days      = optional(number, 7)
+  })
+  default  = {}
+  nullable = false
+  validation {
+    condition     = var.events.webhook_key_version == null ? true : can(regex("^[1-9][0-9]*$", var.events.webhook_key_version))
+    error_message = "events.webhook_key_version must be a version's number: with another value every receiver would need a new secret, so it must not change by itself."
+  }
+  validation {
+    condition     = !var.events.enabled || var.events.webhook_key_version != null
+    error_message = "events are kept, but there is nobody to tell them: add a version to the secret NAME-webhook-key (docs/operations.md), then set events.webhook_key_version to its number."
+  }
+  validation {
+    condition     = var.events.retention_days >= 1 && var.events.retention_days <= 31 && floor(var.events.retention_days) == var.events.retention_days
+    error_message = "events.retention_days must be 1 to 31 days, Pub/Sub's most."
   }
 }
 
@@ -407,20 +440,22 @@ variable "observability" {
       days         = optional(number, 30)
     }), {})
     thresholds = optional(object({
-      pool_percent          = optional(number, 90)
-      ledger_memory_percent = optional(number, 80)
-      signing_key_days      = optional(number, 100)
-      delegation_hours      = optional(number, 9)
-      tokens_per_seat       = optional(number, 11)
-      kms_failures          = optional(number, 5)
-      control_failures      = optional(number, 2)
-      admin_failures        = optional(number, 5)
-      reaper_silent_minutes = optional(number, 5)
-      backend_failures      = optional(number, 5)
-      rebuild_minutes       = optional(number, 15)
-      quota_percent         = optional(number, 80)
-      instances_percent     = optional(number, 80)
-      certificate_days      = optional(number, 21)
+      pool_percent           = optional(number, 90)
+      ledger_memory_percent  = optional(number, 80)
+      signing_key_days       = optional(number, 100)
+      delegation_hours       = optional(number, 9)
+      tokens_per_seat        = optional(number, 11)
+      kms_failures           = optional(number, 5)
+      control_failures       = optional(number, 2)
+      admin_failures         = optional(number, 5)
+      reaper_silent_minutes  = optional(number, 5)
+      deliver_silent_minutes = optional(number, 15)
+      event_wait_minutes     = optional(number, 15)
+      backend_failures       = optional(number, 5)
+      rebuild_minutes        = optional(number, 15)
+      quota_percent          = optional(number, 80)
+      instances_percent      = optional(number, 80)
+      certificate_days       = optional(number, 21)
     }), {})
   })
   default  = {}

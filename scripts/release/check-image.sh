@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# check-image.sh IMAGE: runs the image that was built as each of the six
+# check-image.sh IMAGE: runs the image that was built as each of the seven
 # functions, beside the step service (services.sh), and asks from outside:
 #   - with a bad configuration it names the faults and ends with 1;
 #   - it answers /live, and /ready says that Redis is reached and can keep seats;
@@ -22,7 +22,7 @@ work=$(mktemp -d)
 finish() {
 	local code=$?
 	if [ "$code" -ne 0 ]; then
-		for f in acquire heartbeat release reaper control admin; do docker logs "image-$f" 2>&1 | tail -n 20 || true; done
+		for f in acquire heartbeat release reaper control admin deliver; do docker logs "image-$f" 2>&1 | tail -n 20 || true; done
 	fi
 	rm -rf "$work"
 	exit "$code"
@@ -70,7 +70,7 @@ for variable in GOOGLE_CLOUD_PROJECT REDIS_ADDR KMS_KEY KMS_ENCRYPTION_KEY; do
 	[[ $faults == *$variable* ]] || fail "without a configuration it does not speak of $variable: $faults"
 done
 
-for target in Acquire Heartbeat Release Reaper Control Admin; do
+for target in Acquire Heartbeat Release Reaper Control Admin Deliver; do
 	docker run --detach --network "$network" --name "image-${target,,}" \
 		--env "FUNCTION_TARGET=$target" \
 		--env GOOGLE_CLOUD_PROJECT=image-check \
@@ -81,24 +81,31 @@ for target in Acquire Heartbeat Release Reaper Control Admin; do
 		--env REAPER_SERVICE_ACCOUNT=nobody@image-check.iam.gserviceaccount.com \
 		--env STAFF_AUDIENCE=https://image-check.example \
 		--env STAFF_ACCOUNTS=nobody@image-check.iam.gserviceaccount.com \
+		--env WEBHOOK_KEY=nobodys-key-of-the-check-of-the-image \
 		"$image" >/dev/null
 done
 for f in acquire heartbeat release reaper control admin; do
 	expect "$f" GET /live '200 *"status":"ok"*'
 	ready "$f"
 done
+# Deliver has no way to Redis: what it needs, the record, is not there.
+expect deliver GET /live '200 *"status":"ok"*'
+expect deliver GET /ready '503 *"firestore":*'
 refused='401 *"code":"unauthenticated"*'
 expect acquire POST /api/v1/licenses/acquire "$refused"
 expect acquire GET /openapi.json '200 *"openapi":"3.1*'
 expect heartbeat PATCH "$session/heartbeat" "$refused"
 expect release DELETE "$session" "$refused"
 expect reaper POST / "$refused"
+expect deliver POST /internal/v1/deliver "$refused"
 expect control GET /api/v1/control/organizations "$refused"
 expect admin GET /api/v1/licenses "$refused"
 expect admin GET /api/v1/admin/sessions "$refused"
-# One image, six functions: none serves what is another's.
+# One image, seven functions: none serves what is another's.
 expect release POST /api/v1/licenses/acquire '404 *'
 expect acquire GET /api/v1/control/organizations '404 *'
 expect control GET /api/v1/admin/sessions '404 *'
 expect admin GET /api/v1/control/organizations '404 *'
-printf 'check image: %s is the six functions\n' "$image"
+expect reaper POST /internal/v1/deliver '404 *'
+expect deliver POST /internal/v1/reap '404 *'
+printf 'check image: %s is the seven functions\n' "$image"

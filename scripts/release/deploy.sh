@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# deploy.sh IMAGE@sha256:DIGEST: releases one image to the six services.
+# deploy.sh IMAGE@sha256:DIGEST: releases one image to the services: six, and deliver
+# where there is one.
 #
 #   1. Each service gets a revision of the image, without traffic. Cloud Run starts
 #      an instance of it (its deployment health check, on by default), and the
 #      revision is ready only if its startup probe on /startup passes: with the service's own account, on its own network, it has
-#      reached Redis, Firestore and KMS. Before all six are ready nothing else
+#      reached what it needs of Redis, Firestore and KMS. Before all are ready nothing else
 #      happens.
 #   2. Each gets CANARY_PERCENT of the traffic; the public address is asked
 #      SMOKE_ROUNDS times over, and as often a seat is taken, kept and given back
@@ -15,11 +16,11 @@
 #   3. Each gets all of it, as "latest": what Terraform changes later then takes
 #      the traffic too. The public address is asked again.
 #
-# If anything fails from 2 on, all six get the traffic they had before.
+# If anything fails from 2 on, all get the traffic they had before.
 #
 # A revision without traffic cannot be called from a build: the services of users take
 # requests from the load balancer alone and have no run.app address, which a tag
-# would need. Before the reaper and control IAM asks, which lets no build in. Hence 1,
+# would need. Before the reaper, deliver and control IAM asks, which lets no build in. Hence 1,
 # and the small step 2.
 #
 # Two releases at once: whoever finds that a service is not as it left it stops
@@ -27,7 +28,8 @@
 # that moves traffic last wins, service by service. Run one at a time.)
 #
 # Environment: PROJECT, REGION, SERVICES (what their names begin with), URL,
-# CANARY_PERCENT (0: none), CANARY_SECRET (empty: no seat is taken), DEPLOY (other
+# CANARY_PERCENT (0: none), CANARY_SECRET (empty: no seat is taken), DELIVER (true:
+# there is deliver; Terraform knows, the build's account may not list), DEPLOY (other
 # than true: only the digest is printed, for the first image of a project, which has
 # no services yet, and where a person approves first); SMOKE_ROUNDS.
 set -euo pipefail
@@ -36,7 +38,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 image=${1:?usage: deploy.sh IMAGE@sha256:DIGEST}
 : "${PROJECT:?}" "${REGION:?}" "${SERVICES:?}" "${URL:?}" "${CANARY_PERCENT:?}"
 
-readonly functions=(acquire heartbeat release reaper control admin)
+functions=(acquire heartbeat release reaper control admin)
+[ "${DELIVER:-false}" != true ] || functions+=(deliver)
+readonly functions
 readonly rounds=${SMOKE_ROUNDS:-45}
 declare -A before after
 
@@ -83,7 +87,7 @@ roll_back() {
 		run update-traffic "$SERVICES-$f" --to-revisions="${before[$f]}" || lost+=("$f")
 	done
 	if [ ${#lost[@]} -eq 0 ]; then
-		say "rolled back: all six services have the traffic they had; $pinned"
+		say "rolled back: all services have the traffic they had; $pinned"
 		return
 	fi
 	{

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# rollback.sh IMAGE@sha256:DIGEST: gives all traffic of the six services to their
+# rollback.sh IMAGE@sha256:DIGEST: gives all traffic of the services to their
 # newest revisions of an image that they ran before. Without an argument it shows
 # which those are.
 #
@@ -13,7 +13,13 @@
 set -euo pipefail
 : "${PROJECT:?}" "${REGION:?}" "${SERVICES:?}"
 
-readonly functions=(acquire heartbeat release reaper control admin)
+functions=(acquire heartbeat release reaper control admin)
+# Deliver is there where events are. Without an answer nothing is done: a service that is
+# forgotten would stay on the image that is left.
+deliver=$(gcloud run services list --project="$PROJECT" --region="$REGION" --quiet \
+	--filter="metadata.name=$SERVICES-deliver" --format='value(metadata.name)')
+[ -z "$deliver" ] || functions+=(deliver)
+readonly functions
 declare -A revision
 
 revisions() {

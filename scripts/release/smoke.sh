@@ -6,9 +6,9 @@
 #
 # Nothing is tried again: an answer that fails once fails a customer.
 #
-# The reaper and control are not behind the public address. That their revisions
-# started says that they reach what they need; alerts say if one does not run, and if
-# the other fails.
+# The reaper, deliver and control are not behind the public address. That their revisions
+# started says that they reach what they need; alerts say if one of the first two does not
+# run, and if the third fails.
 set -euo pipefail
 
 url=${1:?usage: smoke.sh URL [ROUNDS]}

@@ -85,6 +85,31 @@ test_a_time_in_a_composite_index if {
 	refused("google_firestore_index", {"collection": "sessions", "fields": [status, acquired, part]}, "500 a second")
 }
 
+# Events are written with sessions, and read in the order of their time.
+test_an_indexed_time_of_events if {
+	refused("google_firestore_field", {"collection": "events", "field": "recorded_at", "index_config": [{"indexes": [{"order": "ASCENDING"}]}]}, "500 a second")
+	not denied("google_firestore_field", {"collection": "queues", "field": "due_at", "index_config": [{"indexes": [{"order": "ASCENDING", "query_scope": "COLLECTION_GROUP"}]}]})
+	part := {"field_path": "part", "order": "ASCENDING"}
+	recorded := {"field_path": "recorded_at", "order": "ASCENDING"}
+	not denied("google_firestore_index", {"collection": "events", "fields": [part, recorded]})
+	refused("google_firestore_index", {"collection": "events", "fields": [recorded, part]}, "500 a second")
+	refused("google_firestore_field", {"collection": "events", "field": "recorded_at", "ttl_config": [{}]}, "would delete documents by recorded_at")
+}
+
+topic := {"project": "acme-licenses", "name": "licenses-events", "message_retention_duration": "604800s"}
+
+test_a_topic_that_others_write_or_change if {
+	not denied("google_pubsub_topic", topic)
+	refused("google_pubsub_topic", object.union(topic, {"ingestion_data_source_settings": [{"cloud_storage": [{"bucket": "evil"}]}]}), "lets others write events")
+	refused("google_pubsub_topic", object.union(topic, {"message_transforms": [{"javascript_udf": [{"code": "x"}]}]}), "lets others write events")
+	refused("google_pubsub_topic", object.union(topic, {"kms_key_name": "projects/evil/locations/us/keyRings/r/cryptoKeys/k"}), "somebody else has the key")
+	refused("google_pubsub_topic", object.union(topic, {"name": "payments"}), "no topic of the service")
+	refused("google_pubsub_topic", object.remove(topic, ["name"]), "no topic of the service")
+	every type in ["google_pubsub_subscription", "google_pubsub_schema", "google_pubsub_lite_topic"] {
+		refused(type, {"name": "x", "topic": "licenses-events"}, "no part of the service")
+	}
+}
+
 test_another_algorithm if refused("google_kms_crypto_key", {"purpose": "ASYMMETRIC_SIGN", "version_template": [{"algorithm": "RSA_SIGN_PSS_4096_SHA256", "protection_level": "HSM"}]}, "RS256")
 
 test_a_key_that_would_rotate_itself if refused("google_kms_crypto_key", {"purpose": "ASYMMETRIC_SIGN", "rotation_period": "7776000s", "version_template": [{"algorithm": "RSA_SIGN_PKCS1_4096_SHA256", "protection_level": "HSM"}]}, "rotation_period")

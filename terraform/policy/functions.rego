@@ -52,10 +52,10 @@ deny contains msg if {
 # The vendor's staff come from anywhere, past IAM (iam.rego).
 open_door(service, "INGRESS_TRAFFIC_ALL") if function(service) == "Control"
 
-# What is sold, and what is administered, is not signed there.
+# What is sold, administered or told is not signed there.
 deny contains msg if {
 	some r in resources("google_cloud_run_v2_service")
-	function(r.after) in {"Admin", "Control"}
+	function(r.after) in {"Admin", "Control", "Deliver"}
 	some t in r.after.template
 	some c in t.containers
 	some e in c.env
@@ -65,6 +65,47 @@ deny contains msg if {
 
 # Control lists the versions of the key of license tokens (iam.rego), and needs its name.
 unneeded := {"Admin": {"KMS_ENCRYPTION_KEY", "KMS_KEY", "TOKEN_SIGNING"}, "Control": {"KMS_ENCRYPTION_KEY"}}
+
+# Deliver calls addresses that customers chose. What it can be made to reach must not be
+# the network of the ledger, whoever's connector leads there.
+deny contains msg if {
+	some r in resources("google_cloud_run_v2_service")
+	function(r.after) == "Deliver"
+	some t in r.after.template
+	count(object.get(t, "vpc_access", [])) > 0
+	msg := sprintf("%s: calls customers' addresses, so it may have no way into a network", [r.address])
+}
+
+deny contains msg if {
+	some r in input.resource_changes
+	r.type == "google_cloud_run_v2_service"
+	function(r.change.after) == "Deliver"
+	some t in object.get(r.change, ["after_unknown", "template"], [])
+	t.vpc_access == true
+	msg := sprintf("%s: nobody can see before the apply which network it reaches", [r.address])
+}
+
+# A secret is known to those that use it, a topic to the one that publishes, and the
+# ledger to those that reach it.
+deny contains msg if {
+	some r in resources("google_cloud_run_v2_service")
+	some t in r.after.template
+	some c in t.containers
+	some e in c.env
+	not may_know(function(r.after), e.name)
+	msg := sprintf("%s: %s need not know %s", [r.address, function(r.after), e.name])
+}
+
+may_know(target, name) if not only_of[name]
+
+may_know(target, name) if target in only_of[name]
+
+only_of := {
+	"EVENTS_TOPIC": {"Deliver"},
+	"LOG_KEY": {"Acquire", "Admin", "Control", "Heartbeat", "Release"},
+	"MEMORYSTORE_INSTANCE": {"Acquire", "Admin", "Control", "Heartbeat", "Reaper", "Release"},
+	"WEBHOOK_KEY": {"Admin", "Control", "Deliver"},
+}
 
 # Whom it takes is named, and nobody whose account anybody can have.
 deny contains msg if {
@@ -137,9 +178,12 @@ deny contains msg if {
 
 beliefs(service) := {
 	"GOOGLE_CLOUD_PROJECT": service.project,
+	"EVENTS_TOPIC": sprintf("projects/%s/topics/%s-events", [service.project, prefix]),
 	"KMS_KEY": sprintf("projects/%s/locations/[a-z0-9-]+/keyRings/%s/cryptoKeys/license-tokens", [service.project, prefix]),
 	"KMS_ENCRYPTION_KEY": sprintf("projects/%s/locations/[a-z0-9-]+/keyRings/%s/cryptoKeys/delegations", [service.project, prefix]),
 	"MEMORYSTORE_INSTANCE": sprintf("projects/%s/locations/[a-z0-9-]+/instances/%s(-[a-z0-9-]+)?", [service.project, prefix]),
+	# A token for one of the two opens not the other.
+	"REAPER_AUDIENCE": sprintf("https://[a-z0-9.-]+/internal/v1/%s", [object.get({"Deliver": "deliver"}, function(service), "reap")]),
 	"REAPER_SERVICE_ACCOUNT": sprintf(`%s-scheduler@%s\.iam\.gserviceaccount\.com`, [prefix, service.project]),
 	"STAFF_AUDIENCE": "https://[a-z0-9.-]+/api/v1/control",
 } if {
@@ -151,11 +195,13 @@ beliefs(service) := {
 # (GOOGLE_CLOUD_UNIVERSE_DOMAIN, GCE_METADATA_HOST) or whom they trust (SSL_CERT_FILE).
 variables := {
 	"BACKEND_DEADLINE", "CHECK_REVOKED", "CIRCUIT_COOLDOWN", "CLOCK_TOLERANCE", "CORS_ORIGINS", "ENTITLEMENT_CACHE_TTL",
+	"EVENTS", "EVENTS_TOPIC",
 	"FIRESTORE_DATABASE", "FUNCTION_TARGET", "GOOGLE_CLOUD_PROJECT", "HEARTBEAT_INTERVAL", "IDENTITY_API_KEY", "IDENTITY_PROJECT", "KEY_ACTIVATION_DELAY",
 	"KMS_ENCRYPTION_KEY", "KMS_KEY", "LOG_KEY", "LOG_LEVEL", "MAX_IN_FLIGHT", "MEMORYSTORE_INSTANCE",
 	"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_TRACES_EXPORTER", "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG", "RATE_LIMIT_PER_USER",
 	"REAPER_AUDIENCE", "REAPER_IAM_CHECKED", "REAPER_SERVICE_ACCOUNT", "REAP_BUDGET", "REDIS_DEADLINE", "REQUEST_DEADLINE",
 	"SESSION_TTL", "STAFF_ACCOUNTS", "STAFF_AUDIENCE", "STAFF_IAM_CHECKED", "TOKEN_ISSUER", "TOKEN_MIN", "TOKEN_SIGNING", "TOKEN_TTL",
+	"WEBHOOK_KEY",
 }
 
 deny contains msg if {
@@ -221,8 +267,8 @@ deny contains msg if {
 	some t in r.after.template
 	some c in t.containers
 	some e in c.env
-	regex.match(`EMULATOR|PASSWORD|SECRET`, e.name)
-	e.value != null
+	regex.match(`EMULATOR|PASSWORD|SECRET|^(LOG|WEBHOOK)_KEY$`, e.name)
+	not object.get(e, "value", null) in {null, ""}
 	msg := sprintf("%s: %s must not be deployed: emulators check no signatures, and a value here is readable to whoever sees the service", [r.address, e.name])
 }
 

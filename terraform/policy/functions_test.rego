@@ -19,16 +19,19 @@ run := "google_cloud_run_v2_service"
 
 in_container(change) := object.union(service("Acquire", true), {"template": [{"service_account": "a", "containers": [object.union(container("Acquire"), change)]}]})
 
-test_the_six_as_they_are if {
+test_the_seven_as_they_are if {
 	not denied(run, service("Acquire", true))
 	not denied(run, service("Admin", true))
 	not denied(run, service("Heartbeat", true))
 	not denied(run, service("Release", true))
 	not denied(run, service("Reaper", false))
 	not denied(run, service("Control", false))
+	not denied(run, service("Deliver", false))
 }
 
 test_a_public_reaper_by_the_switch if refused(run, service("Reaper", true), "IAM must check")
+
+test_a_public_deliver_by_the_switch if refused(run, service("Deliver", true), "IAM must check")
 
 test_a_vendors_door_without_iam if refused(run, service("Control", true), "IAM must check")
 
@@ -44,6 +47,9 @@ test_open_to_the_internet if {
 	refused(run, object.remove(service("Reaper", false), ["ingress"]), "only the project itself")
 	refused(run, object.union(service("Reaper", false), {"ingress": null}), "only the project itself")
 	refused(run, object.remove(service("Control", false), ["ingress"]), "only the project itself")
+	refused(run, object.remove(service("Deliver", false), ["ingress"]), "only the project itself")
+	refused(run, object.union(service("Deliver", false), {"ingress": "INGRESS_TRAFFIC_ALL"}), "only the project itself")
+	refused(run, object.union(service("Deliver", false), {"ingress": "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER"}), "only the project itself")
 	refused(run, object.union(service("Admin", true), {"ingress": "INGRESS_TRAFFIC_ALL"}), "load balancer alone")
 	refused(run, object.remove(service("Admin", true), ["ingress"]), "load balancer alone")
 	not denied(run, object.union(service("Control", false), {"ingress": "INGRESS_TRAFFIC_INTERNAL_ONLY"}))
@@ -119,6 +125,67 @@ test_the_customers_door_as_somebody_else if {
 	}
 	refused(run, object.union(customers_door("LOG_LEVEL", "info"), {"name": "licenses-control"}), "another function")
 }
+
+# What tells events knows the record, the topic and the key of webhooks, and reaches
+# nothing but the internet.
+teller(change) := object.union(service("Deliver", false), {
+	"name": "licenses-deliver", "project": "acme-licenses",
+	"template": [object.union({"service_account": "licenses-deliver@acme-licenses.iam.gserviceaccount.com", "containers": [container("Deliver")]}, change)],
+})
+
+told_of(e) := teller({"containers": [object.union(container("Deliver"), {"env": [{"name": "FUNCTION_TARGET", "value": "Deliver"}, e]})]})
+
+of_secret(name, secret) := {"name": name, "value": null, "value_source": [{"secret_key_ref": [{"secret": secret, "version": "1"}]}]}
+
+test_what_deliver_is_told if {
+	not denied(run, told_of({"name": "EVENTS", "value": "true"}))
+	not denied(run, told_of({"name": "EVENTS_TOPIC", "value": "projects/acme-licenses/topics/licenses-events"}))
+	not denied(run, told_of({"name": "REAPER_AUDIENCE", "value": "https://licenses.acme.example/internal/v1/deliver"}))
+	not denied(run, told_of(of_secret("WEBHOOK_KEY", "licenses-webhook-key")))
+	every topic in ["projects/evil/topics/licenses-events", "projects/acme-licenses/topics/payments-events", "licenses-events", null] {
+		refused(run, told_of({"name": "EVENTS_TOPIC", "value": topic}), "not the service's own")
+	}
+	every audience in ["https://licenses.acme.example/internal/v1/reap", "https://a.example/internal/v1/deliver,https://b.example/internal/v1/deliver"] {
+		refused(run, told_of({"name": "REAPER_AUDIENCE", "value": audience}), "not the service's own")
+	}
+	every name in ["KMS_KEY", "KMS_ENCRYPTION_KEY", "TOKEN_SIGNING"] {
+		refused(run, told_of({"name": name, "value": key}), "Deliver signs nothing")
+	}
+	refused(run, told_of({"name": "MEMORYSTORE_INSTANCE", "value": ledger_name}), "need not know")
+	refused(run, told_of(of_secret("LOG_KEY", "licenses-log-key")), "need not know")
+	refused(run, told_of({"name": "HTTPS_PROXY", "value": "http://proxy.acme.example"}), "no variable of a function")
+}
+
+test_deliver_has_no_way_into_a_network if {
+	not denied(run, teller({"vpc_access": []}))
+	every access in [
+		{"egress": "PRIVATE_RANGES_ONLY", "network_interfaces": [{"network": "n", "subnetwork": "s"}]},
+		{"egress": "ALL_TRAFFIC", "network_interfaces": [{"network": "n", "subnetwork": "s"}]},
+		{"egress": "PRIVATE_RANGES_ONLY", "connector": "projects/acme-licenses/locations/us-central1/connectors/c"},
+		{},
+	] {
+		refused(run, teller({"vpc_access": [access]}), "no way into a network")
+	}
+	some msg in deny with input as {"resource_changes": [{"address": "s", "type": run, "change": {"after": teller({}), "after_unknown": {"template": [{"vpc_access": true}]}}}]}
+	contains(msg, "which network it reaches")
+}
+
+test_deliver_as_somebody_else if {
+	every account in ["licenses-control", "licenses-reaper", "licenses-scheduler", "payments-deliver"] {
+		refused(run, teller({"service_account": sprintf("%s@acme-licenses.iam.gserviceaccount.com", [account])}), "not as its own account")
+	}
+}
+
+test_secrets_of_those_that_use_them if {
+	not denied(run, customers_door_with(of_secret("WEBHOOK_KEY", "licenses-webhook-key")))
+	refused(run, customers_door("WEBHOOK_KEY", "0123456789abcdef0123456789abcdef"), "readable to whoever sees the service")
+	refused(run, customers_door("LOG_KEY", "0123456789abcdef0123456789abcdef"), "readable to whoever sees the service")
+	refused(run, customers_door("EVENTS_TOPIC", "projects/acme-licenses/topics/licenses-events"), "need not know")
+	refused(run, running({"env": [{"name": "FUNCTION_TARGET", "value": "Acquire"}, of_secret("WEBHOOK_KEY", "licenses-webhook-key")]}), "Acquire need not know")
+	not denied(run, with_env("EVENTS", "true"))
+}
+
+customers_door_with(e) := object.union(customers_door("LOG_LEVEL", "info"), {"template": [{"service_account": "licenses-admin@acme-licenses.iam.gserviceaccount.com", "containers": [object.union(container("Admin"), {"env": [{"name": "FUNCTION_TARGET", "value": "Admin"}, e]})]}]})
 
 named(name, change) := object.union(service("Acquire", true), {"name": name, "project": "acme-licenses", "template": [object.union({"service_account": sprintf("%s@acme-licenses.iam.gserviceaccount.com", [name]), "containers": [container("Acquire")]}, change)]})
 

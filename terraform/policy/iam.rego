@@ -6,7 +6,11 @@ package main
 
 import rego.v1
 
-functions := {"acquire", "admin", "control", "heartbeat", "reaper", "release"}
+functions := {"acquire", "admin", "control", "deliver", "heartbeat", "reaper", "release"}
+
+# Deliver calls addresses that customers chose: it has no way to the ledger, and no right
+# there either.
+ledger_functions := functions - {"deliver"}
 
 # accounts are those of the service, by the last part of their name.
 accounts := functions | {"build", "rotation", "scheduler"}
@@ -23,12 +27,13 @@ grants := {
 	"roles/cloudkms.signer": {"type": "google_kms_crypto_key_iam_binding", "to": {"acquire", "heartbeat", "reaper"}, "on": "key"},
 	"roles/iam.serviceAccountUser": {"type": "google_service_account_iam_member", "to": {"build"}, "on": "account"},
 	"roles/logging.logWriter": {"type": "google_project_iam_member", "to": {"build"}, "on": "project"},
-	"roles/memorystore.dbConnectionUser": {"type": "google_project_iam_member", "to": functions, "on": "ledger"},
-	"roles/memorystore.viewer": {"type": "google_project_iam_member", "to": functions, "on": "ledger"},
+	"roles/memorystore.dbConnectionUser": {"type": "google_project_iam_member", "to": ledger_functions, "on": "ledger"},
+	"roles/memorystore.viewer": {"type": "google_project_iam_member", "to": ledger_functions, "on": "ledger"},
+	"roles/pubsub.publisher": {"type": "google_pubsub_topic_iam_binding", "to": {"deliver"}, "on": "topic"},
 	"roles/run.developer": {"type": "google_cloud_run_v2_service_iam_member", "to": {"build"}, "on": "service"},
 	# Of control: people and programs that are no accounts of the service (may_be_staff below).
-	"roles/run.invoker": {"type": "google_cloud_run_v2_service_iam_binding", "to": {"scheduler"}, "on": "reaper"},
-	"roles/secretmanager.secretAccessor": {"type": "google_secret_manager_secret_iam_member", "to": {"build", "acquire", "admin", "control", "heartbeat", "release"}, "on": "own secret"},
+	"roles/run.invoker": {"type": "google_cloud_run_v2_service_iam_binding", "to": {"scheduler"}, "on": "scheduled"},
+	"roles/secretmanager.secretAccessor": {"type": "google_secret_manager_secret_iam_member", "to": {"build", "acquire", "admin", "control", "deliver", "heartbeat", "release"}, "on": "own secret"},
 	"roles/storage.objectViewer": {"type": "google_storage_bucket_iam_member", "to": {"build"}, "on": "source"},
 	"keyRotator": {"type": "google_kms_crypto_key_iam_binding", "to": {"rotation"}, "on": "key"},
 	"keyVersionLister": {"type": "google_kms_crypto_key_iam_binding", "to": {"acquire", "control", "heartbeat", "reaper"}, "on": "key"},
@@ -190,10 +195,17 @@ bound("service", after, who) if {
 	after.name == sprintf("%s-%s", [who.service, f])
 }
 
-bound("reaper", after, who) if {
+# What a schedule fires.
+bound("scheduled", after, who) if {
 	of_project(after, who)
 	in_region(after.location)
-	after.name == sprintf("%s-reaper", [who.service])
+	some f in {"deliver", "reaper"}
+	after.name == sprintf("%s-%s", [who.service, f])
+}
+
+bound("topic", after, who) if {
+	of_project(after, who)
+	after.topic == sprintf("%s-events", [who.service])
 }
 
 bound("account", after, who) if {
@@ -209,13 +221,17 @@ bound("itself", after, who) if {
 bound("source", after, who) if after.bucket == sprintf("%s-%s-source", [who.project, who.service])
 
 # Builds sign in as the canary; the functions that people call name them in the log by
-# a key.
+# a key; those that make webhooks, and the one that sends to them, know their secrets.
 bound("own secret", after, who) if {
 	of_project(after, who)
-	after.secret_id == sprintf("%s-%s", [who.service, own_secret[who.account]])
+	some secret in own_secrets[who.account]
+	after.secret_id == sprintf("%s-%s", [who.service, secret])
 }
 
-own_secret := {"acquire": "log-key", "admin": "log-key", "build": "canary", "control": "log-key", "heartbeat": "log-key", "release": "log-key"}
+own_secrets := {
+	"acquire": {"log-key"}, "admin": {"log-key", "webhook-key"}, "build": {"canary"}, "control": {"log-key", "webhook-key"},
+	"deliver": {"webhook-key"}, "heartbeat": {"log-key"}, "release": {"log-key"},
+}
 
 # Of a record's database, by its whole name: the one that is planned, if one is.
 bound("record", after, who) if {
@@ -277,7 +293,7 @@ deny contains msg if {
 # target says on what, for people; the account or the role may be what is wrong.
 target(after) := concat(", ", sort([sprintf("%s %v", [key, value]) |
 	some key, value in after
-	key in {"bucket", "crypto_key_id", "location", "name", "project", "repository", "secret_id", "service_account_id"}
+	key in {"bucket", "crypto_key_id", "location", "name", "project", "repository", "secret_id", "service_account_id", "topic"}
 	value != null
 ])) if not condition(after)
 

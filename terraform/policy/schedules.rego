@@ -1,4 +1,4 @@
-# What runs by itself, and as whom: the two schedules and the two triggers.
+# What runs by itself, and as whom: the three schedules and the two triggers.
 package main
 
 import rego.v1
@@ -6,7 +6,7 @@ import rego.v1
 deny contains msg if {
 	some r in resources("google_cloud_scheduler_job")
 	not agreed_schedule(r.after)
-	msg := sprintf("%s: may only fire the reaper as the scheduler, or add a version to the key as the rotation", [r.address])
+	msg := sprintf("%s: may only fire the reaper or deliver as the scheduler, or add a version to the key as the rotation", [r.address])
 }
 
 # acts says which account of this service an e-mail address is.
@@ -18,21 +18,25 @@ agreed_schedule(job) if {
 	who := acts(token.service_account_email)
 	who.account == "scheduler"
 	count(object.get(t, "oauth_token", [])) == 0
-	to_the_reaper(t, who)
-	regex.match(`^https://[^/]+/internal/v1/reap$`, token.audience)
+	some f, path in fired
+	to_function(t, who, f, path)
+	regex.match(sprintf(`^https://[^/]+%s$`, [path]), token.audience)
 	job.project == who.project
 }
 
-# The reaper's address is not known before it is there.
-to_the_reaper(t, _) if not t.uri
+# What the scheduler fires, each by a token for itself.
+fired := {"deliver": "/internal/v1/deliver", "reaper": "/internal/v1/reap"}
 
-to_the_reaper(t, who) if {
+# A function's address is not known before it is there.
+to_function(t, _, _, _) if not t.uri
+
+to_function(t, who, f, path) if {
 	some r in resources("google_cloud_run_v2_service")
-	r.after.name == sprintf("%s-reaper", [who.service])
-	t.uri == sprintf("%s/internal/v1/reap", [r.after.uri])
+	r.after.name == sprintf("%s-%s", [who.service, f])
+	t.uri == sprintf("%s%s", [r.after.uri, path])
 }
 
-to_the_reaper(t, who) if regex.match(sprintf(`^https://%s-reaper-[a-z0-9.-]+\.run\.app/internal/v1/reap$`, [who.service]), t.uri)
+to_function(t, who, f, path) if regex.match(sprintf(`^https://%s-%s-[a-z0-9.-]+\.run\.app%s$`, [who.service, f, path]), t.uri)
 
 agreed_schedule(job) if {
 	some t in job.http_target

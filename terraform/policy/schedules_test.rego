@@ -8,13 +8,17 @@ versions_url := sprintf("https://cloudkms.googleapis.com/v1/%s/cryptoKeyVersions
 
 fires := {"project": "acme-licenses", "http_target": [{"http_method": "POST", "oidc_token": [{"service_account_email": email("scheduler"), "audience": "https://licenses.acme.example/internal/v1/reap"}]}]}
 
+tells := {"project": "acme-licenses", "http_target": [{"http_method": "POST", "oidc_token": [{"service_account_email": email("scheduler"), "audience": "https://licenses.acme.example/internal/v1/deliver"}]}]}
+
 rotates := {"project": "acme-licenses", "http_target": [{"http_method": "POST", "uri": versions_url, "oauth_token": [{"service_account_email": email("rotation")}]}]}
 
 job := "google_cloud_scheduler_job"
 
-test_the_two_schedules if {
+test_the_three_schedules if {
 	not denied(job, fires)
 	not denied(job, target_with(fires, {"uri": "https://licenses-reaper-abc123-uc.a.run.app/internal/v1/reap"}))
+	not denied(job, tells)
+	not denied(job, target_with(tells, {"uri": "https://licenses-deliver-abc123-uc.a.run.app/internal/v1/deliver"}))
 	not denied(job, rotates)
 }
 
@@ -29,6 +33,12 @@ other_schedules := {
 	"somebody's address": target_with(fires, {"uri": "https://collector.evil.example/"}),
 	"somebody's reaper": target_with(fires, {"uri": "https://collector.evil.example/internal/v1/reap"}),
 	"another service's reaper": target_with(fires, {"uri": "https://payments-reaper-abc123-uc.a.run.app/internal/v1/reap"}),
+	"deliver with the reaper's token": target_with(fires, {"uri": "https://licenses-deliver-abc123-uc.a.run.app/internal/v1/deliver"}),
+	"the reaper with deliver's token": target_with(tells, {"uri": "https://licenses-reaper-abc123-uc.a.run.app/internal/v1/reap"}),
+	"deliver at the reaper's path": target_with(tells, {"uri": "https://licenses-deliver-abc123-uc.a.run.app/internal/v1/reap"}),
+	"somebody's deliver": target_with(tells, {"uri": "https://collector.evil.example/internal/v1/deliver"}),
+	"another service's deliver": target_with(tells, {"uri": "https://payments-deliver-abc123-uc.a.run.app/internal/v1/deliver"}),
+	"deliver as itself": target_with(tells, {"oidc_token": [{"service_account_email": email("deliver"), "audience": "https://licenses.acme.example/internal/v1/deliver"}]}),
 	"two tokens": target_with(fires, {"oauth_token": [{"service_account_email": email("rotation")}]}),
 	"a topic": {"project": "acme-licenses", "pubsub_target": [{"topic_name": "x"}]},
 }

@@ -25,6 +25,7 @@ service_types := {
 	"google_monitoring_notification_channel", "google_monitoring_slo", "google_monitoring_uptime_check_config",
 	"google_network_connectivity_service_connection_policy",
 	"google_project_iam_audit_config", "google_project_iam_custom_role", "google_project_iam_member", "google_project_service",
+	"google_pubsub_topic", "google_pubsub_topic_iam_binding",
 	"google_secret_manager_secret", "google_secret_manager_secret_iam_member",
 	"google_service_account", "google_service_account_iam_member",
 	"google_storage_bucket", "google_storage_bucket_iam_member",

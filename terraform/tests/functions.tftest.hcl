@@ -1,5 +1,6 @@
-# The six functions: one image, an identity each, public ones behind the load
-# balancer, the reaper and the vendor's door behind IAM.
+# The six functions that there always are (tests/events.tftest.hcl has deliver): one image,
+# an identity each, public ones behind the load balancer, the reaper and the vendor's door
+# behind IAM.
 mock_provider "google" {}
 
 variables {

@@ -16,6 +16,7 @@ run "no_grant_that_was_not_agreed" {
       ]
       ])) == toset([
       "google_artifact_registry_repository_iam_member.build_pushes",
+      "google_cloud_run_v2_service_iam_binding.deliver",
       "google_cloud_run_v2_service_iam_binding.invokers",
       "google_cloud_run_v2_service_iam_binding.staff",
       "google_cloud_run_v2_service_iam_member.build_releases",
@@ -45,7 +46,9 @@ run "no_grant_that_was_not_agreed" {
       "google_project_iam_member.revocation_reader",
       "google_project_iam_member.user_administrator",
       "google_secret_manager_secret_iam_member.build_signs_in",
+      "google_pubsub_topic_iam_binding.publishers",
       "google_secret_manager_secret_iam_member.log_key",
+      "google_secret_manager_secret_iam_member.webhook_key",
       "google_service_account_iam_member.build_deploys_as",
       "google_service_account_iam_member.machine_signer",
       "google_storage_bucket_iam_member.build_reads",

@@ -306,6 +306,67 @@ run "a_key_is_old_after_100_days" {
   }
 }
 
+run "events_are_watched_where_there_is_deliver" {
+  command = plan
+  module { source = "./modules/observability" }
+  variables {
+    services       = { for f in ["acquire", "heartbeat", "release", "reaper", "control", "admin", "deliver"] : f => "licenses-${f}" }
+    scheduler_jobs = { reaper = "licenses-reaper", deliver = "licenses-deliver", rotation = "licenses-rotation" }
+  }
+  assert {
+    condition     = google_monitoring_alert_policy.this["deliver-silent"].conditions[0].condition_prometheus_query_language[0].query == "(sum(increase(logging_googleapis_com:user_licenses_requests{monitored_resource=\"cloud_run_revision\",operation=\"deliver\",outcome=\"delivered\"}[15m])) or vector(0)) < 0.5"
+    error_message = "Silence for a quarter of an hour must be heard, also of a function that never ran."
+  }
+  assert {
+    condition     = endswith(google_monitoring_alert_policy.this["events-late"].conditions[0].condition_prometheus_query_language[0].query, " > 900")
+    error_message = "Events must not wait for more than a quarter of an hour."
+  }
+  assert {
+    condition     = endswith(google_monitoring_alert_policy.this["dead-letters"].conditions[0].condition_matched_log[0].filter, "jsonPayload.dead_letters>0\nAND jsonPayload.webhook_id:*") && google_monitoring_alert_policy.this["dead-letters"].conditions[0].condition_matched_log[0].label_extractors == tomap({ organization_id = "EXTRACT(jsonPayload.organization_id)", webhook_id = "EXTRACT(jsonPayload.webhook_id)" })
+    error_message = "One dead letter is enough, and must be told with whose it is."
+  }
+  assert {
+    condition     = alltrue([for key in ["deliver-silent", "events-late", "dead-letters"] : google_monitoring_alert_policy.this[key].user_labels.urgency == "ticket"])
+    error_message = "No seat waits for events: nobody is woken."
+  }
+  assert {
+    condition     = length(setsubtract(["oldest_event_seconds", "deliveries", "attempts_failed", "dead_letters"], keys(google_logging_metric.this))) == 0 && strcontains(google_monitoring_dashboard.this.dashboard_json, "Latency of deliver") && strcontains(google_monitoring_dashboard.this.dashboard_json, "given up")
+    error_message = "What deliver does must be charted."
+  }
+}
+
+run "no_events_without_deliver" {
+  command = plan
+  module { source = "./modules/observability" }
+  assert {
+    condition     = length(setintersection(["deliver-silent", "events-late", "dead-letters"], keys(google_monitoring_alert_policy.this))) == 0 && length(setintersection(["oldest_event_seconds", "dead_letters"], keys(google_logging_metric.this))) == 0 && !strcontains(google_monitoring_dashboard.this.dashboard_json, "Latency of deliver")
+    error_message = "A function that is not there would be reported as silent."
+  }
+}
+
+run "events_have_thresholds" {
+  command = plan
+  module { source = "./modules/observability" }
+  variables {
+    services       = { for f in ["acquire", "heartbeat", "release", "reaper", "control", "admin", "deliver"] : f => "licenses-${f}" }
+    scheduler_jobs = { reaper = "licenses-reaper", deliver = "licenses-deliver", rotation = "licenses-rotation" }
+    thresholds     = { deliver_silent_minutes = 30, event_wait_minutes = 60 }
+  }
+  assert {
+    condition     = strcontains(google_monitoring_alert_policy.this["deliver-silent"].conditions[0].condition_prometheus_query_language[0].query, "[30m]") && endswith(google_monitoring_alert_policy.this["events-late"].conditions[0].condition_prometheus_query_language[0].query, " > 3600")
+    error_message = "A threshold has no effect."
+  }
+}
+
+run "a_minute_of_silence_is_none" {
+  command = plan
+  module { source = "./modules/observability" }
+  variables {
+    thresholds = { deliver_silent_minutes = 1 }
+  }
+  expect_failures = [var.thresholds]
+}
+
 run "thresholds_are_the_operators" {
   command = plan
   module { source = "./modules/observability" }

@@ -85,8 +85,28 @@ run "ended_sessions_are_purged" {
 run "the_audit_and_idempotency_keys_are_purged" {
   command = plan
   assert {
-    condition     = { for name, f in google_firestore_field.purge_administration : f.collection => "${f.field} ${length(f.ttl_config)} ${length(f.index_config[0].indexes)}" } == { audit = "purge_at 1 0", requests = "purge_at 1 0", usage = "purge_at 1 0", users = "purge_at 1 0" }
-    error_message = "What the doors write, and usage, must go after its purge_at, by a field without an index."
+    condition     = { for name, f in google_firestore_field.purge_administration : f.collection => "${f.field} ${length(f.ttl_config)} ${length(f.index_config[0].indexes)}" } == { for c in ["audit", "deliveries", "events", "queues", "requests", "usage", "users", "webhooks"] : c => "purge_at 1 0" }
+    error_message = "What the doors write, usage, and what events leave behind must go after its purge_at, by a field without an index."
+  }
+}
+
+run "events_are_found_by_what_is_asked_for_alone" {
+  command = plan
+  assert {
+    condition     = google_firestore_index.events.collection == "events" && join(" ", [for f in google_firestore_index.events.fields : "${f.field_path} ${f.order}"]) == "part ASCENDING recorded_at ASCENDING seq ASCENDING"
+    error_message = "Events are read in the order in which they were recorded, and a time that only grows must have the part before it."
+  }
+  assert {
+    condition     = { for f in google_firestore_field.across_organizations : "${f.collection}.${f.field}" => join(" ", [for i in f.index_config[0].indexes : "${i.order} ${i.query_scope}"]) } == { "events.part" = "ASCENDING COLLECTION_GROUP", "queues.due_at" = "ASCENDING COLLECTION_GROUP" }
+    error_message = "Deliver asks across organizations, which no index does that a field has by itself."
+  }
+  assert {
+    condition     = alltrue([for f in google_firestore_field.unindexed_events : length(f.index_config[0].indexes) == 0 && length(f.ttl_config) == 0])
+    error_message = "What nobody asks for must be in no index, and delete nothing."
+  }
+  assert {
+    condition     = alltrue([for field in ["events.recorded_at", "events.time", "deliveries.made_at", "deliveries.last_attempt_at", "deliveries.body", "webhooks.url"] : contains(keys(google_firestore_field.unindexed_events), field)]) && !contains(keys(google_firestore_field.unindexed_events), "deliveries.state")
+    error_message = "Times that only grow, bodies and addresses must be in no index; deliveries are found by their state."
   }
 }
 
@@ -137,7 +157,7 @@ run "a_database_of_its_own" {
     error_message = "Location and protection must be what was asked for."
   }
   assert {
-    condition     = alltrue([for f in concat(values(google_firestore_field.unindexed), values(google_firestore_field.purge_administration), [google_firestore_field.purge, google_firestore_field.signing_keys, google_firestore_field.usage_hours]) : f.database == "licenses-eu"]) && alltrue([for index in concat(values(google_firestore_index.live_sessions), [google_firestore_index.ended_sessions]) : index.database == "licenses-eu"]) && google_firestore_backup_schedule.daily.database == "licenses-eu"
+    condition     = alltrue([for f in concat(values(google_firestore_field.unindexed), values(google_firestore_field.unindexed_events), values(google_firestore_field.across_organizations), values(google_firestore_field.purge_administration), [google_firestore_field.purge, google_firestore_field.signing_keys, google_firestore_field.usage_hours]) : f.database == "licenses-eu"]) && google_firestore_index.events.database == "licenses-eu" && alltrue([for index in google_firestore_index.live_sessions : index.database == "licenses-eu"]) && google_firestore_backup_schedule.daily.database == "licenses-eu"
     error_message = "Everything must be about that database."
   }
   assert {

@@ -13,14 +13,14 @@ import (
 	"testing"
 )
 
-// Functions are the names of the six services, without what they begin with.
+// Functions are the names of the services where there are events, without what they begin with.
 func Functions() []string {
-	return []string{"acquire", "heartbeat", "release", "reaper", "control", "admin"}
+	return []string{"acquire", "heartbeat", "release", "reaper", "control", "admin", "deliver"}
 }
 
 // Targets are what FUNCTION_TARGET may be.
 func Targets() []string {
-	return []string{"Acquire", "Heartbeat", "Release", "Reaper", "Control", "Admin"}
+	return []string{"Acquire", "Heartbeat", "Release", "Reaper", "Control", "Admin", "Deliver"}
 }
 
 // Path is the absolute path of a file of the repository, whose root is the

@@ -156,6 +156,33 @@ func kmsOperations() (ops struct{ day, instanceDay, start operations }) {
 	return ops
 }
 
+// TestCostOfEvents: what the page says that events cost is what its arithmetic comes to.
+func TestCostOfEvents(t *testing.T) {
+	page, p := deploytest.Text(t, "docs/operations.md"), listPrices()
+	const (
+		deleted, runs, terabyte, free = 0.10e-6, 730 * 60.0, 40.0 / (1 << 40), 10 << 30
+		active                        = 0.00002525
+	)
+	kept := 2*p.firestoreWrite + 2*p.firestoreRead + deleted
+	sent := 3*p.firestoreWrite + 3*p.firestoreRead + deleted
+	events := func(seats float64) float64 { return 2 * 91.25 * seats }
+	published := func(seats float64) float64 { return max(0, 2*1000*events(seats)-free) * terabyte }
+	for _, want := range []string{
+		fmt.Sprintf("| %.3f M |", events(2000)/1e6),
+		fmt.Sprintf("2 × $0.90 + 2 × $0.30 + $0.10 a million | $%.1f |", events(2000)*kept),
+		fmt.Sprintf("3 × $0.90 + 3 × $0.30 + $0.10 a million | $%.1f |", events(2000)*sent),
+		fmt.Sprintf("10 GiB of a month free | $%.0f |", published(2000)),
+		fmt.Sprintf("× $0.00002525, $0.02 of fees | $%.1f |", runs*(active+p.request)),
+		fmt.Sprintf("| 2 reads a run | $%.2f |", 2*runs*p.firestoreRead),
+		fmt.Sprintf("At 200,000 seats the first two are $%.0f and $%.0f, a subscription $%.0f.", events(200_000)*kept, events(200_000)*sent, published(200_000)),
+		fmt.Sprintf("two at most: $%.0f a\nmonth", 2*730*3600*active),
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page has not %q", want)
+		}
+	}
+}
+
 // TestKMSOperations: the table of them is what the cost is computed from.
 func TestKMSOperations(t *testing.T) {
 	page, ops := deploytest.Text(t, "docs/operations.md"), kmsOperations()

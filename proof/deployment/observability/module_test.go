@@ -97,10 +97,10 @@ func evalContext(locals locals) *hcl.EvalContext {
 				"project_id": text("acme-licenses"), "region": text("us-central1"), "name": text("licenses"), "domain": text("licenses.acme.example"),
 				"services": cty.MapVal(map[string]cty.Value{
 					"acquire": text("licenses-acquire"), "heartbeat": text("licenses-heartbeat"), "release": text("licenses-release"), "reaper": text("licenses-reaper"),
-					"control": text("licenses-control"), "admin": text("licenses-admin"),
+					"control": text("licenses-control"), "admin": text("licenses-admin"), "deliver": text("licenses-deliver"),
 				}),
 				"ledger_instance": text("licenses"), "kms_key": text("projects/p/locations/l/keyRings/r/cryptoKeys/k"),
-				"scheduler_jobs": cty.ObjectVal(map[string]cty.Value{"reaper": text("licenses-reaper"), "rotation": text("licenses-rotation")}),
+				"scheduler_jobs": cty.ObjectVal(map[string]cty.Value{"reaper": text("licenses-reaper"), "deliver": text("licenses-deliver"), "rotation": text("licenses-rotation")}),
 				"key_users":      cty.ListVal([]cty.Value{text("licenses-reaper@acme-licenses.iam.gserviceaccount.com")}),
 				"delegations": cty.ObjectVal(map[string]cty.Value{
 					"key":     text("projects/p/locations/l/keyRings/r/cryptoKeys/d"),
@@ -119,7 +119,7 @@ func evalContext(locals locals) *hcl.EvalContext {
 					"reaper_silent_minutes": number(5), "backend_failures": number(5), "rebuild_minutes": number(15),
 					"quota_percent": number(80), "instances_percent": number(80), "certificate_days": number(21),
 					"delegation_hours": number(9), "tokens_per_seat": number(11), "kms_failures": number(5),
-					"control_failures": number(2), "admin_failures": number(5),
+					"control_failures": number(2), "admin_failures": number(5), "deliver_silent_minutes": number(15), "event_wait_minutes": number(15),
 				}),
 			}),
 			"google_monitoring_uptime_check_config": cty.ObjectVal(map[string]cty.Value{"this": cty.ObjectVal(map[string]cty.Value{"uptime_check_id": text("check")})}),

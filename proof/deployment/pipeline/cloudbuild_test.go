@@ -339,6 +339,7 @@ func (f buildFiles) promises(b cloudBuild) []string {
 	for _, script := range []string{"deploy.sh", "rollback.sh"} {
 		demand(strings.Contains(f.text["scripts/release/"+script], "functions=(acquire heartbeat release reaper control admin)\n"),
 			script+" is not about the six functions")
+		demand(strings.Contains(f.text["scripts/release/"+script], "functions+=(deliver)\n"), script+" forgets deliver")
 	}
 	return faults
 }
@@ -395,6 +396,8 @@ func TestCloudBuildFaults(t *testing.T) {
 		{"nothing to prove", "cloudbuild.yaml", "images:\n  - $_IMAGE:$BUILD_ID\n", "images:\n  - $_IMAGE:other\n", "images: lists"},
 		{"logs elsewhere", "cloudbuild.yaml", "CLOUD_LOGGING_ONLY", "LEGACY", "logs need a bucket"},
 		{"a function is forgotten", "scripts/release/deploy.sh", "functions=(acquire heartbeat release reaper control admin)", "functions=(acquire heartbeat release reaper control)", "deploy.sh is not about the six"},
+		{"deliver is forgotten", "scripts/release/rollback.sh", "functions+=(deliver)", "functions+=()", "rollback.sh forgets deliver"},
+		{"nobody says whether there is deliver", "cloudbuild.yaml", "    - DELIVER=$_DELIVER\n", "", "_DELIVER is not used"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

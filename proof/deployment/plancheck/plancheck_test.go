@@ -105,7 +105,7 @@ func TestEnvironments(t *testing.T) {
 		})
 	}
 	one := planned{"google_cloud_run_v2_service", cloudRun("15s", acquire())}
-	wantFault(t, mustRead(t, one, one, one, one, one).environments(), "5 services instead of six")
+	wantFault(t, mustRead(t, one, one, one, one, one).environments(), "5 services instead of 6")
 }
 
 // TestRoutes: of every path that is declared a test of its route is asked for.
@@ -212,5 +212,5 @@ func TestRunSaysWhatIsWrong(t *testing.T) {
 	wantFault(t, run([]string{"README.md"}, options{}, os.Stdout), "not a plan in JSON")
 	wantFault(t, run([]string{writePlan(t)}, options{}, os.Stdout), "plans nothing")
 	path := writePlan(t, planned{"google_kms_key_ring", a{}})
-	wantFault(t, run([]string{path}, options{}, os.Stdout), path+":\n0 services instead of six")
+	wantFault(t, run([]string{path}, options{}, os.Stdout), path+":\n0 services instead of 6")
 }

@@ -43,7 +43,7 @@ func TestRelease(t *testing.T) {
 	}
 }
 
-// TestReleaseThatFails: whatever fails, all six services serve what they did.
+// TestReleaseThatFails: whatever fails, all services serve what they did.
 func TestReleaseThatFails(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -57,6 +57,7 @@ func TestReleaseThatFails(t *testing.T) {
 	}{
 		{name: "the third deployment", env: []string{"FAIL=services update licenses-release "}, stderr: "no traffic was moved"},
 		{name: "the vendor's door does not start", env: []string{"UNREADY=licenses-control"}, stderr: "licenses-control-2 is not ready"},
+		{name: "deliver does not start", env: []string{"UNREADY=licenses-deliver"}, stderr: "licenses-deliver-2 is not ready"},
 		{name: "a startup probe", env: []string{"UNREADY=licenses-heartbeat"}, stderr: "licenses-heartbeat-2 is not ready"},
 		{name: "the smoke test, of a part", answer: unhealthy("heartbeat", "10"), moved: true, stderr: "rolled back"},
 		{name: "the smoke test, of all", answer: unhealthy("acquire", "100"), moved: true, stderr: "rolled back"},
@@ -132,7 +133,7 @@ func TestReleaseTakesASeatAndReadsAMetric(t *testing.T) {
 		t.Errorf("it prints\n%s", stderr)
 	}
 	for _, f := range deploytest.Functions() {
-		public := f != "reaper" && f != "control"
+		public := f != "reaper" && f != "control" && f != "deliver"
 		if said := strings.Contains(stderr, "licenses-"+f+"-2: 0 of 120 answers were 5xx"); said != public {
 			t.Errorf("of %s it is said: %t\n%s", f, said, stderr)
 		}
@@ -209,6 +210,36 @@ func TestMetricsThatAreLate(t *testing.T) {
 	}
 }
 
+// TestReleaseWithoutDeliver is about the six services that there are; a roll-back looks
+// itself, and does nothing if it is not told.
+func TestReleaseWithoutDeliver(t *testing.T) {
+	t.Parallel()
+	s := newReleaseStage(t, "DELIVER=false")
+	if err := os.Remove(filepath.Join(s.state, "licenses-deliver.traffic")); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, stderr := s.run("deploy.sh", newImage); code != 0 {
+		t.Errorf("exit code %d\n%s", code, stderr)
+	}
+	if code, _, stderr := s.run("rollback.sh", newImage); code != 0 || s.traffic("admin") != "licenses-admin-0=100" {
+		t.Errorf("exit code %d, admin has %s\n%s", code, s.traffic("admin"), stderr)
+	}
+	for _, call := range s.calls() {
+		if strings.Contains(call, "licenses-deliver") {
+			t.Errorf("gcloud was called %s", call)
+		}
+	}
+	s = newReleaseStage(t, "FAIL=run services list")
+	if code, _, _ := s.run("rollback.sh", newImage); code == 0 || len(s.calls()) != 0 {
+		t.Errorf("nobody knows whether there is deliver: exit code %d, calls %q", code, s.calls())
+	}
+	s = newReleaseStage(t, "DELIVER=true")
+	_ = os.Remove(filepath.Join(s.state, "licenses-deliver.traffic"))
+	if code, _, stderr := s.run("deploy.sh", newImage); code == 0 || !strings.Contains(stderr, "licenses-deliver is not there") {
+		t.Errorf("exit code %d\n%s", code, stderr)
+	}
+}
+
 // TestRollbackThatFails says loudly what is left to do, and does the rest.
 func TestRollbackThatFails(t *testing.T) {
 	t.Parallel()
@@ -219,7 +250,7 @@ func TestRollbackThatFails(t *testing.T) {
 	if code == 0 || !strings.Contains(stderr, "THE ROLLBACK FAILED TOO") || !strings.Contains(stderr, byHand) {
 		t.Errorf("exit code %d\n%s", code, stderr)
 	}
-	for _, f := range []string{"acquire", "release", "reaper", "control", "admin"} {
+	for _, f := range []string{"acquire", "release", "reaper", "control", "admin", "deliver"} {
 		if got := s.traffic(f); got != "licenses-"+f+"-1=100" {
 			t.Errorf("%s: %s", f, got)
 		}

@@ -42,6 +42,11 @@ case "$1 $2 ${3:-}" in
 	exit 1
 	;;
 esac
+if [ "$1 $2 $3" = "run services list" ]; then
+	service=$(option filter "$@") service=${service#metadata.name=}
+	[ ! -f "$STATE/$service.traffic" ] || echo "$service"
+	exit
+fi
 if [ "$1 $2 $3" = "run revisions list" ]; then
 	service=$(option service "$@") image=$(option filter "$@")
 	image=${image#*\"}
@@ -64,7 +69,7 @@ update)
 	[[ " $* " == *" --no-traffic "* ]] || echo "$service-2=100" >"$STATE/$service.traffic"
 	[ "${UNREADY:-}" = "$service" ] || ready=$service-2
 	echo "$service-2 $ready $(option image "$@")" >"$STATE/$service.newest"
-	[[ $service != *-admin ]] || eval "${MEDDLE:-}"
+	[[ $service != *-deliver ]] || eval "${MEDDLE:-}"
 	;;
 update-traffic)
 	to=$(option to-revisions "$@")
@@ -87,7 +92,7 @@ const (
 // perRound is how often smoke.sh asks in a round.
 const perRound = 9
 
-// releaseStage is six services on their old revisions, and the public address.
+// releaseStage is seven services on their old revisions, and the public address.
 type releaseStage struct {
 	t     *testing.T
 	state string
@@ -137,7 +142,7 @@ func newReleaseStage(t *testing.T, env ...string) *releaseStage {
 	identity := httptest.NewServer(http.HandlerFunc(signIn))
 	t.Cleanup(identity.Close)
 	s.env = append(os.Environ(), "MONITORING_API="+monitoring.URL, "METRIC_WAIT=0", "IDENTITY_API="+identity.URL, "PATH="+bin+":"+os.Getenv("PATH"), "STATE="+s.state, "PROJECT=acme", "REGION=us-central1",
-		"SERVICES=licenses", "URL="+public.URL, "CANARY_PERCENT=10", "DEPLOY=true", "SMOKE_ROUNDS=2")
+		"SERVICES=licenses", "URL="+public.URL, "CANARY_PERCENT=10", "DEPLOY=true", "DELIVER=true", "SMOKE_ROUNDS=2")
 	s.env = append(s.env, env...)
 	return s
 }
@@ -264,7 +269,7 @@ func (s *releaseStage) traffic(function string) string {
 // calls are those of gcloud that change something.
 func (s *releaseStage) calls() []string {
 	return slices.DeleteFunc(deploytest.Lines(s.t, filepath.Join(s.state, "calls")), func(call string) bool {
-		return strings.HasPrefix(call, "run services describe ") || !strings.HasPrefix(call, "run ")
+		return strings.HasPrefix(call, "run services describe ") || strings.HasPrefix(call, "run services list ") || !strings.HasPrefix(call, "run ")
 	})
 }
 

@@ -80,6 +80,9 @@ module "licenses" {
     accounts = ["billing@acme-billing.iam.gserviceaccount.com", "licensing@acme-licenses.iam.gserviceaccount.com"]
   }
 
+  # Once the secret licenses-webhook-key has its first version (docs/operations.md).
+  events = { enabled = true, webhook_key_version = "1" }
+
   edge = {
     dns_zone = { name = "licenses-acme-example", create = true }
     armor    = ["acquire"] # heartbeats and releases are limited by user
@@ -124,6 +127,11 @@ output "control_url" {
 output "control_audience" {
   description = "What their tokens are made for."
   value       = module.licenses.control_audience
+}
+
+output "events_topic" {
+  description = "Where every event is published."
+  value       = module.licenses.events_topic
 }
 
 output "name_servers" {

@@ -1,4 +1,4 @@
-# One function: a Cloud Run service of the image that serves all six.
+# One function: a Cloud Run service of the image that serves all of them.
 locals {
   # Users come through the load balancer alone, and the function itself checks who
   # calls. Whoever else calls is asked for by IAM first: the scheduler from within
@@ -37,11 +37,15 @@ resource "google_cloud_run_v2_service" "this" {
       max_instance_count = var.size.max_instances
     }
 
-    vpc_access {
-      egress = "PRIVATE_RANGES_ONLY" # Google's APIs the short way, the ledger by the network
-      network_interfaces {
-        network    = var.network
-        subnetwork = var.subnetwork
+    # Without a network it goes out to the internet alone.
+    dynamic "vpc_access" {
+      for_each = var.network[*]
+      content {
+        egress = "PRIVATE_RANGES_ONLY" # Google's APIs the short way, the ledger by the network
+        network_interfaces {
+          network    = vpc_access.value
+          subnetwork = var.subnetwork
+        }
       }
     }
 
@@ -87,7 +91,7 @@ resource "google_cloud_run_v2_service" "this" {
 
       # /startup tries what a new instance cannot do without: of heartbeat and release
       # the ledger alone, so that they scale while the record or the key is away, of
-      # control and admin the record alone, so that one can look and mend while the ledger is. The
+      # control, admin and deliver the record alone, so that one can look and mend while the ledger is. The
       # way to the ledger may take a minute to open, and a new installation's first
       # delegation comes when the reaper has started: four minutes, Cloud Run's most.
       startup_probe {

@@ -17,8 +17,8 @@ variable "target" {
   description = "FUNCTION_TARGET: which function of the image this is."
   type        = string
   validation {
-    condition     = contains(["Acquire", "Heartbeat", "Release", "Reaper", "Control", "Admin"], var.target)
-    error_message = "target names no function of the image: set Acquire, Heartbeat, Release, Reaper, Control or Admin."
+    condition     = contains(["Acquire", "Heartbeat", "Release", "Reaper", "Control", "Admin", "Deliver"], var.target)
+    error_message = "target names no function of the image: set Acquire, Heartbeat, Release, Reaper, Control, Admin or Deliver."
   }
 }
 
@@ -81,13 +81,15 @@ variable "audiences" {
 }
 
 variable "network" {
-  description = "Id of the network the ledger is in."
+  description = "Id of the network the ledger is in; null: the function has no way into any network."
   type        = string
+  default     = null
 }
 
 variable "subnetwork" {
-  description = "Id of the subnetwork that instances take addresses from."
+  description = "Id of the subnetwork that instances take addresses from; null without a network."
   type        = string
+  default     = null
 }
 
 variable "labels" {

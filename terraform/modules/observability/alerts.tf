@@ -40,7 +40,7 @@ locals {
   ]
   quota_of = "by (service, quota_metric, location)"
 
-  alerts = merge(local.burn_alerts, local.abuse_alerts, local.delegation_alerts, {
+  alerts = merge(local.burn_alerts, local.abuse_alerts, local.delegation_alerts, local.event_alerts, {
     unreachable = {
       title    = "https://${var.domain} does not answer"
       summary  = "More than half of the checks from around the world failed for three minutes."

@@ -75,7 +75,7 @@ locals {
         }
       },
     ],
-    [for function in ["acquire", "heartbeat", "release", "reaper", "control", "admin"] : {
+    [for function in concat(["acquire", "heartbeat", "release", "reaper", "control", "admin"], local.delivers ? ["deliver"] : []) : {
       title = "Latency of ${function == "acquire" ? "new grants" : function}"
       unit  = "ms"
       queries = { for p in [50, 95, 99] : "p${p}" =>
@@ -136,6 +136,7 @@ locals {
       queries = { "hours" = "sum(${mean.sum}) / sum(${mean.count})" }
       limits  = { "alert" = var.thresholds.delegation_hours }
     }],
+    local.event_charts,
   )
 
   burn_widgets = [for chart in local.promises : {

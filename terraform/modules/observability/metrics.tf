@@ -6,14 +6,14 @@
 # Monitoring keeps one time series per combination and per revision that is alive
 # (two during a release); the platform's own limit is 30,000 per metric.
 locals {
-  # What the six functions write, request lines and others.
+  # What the functions write, request lines and others.
   lines = [
     "resource.type=\"cloud_run_revision\"",
     "resource.labels.service_name=(${join(" OR ", [for service in values(var.services) : "\"${service}\""])})",
     "log_id(\"run.googleapis.com/stdout\")",
   ]
 
-  metrics = merge(local.abuse_metrics, local.delegation_metrics, {
+  metrics = merge(local.abuse_metrics, local.delegation_metrics, local.event_metrics, {
     # operation: below 50, and none; outcome: 15; code: 25 and none. An operation has one
     # or two outcomes and at most 15 codes, those of administration few: below 400.
     requests = {

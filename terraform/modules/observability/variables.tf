@@ -24,11 +24,11 @@ variable "domain" {
 }
 
 variable "services" {
-  description = "Cloud Run service of each function: acquire, heartbeat, release, reaper, control, admin."
+  description = "Cloud Run service of each function: acquire, heartbeat, release, reaper, control, admin; deliver, where there is one."
   type        = map(string)
   validation {
-    condition     = toset(keys(var.services)) == toset(["acquire", "heartbeat", "release", "reaper", "control", "admin"])
-    error_message = "services must name the Cloud Run service of acquire, heartbeat, release, reaper, control and admin, and nothing else."
+    condition     = setsubtract(keys(var.services), ["deliver"]) == toset(["acquire", "heartbeat", "release", "reaper", "control", "admin"])
+    error_message = "services must name the Cloud Run service of acquire, heartbeat, release, reaper, control and admin, may name deliver's, and nothing else."
   }
 }
 
@@ -90,9 +90,10 @@ variable "build_region" {
 }
 
 variable "scheduler_jobs" {
-  description = "Names of the Cloud Scheduler jobs that fire the reaper and rotate the key; not their full names."
+  description = "Names of the Cloud Scheduler jobs that fire the reaper, and deliver where there is one, and rotate the key; not their full names."
   type = object({
     reaper   = string
+    deliver  = optional(string)
     rotation = string
   })
 }
@@ -155,22 +156,24 @@ variable "slo" {
 }
 
 variable "thresholds" {
-  description = "When the other alerts go off. pool_percent: a license or organization fuller than this. ledger_memory_percent: of the fullest node. signing_key_days: age of the version that signs or certifies. delegation_hours: age of the newest delegation, of twelve hours' life. tokens_per_seat: tokens that are good for each seat of the licenses that acquires are about; 1 + handover is the most there can be. kms_failures: of Cloud KMS in half an hour. control_failures, admin_failures: answers with 5xx of the vendor's door, and of the customers', in half an hour. reaper_silent_minutes: without a finished run. backend_failures: of one backend in 5 minutes, for 5 minutes. rebuild_minutes: how long ledgers keep being rebuilt. quota_percent: of a quota used. instances_percent: of max_instances running. certificate_days: left of the certificate."
+  description = "When the other alerts go off. pool_percent: a license or organization fuller than this. ledger_memory_percent: of the fullest node. signing_key_days: age of the version that signs or certifies. delegation_hours: age of the newest delegation, of twelve hours' life. tokens_per_seat: tokens that are good for each seat of the licenses that acquires are about; 1 + handover is the most there can be. kms_failures: of Cloud KMS in half an hour. control_failures, admin_failures: answers with 5xx of the vendor's door, and of the customers', in half an hour. reaper_silent_minutes, deliver_silent_minutes: without a finished run. event_wait_minutes: that the oldest event waited for deliver. backend_failures: of one backend in 5 minutes, for 5 minutes. rebuild_minutes: how long ledgers keep being rebuilt. quota_percent: of a quota used. instances_percent: of max_instances running. certificate_days: left of the certificate."
   type = object({
-    pool_percent          = optional(number, 90)
-    ledger_memory_percent = optional(number, 80)
-    signing_key_days      = optional(number, 100)
-    delegation_hours      = optional(number, 9)
-    tokens_per_seat       = optional(number, 11)
-    kms_failures          = optional(number, 5)
-    control_failures      = optional(number, 2)
-    admin_failures        = optional(number, 5)
-    reaper_silent_minutes = optional(number, 5)
-    backend_failures      = optional(number, 5)
-    rebuild_minutes       = optional(number, 15)
-    quota_percent         = optional(number, 80)
-    instances_percent     = optional(number, 80)
-    certificate_days      = optional(number, 21)
+    pool_percent           = optional(number, 90)
+    ledger_memory_percent  = optional(number, 80)
+    signing_key_days       = optional(number, 100)
+    delegation_hours       = optional(number, 9)
+    tokens_per_seat        = optional(number, 11)
+    kms_failures           = optional(number, 5)
+    control_failures       = optional(number, 2)
+    admin_failures         = optional(number, 5)
+    reaper_silent_minutes  = optional(number, 5)
+    deliver_silent_minutes = optional(number, 15)
+    event_wait_minutes     = optional(number, 15)
+    backend_failures       = optional(number, 5)
+    rebuild_minutes        = optional(number, 15)
+    quota_percent          = optional(number, 80)
+    instances_percent      = optional(number, 80)
+    certificate_days       = optional(number, 21)
   })
   default  = {}
   nullable = false
@@ -181,6 +184,10 @@ variable "thresholds" {
   validation {
     condition     = var.thresholds.reaper_silent_minutes >= 3 && floor(var.thresholds.reaper_silent_minutes) == var.thresholds.reaper_silent_minutes
     error_message = "thresholds.reaper_silent_minutes must be a whole number of at least 3: metrics of a run that just ended arrive two minutes late."
+  }
+  validation {
+    condition     = alltrue([for n in [var.thresholds.deliver_silent_minutes, var.thresholds.event_wait_minutes] : n >= 3 && floor(n) == n])
+    error_message = "thresholds: deliver_silent_minutes and event_wait_minutes must be whole numbers of at least 3: deliver runs every minute, and metrics arrive two minutes late."
   }
   validation {
     condition     = alltrue([for n in [var.thresholds.signing_key_days, var.thresholds.rebuild_minutes, var.thresholds.certificate_days] : n >= 1 && floor(n) == n]) && var.thresholds.backend_failures >= 0
