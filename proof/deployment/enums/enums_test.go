@@ -69,6 +69,8 @@ func sentAs() map[string]enum {
 		"google_firestore_database.delete_protection_state":                                                 adminpb("Database_DeleteProtectionState"),
 		"google_firestore_database.point_in_time_recovery_enablement":                                       adminpb("Database_PointInTimeRecoveryEnablement"),
 		"google_firestore_database.type":                                                                    adminpb("Database_DatabaseType"),
+		"google_firestore_field.index_config.indexes.order":                                                 adminpb("Index_IndexField_Order"),
+		"google_firestore_field.index_config.indexes.query_scope":                                           adminpb("Index_QueryScope"),
 		"google_firestore_index.fields.order":                                                               adminpb("Index_IndexField_Order"),
 		"google_kms_crypto_key.purpose":                                                                     kmspb("CryptoKey_CryptoKeyPurpose"),
 		"google_kms_crypto_key.version_template.algorithm":                                                  kmspb("CryptoKeyVersion_CryptoKeyVersionAlgorithm"),

@@ -23,6 +23,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/record/recordtest"
 	"github.com/coditect-ai/coditect-licenses/shared/seats"
 	"github.com/coditect-ai/coditect-licenses/shared/telemetry"
+	"github.com/coditect-ai/coditect-licenses/shared/webhook"
 )
 
 // day is a day of the service: everything that the metrics and
@@ -55,15 +56,16 @@ func liveDay(t *testing.T) []entry {
 	d := &day{T: t, log: &dayLog{}}
 	opts := devstack.Defaults()
 	opts.Log = telemetry.NewLogger(d.log, slog.LevelInfo)
-	memory := record.NewMemory()
+	memory := record.NewMemory().TellEvents()
 	d.record = litter{&recordtest.Faulty{Record: memory, Before: d.outage}}
-	opts.Record, opts.Administration, opts.RateLimitPerUser = d.record, memory, perSecond
+	opts.Record, opts.Administration, opts.Outbox, opts.RateLimitPerUser = d.record, memory, memory, perSecond
 	var err error
 	if d.stack, err = devstack.Start(t.Context(), opts); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = d.stack.Close() })
 	d.customers()
+	d.receivers(memory)
 	d.strangers()
 	d.outages()
 	d.impossible()
@@ -101,6 +103,35 @@ func (d *day) customers() {
 	d.reap(http.StatusOK)
 	d.stack.Redis.Advance(devstack.Defaults().SessionTTL + time.Second)
 	d.reap(http.StatusOK) // ends the sessions of ann and cem
+}
+
+// receivers take events, or do not for so long that those are given up.
+func (d *day) receivers(memory *record.Memory) {
+	d.Helper()
+	takes := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer takes.Close()
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	acme, now := license.ServiceCaller("acme"), time.Now()
+	for id, url := range map[string]string{"crm": takes.URL, "gone": gone.URL} {
+		act := record.Act{Actor: "eve@vendor.example", At: now}
+		if _, err := memory.CreateWebhook(d.Context(), acme, act, webhook.Webhook{ID: id, URL: url, Enabled: true}); err != nil {
+			d.Fatal(err)
+		}
+	}
+	found, err := memory.Events(d.Context(), acme, 100)
+	if err == nil {
+		err = memory.TakeEvents(d.Context(), acme, found.Events, now.Add(-webhook.GiveUp-time.Hour))
+	}
+	if err != nil {
+		d.Fatal(err)
+	}
+	d.release("gil", d.acquire("gil", http.StatusCreated))
+	w := httptest.NewRecorder()
+	d.stack.RunDeliver(w, httptest.NewRequestWithContext(d.Context(), http.MethodPost, api.PathDeliver, nil))
+	if w.Code != http.StatusOK {
+		d.Fatalf("deliver: %d %s", w.Code, w.Body)
+	}
 }
 
 // strangers are refused at the door.
