@@ -90,8 +90,8 @@ func TestIDs(t *testing.T) {
 	if len(slices.Compact(ids)) != 4 {
 		t.Errorf("%q", ids)
 	}
-	if event.NewID(event.SeatGranted, "a") != event.NewID(event.SeatGranted, "a") {
-		t.Error("a repeat has another id")
+	if first := event.NewID(event.SeatGranted, "a"); first != event.NewID(event.SeatGranted, "a") {
+		t.Errorf("a repeat of %s has another id", first)
 	}
 }
 
