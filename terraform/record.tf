@@ -105,6 +105,69 @@ resource "google_firestore_field" "usage_hours" {
   index_config {}
 }
 
+# Events until they are told: the oldest of an organization first, by the time of their
+# commit, which only grows and so has one of sixteen parts before it, as sessions have.
+# Which organizations have any is asked across all of them, by the part alone.
+resource "google_firestore_index" "events" {
+  project    = local.project
+  database   = google_firestore_database.record.name
+  collection = "events"
+  dynamic "fields" {
+    for_each = ["part", "recorded_at", "seq"]
+    content {
+      field_path = fields.value
+      order      = "ASCENDING"
+    }
+  }
+}
+
+# Asked across organizations: events by their part, and the queues of webhooks by when
+# they are due. A queue has one such time, which is absent while nothing waits.
+resource "google_firestore_field" "across_organizations" {
+  for_each   = { events = "part", queues = "due_at" }
+  project    = local.project
+  database   = google_firestore_database.record.name
+  collection = each.key
+  field      = each.value
+  index_config {
+    indexes {
+      order       = "ASCENDING"
+      query_scope = "COLLECTION"
+    }
+    indexes {
+      order       = "ASCENDING"
+      query_scope = "COLLECTION_GROUP"
+    }
+  }
+}
+
+# What nobody looks events and deliveries up by: times that only grow, and texts that
+# are whole documents.
+resource "google_firestore_field" "unindexed_events" {
+  for_each = merge([
+    for collection, fields in {
+      events     = ["data", "recorded_at", "seq", "subject", "time"]
+      deliveries = ["body", "event_id", "last_attempt_at", "made_at", "subject"]
+    } : { for field in fields : "${collection}.${field}" => { collection = collection, field = field } }
+  ]...)
+  project    = local.project
+  database   = google_firestore_database.record.name
+  collection = each.value.collection
+  field      = each.value.field
+  index_config {}
+}
+
+# They go some time after they were told, and webhooks after they were removed.
+resource "google_firestore_field" "purge_events" {
+  for_each   = toset(["deliveries", "events", "queues", "webhooks"])
+  project    = local.project
+  database   = google_firestore_database.record.name
+  collection = each.value
+  field      = "purge_at"
+  index_config {}
+  ttl_config {}
+}
+
 resource "google_firestore_backup_schedule" "daily" {
   project   = local.project
   database  = google_firestore_database.record.name
