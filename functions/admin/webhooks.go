@@ -55,7 +55,7 @@ func exampleWebhook() api.Webhook {
 }
 
 func exampleSecret() api.WebhookWithSecret {
-	return api.WebhookWithSecret{Webhook: exampleWebhook(), Secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="}
+	return api.WebhookWithSecret{Webhook: exampleWebhook(), Secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="} //nolint:gosec // an example
 }
 
 func webhookOf(w record.Revised[webhook.Webhook]) api.Webhook {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/coditect-ai/coditect-licenses/shared/event"
@@ -188,7 +187,7 @@ func (l *line) disable(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
-	l.Log.WarnContext(ctx, "a webhook is disabled: its receiver answers "+strconv.Itoa(webhook.GoneStatus),
+	l.Log.WarnContext(ctx, "a webhook is disabled: its receiver is gone for good", slog.Int("status", webhook.GoneStatus),
 		slog.String("organization_id", l.caller.OrganizationID), slog.String("webhook_id", l.queue.WebhookID))
 	if err := l.step(ctx, StepDisabled); err != nil {
 		return err

@@ -26,7 +26,7 @@ type SignIns struct {
 }
 
 // headerAPIKey keeps the key out of addresses, which are logged and traced.
-const headerAPIKey = "X-Goog-Api-Key"
+const headerAPIKey = "X-Goog-Api-Key" //nolint:gosec // the name of a header
 
 // errNoMachines: the operator has not said by which key machines sign in.
 var errNoMachines = &license.UnavailableError{

@@ -291,7 +291,7 @@ func (s *sim) acquire(c *holder) {
 	started := s.operate("acquire "+c.String(), func(ctx context.Context, p *simPool) error {
 		defer func() { c.busy = false }()
 		if s.IntN(4) == 0 {
-			s.learn(p, c.org)
+			s.learn(p, c.org) //nolint:contextcheck // the memory answers at once
 		}
 		h, err := s.take(ctx, p, c)
 		// Again, if a request on older terms was quicker, or a loss took the end back.
@@ -327,7 +327,7 @@ func (s *sim) take(ctx context.Context, p *simPool, c *holder) (ledger.Hold, err
 	h, err := p.Acquire(ctx, c.caller(), s.request(p, c), s.sign(c))
 	if errors.Is(err, record.ErrOutdated) {
 		s.note("  %s on %d: outdated", c, p.id)
-		s.learn(p, c.org)
+		s.learn(p, c.org) //nolint:contextcheck // the memory answers at once
 		h, err = p.Acquire(ctx, c.caller(), s.request(p, c), s.sign(c))
 	}
 	return h, err
@@ -555,7 +555,7 @@ func (s *sim) settle() {
 func (s *sim) fillUp(ctx context.Context, p *simPool) {
 	granted := map[string]int{}
 	for _, c := range s.clients {
-		s.learn(p, c.org)
+		s.learn(p, c.org) //nolint:contextcheck // the memory answers at once
 		if _, err := p.Acquire(ctx, c.caller(), s.request(p, c), signed); err == nil {
 			granted[c.org]++
 		}

@@ -229,7 +229,7 @@ func (s *sim) operate(name string, do func(ctx context.Context, p *simPool) erro
 			err := do(ctx, p)
 			s.note("%s on %d: %v", name, p.id, err)
 			if errors.Is(err, errCrash) {
-				s.restart(p)
+				s.restart(p) //nolint:contextcheck // the memory answers at once
 			}
 			p.busy = false
 		})

@@ -29,7 +29,7 @@ func (p *Protocol) bought(ctx context.Context, caller license.Caller) (bought, e
 	case errors.As(err, &away):
 		return bought{}, err
 	case err != nil:
-		return bought{counting: license.UnknownCounting()}, nil
+		return bought{counting: license.UnknownCounting()}, nil //nolint:nilerr // see above
 	}
 	return bought{license.NewCounting(licenses), license.Entitlements{Licenses: licenses}.TokenTTLs()}, nil
 }

@@ -1,6 +1,7 @@
 package topic_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -99,7 +100,7 @@ func TestPublish(t *testing.T) {
 		e := events(org, n)[next[org]]
 		want, err := e.Encode()
 		must(t, err)
-		if a := m.GetAttributes(); string(m.GetData()) != string(want) || a["organization_id"] != org || a["type"] != "seat.granted" || a["content-type"] != event.ContentType {
+		if a := m.GetAttributes(); !bytes.Equal(m.GetData(), want) || a["organization_id"] != org || a["type"] != "seat.granted" || a["content-type"] != event.ContentType {
 			t.Errorf("%s, %v: want %s", m.GetData(), a, want)
 		}
 		next[org]++

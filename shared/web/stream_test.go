@@ -80,7 +80,7 @@ func TestAStreamThatBreaks(t *testing.T) {
 			}
 			return web.Answer{}, errors.New("broken")
 		})
-		response, body, err := ask(t, http.MethodGet, s.URL+api.PathJWKS)
+		response, body, err := ask(t, http.MethodGet, s.URL+api.PathJWKS) //nolint:bodyclose // ask has read it
 		if late && (err == nil || body != "one") {
 			t.Errorf("%q, %v", body, err)
 		}
@@ -102,7 +102,7 @@ func TestAStreamWithoutABody(t *testing.T) {
 			parts++
 		}
 	})
-	response, body, err := ask(t, http.MethodHead, s.URL+api.PathJWKS)
+	response, body, err := ask(t, http.MethodHead, s.URL+api.PathJWKS) //nolint:bodyclose // ask has read it
 	if err != nil || body != "" || response.StatusCode != http.StatusOK || parts != 0 {
 		t.Errorf("%d %q, %v after %d parts", response.StatusCode, body, err, parts)
 	}

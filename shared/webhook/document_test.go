@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
@@ -107,7 +108,7 @@ func TestTheDocumentHasEveryType(t *testing.T) {
 		t.Fatal(err)
 	}
 	want, _ := json.Marshal(encoded)
-	if got, _ := json.Marshal(shown); string(got) != string(want) {
+	if got, _ := json.Marshal(shown); !bytes.Equal(got, want) {
 		t.Errorf("the page shows\n%s\nwhat is sent is\n%s", got, want)
 	}
 }

@@ -198,11 +198,11 @@ func TestFailures(t *testing.T) {
 	secure := httptest.NewTLSServer(http.NotFoundHandler())
 	defer secure.Close()
 	secure.Config.ErrorLog = nil
-	_, err := s.client.Get(secure.URL) //nolint:noctx // a test
+	_, err := s.client.Get(secure.URL) //nolint:noctx,bodyclose // it gets no answer
 	if why := failureOf(err); why != FailureTLS {
 		t.Errorf("a certificate of nobody's: %s", why)
 	}
-	_, err = s.client.Get(strings.Replace(server.URL, "http:", "https:", 1)) //nolint:noctx // a test
+	_, err = s.client.Get(strings.Replace(server.URL, "http:", "https:", 1)) //nolint:noctx,bodyclose // it gets no answer
 	if why := failureOf(err); why != FailureTLS && why != FailureConnection {
 		t.Errorf("no TLS at all: %s", why)
 	}
