@@ -120,6 +120,7 @@ module "functions" {
   audiences = lookup(local.audiences, each.key, [])
 
   # The ledger is all that is in the network.
+  ledger     = each.value.ledger
   network    = each.value.ledger ? google_compute_network.this.id : null
   subnetwork = each.value.ledger ? google_compute_subnetwork.functions.id : null
 

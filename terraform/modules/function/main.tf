@@ -37,13 +37,14 @@ resource "google_cloud_run_v2_service" "this" {
       max_instance_count = var.size.max_instances
     }
 
-    # Without a network it goes out to the internet alone.
+    # Without it a function goes out to the internet alone. (By a word of its own: the
+    # network's id is not known before the first apply, and policies must see this.)
     dynamic "vpc_access" {
-      for_each = var.network[*]
+      for_each = var.ledger ? [true] : []
       content {
         egress = "PRIVATE_RANGES_ONLY" # Google's APIs the short way, the ledger by the network
         network_interfaces {
-          network    = vpc_access.value
+          network    = var.network
           subnetwork = var.subnetwork
         }
       }

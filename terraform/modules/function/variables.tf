@@ -80,14 +80,20 @@ variable "audiences" {
   default     = []
 }
 
+variable "ledger" {
+  description = "Whether the function works with the ledger, and so has a way into its network. Without, it has none into any."
+  type        = bool
+  default     = true
+}
+
 variable "network" {
-  description = "Id of the network the ledger is in; null: the function has no way into any network."
+  description = "Id of the network the ledger is in; null without a way into it."
   type        = string
   default     = null
 }
 
 variable "subnetwork" {
-  description = "Id of the subnetwork that instances take addresses from; null without a network."
+  description = "Id of the subnetwork that instances take addresses from; null without a way into the network."
   type        = string
   default     = null
 }
