@@ -76,8 +76,8 @@ run "the_reaper_is_not_public" {
 run "who_is_configured_with_what" {
   command = plan
   assert {
-    condition     = alltrue([for variable in ["KMS_KEY", "KMS_ENCRYPTION_KEY", "TOKEN_SIGNING"] : [for name, f in module.functions : name if anytrue([for e in f.service.template[0].containers[0].env : e.name == variable])] == ["acquire", "heartbeat", "reaper"]])
-    error_message = "Those that sign or certify, and only they, must know the keys, and how tokens are signed."
+    condition     = alltrue([for variable, who in { KMS_KEY = ["acquire", "control", "heartbeat", "reaper"], KMS_ENCRYPTION_KEY = ["acquire", "heartbeat", "reaper"], TOKEN_SIGNING = ["acquire", "control", "heartbeat", "reaper"] } : [for name, f in module.functions : name if anytrue([for e in f.service.template[0].containers[0].env : e.name == variable])] == who])
+    error_message = "Those that sign or certify must know the keys, and how tokens are signed; control, which tells of them, the root key alone."
   }
   assert {
     condition = alltrue([for name in ["acquire", "heartbeat", "reaper"] : { for e in module.functions[name].service.template[0].containers[0].env : e.name => e.value if contains(["KMS_KEY", "KMS_ENCRYPTION_KEY", "TOKEN_SIGNING"], e.name) } == {
@@ -115,7 +115,7 @@ run "signed_by_kms" {
     token_signing = "kms"
   }
   assert {
-    condition     = { for name, f in module.functions : name => join(" ", sort([for e in f.service.template[0].containers[0].env : startswith(e.name, "KMS_") ? e.name : "${e.name}=${e.value}" if startswith(e.name, "KMS_") || e.name == "TOKEN_SIGNING"])) } == { acquire = "KMS_KEY TOKEN_SIGNING=kms", heartbeat = "KMS_KEY TOKEN_SIGNING=kms", release = "", reaper = "TOKEN_SIGNING=kms", control = "", admin = "" }
+    condition     = { for name, f in module.functions : name => join(" ", sort([for e in f.service.template[0].containers[0].env : startswith(e.name, "KMS_") ? e.name : "${e.name}=${e.value}" if startswith(e.name, "KMS_") || e.name == "TOKEN_SIGNING"])) } == { acquire = "KMS_KEY TOKEN_SIGNING=kms", heartbeat = "KMS_KEY TOKEN_SIGNING=kms", release = "", reaper = "TOKEN_SIGNING=kms", control = "KMS_KEY TOKEN_SIGNING=kms", admin = "" }
     error_message = "Those that sign must know the key, and the reaper that it has none to make."
   }
 }
@@ -126,7 +126,7 @@ run "on_the_way_the_reaper_goes_first" {
     token_signing = "migrating"
   }
   assert {
-    condition     = { for name, f in module.functions : name => join(" ", sort([for e in f.service.template[0].containers[0].env : startswith(e.name, "KMS_") ? e.name : "${e.name}=${e.value}" if startswith(e.name, "KMS_") || e.name == "TOKEN_SIGNING"])) } == { acquire = "KMS_ENCRYPTION_KEY KMS_KEY TOKEN_SIGNING=kms", heartbeat = "KMS_ENCRYPTION_KEY KMS_KEY TOKEN_SIGNING=kms", release = "", reaper = "KMS_ENCRYPTION_KEY KMS_KEY TOKEN_SIGNING=delegated", control = "", admin = "" }
+    condition     = { for name, f in module.functions : name => join(" ", sort([for e in f.service.template[0].containers[0].env : startswith(e.name, "KMS_") ? e.name : "${e.name}=${e.value}" if startswith(e.name, "KMS_") || e.name == "TOKEN_SIGNING"])) } == { acquire = "KMS_ENCRYPTION_KEY KMS_KEY TOKEN_SIGNING=kms", heartbeat = "KMS_ENCRYPTION_KEY KMS_KEY TOKEN_SIGNING=kms", release = "", reaper = "KMS_ENCRYPTION_KEY KMS_KEY TOKEN_SIGNING=delegated", control = "KMS_KEY TOKEN_SIGNING=kms", admin = "" }
     error_message = "Delegations must be there before anybody signs by them."
   }
 }
