@@ -88,6 +88,7 @@ func metricsMatchRealLines(t *testing.T, module locals, lines []entry) {
 			"code=no_seats_available operation=acquire outcome=refused", "code=unauthenticated operation=acquire outcome=refused",
 			"code=unavailable operation=acquire outcome=failed", "code= operation=heartbeat outcome=kept",
 			"code=session_ended operation=heartbeat outcome=refused", "code= operation=release outcome=released",
+			"code= operation=deliver outcome=delivered",
 			"code= operation=reap outcome=reaped", "code= operation=jwks outcome=answered", "code=not_found operation= outcome=refused",
 		},
 		"backend_failures": {

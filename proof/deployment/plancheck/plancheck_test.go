@@ -177,7 +177,12 @@ func TestExemptions(t *testing.T) {
 	for _, name := range []string{"acquired_at", "last_heartbeat_at", "expires_at", "ended_at", "purge_at"} {
 		fields = append(fields, planned{"google_firestore_field", a{"collection": "sessions", "field": name}})
 	}
+	for _, name := range []string{"events.time", "events.recorded_at", "events.purge_at", "deliveries.made_at", "deliveries.last_attempt_at", "deliveries.purge_at"} {
+		collection, field, _ := strings.Cut(name, ".")
+		fields = append(fields, planned{"google_firestore_field", a{"collection": collection, "field": field}})
+	}
 	wantFault(t, mustRead(t, fields...).exemptions(), "")
+	wantFault(t, mustRead(t, fields[:len(fields)-1]...).exemptions(), "deliveries.purge_at is a time and has an index")
 	wantFault(t, mustRead(t, fields[1:]...).exemptions(), "sessions.acquired_at is a time and has an index")
 	fields[0].after["collection"] = "licenses"
 	wantFault(t, mustRead(t, fields...).exemptions(), "sessions.acquired_at")
