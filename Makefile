@@ -37,7 +37,7 @@ PROGRAM_TESTS := ./deployed ./deployment/image ./deployment/release ./torture ./
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## all six functions on http://127.0.0.1:8080, with nothing to set up
+run: ## all seven functions on http://127.0.0.1:8080, with nothing to set up
 	$(GO) run ./cmd/local
 
 test-tools: ## install the servers the tests need: redis-server, the Firestore emulator, a C compiler, a browser, Python and Node

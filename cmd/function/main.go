@@ -2,7 +2,7 @@
 // Go buildpack generates around the module root. Tests and plain containers
 // use it; the buildpack makes its own.
 //
-// FUNCTION_TARGET says which of the six functions the process is, PORT where
+// FUNCTION_TARGET says which of the seven functions the process is, PORT where
 // it listens (8080 without it).
 package main
 

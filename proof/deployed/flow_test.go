@@ -10,7 +10,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/internal/devstack/fakeidp"
 )
 
-// fleet is the six functions as they are deployed: a process each.
+// fleet is the seven functions as they are deployed: a process each.
 type fleet struct {
 	*cloud
 	acquire, heartbeat, release, reaper, control, admin *process

@@ -12,7 +12,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/proof/deployment/deploytest"
 )
 
-// localService is the real service, all six functions.
+// localService is the real service, all its functions.
 func localService(t *testing.T) http.Handler {
 	t.Helper()
 	stack, err := devstack.Start(t.Context(), devstack.Options{
