@@ -118,26 +118,6 @@ run "usage_is_in_no_index_by_its_numbers" {
   }
 }
 
-run "events_are_found_and_purged" {
-  command = plan
-  assert {
-    condition     = google_firestore_index.events.collection == "events" && join(" ", [for f in google_firestore_index.events.fields : "${f.field_path} ${f.order}"]) == "part ASCENDING recorded_at ASCENDING seq ASCENDING"
-    error_message = "The oldest events are found by their time, which only grows and must have the part before it."
-  }
-  assert {
-    condition     = { for name, f in google_firestore_field.across_organizations : f.collection => "${f.field} ${join(" ", sort([for i in f.index_config[0].indexes : i.query_scope]))}" } == { events = "part COLLECTION COLLECTION_GROUP", queues = "due_at COLLECTION COLLECTION_GROUP" }
-    error_message = "Events and queues that are due are asked for across organizations."
-  }
-  assert {
-    condition     = length(google_firestore_field.unindexed_events["events.recorded_at"].index_config[0].indexes) == 0 && alltrue([for f in google_firestore_field.unindexed_events : length(f.index_config[0].indexes) == 0 && length(f.ttl_config) == 0])
-    error_message = "An indexed time that only grows caps grants at 500 a second."
-  }
-  assert {
-    condition     = { for f in google_firestore_field.purge_events : f.collection => "${f.field} ${length(f.ttl_config)} ${length(f.index_config[0].indexes)}" } == { deliveries = "purge_at 1 0", events = "purge_at 1 0", queues = "purge_at 1 0", webhooks = "purge_at 1 0" }
-    error_message = "Events and deliveries must go after their purge_at: no function deletes them."
-  }
-}
-
 run "the_vendors_door_alone_deletes" {
   command = plan
   assert {
