@@ -121,7 +121,8 @@ func (e *export) next(ctx context.Context) ([]api.ExportLine, error) {
 	return append(page.all, api.ExportLine{Kind: api.ExportCursor, After: e.parts[0].name + ":" + e.after}), nil
 }
 
-// beginExport judges the request, and notes in the audit who begins an export.
+// beginExport judges the request, and notes in the audit who exports: of one that goes on
+// as well, since a cursor can be made up.
 func (f *function) beginExport(ctx context.Context, c web.Call) (*export, error) {
 	if err := c.CheckQuery(api.QueryAfter, api.QueryUser); err != nil {
 		return nil, err
@@ -131,13 +132,13 @@ func (f *function) beginExport(ctx context.Context, c web.Call) (*export, error)
 			return nil, invalid(name, "is sent several times: send it once")
 		}
 	}
-	user, begins := c.Query.Get(api.QueryUser), c.Query.Get(api.QueryAfter) == ""
+	user := c.Query.Get(api.QueryUser)
 	e := &export{parts: f.exported(c)}
 	if user != "" {
 		e.parts = f.exportedUser(c, user)
 	}
-	if err := e.goOn(c.Query.Get(api.QueryAfter)); err != nil || !begins {
-		return e, err
+	if err := e.goOn(c.Query.Get(api.QueryAfter)); err != nil {
+		return nil, err
 	}
 	action, object := record.OrganizationExported, record.OrganizationObject(caller(c).OrganizationID)
 	if user != "" {

@@ -42,6 +42,11 @@ func (m *many) SessionHistory(_ context.Context, _ license.Caller, _, after stri
 	return page, nil
 }
 
+// AddEntry implements [record.ServiceActs].
+func (*many) AddEntry(context.Context, license.Caller, record.Act, record.Action, string, record.EntryState) (string, error) {
+	return "", nil
+}
+
 // UsageHistory implements [record.Histories].
 func (*many) UsageHistory(context.Context, license.Caller, string, int) (record.UsagePage, error) {
 	return record.UsagePage{}, nil

@@ -59,6 +59,9 @@ type line struct {
 }
 
 func (r *run) sendQueue(ctx context.Context, q record.Queue) error {
+	if r.over(webhook.SendLimit) { // it keeps its place among the due
+		return nil
+	}
 	caller := license.ServiceCaller(q.OrganizationID)
 	q, claimed, err := r.Store.ClaimQueue(ctx, caller, q.ID, r.Now(), r.Now().Add(claim))
 	if err != nil || !claimed {
@@ -67,21 +70,31 @@ func (r *run) sendQueue(ctx context.Context, q record.Queue) error {
 	if err := r.step(ctx, StepClaimed); err != nil {
 		return err
 	}
-	hook, err := r.Store.Webhook(ctx, caller, q.WebhookID)
-	gone := errors.Is(err, license.ErrWebhookNotFound) || err == nil && (hook.Value.Queue != q.ID || !hook.Value.Enabled)
+	l := &line{run: r, caller: caller, queue: q}
+	return l.send(ctx)
+}
+
+// look reads the webhook, and reports whether anything is sent to it: it may have been
+// changed, disabled or deleted since it was looked at last.
+func (l *line) look(ctx context.Context) (open bool, err error) {
+	hook, err := l.Store.Webhook(ctx, l.caller, l.queue.WebhookID)
+	gone := errors.Is(err, license.ErrWebhookNotFound) || err == nil && (hook.Value.Queue != l.queue.ID || !hook.Value.Enabled)
 	switch {
 	case gone:
-		return r.Store.RestQueue(ctx, caller, q.ID, r.Now(), true)
+		return false, l.Store.RestQueue(ctx, l.caller, l.queue.ID, l.Now(), true)
 	case err != nil:
-		return err
+		return false, err
 	}
-	l := &line{run: r, caller: caller, queue: q, hook: hook.Value, revision: hook.Revision}
-	return l.send(ctx)
+	l.hook, l.revision = hook.Value, hook.Revision
+	return true, nil
 }
 
 // send sends until nothing is pending, an attempt is in vain, or the run's time is over.
 func (l *line) send(ctx context.Context) error {
 	for {
+		if open, err := l.look(ctx); err != nil || !open {
+			return err
+		}
 		pending, err := l.Store.Pending(ctx, l.caller, l.queue.ID, sentAtOnce)
 		if err != nil {
 			return err

@@ -132,7 +132,8 @@ func (d *Directory) Invite(ctx context.Context, caller license.Caller, act recor
 	if asked.Entry == "" {
 		return d.invited(ctx, caller, act, asked.Revised, adopted)
 	}
-	if made, err = d.create(ctx, caller, asked, i); err != nil || adopted {
+	made, err = d.create(ctx, caller, asked, i)
+	if err != nil || adopted || !made.Account.LastSignIn.IsZero() { // whoever signed in has a password
 		return made, "", err
 	}
 	link, err := d.accounts.Link(ctx, i.Email)
@@ -221,7 +222,11 @@ func (d *Directory) create(ctx context.Context, caller license.Caller, asked rec
 	if err != nil {
 		return Person{}, err
 	}
-	return d.settle(ctx, caller, asked, account)
+	made, err := d.settle(ctx, caller, asked, account)
+	if errors.Is(err, license.ErrUserNotFound) { // it was removed meanwhile, and the account came after that
+		err = errors.Join(err, d.accounts.Delete(ctx, caller.OrganizationID, account.ID))
+	}
+	return made, err
 }
 
 // Change makes of a user what change makes of it, if it is at the revision, as

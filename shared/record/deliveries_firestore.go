@@ -23,13 +23,13 @@ func (f *Firestore) DueQueues(ctx context.Context, at time.Time, limit int) ([]Q
 	if err != nil {
 		return nil, err
 	}
-	queues := make([]Queue, len(found))
-	for i, snapshot := range found {
+	queues := make([]Queue, 0, len(found))
+	for _, snapshot := range found {
 		var doc queueDoc
-		if err := snapshot.DataTo(&doc); err != nil {
-			return nil, fmt.Errorf("queue record %s: %w", snapshot.Ref.ID, err)
+		if snapshot.DataTo(&doc) != nil { // broken by hand: it must not keep the others from being sent
+			continue
 		}
-		queues[i] = doc.queue(snapshot.Ref.Parent.Parent.ID, snapshot.Ref.ID)
+		queues = append(queues, doc.queue(snapshot.Ref.Parent.Parent.ID, snapshot.Ref.ID))
 	}
 	return queues, nil
 }

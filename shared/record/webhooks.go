@@ -164,9 +164,7 @@ func hostOf(text string) string {
 // created is what is written of a webhook that is made.
 func (a Act) created(w webhook.Webhook) webhookDoc {
 	w.Generation, w.RotatedAt, w.Disabled = 1, a.At, ""
-	if w.Queue = strings.ToLower(rand.Text()); a.Key != "" {
-		w.Queue = a.requestName()[:32] // a repeat makes the same
-	}
+	w.Queue = strings.ToLower(rand.Text())
 	return webhookToDoc(w)
 }
 

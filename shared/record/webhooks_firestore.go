@@ -176,6 +176,9 @@ func (f *Firestore) CreateWebhook(
 	if err != nil {
 		return none, err
 	}
+	if act.Key != "" && !act.DryRun { // a repeat is answered with what was made
+		return f.Webhook(ctx, caller, w.ID)
+	}
 	return Revised[webhook.Webhook]{doc.webhook(w.ID), revision}, nil
 }
 

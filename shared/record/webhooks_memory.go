@@ -104,10 +104,16 @@ func (m *Memory) CreateWebhook(
 			step:  step{action: WebhookCreated, object: webhookObject(caller.OrganizationID, w.ID), after: doc},
 			apply: func() { t.putHook(w.ID, doc) },
 		})
-		if err == nil {
-			made = Revised[webhook.Webhook]{doc.webhook(w.ID), revision}
+		if err != nil {
+			return err
 		}
-		return err
+		if stored, there := t.webhooks[w.ID]; act.Key != "" && !act.DryRun { // a repeat is answered with what was made
+			if doc = stored; !there {
+				return license.ErrWebhookNotFound
+			}
+		}
+		made = Revised[webhook.Webhook]{doc.webhook(w.ID), revision}
+		return nil
 	})
 	return made, err
 }

@@ -64,7 +64,11 @@ deny contains msg if {
 }
 
 # Control lists the versions of the key of license tokens (iam.rego), and needs its name.
-unneeded := {"Admin": {"KMS_ENCRYPTION_KEY", "KMS_KEY", "TOKEN_SIGNING"}, "Control": {"KMS_ENCRYPTION_KEY"}}
+unneeded := {
+	"Admin": {"KMS_ENCRYPTION_KEY", "KMS_KEY", "TOKEN_SIGNING"},
+	"Control": {"KMS_ENCRYPTION_KEY"},
+	"Deliver": {"KMS_ENCRYPTION_KEY", "KMS_KEY", "TOKEN_SIGNING"},
+}
 
 # Deliver calls addresses that customers chose. What it can be made to reach must not be
 # the network of the ledger, whoever's connector leads there.

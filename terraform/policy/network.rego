@@ -35,8 +35,8 @@ own_record(change) if {
 	change.after.type == "CNAME"
 	startswith(change.after.name, "_acme-challenge")
 	count(change.after.rrdatas) > 0
-	every data in change.after.rrdatas {
-		endswith(data, ".authorize.certificatemanager.goog.")
+	every target in change.after.rrdatas {
+		endswith(target, ".authorize.certificatemanager.goog.")
 	}
 }
 

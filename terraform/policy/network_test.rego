@@ -8,10 +8,13 @@ balancer := {"address": "google_compute_global_address.edge", "type": "google_co
 
 balancer_to_come := {"address": "google_compute_global_address.edge", "type": "google_compute_global_address", "change": {"after": {}, "after_unknown": {"address": true}}}
 
-recorded_as(after, unknown_keys, others) := {"resource_changes": array.concat([in_project, {
-	"address": "dns.x", "type": records,
-	"change": {"after": after, "after_unknown": {key: true | some key in unknown_keys}},
-}], others)}
+recorded_as(after, unknown_keys, others) := {"resource_changes": array.concat(
+	[in_project, {
+		"address": "dns.x", "type": records,
+		"change": {"after": after, "after_unknown": {key: true | some key in unknown_keys}},
+	}],
+	others,
+)}
 
 leads_elsewhere(plan) if {
 	some msg in deny with input as plan
@@ -122,10 +125,13 @@ test_traffic_where_it_belongs if {
 	not pins(moving(old_revision, old_revision)) # as a roll-back has left it
 }
 
-signing_in_at(domains, proven) := {"resource_changes": array.concat([in_project, {
-	"address": "idp.x", "type": "google_identity_platform_config",
-	"change": {"after": {"authorized_domains": domains, "client": [{"permissions": [{"disabled_user_signup": true}]}]}},
-}], [{"address": "a.x", "type": "google_certificate_manager_dns_authorization", "change": {"after": {"domain": domain}}} | some domain in proven])}
+signing_in_at(domains, proven) := {"resource_changes": array.concat(
+	[in_project, {
+		"address": "idp.x", "type": "google_identity_platform_config",
+		"change": {"after": {"authorized_domains": domains, "client": [{"permissions": [{"disabled_user_signup": true}]}]}},
+	}],
+	[{"address": "a.x", "type": "google_certificate_manager_dns_authorization", "change": {"after": {"domain": domain}}} | some domain in proven],
+)}
 
 comes_back_elsewhere(plan) if {
 	some msg in deny with input as plan
