@@ -53,7 +53,7 @@ func (f *standIn) close() {
 
 func (f *standIn) wait() {
 	start := time.Now()
-	time.Sleep(f.call)
+	<-time.After(f.call)
 	f.waited.Add(int64(time.Since(start)))
 }
 

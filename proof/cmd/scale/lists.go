@@ -24,7 +24,7 @@ func (s *stage) lists(ctx context.Context, n int, read time.Duration) (string, e
 	if err := s.load(ctx, n); err != nil {
 		return "", err
 	}
-	store, err := newStandIn(n, read) //nolint:contextcheck // it serves until it is closed
+	store, err := newStandIn(n, read)
 	if err != nil {
 		return "", err
 	}

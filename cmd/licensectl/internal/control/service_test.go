@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -59,7 +60,8 @@ func TestAnExportIsPutTogether(t *testing.T) {
 
 // TestAnExportGivesUp when nothing comes, or who gathers it cannot go on.
 func TestAnExportGivesUp(t *testing.T) {
-	s := serve(t, ok(firstPage), problem(api.Unavailable, ""), problem(api.Unavailable, ""), problem(api.Unavailable, ""), problem(api.Unavailable, ""))
+	down := slices.Repeat([]func(http.ResponseWriter){problem(api.Unavailable, "")}, 4)
+	s := serve(t, append([]func(http.ResponseWriter){ok(firstPage)}, down...)...)
 	lines, cursors, err := s.export(t)
 	if !errors.Is(err, api.Unavailable) || !strings.Contains(lines, "acme") || len(cursors) != 1 {
 		t.Errorf("%v, %v in\n%s", err, cursors, lines)
@@ -70,7 +72,7 @@ func TestAnExportGivesUp(t *testing.T) {
 	if !errors.Is(err, full) || len(s.waited) != 0 {
 		t.Errorf("%v after %v", err, s.waited)
 	}
-	s = serve(t, ok("<html>"), ok("<html>"), ok("<html>"), ok("<html>"))
+	s = serve(t, slices.Repeat([]func(http.ResponseWriter){ok("<html>")}, 4)...)
 	if _, _, err := s.export(t); err == nil {
 		t.Error("what is no export was read")
 	}
