@@ -99,6 +99,25 @@ func TestAnExportOfAUser(t *testing.T) {
 	}
 }
 
+// TestEveryExportIsInTheAudit, also one by a cursor that was made up to look as if it went on.
+func TestEveryExportIsInTheAudit(t *testing.T) {
+	v := control(t)
+	org, ann, _ := v.worked(t)
+	for i, query := range []string{"?after=organization:", "?after=licenses:", "?user=" + ann.ID + "&after=users:"} {
+		v.exported(t, org, query)
+		exports := 0
+		for _, e := range into[api.AuditList](t, v.do(t, http.MethodGet, api.AuditPath(org), nil), http.StatusOK).Entries {
+			if strings.HasSuffix(e.Action, ".exported") {
+				exports++
+			}
+		}
+		if exports != i+1 {
+			t.Errorf("after %s: %d exports in the audit, want %d", query, exports, i+1)
+		}
+	}
+	v.do(t, http.MethodGet, api.ExportPath(org)+"?user=nobody&after=users:", nil).refused(t, "user_not_found")
+}
+
 // TestAnExportGoesOn behind each of its cursors, with the rest and nothing else.
 func TestAnExportGoesOn(t *testing.T) {
 	v := control(t)

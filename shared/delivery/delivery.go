@@ -102,7 +102,8 @@ type Report struct {
 // run is one run.
 type run struct {
 	*Courier
-	until  time.Time // when nothing new is begun
+	until  time.Time     // when nothing new is begun
+	sends  time.Duration // how much of the time before it is for receivers alone
 	mu     sync.Mutex
 	report Report
 }
@@ -111,14 +112,14 @@ type run struct {
 // failure in one organization leaves the others served. ctx outlasts the budget by what
 // one call of a backend takes.
 func (c *Courier) Run(ctx context.Context, budget time.Duration) (Report, error) {
-	r := &run{Courier: c, until: time.Now().Add(budget)}
+	r := &run{Courier: c, until: c.Now().Add(budget), sends: budget / 2}
 	err := errors.Join(r.empty(ctx), r.sendAll(ctx))
 	return r.report, err
 }
 
 // over reports whether nothing new is begun: what takes so long would not end in time.
 func (r *run) over(takes time.Duration) bool {
-	if time.Until(r.until) > takes {
+	if r.until.Sub(r.Now()) > takes {
 		return false
 	}
 	r.note(func(p *Report) { p.More = true })
@@ -161,9 +162,10 @@ func each[T any](all []T, do func(T)) {
 	work.Wait()
 }
 
-// empty takes the events of all organizations out of the outbox.
+// empty takes the events of all organizations out of the outbox, and leaves half of the
+// time to receivers: an outbox that is never empty must not keep what left it from them.
 func (r *run) empty(ctx context.Context) error {
-	for after := ""; !r.over(0); {
+	for after := ""; !r.over(r.sends); {
 		ids, err := r.Store.EventOrganizations(ctx, after, pageSize)
 		if err != nil || len(ids) == 0 {
 			return err
@@ -180,7 +182,7 @@ func (r *run) empty(ctx context.Context) error {
 
 func (r *run) emptyOne(ctx context.Context, organizationID string) error {
 	caller := license.ServiceCaller(organizationID)
-	for !r.over(0) {
+	for !r.over(r.sends) {
 		page, err := r.Store.Events(ctx, caller, record.MaxTaken)
 		if len(page.Unreadable) > 0 {
 			r.Log.ErrorContext(ctx, "events cannot be read, and are not told",

@@ -54,6 +54,7 @@ type line struct {
 	*run
 	caller   license.Caller
 	queue    record.Queue
+	claimed  time.Time // until then the queue is put off
 	hook     webhook.Webhook
 	revision string
 }
@@ -63,14 +64,15 @@ func (r *run) sendQueue(ctx context.Context, q record.Queue) error {
 		return nil
 	}
 	caller := license.ServiceCaller(q.OrganizationID)
-	q, claimed, err := r.Store.ClaimQueue(ctx, caller, q.ID, r.Now(), r.Now().Add(claim))
+	until := r.Now().Add(claim)
+	q, claimed, err := r.Store.ClaimQueue(ctx, caller, q.ID, r.Now(), until)
 	if err != nil || !claimed {
 		return err
 	}
 	if err := r.step(ctx, StepClaimed); err != nil {
 		return err
 	}
-	l := &line{run: r, caller: caller, queue: q}
+	l := &line{run: r, caller: caller, queue: q, claimed: until}
 	return l.send(ctx)
 }
 
@@ -81,7 +83,7 @@ func (l *line) look(ctx context.Context) (open bool, err error) {
 	gone := errors.Is(err, license.ErrWebhookNotFound) || err == nil && (hook.Value.Queue != l.queue.ID || !hook.Value.Enabled)
 	switch {
 	case gone:
-		return false, l.Store.RestQueue(ctx, l.caller, l.queue.ID, l.Now(), true)
+		return false, l.rest(ctx, true)
 	case err != nil:
 		return false, err
 	}
@@ -108,9 +110,14 @@ func (l *line) send(ctx context.Context) error {
 			}
 		}
 		if len(pending) == 0 || l.over(webhook.SendLimit) {
-			return l.Store.RestQueue(ctx, l.caller, l.queue.ID, l.Now(), false)
+			return l.rest(ctx, false)
 		}
 	}
+}
+
+// rest ends the claim.
+func (l *line) rest(ctx context.Context, closed bool) error {
+	return l.Store.RestQueue(ctx, l.caller, l.queue.ID, record.Rest{At: l.Now(), Closed: closed, Claimed: l.claimed})
 }
 
 // attempt sends one delivery, and reports whether its receiver took it.
@@ -130,13 +137,14 @@ func (l *line) attempt(ctx context.Context, d record.Delivery) (taken bool, err 
 
 func (l *line) taken(ctx context.Context, d record.Delivery, status int) error {
 	now := l.Now()
+	longer := now.Add(claim)
 	err := l.Store.Attempted(ctx, l.caller, l.queue.ID, d.ID, record.Attempt{
-		At: now, Status: status, State: record.DeliveryDelivered, DueAt: now.Add(claim),
+		At: now, Status: status, State: record.DeliveryDelivered, DueAt: longer, Claimed: l.claimed,
 	})
 	if err != nil {
 		return err
 	}
-	l.queue.Failures = 0
+	l.queue.Failures, l.claimed = 0, longer
 	l.note(func(p *Report) { p.Delivered++ })
 	return l.step(ctx, StepNoted)
 }
@@ -148,6 +156,7 @@ func (l *line) inVain(ctx context.Context, d record.Delivery, status int, failur
 	a := record.Attempt{
 		At: now, Status: status, Failure: string(failure), State: record.DeliveryPending,
 		Failures: l.queue.Failures + 1, DueAt: now.Add(webhook.Backoff(l.queue.Failures+1, l.Jitter())),
+		Claimed: l.claimed,
 	}
 	dead := !d.MadeAt.After(now.Add(-webhook.GiveUp))
 	if dead {
@@ -156,6 +165,7 @@ func (l *line) inVain(ctx context.Context, d record.Delivery, status int, failur
 	if err := l.Store.Attempted(ctx, l.caller, l.queue.ID, d.ID, a); err != nil {
 		return err
 	}
+	l.claimed = a.DueAt
 	l.note(func(p *Report) { p.Failed++ })
 	if err := l.step(ctx, StepNoted); err != nil {
 		return err
@@ -205,5 +215,5 @@ func (l *line) disable(ctx context.Context) error {
 	if err := l.step(ctx, StepDisabled); err != nil {
 		return err
 	}
-	return l.Store.RestQueue(ctx, l.caller, l.queue.ID, l.Now(), true)
+	return l.rest(ctx, true)
 }

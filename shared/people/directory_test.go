@@ -201,6 +201,47 @@ func TestALinkOfARepeatedInvitation(t *testing.T) {
 	b.wantStates(t, "user.invited done", "user.link_made done")
 }
 
+// TestALinkOfWhoSignedInMeanwhile: an invitation that died before it was settled makes no
+// link when it is repeated, if its user has a password by then.
+func TestALinkOfWhoSignedInMeanwhile(t *testing.T) {
+	b := newBench(t)
+	b.stop("SettleUser", true)
+	if _, _, err := b.Invite(t.Context(), acme(), act("k"), ann()); license.Backend(err) == "" {
+		t.Fatalf("error %v, want an outage", err)
+	}
+	b.heal()
+	_, err := b.signIn(t, "ann@acme.example", "")
+	must(t, err)
+	made, link, err := b.Invite(t.Context(), acme(), act("k"), ann())
+	must(t, err)
+	if link != "" || made.Account.LastSignIn.IsZero() {
+		t.Errorf("%+v, link %q", made, link)
+	}
+	b.wantStates(t, "user.invited done")
+}
+
+// TestAnInvitationThatARemovalOvertook leaves no account behind, which would go on saying
+// that its user is the organization's.
+func TestAnInvitationThatARemovalOvertook(t *testing.T) {
+	b := newBench(t)
+	var id string
+	b.faulty.After = func(ctx context.Context, method string, err error) error {
+		if method != "InviteUser" || id != "" || err != nil {
+			return err
+		}
+		pending, err := b.memory.UserPage(ctx, acme(), "", 9)
+		must(t, err)
+		id = pending[0].Value.ID
+		return people.New(b.memory, b.accounts).Remove(ctx, acme(), act(""), id, pending[0].Revision, nothing)
+	}
+	if _, _, err := b.Invite(t.Context(), acme(), act("k"), ann()); !errors.Is(err, license.ErrUserNotFound) {
+		t.Errorf("error %v, want that there is no such user", err)
+	}
+	if account, err := b.accounts.FindByEmail(t.Context(), "ann@acme.example"); !errors.Is(err, license.ErrUserNotFound) {
+		t.Errorf("of %s there is still %+v, %v", id, account, err)
+	}
+}
+
 // TestAChangeThatStops anywhere is finished by the same change at the revision of now.
 func TestAChangeThatStops(t *testing.T) {
 	promote := func(u *license.User) error { u.Role = license.RoleOwner; return nil }

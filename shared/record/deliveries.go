@@ -29,6 +29,19 @@ type Attempt struct {
 	// Failures and DueAt are the queue's from now on.
 	Failures int
 	DueAt    time.Time
+	// Claimed is until when the caller has put the queue off: as of [Rest].
+	Claimed time.Time
+}
+
+// Rest is how a queue is left.
+type Rest struct {
+	// At is when it is due if anything is pending. Closed says never, whatever is.
+	At     time.Time
+	Closed bool
+	// Claimed is until when the caller has put the queue off. One that is due sooner is
+	// wanted by somebody since, as its webhook was changed or a delivery is to be sent
+	// again, and stays so.
+	Claimed time.Time
 }
 
 // Deliveries are the part of the record that sends what [Outbox.TakeEvents] made. Methods
@@ -51,9 +64,9 @@ type Deliveries interface {
 	// Bury makes dead letters of up to limit of the oldest pending deliveries, of those
 	// among them that were made at or before a time, and answers how many it did.
 	Bury(ctx context.Context, caller license.Caller, queue string, before time.Time, limit int) (int, error)
-	// RestQueue ends a claim: the queue is due at that time if anything is pending, else
-	// never, until something comes. closed says never, whatever is pending.
-	RestQueue(ctx context.Context, caller license.Caller, queue string, at time.Time, closed bool) error
+	// RestQueue ends a claim: the queue is due again if anything is pending, else never,
+	// until something comes.
+	RestQueue(ctx context.Context, caller license.Caller, queue string, rest Rest) error
 }
 
 // queueDoc is orgs/{organization}/queues/{queue}.
@@ -70,6 +83,11 @@ type queueDoc struct {
 
 func (d queueDoc) queue(organizationID, id string) Queue {
 	return Queue{OrganizationID: organizationID, WebhookID: d.WebhookID, ID: id, DueAt: recordTime(d.DueAt), Failures: d.Failures}
+}
+
+// wanted reports whether somebody has made the queue due since it was claimed.
+func (d queueDoc) wanted(claimed time.Time) bool {
+	return !d.DueAt.IsZero() && d.DueAt.Before(recordTime(claimed))
 }
 
 func (d queueDoc) due(at time.Time) bool { return !d.DueAt.IsZero() && !d.DueAt.After(at) }

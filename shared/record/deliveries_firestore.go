@@ -108,7 +108,7 @@ func (f *Firestore) Attempted(ctx context.Context, caller license.Caller, queue,
 	}
 	ref := t.deliveries(queue).Doc(name)
 	return f.transact(ctx, func(tx *firestore.Transaction) error {
-		_, there, err := t.queueIn(tx, queue)
+		now, there, err := t.queueIn(tx, queue)
 		if err != nil || !there {
 			return err
 		}
@@ -125,9 +125,11 @@ func (f *Firestore) Attempted(ctx context.Context, caller license.Caller, queue,
 				return err
 			}
 		}
-		return tx.Update(t.queue(queue), []firestore.Update{
-			{Path: "due_at", Value: recordTime(a.DueAt)}, {Path: "failures", Value: a.Failures},
-		})
+		changes := []firestore.Update{{Path: "failures", Value: a.Failures}}
+		if !now.wanted(a.Claimed) {
+			changes = append(changes, firestore.Update{Path: "due_at", Value: recordTime(a.DueAt)})
+		}
+		return tx.Update(t.queue(queue), changes)
 	})
 }
 
@@ -165,24 +167,24 @@ func (f *Firestore) Bury(
 }
 
 // RestQueue implements [Deliveries].
-func (f *Firestore) RestQueue(ctx context.Context, caller license.Caller, queue string, at time.Time, closed bool) error {
+func (f *Firestore) RestQueue(ctx context.Context, caller license.Caller, queue string, rest Rest) error {
 	t, err := f.queueOf(caller, queue)
 	if err != nil {
 		return err
 	}
 	return f.transact(ctx, func(tx *firestore.Transaction) error {
-		_, there, err := t.queueIn(tx, queue)
-		if err != nil || !there {
+		now, there, err := t.queueIn(tx, queue)
+		if err != nil || !there || now.wanted(rest.Claimed) {
 			return err
 		}
 		due := any(firestore.Delete)
-		if !closed {
+		if !rest.Closed {
 			waiting, err := tx.Documents(t.oldest(queue, 1)).GetAll()
 			if err != nil {
 				return err
 			}
 			if len(waiting) > 0 {
-				due = recordTime(at)
+				due = recordTime(rest.At)
 			}
 		}
 		return tx.Update(t.queue(queue), []firestore.Update{{Path: "due_at", Value: due}})

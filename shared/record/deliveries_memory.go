@@ -80,7 +80,10 @@ func (m *Memory) Attempted(ctx context.Context, caller license.Caller, queue, na
 		if doc, ok := q.deliveries[name]; ok {
 			q.deliveries[name] = doc.attempted(a)
 		}
-		q.doc.DueAt, q.doc.Failures = recordTime(a.DueAt), a.Failures
+		q.doc.Failures = a.Failures
+		if !q.doc.wanted(a.Claimed) {
+			q.doc.DueAt = recordTime(a.DueAt)
+		}
 		return nil
 	})
 }
@@ -103,10 +106,13 @@ func (m *Memory) Bury(ctx context.Context, caller license.Caller, queue string, 
 }
 
 // RestQueue implements [Deliveries].
-func (m *Memory) RestQueue(ctx context.Context, caller license.Caller, queue string, at time.Time, closed bool) error {
+func (m *Memory) RestQueue(ctx context.Context, caller license.Caller, queue string, rest Rest) error {
 	return m.withQueue(ctx, caller, queue, func(q *memoryQueue) error {
-		if q.doc.DueAt = (time.Time{}); !closed && len(q.named(DeliveryPending, "")) > 0 {
-			q.doc.DueAt = recordTime(at)
+		if q.doc.wanted(rest.Claimed) {
+			return nil
+		}
+		if q.doc.DueAt = (time.Time{}); !rest.Closed && len(q.named(DeliveryPending, "")) > 0 {
+			q.doc.DueAt = recordTime(rest.At)
 		}
 		return nil
 	})

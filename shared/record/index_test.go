@@ -93,7 +93,7 @@ func TestEventsHaveTheirIndexes(t *testing.T) {
 	must(t, errorOf(r.DueQueues(t.Context(), at(), 9)))
 	must(t, errorOf(r.Pending(t.Context(), acme(), made.Value.Queue, 9)))
 	must(t, errorOf(r.Bury(t.Context(), acme(), made.Value.Queue, at(), 9)))
-	must(t, r.RestQueue(t.Context(), acme(), made.Value.Queue, at(), false))
+	must(t, r.RestQueue(t.Context(), acme(), made.Value.Queue, record.Rest{At: at()}))
 	for _, state := range []record.DeliveryState{"", record.DeliveryDead} {
 		must(t, errorOf(r.Deliveries(t.Context(), acme(), "crm", state, "1", 9)))
 	}

@@ -66,6 +66,23 @@ func TestUnreadableEvents(t *testing.T) {
 	}
 }
 
+// TestABrokenQueue does not keep the others from being sent.
+func TestABrokenQueue(t *testing.T) {
+	project := freshProject()
+	r := telling(t, project)
+	client, err := record.Dial(t.Context(), record.Target{Emulator: servers.Firestore(t), ProjectID: project})
+	must(t, err)
+	closeAfter(t, client)
+	for id, failures := range map[string]any{"q-1": "three", "q-2": 3} {
+		must(t, errorOf(client.Doc("orgs/acme/queues/"+id).Set(t.Context(), map[string]any{"webhook_id": "crm", "due_at": at(), "failures": failures})))
+	}
+	due, err := r.DueQueues(t.Context(), at(), 9)
+	must(t, err)
+	if len(due) != 1 || due[0].ID != "q-2" {
+		t.Errorf("%+v", due)
+	}
+}
+
 // TestBudgetOfEvents: an event is one more write of the same transaction, and nothing else.
 func TestBudgetOfEvents(t *testing.T) {
 	r, w := wiredWith(t, record.FirestoreOptions{Deadline: time.Minute, Events: true})

@@ -19,6 +19,7 @@ func queueTests() map[string]func(*testing.T, Telling) {
 		"dead letters":                          buryOld,
 		"a retry":                               retryDead,
 		"a webhook that is enabled is due":      dueWhenEnabled,
+		"what is wanted meanwhile stays due":    wantedMeanwhile,
 		"of a webhook that is gone nothing is":  queueGone,
 		"another organization's queue is empty": strangersQueue,
 		"an id that cannot be":                  queueNowhere,
@@ -98,7 +99,7 @@ func restEmpty(t *testing.T, r Telling) {
 	for _, d := range all {
 		wantNil(t, r.Attempted(t.Context(), caller(), queue, d.ID, record.Attempt{At: noon(), Status: 200, State: record.DeliveryDelivered, DueAt: noon()}))
 	}
-	wantNil(t, r.RestQueue(t.Context(), caller(), queue, noon(), false))
+	wantNil(t, r.RestQueue(t.Context(), caller(), queue, record.Rest{At: noon()}))
 	wantEqual(t, "due", len(due(t, r, noon().Add(1000*time.Hour))), 0)
 	_, won, err := r.ClaimQueue(t.Context(), caller(), queue, noon(), noon().Add(time.Minute))
 	wantNil(t, err)
@@ -112,10 +113,34 @@ func restWaiting(t *testing.T, r Telling) {
 	queue, _ := waiting(t, r)
 	_, _, err := r.ClaimQueue(t.Context(), caller(), queue, noon(), noon().Add(time.Hour))
 	wantNil(t, err)
-	wantNil(t, r.RestQueue(t.Context(), caller(), queue, noon().Add(time.Second), false))
+	wantNil(t, r.RestQueue(t.Context(), caller(), queue, record.Rest{At: noon().Add(time.Second)}))
 	wantEqual(t, "due", len(due(t, r, noon().Add(time.Second))), 1)
-	wantNil(t, r.RestQueue(t.Context(), caller(), queue, noon(), true))
+	wantNil(t, r.RestQueue(t.Context(), caller(), queue, record.Rest{At: noon(), Closed: true}))
 	wantEqual(t, "due when closed", len(due(t, r, noon().Add(time.Hour))), 0)
+}
+
+// wantedMeanwhile: neither an attempt nor the end of the claim puts off what somebody
+// made due after it.
+func wantedMeanwhile(t *testing.T, r Telling) {
+	queue, all := waiting(t, r)
+	claimed := noon().Add(time.Hour)
+	_, won, err := r.ClaimQueue(t.Context(), caller(), queue, noon(), claimed)
+	wantNil(t, err)
+	wantEqual(t, "claimed", won, true)
+	w, err := r.Webhook(t.Context(), caller(), "crm")
+	wantNil(t, err)
+	_, err = r.ChangeWebhook(t.Context(), caller(), act(), "crm", w.Revision, func(w *webhook.Webhook) error { w.URL += "&n=2"; return nil })
+	wantNil(t, err)
+	wantNil(t, r.Attempted(t.Context(), caller(), queue, all[0].ID, record.Attempt{
+		At: noon(), State: record.DeliveryPending, Failures: 1, DueAt: noon().Add(12 * time.Hour), Claimed: claimed,
+	}))
+	wantEqual(t, "due after an attempt", len(due(t, r, noon())), 1)
+	for _, closed := range []bool{false, true} {
+		wantNil(t, r.RestQueue(t.Context(), caller(), queue, record.Rest{At: noon().Add(time.Minute), Closed: closed, Claimed: claimed}))
+		wantEqual(t, "due after the claim's end", len(due(t, r, noon())), 1)
+	}
+	wantNil(t, r.RestQueue(t.Context(), caller(), queue, record.Rest{Closed: true, Claimed: noon()}))
+	wantEqual(t, "due after a claim from now on", len(due(t, r, claimed)), 0)
 }
 
 func buryOld(t *testing.T, r Telling) {
@@ -139,7 +164,7 @@ func retryDead(t *testing.T, r Telling) {
 	queue, all := waiting(t, r)
 	_, err := r.Bury(t.Context(), caller(), queue, noon(), 9)
 	wantNil(t, err)
-	wantNil(t, r.RestQueue(t.Context(), caller(), queue, noon(), false))
+	wantNil(t, r.RestQueue(t.Context(), caller(), queue, record.Rest{At: noon()}))
 	later := act()
 	later.At = noon().Add(100 * time.Hour)
 	tried := later
@@ -161,7 +186,7 @@ func retryDead(t *testing.T, r Telling) {
 
 func dueWhenEnabled(t *testing.T, r Telling) {
 	queue, _ := waiting(t, r)
-	wantNil(t, r.RestQueue(t.Context(), caller(), queue, noon(), true))
+	wantNil(t, r.RestQueue(t.Context(), caller(), queue, record.Rest{At: noon(), Closed: true}))
 	w, err := r.Webhook(t.Context(), caller(), "crm")
 	wantNil(t, err)
 	off, err := r.ChangeWebhook(t.Context(), caller(), act(), "crm", w.Revision, switchOff)
@@ -182,7 +207,7 @@ func queueGone(t *testing.T, r Telling) {
 	wantNil(t, err)
 	wantEqual(t, "claimed", won, false)
 	wantNil(t, r.Attempted(t.Context(), caller(), queue, all[0].ID, record.Attempt{At: noon(), State: record.DeliveryDelivered, DueAt: noon()}))
-	wantNil(t, r.RestQueue(t.Context(), caller(), queue, noon(), false))
+	wantNil(t, r.RestQueue(t.Context(), caller(), queue, record.Rest{At: noon()}))
 	wantEqual(t, "due", len(due(t, r, noon())), 0)
 }
 
@@ -198,7 +223,7 @@ func strangersQueue(t *testing.T, r Telling) {
 	wantNil(t, err)
 	wantEqual(t, "buried", n, 0)
 	wantNil(t, r.Attempted(t.Context(), other(), queue, all[0].ID, record.Attempt{At: noon(), State: record.DeliveryDead, DueAt: noon()}))
-	wantNil(t, r.RestQueue(t.Context(), other(), queue, noon(), true))
+	wantNil(t, r.RestQueue(t.Context(), other(), queue, record.Rest{At: noon(), Closed: true}))
 	wantEqual(t, "due", len(due(t, r, noon())), 1)
 	wantPending(t, r, "crm", "license.changed organizations/acme", "license.changed licenses/acme-pro")
 }
@@ -208,7 +233,7 @@ func queueNowhere(t *testing.T, r Telling) {
 		_, _, err := r.ClaimQueue(t.Context(), caller(), id, noon(), noon())
 		wantError(t, err, license.ErrWebhookNotFound)
 		wantError(t, errorOf(r.Pending(t.Context(), caller(), id, 9)), license.ErrWebhookNotFound)
-		wantError(t, r.RestQueue(t.Context(), caller(), id, noon(), true), license.ErrWebhookNotFound)
+		wantError(t, r.RestQueue(t.Context(), caller(), id, record.Rest{At: noon(), Closed: true}), license.ErrWebhookNotFound)
 	}
 	wantError(t, r.Attempted(t.Context(), caller(), "q", "a/b", record.Attempt{}), record.ErrDeliveryNotFound)
 }

@@ -30,6 +30,7 @@ func webhookTests() map[string]func(*testing.T, Administered) {
 	return map[string]func(*testing.T, Administered){
 		"what is created is there":                   createWebhook,
 		"a key makes the same again":                 webhookByKey,
+		"a key that is over makes another":           webhookByOldKey,
 		"what is invalid is not written":             invalidWebhook,
 		"a change":                                   changeWebhook,
 		"one that is made anew is another":           webhookAnew,
@@ -76,6 +77,29 @@ func webhookByKey(t *testing.T, r Administered) {
 	_, err = r.CreateWebhook(t.Context(), caller(), keyed("k"), hook("billing"))
 	wantError(t, err, license.ErrKeyReused)
 	wantAudit(t, r, 3)
+}
+
+// webhookByOldKey: what was deleted has left its queue and its secrets to nobody, and a
+// repeat within the key's time is not told that it made one.
+func webhookByOldKey(t *testing.T, r Administered) {
+	sold(t, r)
+	first, err := r.CreateWebhook(t.Context(), caller(), keyed("k"), hook("crm"))
+	wantNil(t, err)
+	wantNil(t, r.DeleteWebhook(t.Context(), caller(), act(), "crm", first.Revision))
+	wantError(t, errorOf(r.CreateWebhook(t.Context(), caller(), keyed("k"), hook("crm"))), license.ErrWebhookNotFound)
+	for _, id := range []string{"crm", "billing"} {
+		later := keyed("k")
+		later.At = later.At.Add(2 * record.RetainKeys)
+		if id == "billing" {
+			later.At = later.At.Add(2 * record.RetainKeys)
+		}
+		made, err := r.CreateWebhook(t.Context(), caller(), later, hook(id))
+		wantNil(t, err)
+		if made.Value.ID != id || made.Value.Queue == first.Value.Queue {
+			t.Errorf("%+v has the queue of %+v", made.Value, first.Value)
+		}
+		first = made
+	}
 }
 
 func invalidWebhook(t *testing.T, r Administered) {
