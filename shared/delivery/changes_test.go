@@ -39,7 +39,7 @@ func TestAWebhookIsChangedWhileItIsSentTo(t *testing.T) {
 	t.Run("disabled", func(t *testing.T) {
 		w := newWorld(t)
 		w.hook(t, "crm", w.receiver.url)
-		w.grants(t, 3*page)
+		w.grants(t.Context(), t, 3*page)
 		w.meanwhile(func(ctx context.Context) { w.change(ctx, t, func(h *webhook.Webhook) { h.Enabled = false }) })
 		w.run(t)
 		if n := w.receiver.requests(); n > page {
@@ -49,7 +49,7 @@ func TestAWebhookIsChangedWhileItIsSentTo(t *testing.T) {
 	t.Run("deleted", func(t *testing.T) {
 		w := newWorld(t)
 		w.hook(t, "crm", w.receiver.url)
-		w.grants(t, 3*page)
+		w.grants(t.Context(), t, 3*page)
 		w.meanwhile(func(ctx context.Context) {
 			now, err := w.store.Webhook(ctx, acme(), "crm")
 			must(t, err)
@@ -63,7 +63,7 @@ func TestAWebhookIsChangedWhileItIsSentTo(t *testing.T) {
 	t.Run("led elsewhere", func(t *testing.T) {
 		w, other := newWorld(t), newReceiver(t)
 		w.hook(t, "crm", w.receiver.url)
-		want := w.grants(t, 3*page)
+		want := w.grants(t.Context(), t, 3*page)
 		w.meanwhile(func(ctx context.Context) { w.change(ctx, t, func(h *webhook.Webhook) { h.URL = other.url }) })
 		w.run(t)
 		wantSubjects(t, "received before", w.receiver.taken(), want[:page])
@@ -78,7 +78,7 @@ func TestWhatIsWantedMeanwhileStaysDue(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w, mended := newWorld(t), newReceiver(t)
 			w.hook(t, "crm", w.receiver.url)
-			want := w.grants(t, 2)
+			want := w.grants(t.Context(), t, 2)
 			w.receiver.answer(status)
 			w.meanwhile(func(ctx context.Context) {
 				w.change(ctx, t, func(h *webhook.Webhook) { h.URL, h.Enabled = mended.url, true })
@@ -95,11 +95,11 @@ func TestWhatIsWantedMeanwhileStaysDue(t *testing.T) {
 func TestHalfOfARunIsForReceivers(t *testing.T) {
 	w := newWorld(t)
 	w.hook(t, "crm", w.receiver.url)
-	want := w.grants(t, record.MaxTaken+1)
-	w.onStep = func(_ context.Context, s delivery.Step) error {
+	want := w.grants(t.Context(), t, record.MaxTaken+1)
+	w.onStep = func(ctx context.Context, s delivery.Step) error {
 		if s == delivery.StepTaken {
 			w.advance(10 * time.Second)
-			w.grants(t, record.MaxTaken+1)
+			w.grants(ctx, t, record.MaxTaken+1)
 		}
 		return nil
 	}

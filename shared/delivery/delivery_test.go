@@ -22,7 +22,7 @@ import (
 func TestDelivered(t *testing.T) {
 	w := newWorld(t)
 	hook := w.hook(t, "crm", w.receiver.url)
-	want := w.grants(t, 3*record.MaxTaken/2)
+	want := w.grants(t.Context(), t, 3*record.MaxTaken/2)
 	report := w.run(t)
 	if report.Taken != len(want) || report.Delivered != len(want) || report.More || report.Errors != 0 {
 		t.Errorf("%+v", report)
@@ -57,7 +57,7 @@ func TestAReceiverIsDownForAnHour(t *testing.T) {
 		if minute == 60 {
 			w.receiver.answer(http.StatusOK)
 		}
-		want = append(want, w.grant(t, acme()))
+		want = append(want, w.grant(t.Context(), t, acme()))
 		w.run(t)
 		w.advance(time.Minute)
 	}
@@ -88,7 +88,7 @@ func TestARunDies(t *testing.T) {
 			}
 			w := newWorld(t)
 			w.hook(t, "crm", w.receiver.url)
-			want := w.grants(t, 2*record.MaxTaken+5)
+			want := w.grants(t.Context(), t, 2*record.MaxTaken+5)
 			var dead atomic.Bool
 			var met atomic.Int64
 			w.onStep = func(_ context.Context, s delivery.Step) error {
@@ -105,7 +105,7 @@ func TestARunDies(t *testing.T) {
 				t.Fatalf("%s, %d: did not die: %+v", step, nth, report)
 			}
 			w.onStep = nil
-			want = append(want, w.grants(t, 3)...)
+			want = append(want, w.grants(t.Context(), t, 3)...)
 			for range 3 {
 				w.advance(3 * time.Minute) // the claim of the dead is over
 				w.run(t)
@@ -123,7 +123,7 @@ func TestARunDies(t *testing.T) {
 func TestRunsAtOnce(t *testing.T) {
 	w := newWorld(t)
 	w.hook(t, "crm", w.receiver.url)
-	want := w.grants(t, 2*record.MaxTaken)
+	want := w.grants(t.Context(), t, 2*record.MaxTaken)
 	var runs sync.WaitGroup
 	for range 4 {
 		runs.Go(func() {
@@ -156,10 +156,10 @@ func TestDeadLetters(t *testing.T) {
 	w := newWorld(t)
 	w.hook(t, "crm", w.receiver.url)
 	w.receiver.answer(http.StatusInternalServerError)
-	old := w.grants(t, 3)
+	old := w.grants(t.Context(), t, 3)
 	w.run(t)
 	w.advance(2 * 24 * time.Hour)
-	young := w.grants(t, 2)
+	young := w.grants(t.Context(), t, 2)
 	for range 48 {
 		w.run(t)
 		w.advance(time.Hour)
@@ -182,13 +182,13 @@ func TestAPoisonedEvent(t *testing.T) {
 	w := newWorld(t)
 	w.hook(t, "crm", w.receiver.url)
 	w.receiver.answer(http.StatusBadRequest)
-	w.grants(t, 1)
+	w.grants(t.Context(), t, 1)
 	for range 80 {
 		w.run(t)
 		w.advance(time.Hour)
 	}
 	w.receiver.answer(http.StatusOK)
-	next := w.grants(t, 1)
+	next := w.grants(t.Context(), t, 1)
 	w.advance(12 * time.Hour)
 	w.run(t)
 	wantSubjects(t, "received", w.receiver.taken(), next)
@@ -200,7 +200,7 @@ func TestAReceiverThatIsGone(t *testing.T) {
 	w := newWorld(t)
 	w.hook(t, "crm", w.receiver.url)
 	w.receiver.answer(http.StatusGone)
-	want := w.grants(t, 2)
+	want := w.grants(t.Context(), t, 2)
 	w.run(t)
 	hook, err := w.store.Webhook(t.Context(), acme(), "crm")
 	must(t, err)
@@ -212,7 +212,7 @@ func TestAReceiverThatIsGone(t *testing.T) {
 	if !slices.ContainsFunc(audit, func(e record.Entry) bool { return e.Actor == "deliver" && e.Action == record.WebhookChanged }) {
 		t.Errorf("%+v", audit)
 	}
-	w.grant(t, acme()) // is not kept for it
+	w.grant(t.Context(), t, acme()) // is not kept for it
 	w.advance(100 * time.Hour)
 	w.run(t)
 	w.receiver.answer(http.StatusOK)
@@ -227,7 +227,7 @@ func TestADeletedWebhook(t *testing.T) {
 	w := newWorld(t)
 	w.hook(t, "crm", w.receiver.url)
 	w.receiver.answer(http.StatusBadGateway)
-	w.grants(t, 2)
+	w.grants(t.Context(), t, 2)
 	w.run(t)
 	hook, err := w.store.Webhook(t.Context(), acme(), "crm")
 	must(t, err)
@@ -253,7 +253,7 @@ func TestARotation(t *testing.T) {
 	})
 	must(t, err)
 	for _, signatures := range []int{2, 1} {
-		w.grants(t, 1)
+		w.grants(t.Context(), t, 1)
 		w.run(t)
 		last := w.receiver.all[len(w.receiver.all)-1]
 		got := strings.Fields(last.header.Get(webhook.HeaderSignature))
@@ -272,8 +272,8 @@ func TestOnesTroubleIsNobodyElses(t *testing.T) {
 	w := newWorld(t)
 	w.hook(t, "crm", w.receiver.url)
 	w.sell(t, "globex")
-	theirs := w.grant(t, license.ServiceCaller("globex"))
-	want := w.grants(t, 2)
+	theirs := w.grant(t.Context(), t, license.ServiceCaller("globex"))
+	want := w.grants(t.Context(), t, 2)
 	refused := errors.New("no such topic")
 	w.topic.fails = func(id string) error {
 		if id == "globex" {
@@ -295,7 +295,7 @@ func TestOnesTroubleIsNobodyElses(t *testing.T) {
 func TestARunOutOfTime(t *testing.T) {
 	w := newWorld(t)
 	w.hook(t, "crm", w.receiver.url)
-	w.grants(t, 1)
+	w.grants(t.Context(), t, 1)
 	report, err := w.courier().Run(t.Context(), 0)
 	must(t, err)
 	if !report.More || report.Taken != 0 || w.receiver.requests() != 0 {
@@ -307,7 +307,7 @@ func TestARunOutOfTime(t *testing.T) {
 func TestWithoutATopic(t *testing.T) {
 	w := newWorld(t)
 	w.hook(t, "crm", w.receiver.url)
-	want := w.grants(t, 2)
+	want := w.grants(t.Context(), t, 2)
 	c := w.courier()
 	c.Publisher = nil
 	_, err := c.Run(t.Context(), budget)

@@ -86,21 +86,21 @@ func (w *world) hook(t *testing.T, id, url string) webhook.Webhook {
 }
 
 // grant records a session, which tells an event, and answers the event's subject.
-func (w *world) grant(t *testing.T, c license.Caller) string {
+func (w *world) grant(ctx context.Context, t *testing.T, c license.Caller) string {
 	t.Helper()
 	w.n++
 	s := license.Session{
 		ID: fmt.Sprintf("0199aaaa-0000-7000-8000-%012d", w.n), Holder: license.Holder{LicenseID: "pro", UserID: "u"}, AcquiredAt: w.clock(),
 		Epoch: license.NewEpoch(1, "nonce"),
 	}
-	must(t, w.store.Create(t.Context(), c, s))
+	must(t, w.store.Create(ctx, c, s))
 	return "sessions/" + s.ID
 }
 
-func (w *world) grants(t *testing.T, n int) (subjects []string) {
+func (w *world) grants(ctx context.Context, t *testing.T, n int) (subjects []string) {
 	t.Helper()
 	for range n {
-		subjects = append(subjects, w.grant(t, acme()))
+		subjects = append(subjects, w.grant(ctx, t, acme()))
 	}
 	return subjects
 }
