@@ -31,6 +31,10 @@ MODULES       := . client cmd/licensectl proof
 # deployed one, torture's, the benchmark's, the mutants'.
 PROGRAM_TESTS := ./deployed ./deployment/image ./deployment/release ./torture ./torture/rig ./cmd/bench ./cmd/torture ./mutants
 
+# A program that the race detector watches sleeps a second at its end, unless told
+# otherwise: the tests run some hundred such programs.
+export GORACE ?= atexit_sleep_ms=0
+
 .DEFAULT_GOAL := help
 .PHONY: help run test test-programs coverage test-tools mutants model torture drills terraform terraform-faults lint secrets fuzz vulncheck image pin-images fmt bench scale
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/coditect-ai/coditect-licenses/functions/acquire"
 	"github.com/coditect-ai/coditect-licenses/functions/admin"
@@ -36,9 +37,13 @@ func Contract() []web.Served {
 	}
 }
 
+// openAPI is the OpenAPI document of all functions, in JSON. It is the same for a whole
+// process, and takes longer to make than all else that a function starts with.
+var openAPI = sync.OnceValues(func() ([]byte, error) { return json.Marshal(web.OpenAPI(Contract()...)) })
+
 // Acquire hands out seats.
 func Acquire(s *boot.Service) (*web.App, error) {
-	document, err := json.Marshal(web.OpenAPI(Contract()...))
+	document, err := openAPI()
 	if err != nil {
 		return nil, fmt.Errorf("the OpenAPI document: %w", err)
 	}
