@@ -39,7 +39,7 @@ func Contract() []web.Served {
 
 // openAPI is the OpenAPI document of all functions, in JSON. It is the same for a whole
 // process, and takes longer to make than all else that a function starts with.
-var openAPI = sync.OnceValues(func() ([]byte, error) { return json.Marshal(web.OpenAPI(Contract()...)) })
+var openAPI = sync.OnceValues(func() ([]byte, error) { return json.Marshal(web.OpenAPI(Contract()...)) }) //nolint:gochecknoglobals // made once
 
 // Acquire hands out seats.
 func Acquire(s *boot.Service) (*web.App, error) {

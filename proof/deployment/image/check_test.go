@@ -68,7 +68,7 @@ func checkImage(t *testing.T, program string) {
 	t.Cleanup(func() { endProcesses(t, state) })
 	redis := servers.Redis(t)
 	run := func(program string) (string, error) {
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute) // it starts nine programs one by one
 		defer cancel()
 		cmd := exec.CommandContext(ctx, deploytest.Path(t, "scripts/release/check-image.sh"), "built:1")
 		cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "CURL_HOME="+bin, "STATE="+state,
