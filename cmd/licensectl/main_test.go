@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,17 +22,43 @@ import (
 	"github.com/coditect-ai/coditect-licenses/client/api"
 )
 
-// TestMain makes this test binary the command itself where a story runs licensectl.
+// command is its name, where it is run as a process.
+const command = "licensectl"
+
+// TestMain makes this test binary the command itself where it is run as licensectl, and
+// puts that into the path.
 func TestMain(m *testing.M) {
-	testscript.Main(tests{m}, map[string]func(){"licensectl": main})
+	if filepath.Base(os.Args[0]) == command {
+		main()
+	}
+	os.Exit(tests(m))
 }
 
-// tests leave nothing behind.
-type tests struct{ *testing.M }
-
-func (m tests) Run() int {
-	defer func() { _ = os.RemoveAll(built.folder) }()
-	return m.M.Run()
+// tests runs them, and leaves nothing behind.
+func tests(m *testing.M) int {
+	folder, err := os.MkdirTemp("", command)
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
+	built.folder = folder
+	for _, variable := range os.Environ() {
+		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "LICENSECTL_") {
+			_ = os.Unsetenv(name) // the person's own, which no test is about
+		}
+	}
+	binary, err := os.Executable()
+	err = errors.Join(err,
+		os.Symlink(binary, filepath.Join(folder, command)),
+		os.Setenv("PATH", folder+string(filepath.ListSeparator)+os.Getenv("PATH")),
+		// A program under the race detector sleeps a second at its end, unless it is told
+		// otherwise.
+		os.Setenv("GORACE", cmp.Or(os.Getenv("GORACE"), "atexit_sleep_ms=0")),
+	)
+	if err != nil {
+		panic(err)
+	}
+	return m.Run()
 }
 
 // built is the local stack's program, compiled once.
@@ -46,13 +73,8 @@ var built struct {
 func build(t *testing.T) string {
 	t.Helper()
 	built.Do(func() {
-		if built.folder, built.err = os.MkdirTemp("", "licensectl"); built.err != nil { //nolint:usetesting // for several tests
-			return
-		}
-		args := []string{"build", "-C", "../..", "-o", filepath.Join(built.folder, "local"), "./cmd/local"}
-		if raceDetector {
-			args = append([]string{args[0], args[1], args[2], "-race"}, args[3:]...)
-		}
+		// It is linked without what only a debugger reads, as go test links its own programs.
+		args := []string{"build", "-C", "../..", "-ldflags=-s -w", fmt.Sprintf("-race=%t", raceDetector), "-o", filepath.Join(built.folder, "local"), "./cmd/local"}
 		if out, err := exec.Command("go", args...).CombinedOutput(); err != nil { //nolint:noctx // for several tests
 			built.err = fmt.Errorf("go %v: %w\n%s", args, err, out)
 		}
@@ -87,11 +109,16 @@ func startLocal(t *testing.T) string {
 }
 
 // TestStories plays the scripts of testdata against one local stack, each in an
-// organization of its own.
+// organization of its own. They have these words beside testscript's:
+//
+//	licensectl ARGS…           runs the command in this process
+//	status N licensectl ARGS…  likewise, and it must end with that status
+//	exec licensectl ARGS…      runs it in a process of its own
+//	status N exec PROGRAM…     likewise, and it must end with that status
 func TestStories(t *testing.T) {
 	base := startLocal(t)
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata", RequireExplicitExec: true, RequireUniqueNames: true,
+		Dir: "testdata", RequireUniqueNames: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("LICENSECTL_LOCAL", "true")
 			env.Setenv("LICENSECTL_ENDPOINT", base)
@@ -99,7 +126,25 @@ func TestStories(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status": status, "etag": etag, "name": name,
+			"etag": etag, "name": name,
+			command: func(ts *testscript.TestScript, refused bool, args []string) {
+				if refused {
+					ts.Fatalf("say with which status it is refused")
+				}
+				expect(ts, 0, called(t.Context(), ts, args))
+			},
+			"status": func(ts *testscript.TestScript, _ bool, args []string) {
+				want, err := strconv.Atoi(args[0])
+				ts.Check(err)
+				switch args[1] {
+				case "exec":
+					expect(ts, want, executed(ts, args[2:]))
+				case command:
+					expect(ts, want, called(t.Context(), ts, args[2:]))
+				default:
+					ts.Fatalf("unknown command %q", args[1])
+				}
+			},
 			"beside": beside, "sees": sees, "interrupt": interrupt,
 			"take": func(ts *testscript.TestScript, _ bool, args []string) {
 				session, token, err := take(t.Context(), base, args[0], args[1], args[2])
@@ -120,17 +165,28 @@ func TestStories(t *testing.T) {
 	})
 }
 
-// status N PROGRAM ARGS… runs a program that must end with that status.
-func status(ts *testscript.TestScript, _ bool, args []string) {
-	want, err := strconv.Atoi(args[0])
-	ts.Check(err)
-	got := 0
+// called is how licensectl ends in this process, at a fraction of what a process of its own
+// takes to start. Flags tell it what a story's environment tells a process, and there is
+// nothing to read. What only a process has, such as a variable, a folder from which files
+// are named, a standard input or a terminal, stories try with exec.
+func called(ctx context.Context, ts *testscript.TestScript, args []string) int {
+	service := []string{"--local=" + ts.Getenv("LICENSECTL_LOCAL"), "--endpoint=" + ts.Getenv("LICENSECTL_ENDPOINT")}
+	return run(ctx, append(service, args...), terminal{in: strings.NewReader(""), out: ts.Stdout(), err: ts.Stderr()})
+}
+
+// executed is how a program ends.
+func executed(ts *testscript.TestScript, args []string) int {
 	var ended *exec.ExitError
-	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &ended) {
-		got = ended.ExitCode()
-	} else {
-		ts.Check(err)
+	err := ts.Exec(args[0], args[1:]...)
+	if errors.As(err, &ended) {
+		return ended.ExitCode()
 	}
+	ts.Check(err)
+	return 0
+}
+
+// expect fails a story where something has ended otherwise.
+func expect(ts *testscript.TestScript, want, got int) {
 	if got != want {
 		ts.Fatalf("status %d, want %d", got, want)
 	}
