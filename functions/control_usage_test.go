@@ -37,6 +37,7 @@ func (v vendor) denials(t *testing.T, org, query string) api.DenialReport {
 func TestRefusalsAreInTheReportAfterOneRun(t *testing.T) {
 	v := control(t)
 	org, _ := v.sold(t)
+	v.w.reap(t)         // the first run visits all
 	v.w.fill(t, org.ID) // one is refused
 	refuse := func(n int) {
 		for i := range n {
