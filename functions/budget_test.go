@@ -75,8 +75,11 @@ func TestBudget(t *testing.T) {
 	m.wantSpent(t, "acquire, new, of the second license", spent{redis: 1, transactions: 1, reads: 1, writes: 1}, func() { held = ann.take(t, "hw") })
 	m.wantSpent(t, "acquire, same holder again, of the second license", spent{redis: 1}, func() { ann.acquire(t, "hw").want(t, http.StatusOK) })
 	ann.release(t, held.SessionID).want(t, http.StatusNoContent)
-	m.fill(t, org)
-	m.wantSpent(t, "acquire, no seat left", spent{redis: 1}, func() { ann.acquire(t, "hw").refused(t, "no_seats_available") })
+	full := m.licensed(t, 1)
+	m.user(full, "bob").take(t, "hw")
+	refuse := func() { m.user(full, "ann").acquire(t, "hw").refused(t, "no_seats_available") }
+	m.wantSpent(t, "acquire, no seat left, for the first time", spent{redis: 2}, refuse)
+	m.wantSpent(t, "acquire, no seat left", spent{redis: 1}, refuse)
 }
 
 // TestBudgetWithEvents: no round trip more, and one write more in the same transaction.

@@ -32,6 +32,32 @@ func (v vendor) denials(t *testing.T, org, query string) api.DenialReport {
 	return into[api.DenialReport](t, v.do(t, http.MethodGet, api.DenialsPath(org)+query, nil), http.StatusOK)
 }
 
+// TestRefusalsAreInTheReportAfterOneRun, though nobody's session may have expired: those
+// that come before a run are filed by it, and those right after it by that of a minute later.
+func TestRefusalsAreInTheReportAfterOneRun(t *testing.T) {
+	v := control(t)
+	org, _ := v.sold(t)
+	v.w.reap(t)         // the first run visits all
+	v.w.fill(t, org.ID) // one is refused
+	refuse := func(n int) {
+		for i := range n {
+			v.w.user(org.ID, "ann").acquire(t, fmt.Sprint("refused-", i)).refused(t, "no_seats_available")
+		}
+	}
+	want := func(denials int64) {
+		t.Helper()
+		v.w.reap(t)
+		if got := v.denials(t, org.ID, around("")); len(got.Licenses) != 1 || got.Licenses[0].Denials != denials {
+			t.Errorf("%+v, want %d denials", got.Licenses, denials)
+		}
+	}
+	refuse(19)
+	want(20)
+	refuse(1)
+	v.w.advance(t, time.Minute)
+	want(21)
+}
+
 // TestTheVendorSeesUsage: who took seats, who was refused, and who got one after all.
 func TestTheVendorSeesUsage(t *testing.T) {
 	v := control(t)

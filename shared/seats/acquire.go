@@ -63,8 +63,11 @@ func (p *Protocol) Acquire(ctx context.Context, caller license.Caller, req Reque
 		hold, err = p.grant(ctx, caller, req, name, sign)
 		return err
 	})
-	if full, ok := errors.AsType[*license.NoSeatsError](err); ok && full.Limit == license.LimitUser {
-		full.Own = p.own(ctx, caller, full.LicenseID)
+	if full, ok := errors.AsType[*license.NoSeatsError](err); ok {
+		p.scheduleFiling(ctx, caller.OrganizationID)
+		if full.Limit == license.LimitUser {
+			full.Own = p.own(ctx, caller, full.LicenseID)
+		}
 	}
 	return hold, err
 }

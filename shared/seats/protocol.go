@@ -88,8 +88,9 @@ type Protocol struct {
 	ledger ledger.Ledger
 	record record.Record
 	opts   Options
-	// scheduled is when this instance last put an organization into the reaper's index.
-	scheduled *lru.Cache[string, time.Time]
+	// scheduled is when this instance last put an organization into the reaper's index,
+	// and refusals when it last did so because of a refusal.
+	scheduled, refusals *lru.Cache[string, time.Time]
 	// recorded are sessions this instance knows to be in the record, and in
 	// which epoch: a rebuild may bring back one whose record has ended since.
 	recorded *lru.Cache[string, license.Epoch]
@@ -129,6 +130,10 @@ func New(ledger ledger.Ledger, record record.Record, opts Options) (*Protocol, e
 	if err != nil {
 		return nil, fmt.Errorf("seats: %w", err)
 	}
+	refusals, err := lru.New[string, time.Time](10_000)
+	if err != nil {
+		return nil, fmt.Errorf("seats: %w", err)
+	}
 	recorded, err := lru.New[string, license.Epoch](16_384)
 	if err != nil {
 		return nil, fmt.Errorf("seats: %w", err)
@@ -137,7 +142,9 @@ func New(ledger ledger.Ledger, record record.Record, opts Options) (*Protocol, e
 	if err != nil {
 		return nil, fmt.Errorf("seats: %w", err)
 	}
-	return &Protocol{ledger: ledger, record: record, opts: opts, scheduled: scheduled, recorded: recorded, unfiledOf: unfiledOf}, nil
+	return &Protocol{
+		ledger: ledger, record: record, opts: opts, scheduled: scheduled, refusals: refusals, recorded: recorded, unfiledOf: unfiledOf,
+	}, nil
 }
 
 func (p *Protocol) step(ctx context.Context, s Step) error {
@@ -166,6 +173,22 @@ func (p *Protocol) schedule(ctx context.Context, org string) error {
 	}
 	p.scheduled.Add(org, now)
 	return nil
+}
+
+// refusalsPause is how seldom an instance asks the reaper to come for refusals. What is
+// refused in between is filed by a later visit: see refusalsVisit.
+const refusalsPause = 10 * time.Second
+
+// scheduleFiling has the reaper's next run file a refusal: a report of the day's denials
+// does not wait until somebody's session may have expired. A refusal stands without it.
+func (p *Protocol) scheduleFiling(ctx context.Context, org string) {
+	now := p.opts.Now()
+	if last, ok := p.refusals.Get(org); ok && now.Sub(last) < refusalsPause {
+		return
+	}
+	if p.ledger.Schedule(ctx, true, org) == nil {
+		p.refusals.Add(org, now)
+	}
 }
 
 // newSessionID is a UUIDv7 (RFC 9562): unique per grant, ordered by time.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
@@ -66,8 +67,12 @@ func (p *Protocol) reap(ctx context.Context, caller license.Caller, done *Reaped
 			busy = false
 			_ = ending.wait() // looked at by the loop
 		case len(v.Ending)+len(v.Dead) == 0:
-			if err := p.tally(ctx, caller, "", left); err != nil {
+			refused, err := p.tally(ctx, caller, "", left)
+			if err != nil {
 				return err
+			}
+			if refused {
+				v.Earliest = nextFiling(v)
 			}
 			done.Left, err = p.ledger.Reschedule(ctx, caller.OrganizationID, v)
 			return err
@@ -76,6 +81,19 @@ func (p *Protocol) reap(ctx context.Context, caller license.Caller, done *Reaped
 		}
 	}
 	return ending.wait()
+}
+
+// refusalsVisit is how soon an organization that refused in this hour is visited again.
+const refusalsVisit = time.Minute
+
+// nextFiling is when to visit an organization next that refused in this hour: the
+// refusals that come now are in the report soon, also those that no instance asks for.
+func nextFiling(v ledger.Visit) time.Time {
+	soon := v.Now.Add(refusalsVisit)
+	if v.Earliest.IsZero() || soon.Before(v.Earliest) {
+		return soon
+	}
+	return v.Earliest
 }
 
 // endAdding ends holds and adds how many it removed.
@@ -92,7 +110,7 @@ func (p *Protocol) attend(ctx context.Context, caller license.Caller, v ledger.V
 		return err
 	}
 	for _, g := range v.Dead {
-		if err := p.tally(ctx, caller, g, left); err != nil {
+		if _, err := p.tally(ctx, caller, g, left); err != nil {
 			return err
 		}
 		if left.dead[g] {

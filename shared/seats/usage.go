@@ -63,21 +63,22 @@ func (u *unfiled) report(ctx context.Context, caller license.Caller, log *slog.L
 //
 // It may die at any step and be repeated, and others may do the same: the record keeps
 // the greatest of the numbers it is told, which only grow, and what the ledger forgets
-// is filed and takes no more.
-func (p *Protocol) tally(ctx context.Context, caller license.Caller, dead string, left *unfiled) error {
+// is filed and takes no more. Whether there are refusals in an hour that goes on is returned.
+func (p *Protocol) tally(ctx context.Context, caller license.Caller, dead string, left *unfiled) (refused bool, err error) {
 	for after := ""; ; {
 		t, err := p.ledger.Tally(ctx, caller, dead, after, talliedHours)
 		if err != nil {
-			return p.rebuilt(ctx, caller, err)
+			return false, p.rebuilt(ctx, caller, err)
 		}
+		refused = refused || slices.ContainsFunc(t.Meters, func(m ledger.Meter) bool { return !m.Closed && m.Denials() > 0 })
 		if len(t.Meters) > 0 {
 			err = p.file(ctx, caller, dead, t, left)
 		}
 		if err != nil {
-			return err
+			return false, err
 		}
 		if after = t.Last; after == "" {
-			return nil
+			return refused, nil
 		}
 	}
 }
