@@ -30,7 +30,10 @@ func TestADeadGenerationLeavesNoKey(t *testing.T) {
 		t.Fatalf("after the generation in use was to be cleared: %v", err)
 	}
 	f.Promote()
-	if err := l.Stage(t.Context(), user("ann"), rebuildNonce(t, l), epochOf(2), ledger.Chunk{Members: []ledger.Member{{Session: h.Session, Pools: []string{"pro", "ci"}}}}); err != nil {
+	other := h.Session
+	other.ID, other.LicenseID = "0199cccc-0000-7000-8000-000000000000", "lab"
+	members := []ledger.Member{{Session: h.Session, Pools: []string{"pro", "ci"}}, {Session: other, Pools: []string{"lab"}}}
+	if err := l.Stage(t.Context(), user("ann"), rebuildNonce(t, l), epochOf(2), ledger.Chunk{Members: members}); err != nil {
 		t.Fatal(err)
 	}
 	loaded(t, l, 2)

@@ -31,6 +31,7 @@ local earned = not before or tonumber(string.match(before, '^v(%d+)%.') or 0) >=
 use(name_of(opened))
 redis.call('SADD', key('dead'), generation)
 renew_lease(n, lease_ttl)
+local pools -- of the session before: most of a chunk have the same
 for i = 10, #ARGV, 4 do
   local session, s = ARGV[i], unpack_session(ARGV[i + 2])
   local token_ttl = tonumber(ARGV[i + 3])
@@ -40,8 +41,11 @@ for i = 10, #ARGV, 4 do
   score(session, s, now)
   if ending[session] then begin_end(session, s, ending[session].at, ending[session].reason) end
   redis.call('HSET', kept('holders'), ARGV[i + 1], session)
-  for pool in string.gmatch(s.pools, '%S+') do redis.call('SADD', kept('pools'), pool) end
-  if s.pools ~= '' then redis.call('HSETNX', kept('meters'), string.match(s.pools, '^%S*'), '') end
+  if s.pools ~= pools then
+    pools = s.pools
+    for pool in string.gmatch(pools, '%S+') do redis.call('SADD', kept('pools'), pool) end
+    if pools ~= '' then redis.call('HSETNX', kept('meters'), string.match(pools, '^%S*'), '') end
+  end
 end
 if last ~= '' then redis.call('HSET', key('progress'), part, n .. ';' .. last) end
 return answer(OK, (#ARGV - 9) / 4)

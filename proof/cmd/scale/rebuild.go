@@ -162,7 +162,7 @@ func (s *stage) resume(ctx context.Context, n int) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if calls >= n/20 { // a script stages 10: half
+		if calls >= n/10 { // a script stages 5: half
 			break
 		}
 		if err := pause(ctx, 5*time.Millisecond); err != nil {
