@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -24,9 +25,21 @@ func CallsOf(r *Redis, heard func(script string, keys int, names []string)) {
 
 var headLine = regexp.MustCompile(`(?m)^-- (KEYS|ARGV)  (.*)$`)
 
+// heads are those that were read, by their script: the contract asks with every call.
+var heads sync.Map
+
+type head struct {
+	keys           int
+	once, repeated []string
+}
+
 // Head reads a script's head.
 func Head(t *testing.T, script string) (keys int, once, repeated []string) {
 	t.Helper()
+	if known, ok := heads.Load(script); ok {
+		h := known.(head)
+		return h.keys, h.once, h.repeated
+	}
 	h := map[string]string{}
 	for _, m := range headLine.FindAllStringSubmatch(sourceOf(script), -1) {
 		h[m[1]], _, _ = strings.Cut(m[2], "  ") // remarks stand after two blanks
@@ -36,7 +49,9 @@ func Head(t *testing.T, script string) (keys int, once, repeated []string) {
 	}
 	first, rest, _ := strings.Cut(h["ARGV"], "|")
 	rest = strings.TrimSuffix(strings.TrimSpace(rest), "…")
-	return len(strings.Fields(h["KEYS"])), strings.Fields(first), strings.Fields(rest)
+	read := head{len(strings.Fields(h["KEYS"])), strings.Fields(first), strings.Fields(rest)}
+	heads.Store(script, read)
+	return read.keys, read.once, read.repeated
 }
 
 // TestEachOperationIsOneGoAndOneLuaFile: a reader who looks for a script's

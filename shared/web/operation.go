@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"reflect"
 	"regexp"
+	"sync"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
@@ -112,9 +113,22 @@ func (p Param) form() func(string) bool {
 	case p.Format == formatUUID:
 		return license.ValidSessionID
 	case p.Pattern != "":
-		return regexp.MustCompile(p.Pattern).MatchString
+		return matcher(p.Pattern)
 	}
 	panic(fmt.Sprintf("web: the path's parameter %s has no form", p.Name))
+}
+
+// matchers are those of the patterns so far. The paths of all functions share a few, and
+// to compile one is most of what a path costs.
+var matchers sync.Map
+
+func matcher(pattern string) func(string) bool {
+	if known, ok := matchers.Load(pattern); ok {
+		return known.(*regexp.Regexp).MatchString
+	}
+	compiled := regexp.MustCompile(pattern)
+	matchers.Store(pattern, compiled)
+	return compiled.MatchString
 }
 
 func (p Param) missing() api.Code {
