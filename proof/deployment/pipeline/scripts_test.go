@@ -122,7 +122,7 @@ func TestEveryImageIsPinned(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(root, "bin"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	deploytest.Program(t, filepath.Join(root, "bin/curl"), `#!/usr/bin/env bash
+	deploytest.Program(t, filepath.Join(root, "bin", "curl"), `#!/usr/bin/env bash
 while [ $# -gt 1 ]; do
 	case $1 in --output) output=$2 ;; esac
 	shift
@@ -130,7 +130,7 @@ done
 printf '%s\n' "$1" >>"$CALLS"
 printf 'docker-content-digest: sha256:%s\r\n' "$(printf %s "$1" | sha256sum | cut -c1-64)" >"$output"
 `)
-	cmd := exec.CommandContext(t.Context(), filepath.Join(root, "scripts/pin-images.sh"))
+	cmd := exec.CommandContext(t.Context(), filepath.Join(root, "scripts", "pin-images.sh"))
 	cmd.Env = append(os.Environ(), "PATH="+filepath.Join(root, "bin")+":"+os.Getenv("PATH"), "CALLS="+filepath.Join(root, "calls"))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
