@@ -17,7 +17,7 @@ RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags=-s -o /function ./
 # Certificates, time zones, a user that is not root; no shell.
 FROM gcr.io/distroless/static-debian12:nonroot@sha256:afa5c872c891853ca7fcf1f12c3edb23f7eeef36189728842dd51042ff57f7ab
 LABEL org.opencontainers.image.title="coditect-licenses" \
-      org.opencontainers.image.description="Floating licenses: one of six functions, which FUNCTION_TARGET names" \
+      org.opencontainers.image.description="Floating licenses: one of seven functions, which FUNCTION_TARGET names" \
       org.opencontainers.image.source="https://github.com/coditect-ai/coditect-licenses" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /function /function

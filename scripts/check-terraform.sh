@@ -122,6 +122,7 @@ examples() {
   for signing in kms migrating; do
     plan . "$work/$signing.json" "${values[@]}" -var="image=$image" -var="token_signing=$signing"
   done
+  plan . "$work/paused.json" "${values[@]}" -var="image=$image" -var=paused=true -var='edge={armor=["acquire"]}'
 }
 
 # settled DIR [ARG...]: applied, a plan has nothing to do.
@@ -154,8 +155,33 @@ after_an_apply() {
   "$work/plancheck" --replaced acquire "$work/replaced.json"
   plan . "$work/generation.json" "${values[@]}" -var="image=$image" -var=size=production -var='ledger={generation=2}'
   "$work/plancheck" --generation "$work/generation.json"
+  record_elsewhere
   region_lost
-  say "nothing to do after an apply; grows, makes its ledger anew and leaves its region, and keeps what it must"
+  say "nothing to do after an apply; grows, makes its ledger anew, takes another record and leaves its region, and keeps what it must"
+}
+
+# page NAME: a block of commands of docs/operations.md.
+page() { sed -n "/<!-- $1:begin -->/,/<!-- $1:end -->/p" docs/operations.md | grep -v -e '^<!--' -e '^```'; }
+
+# record_elsewhere follows docs/operations.md, "The record under another name", as far as
+# the stand-in goes, which imports nothing: paused, the former record is forgotten with
+# all that is its, and a plan with another changes nothing of it.
+record_elsewhere() {
+  local here=("${values[@]}" -var=size=production -var="image=$image" -var=paused=true)
+  local there=("${here[@]}" -var='record={database="licenses-restored"}')
+  settled . "${here[@]}"
+  mkdir -p "$work/bin"
+  ln -sf "$tofu" "$work/bin/tofu"
+  (cd "$work/terraform" && PATH=$work/bin:$PATH bash -euo pipefail -c "$(cd "$OLDPWD" && page record-forget)" >"$work/forgotten")
+  if ! grep -qP '^sessions status:ASCENDING license_id:ASCENDING part:ASCENDING acquired_at:DESCENDING\tgoogle_firestore_index\.live_sessions\["license"\]$' "$work/terraform/indexes.txt"; then
+    say "what an index was of is not kept:" >&2
+    cat "$work/terraform/indexes.txt" >&2
+    return 1
+  fi
+  plan . "$work/restored.json" "${there[@]}"
+  "$work/plancheck" --restored "$work/restored.json"
+  settled . "${there[@]}"
+  settled . "${there[@]}" -var=paused=false
 }
 
 # region_lost follows docs/operations.md, "Another region": the commands are the page's.
@@ -163,7 +189,7 @@ region_lost() {
   local forget here=("${values[@]}" -var=size=production -var='record={location="nam5"}') there
   there=("${here[@]}" -var=region=us-east4 -var='build={region="us-central1"}'
     -var='network={functions_cidr="10.21.0.0/22",ledger_cidr="10.21.128.0/28"}')
-  forget=$(sed -n '/<!-- region:begin -->/,/<!-- region:end -->/p' docs/operations.md | grep -v -e '^<!--' -e '^```' | tr -d '\\\n')
+  forget=$(page region | tr -d '\\\n')
   settled . "${here[@]}" -var="image=$image"
   # shellcheck disable=SC2086 # words of a command
   in_folder . ${forget#tofu }
@@ -179,10 +205,10 @@ check() {
   conftest fmt --check terraform/policy
   conftest verify --policy terraform/policy
   examples
-  conftest test --policy terraform/policy "$work"/{minimal,complete,small,production,kms,migrating}.json
+  conftest test --policy terraform/policy "$work"/{minimal,complete,small,production,kms,migrating,paused}.json
   go -C proof build -o "$work/plancheck" ./deployment/plancheck
   "$work/plancheck" --doc docs/operations.md "$work/minimal.json"
-  "$work/plancheck" "$work"/{complete,small,production,kms,migrating}.json
+  "$work/plancheck" "$work"/{complete,small,production,kms,migrating,paused}.json
   if [ "$provider" = checker ]; then after_an_apply; fi
 }
 
@@ -286,6 +312,9 @@ plant() {
   fault policies "deliver deletes" edge record.tf 'member  = local.member["control"]' 'member  = local.member["deliver"]'
   fault tests "events that are indexed by their time" record record.tf '["part", "recorded_at", "seq"]' '["recorded_at", "part", "seq"]'
   fault tests "dead letters that nobody hears of" observability modules/observability/events.tf 'lines = ["jsonPayload.dead_letters>0"' 'lines = ["jsonPayload.dead_letters>9"'
+  fault tests "a pause that heartbeats pass" paused edge.tf 'var.paused ? toset(keys(local.public)) : ' ''
+  fault tests "a pause in which the reaper runs" paused reaper.tf 'paused           = var.paused' ''
+  fault tests "a pause in which the vendor sells" paused control.tf ' || var.paused' ''
   fault tests "a listener in the clear" edge edge.tf '"443"' '"80"'
   fault tests "anonymous users" identity identity.tf 'enabled = false' 'enabled = true'
   fault tests "a change in every plan" identity identity.tf 'phone_number {

@@ -4,8 +4,18 @@
 # The preconfigured attack signatures (SQL, script injection) are not used: bodies
 # and paths here are short and strictly checked, and long base64 tokens set them off.
 locals {
+  # A rule that was added beside these by hand is taken away by the next apply: so a
+  # pause is one of ours, and an apply that is made while it lasts keeps it.
+  armor = { for name, rule in local.armor_rules : name => rule if name != "paused" || var.paused }
   # In order: the first that matches decides.
-  armor = {
+  armor_rules = {
+    paused = {
+      priority    = 1
+      action      = "deny(502)"
+      description = "Paused. Programs wait out a 502 and go on with their license tokens."
+      expression  = null
+      limit       = null
+    }
     oversized = {
       priority    = 1000
       action      = "deny(403)"

@@ -9,8 +9,10 @@ locals {
 
 # Authoritative: any other account that is made an invoker loses it at the next apply.
 # Its members are people and programs of the vendor's; none of their accounts is made here.
+# While the service is paused nobody is one: what they changed would be changed in a record
+# that is about to be left.
 resource "google_cloud_run_v2_service_iam_binding" "staff" {
-  count    = var.image == null ? 0 : 1
+  count    = var.image == null || var.paused ? 0 : 1
   project  = local.project
   location = var.region
   name     = module.functions["control"].name

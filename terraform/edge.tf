@@ -6,8 +6,9 @@ locals {
   edge   = var.image == null ? {} : { this = true }
   public = { for name, f in local.functions : name => f if f.callers == "users" && var.image != null }
   # Few people administer, and a page of theirs costs as much as a hundred heartbeats: what
-  # Cloud Armor asks for a request is nothing beside it.
-  armored = setunion(var.edge.armor, ["admin"])
+  # Cloud Armor asks for a request is nothing beside it. A pause is a rule of Cloud Armor's,
+  # so while it lasts every function is behind it.
+  armored = var.paused ? toset(keys(local.public)) : setunion(var.edge.armor, ["admin"])
 
   # The contract's paths (api.md), tried in this order. Whatever else is asked for
   # goes to acquire, which answers 404 as a problem document.

@@ -80,6 +80,7 @@ resource "google_cloud_scheduler_job" "deliver" {
   description      = "Tells what has happened."
   schedule         = "* * * * *"
   time_zone        = "Etc/UTC"
+  paused           = var.paused
   attempt_deadline = "60s" # above REAP_BUDGET; runs may overlap
   retry_config {
     retry_count = 0 # the next minute is the retry

@@ -29,6 +29,7 @@ resource "google_cloud_scheduler_job" "reaper" {
   description      = "Ends the sessions whose time ran out."
   schedule         = "* * * * *"
   time_zone        = "Etc/UTC"
+  paused           = var.paused
   attempt_deadline = "60s" # above REAP_BUDGET; runs may overlap
   retry_config {
     retry_count = 0 # the next minute is the retry

@@ -73,6 +73,13 @@ variable "protect" {
   nullable = false
 }
 
+variable "paused" {
+  description = "For an incident: nobody comes in and nothing runs by itself. The load balancer answers 502 for every function, the schedules of the reaper and of deliver stand still, and nobody may invoke the vendor's door. docs/operations.md says when."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "functions" {
   description = "What each function is given; null is what size says (sizes.tf). min_instances: kept warm. concurrency: requests of one instance at a time. timeout: of one request; above what the function itself allows. billing: requests (CPU while one is answered, and a fee for each) or instances (CPU for as long as an instance lives, no fee): docs/operations.md has the arithmetic."
   type = object({

@@ -304,3 +304,27 @@ func headingAnchors(text string) []string {
 	}
 	return anchors
 }
+
+// TestEveryFaultIsHeld: each number under which a fault was reported has a row, whose last
+// cell names what holds it; that the tests are there is another test's. Two became a design.
+func TestEveryFaultIsHeld(t *testing.T) {
+	page := readPage(t)
+	held := map[int]bool{}
+	for _, heading := range []string{"## What outsiders broke", "## Secure development"} {
+		for _, row := range tableRows(page.section(t, heading)) {
+			n, err := strconv.Atoi(row[0])
+			if err != nil {
+				continue
+			}
+			if !regexp.MustCompile("`Test\\w+|`terraform/(?:tests|policy)/\\w+|`make terraform`").MatchString(row[len(row)-1]) {
+				t.Errorf("nothing holds %d: %v", n, row)
+			}
+			held[n] = true
+		}
+	}
+	for n := 1; n <= 43; n++ {
+		if designed := n == 21 || n == 22; held[n] == designed {
+			t.Errorf("%d: has a row is %v", n, held[n])
+		}
+	}
+}

@@ -107,6 +107,67 @@ func TestPinImages(t *testing.T) {
 	}
 }
 
+// TestEveryImageIsPinned runs the script on what builds are made of, with a registry for
+// each image that has no digest yet: afterwards every one has, wherever it is named.
+func TestEveryImageIsPinned(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	for _, name := range []string{"cloudbuild.yaml", "scripts/release/deploy.yaml", "Dockerfile", "scripts/pin-images.sh"} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(root, name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		deploytest.Program(t, filepath.Join(root, name), deploytest.Text(t, name))
+	}
+	// Every registry at once, and the only one that the script reaches.
+	if err := os.MkdirAll(filepath.Join(root, "bin"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	deploytest.Program(t, filepath.Join(root, "bin", "curl"), `#!/usr/bin/env bash
+while [ $# -gt 1 ]; do
+	case $1 in --output) output=$2 ;; esac
+	shift
+done
+printf '%s\n' "$1" >>"$CALLS"
+printf 'docker-content-digest: sha256:%s\r\n' "$(printf %s "$1" | sha256sum | cut -c1-64)" >"$output"
+`)
+	cmd := exec.CommandContext(t.Context(), filepath.Join(root, "scripts", "pin-images.sh"))
+	cmd.Env = append(os.Environ(), "PATH="+filepath.Join(root, "bin")+":"+os.Getenv("PATH"), "CALLS="+filepath.Join(root, "calls"))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	want := []string{
+		"https://gcr.io/v2/buildpacks/builder/manifests/google-24",
+		"https://gcr.io/v2/google.com/cloudsdktool/google-cloud-cli/manifests/528.0.0-slim",
+		"https://registry-1.docker.io/v2/buildpacksio/pack/manifests/0.39.1",
+	}
+	asked := deploytest.Lines(t, filepath.Join(root, "calls"))
+	slices.Sort(asked)
+	if !slices.Equal(asked, want) {
+		t.Errorf("it asks %q, want %q", asked, want)
+	}
+	for _, name := range []string{"cloudbuild.yaml", "scripts/release/deploy.yaml"} {
+		before := deploytest.Text(t, name)
+		text, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, image := range byTag {
+			named := regexp.MustCompile(`(?m)(?:name: |--builder=)` + regexp.QuoteMeta(image) + `(?:$|@sha256:[0-9a-f]{64}$)`)
+			pinned := regexp.MustCompile(`(?m)(?:name: |--builder=)` + regexp.QuoteMeta(image) + `@sha256:[0-9a-f]{64}$`)
+			if a, b := len(named.FindAllString(before, -1)), len(pinned.FindAllString(string(text), -1)); a != b {
+				t.Errorf("%s names %s %d times, and %d times with a digest", name, image, a, b)
+			}
+		}
+	}
+	// Why each of them: whoever takes another version knows what hangs on it.
+	comment, _, _ := strings.Cut(deploytest.Text(t, "cloudbuild.yaml"), "\nsubstitutions:")
+	for _, image := range []string{"golang", "syft", "valkey", "google-cloud-cli", "pack", "builder"} {
+		if !regexp.MustCompile(`(?m)^#   ` + image + ` {2,}\S`).MatchString(comment) {
+			t.Errorf("cloudbuild.yaml does not say why this version of %s", image)
+		}
+	}
+}
+
 // TestNobodyKnowsTheProvider: without a registry and without the checker, the check
 // of terraform/ says what to do, and does not pass.
 func TestNobodyKnowsTheProvider(t *testing.T) {

@@ -167,3 +167,27 @@ func (p *plan) moves() error {
 	}
 	return errors.Join(errs...)
 }
+
+// restores: another database is the record from now on, with the grants that are narrowed
+// to it. Of the former, which is forgotten, nothing is changed and nothing goes.
+func (p *plan) restores() error {
+	made, grants := 0, 0
+	var errs []error
+	for _, r := range p.changes() {
+		switch {
+		case strings.HasPrefix(r.Type, "google_firestore_"):
+			if !slices.Equal(r.Change.Actions, []string{"create"}) {
+				errs = append(errs, fmt.Errorf("%s: would be %s in the former record", r.Address, strings.Join(r.Change.Actions, " and ")))
+			}
+			if r.Type == "google_firestore_database" {
+				made++
+			}
+		case strings.HasPrefix(r.Address, "google_project_iam_member.record_"):
+			grants++
+		}
+	}
+	if made != 1 || grants == 0 {
+		errs = append(errs, errors.New("no other database is the record, or nobody may use it"))
+	}
+	return errors.Join(errs...)
+}

@@ -83,3 +83,14 @@ func TestMoved(t *testing.T) {
 		wantFault(t, (&plan{Resources: []resource{ledger, lost}}).moves(), "x: would be delete and create")
 	}
 }
+
+func TestRestored(t *testing.T) {
+	database := change(t, "google_firestore_database", "d", nil, a{"name": "restored"}, "create")
+	grants := change(t, "google_project_iam_member", `google_project_iam_member.record_user["acquire"]`, a{}, a{}, "delete", "create")
+	service := change(t, "google_cloud_run_v2_service", "s", a{}, a{}, "update")
+	purge := change(t, "google_firestore_field", "f", a{"database": "(default)"}, a{"database": "restored"}, "delete", "create")
+	wantFault(t, (&plan{Resources: []resource{database, grants, service}}).restores(), "")
+	wantFault(t, (&plan{Resources: []resource{database, grants, purge}}).restores(), "f: would be delete and create in the former record")
+	wantFault(t, (&plan{Resources: []resource{database, service}}).restores(), "nobody may use it")
+	wantFault(t, (&plan{Resources: []resource{grants}}).restores(), "no other database is the record")
+}

@@ -8,11 +8,12 @@
 // With another option it looks at what a plan changes instead: --growth, that all
 // of it is changed in place; --replaced ACCOUNT, that the account's grants are made
 // anew with it; --generation, that the ledger is made anew before the old one goes;
-// --moved, that what a project has once stays when a region is left.
+// --moved, that what a project has once stays when a region is left; --restored, that
+// a record under another name is made beside the old one, which keeps all that is its.
 //
 //	tofu show -json PLAN > plan.json
 //	plancheck [--doc docs/operations.md] plan.json…
-//	plancheck --growth | --replaced ACCOUNT | --generation | --moved plan.json…
+//	plancheck --growth | --replaced ACCOUNT | --generation | --moved | --restored plan.json…
 package main
 
 import (
@@ -32,6 +33,7 @@ func main() {
 	flag.StringVar(&o.replaced, "replaced", "", "the account that is made anew, with its grants")
 	flag.BoolVar(&o.generation, "generation", false, "the ledger must be made anew before the old one goes")
 	flag.BoolVar(&o.moved, "moved", false, "what a project has once must stay")
+	flag.BoolVar(&o.restored, "restored", false, "the former record must keep all that is its")
 	flag.Parse()
 	if err := run(flag.Args(), o, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "plancheck:", err)
@@ -41,8 +43,8 @@ func main() {
 
 // options say what is looked at.
 type options struct {
-	doc, replaced             string
-	growth, generation, moved bool
+	doc, replaced                       string
+	growth, generation, moved, restored bool
 }
 
 // faults of a plan.
@@ -56,6 +58,8 @@ func (o options) faults(p *plan) error {
 		return p.renews()
 	case o.moved:
 		return p.moves()
+	case o.restored:
+		return p.restores()
 	}
 	faults := errors.Join(p.environments(), p.signing(), p.routes(functions.Contract()...), p.exemptions())
 	if o.doc != "" {
