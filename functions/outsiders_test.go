@@ -3,6 +3,8 @@ package functions_test
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -11,8 +13,13 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
+	"github.com/coditect-ai/coditect-licenses/functions/acquire"
+	"github.com/coditect-ai/coditect-licenses/functions/admin"
+	"github.com/coditect-ai/coditect-licenses/functions/heartbeat"
+	"github.com/coditect-ai/coditect-licenses/functions/release"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
 
 // TestSerializersThatCannotLeaveOut take the same seat: null and "" for what was
@@ -29,6 +36,8 @@ func TestSerializersThatCannotLeaveOut(t *testing.T) {
 		`{"hardware_id":"hw-1","instance_id":"","license_id":"","product":"","client":""}`,
 		`{"hardware_id":"hw-1","client":{"name":null,"version":"","hostname":null}}`,
 		`{"hardware_id":" hw-1 ","instance_id":"  "}`,
+		`{"hardware_id":"\u00a0hw-1\r\n","instance_id":"\t","product":"` + first.Product + ` \n"}`,
+		`{"hardware_id":"hw-1","product":" "}`,
 		"\ufeff" + `{"hardware_id":"hw-1"}`,
 		`{"hardware_id":"` + first.HardwareID + `","instance_id":"` + first.InstanceID + `","license_id":"` + first.LicenseID + `","product":"` + first.Product + `"}`,
 	} {
@@ -92,6 +101,55 @@ func TestTextsOfTheProgramAreKeptPresentable(t *testing.T) {
 	want := license.Client{Name: "Studio", Version: "[1m" + strings.Repeat("é", 125)}
 	if got := w.recorded(t, org, session.SessionID).Client; got != want {
 		t.Errorf("the record has %+v", got)
+	}
+	ann.release(t, session.SessionID).want(t, http.StatusNoContent)
+	body := "{\"hardware_id\":\"hw\",\"client\":{\"name\":\"Stud\xefo\",\"version\":4.10,\"hostname\":\"\\ud83d\",\"project\":true}}"
+	session = w.do(t, http.MethodPost, api.PathAcquire, ann.token, body).want(t, http.StatusCreated).session(t)
+	want = license.Client{Name: "Stud\ufffdo", Version: "4.10", Hostname: "\ufffd", Project: "true"}
+	if got := w.recorded(t, org, session.SessionID).Client; got != want {
+		t.Errorf("the record has %+v", got)
+	}
+}
+
+// TestPagesSendWhatIsRead: a browser lets a page send every header that an operation
+// reads, and read the revision that a change needs. Those that hold seats have neither.
+func TestPagesSendWhatIsRead(t *testing.T) {
+	const origin = "https://console.example.com"
+	opts := web.Options{Origins: []string{origin}}
+	nobody := func(context.Context, string) (license.Caller, error) {
+		return license.Caller{}, license.ErrUnauthenticated
+	}
+	doors := map[http.Handler][]web.Operation{
+		admin.New(opts, admin.Deps{Authenticate: nobody}):         admin.Operations(),
+		acquire.New(opts, acquire.Deps{Authenticate: nobody}):     acquire.Operations(),
+		heartbeat.New(opts, heartbeat.Deps{Authenticate: nobody}): heartbeat.Operations(),
+		release.New(opts, release.Deps{Authenticate: nobody}):     release.Operations(),
+	}
+	changes := 0
+	for door, operations := range doors {
+		for _, op := range operations {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodOptions, regexp.MustCompile(`{\w+}`).ReplaceAllString(op.Path, "x"), nil)
+			r.Header.Set("Origin", origin)
+			r.Header.Set("Access-Control-Request-Method", op.Method)
+			answer := httptest.NewRecorder()
+			door.ServeHTTP(answer, r)
+			allowed, exposed := answer.Header().Get("Access-Control-Allow-Headers"), answer.Header().Get("Access-Control-Expose-Headers")
+			if strings.HasPrefix(op.Path, "/api/v1/admin/") {
+				for _, header := range op.Headers {
+					if !strings.Contains(allowed, header.Name) {
+						t.Errorf("%s: a page may send %q, not %s", op.ID, allowed, header.Name)
+					}
+					if changes++; header.Name == api.HeaderIfMatch && !strings.Contains(exposed, "ETag") {
+						t.Errorf("%s: a page may read %q, and no revision", op.ID, exposed)
+					}
+				}
+			} else if allowed != "Authorization, Content-Type, traceparent" || exposed != "Retry-After, X-Request-Id, Location" {
+				t.Errorf("%s: a page may send %q and read %q", op.ID, allowed, exposed)
+			}
+		}
+	}
+	if changes < 8 {
+		t.Errorf("only %d operations read headers", changes)
 	}
 }
 

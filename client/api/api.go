@@ -3,7 +3,7 @@
 // functions, the OpenAPI document and programs that hold seats share it, so it
 // imports the standard library alone.
 //
-// The struct tags beside `json` (doc, minLength, pattern, …) are read by
+// The struct tags beside `json` (doc, minLength, pattern, lenient, …) are read by
 // shared/web for validation and for the OpenAPI document.
 package api
 

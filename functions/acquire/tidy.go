@@ -7,11 +7,9 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
 
-// tidy makes one spelling of what means the same, before anything is compared or
-// kept: "id" and "id  " are one machine, and the texts about the program are fit to
-// be shown.
+// tidy makes the texts about the program fit to be shown, before anything is kept.
+// The blanks around ids are cut where the body is read.
 func tidy(in api.AcquireRequest) api.AcquireRequest {
-	in.HardwareID, in.InstanceID = strings.Trim(in.HardwareID, " "), strings.Trim(in.InstanceID, " ")
 	in.Client = api.ClientInfo{
 		Name: presentable(in.Client.Name), Version: presentable(in.Client.Version), Hostname: presentable(in.Client.Hostname),
 		Project: project(in.Client.Project),

@@ -9,16 +9,6 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
 
-// TestIDsHaveOneSpelling: the blanks around them are cut, those inside are not.
-func TestIDsHaveOneSpelling(t *testing.T) {
-	for in, want := range map[string]string{"id": "id", "id  ": "id", "  id": "id", " a b ": "a b", "  ": "", "": "", "ID": "ID"} {
-		got := tidy(api.AcquireRequest{HardwareID: in, InstanceID: in})
-		if got.HardwareID != want || got.InstanceID != want {
-			t.Errorf("%q became %+v, want %q", in, got, want)
-		}
-	}
-}
-
 func TestTextsArePresentable(t *testing.T) {
 	long := strings.Repeat("é", api.MaxClientText)
 	for in, want := range map[string]string{

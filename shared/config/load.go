@@ -22,6 +22,7 @@ import (
 func Load(function string, environ map[string]string) (Config, error) {
 	r := reader{unread: map[string]bool{}}
 	r.refuseEmulators(environ)
+	r.refusePort(environ)
 	c := r.parse(r.settings(environ))
 	c.Function = Name(function)
 	c.ReaperAudiences, c.StaffAccounts, c.CORSOrigins = trimAll(c.ReaperAudiences), trimAll(c.StaffAccounts), trimAll(c.CORSOrigins)
@@ -109,6 +110,15 @@ func (r *reader) refuseEmulators(environ map[string]string) {
 	for _, name := range set {
 		r.add(name, "is set: client libraries would leave out signatures or credentials and talk to an emulator: "+
 			"unset it; for a local run, `go run ./cmd/local` takes an emulator as an option")
+	}
+}
+
+// refusePort: the process would find out that it cannot listen once all else runs. The
+// server reads the variable itself.
+func (r *reader) refusePort(environ map[string]string) {
+	port := strings.TrimSpace(environ["PORT"])
+	if n, err := strconv.ParseUint(port, 10, 16); port != "" && (err != nil || n == 0) {
+		r.add("PORT", "is no port: set it to a number from 1 to 65535, or unset it for 8080")
 	}
 }
 

@@ -214,7 +214,7 @@ func (x *exchange) handle(ctx context.Context, buf *bytes.Buffer) (Answer, error
 	x.hurry(ctx)
 	x.path = clip(x.r.URL.EscapedPath(), maxLoggedPath)
 	if x.pages && x.asksFirst() {
-		return preflight(), nil
+		return x.preflight(), nil
 	}
 	route, err := x.match()
 	if err != nil {

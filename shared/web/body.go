@@ -170,7 +170,7 @@ func acceptable(h http.Header, rule BodyRule) error {
 		return nil // refused for another reason, whatever its type
 	}
 	types := h["Content-Type"]
-	if len(types) != 1 || !isJSON(types[0]) || h.Get("Content-Encoding") != "" {
+	if len(types) != 1 || !isJSON(types[0]) || !isPlain(h["Content-Encoding"]) {
 		return &fault{code: api.UnsupportedMediaType}
 	}
 	return nil
@@ -185,5 +185,16 @@ func isJSON(contentType string) bool {
 		return false
 	}
 	charset, given := params["charset"]
-	return !given || strings.EqualFold(charset, "utf-8")
+	return !given || strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "utf8")
+}
+
+// isPlain: no coding is named but the one that changes nothing (RFC 9110, section
+// 12.5.3), which some HTTP libraries name.
+func isPlain(encodings []string) bool {
+	for _, coding := range strings.Split(strings.Join(encodings, ","), ",") {
+		if coding = strings.Trim(coding, " \t"); coding != "" && !strings.EqualFold(coding, "identity") {
+			return false
+		}
+	}
+	return true
 }

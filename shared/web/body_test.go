@@ -76,7 +76,8 @@ func TestChunkedOverTheWire(t *testing.T) {
 func TestContentType(t *testing.T) {
 	for contentType, ok := range map[string]bool{
 		"application/json": true, "application/JSON": true, "application/json; charset=utf-8": true,
-		`application/json;charset="UTF-8"`: true, "application/json; profile=x": true, " application/json": true,
+		`application/json;charset="UTF-8"`: true, "application/json;charset=utf8": true, "application/json; charset=UTF8": true, "application/json; charset=utf-16": false,
+		"application/json; charset=utf 8": false, "application/json; profile=x": true, " application/json": true,
 		"": false, "text/json": false, "text/plain": false, "application/problem+json": false,
 		"application/json; charset=latin1": false, "application/json; charset": false, "application/jsonx": false,
 		"application/json, text/plain": false, "application/json; charset=utf-8; charset=latin1": false,
@@ -90,6 +91,23 @@ func TestContentType(t *testing.T) {
 			if !ok {
 				problem(t, w, api.UnsupportedMediaType)
 			}
+		}
+	}
+}
+
+// TestContentEncoding: identity, which some HTTP libraries name, is none.
+func TestContentEncoding(t *testing.T) {
+	for named, ok := range map[string]bool{
+		"identity": true, "Identity": true, "": true, " identity ": true, "identity|identity": true, "identity, identity": true,
+		"gzip": false, "identity, gzip": false, "gzip, identity": false, "|gzip": false, "identity|br": false, "identity;q=1": false, "x-identity": false,
+	} {
+		b := newBench(t, nil)
+		w := b.do("POST", api.PathAcquire, `{"hardware_id":"hw"}`, func(r *http.Request) { r.Header["Content-Encoding"] = strings.Split(named, "|") })
+		if ok != (w.Code == 200) {
+			t.Errorf("%q: %d", named, w.Code)
+		}
+		if !ok {
+			problem(t, w, api.UnsupportedMediaType)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
@@ -23,10 +24,12 @@ import (
 // judged by [checker], which lists every fault instead of the first.
 //
 // It is lenient in two things that serializers do by default and that decide
-// nothing: null and "" for a member that is not required, and a byte order mark.
+// nothing: null and "" for a member that is not required, and a byte order mark. Of
+// single members it forgives more, where their type says so ([leniency]).
 type decoder struct {
 	registry huma.Registry
 	schema   *huma.Schema
+	lenient  map[jsontext.Pointer]leniency
 }
 
 // newDecoder reads the schema out of t's tags; nil for no body.
@@ -35,17 +38,19 @@ func newDecoder(t reflect.Type) *decoder {
 		return nil
 	}
 	registry := huma.NewMapRegistry(schemaPrefix, huma.DefaultSchemaNamer)
-	return &decoder{registry: registry, schema: registry.Schema(t, false, t.Name())}
+	return &decoder{registry: registry, schema: registry.Schema(t, false, t.Name()), lenient: lenientMembers(t)}
 }
 
 // decode fills into, a pointer, from one JSON value, or says all that is wrong
 // with it in an [*InvalidRequestError].
 func (d *decoder) decode(raw []byte, into any) error {
-	raw, mark := bytes.CutPrefix(raw, []byte(byteOrderMark))
+	sent, mark := bytes.CutPrefix(raw, []byte(byteOrderMark))
+	raw = d.forgive(sent)
 	faults := &faultList{}
 	var value any
 	if err := json.Unmarshal(raw, &value, json.WithUnmarshalers(numbers(faults))); err != nil {
-		return malformed(err, mark)
+		// Its place is told in what was sent, which is no better.
+		return malformed(cmp.Or(json.Unmarshal(sent, new(any)), err), mark)
 	}
 	check := &checker{registry: d.registry, faults: faults}
 	check.value("", d.schema, value)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -13,7 +14,8 @@ import (
 // What a page of an allowed origin may send and read. Authorization is what makes
 // every call of a page ask first ("preflight"): no page of another origin takes a
 // seat, because its browser does not send the call. No cookie means anything here,
-// so credentials are not allowed.
+// so credentials are not allowed. What single operations read or answer beside this is
+// in their declarations, and added for their paths alone.
 // https://fetch.spec.whatwg.org/#http-cors-protocol
 const (
 	allowedMethods = "GET, HEAD, POST, PATCH, DELETE"
@@ -44,7 +46,7 @@ func (x *exchange) allow() {
 	origin := x.r.Header["Origin"]
 	if len(origin) == 1 && x.app.origins[origin[0]] {
 		x.w.Header()["Access-Control-Allow-Origin"] = origin
-		x.w.Header()["Access-Control-Expose-Headers"] = []string{exposedHeaders}
+		x.w.Header()["Access-Control-Expose-Headers"] = []string{x.exposed()}
 		x.pages = true
 	}
 }
@@ -67,13 +69,41 @@ func (x *exchange) asksFirst() bool {
 
 // preflight answers the question for any path: what there is none for is told by
 // the answer to the call itself, which the page may then read.
-func preflight() Answer {
+func (x *exchange) preflight() Answer {
 	return Answer{Status: http.StatusNoContent, Outcome: "preflight", Header: http.Header{
 		"Access-Control-Allow-Methods": {allowedMethods},
-		"Access-Control-Allow-Headers": {allowedHeaders},
+		"Access-Control-Allow-Headers": {x.allowed()},
 		"Access-Control-Max-Age":       {preflightMaxAge},
 	}}
 }
+
+// allowed are the headers that a page may send to the path.
+func (x *exchange) allowed() string {
+	list := []string{allowedHeaders}
+	for _, p := range x.places {
+		for _, header := range p.route.op.Headers {
+			if !slices.Contains(list, header.Name) {
+				list = append(list, header.Name)
+			}
+		}
+	}
+	return strings.Join(list, ", ")
+}
+
+// exposed are the headers that it may read of the path's answers: the revision is
+// among them where there is one to be named by a change.
+func (x *exchange) exposed() string {
+	for _, p := range x.places {
+		for _, answer := range p.route.op.Answers {
+			if answer.Headers[headerETag] != "" {
+				return exposedHeaders + ", " + headerETag
+			}
+		}
+	}
+	return exposedHeaders
+}
+
+const headerETag = "ETag"
 
 const (
 	originScheme = `^[a-z][a-z0-9+.-]*$`

@@ -144,6 +144,55 @@ func TestQuestionsAreAnswered(t *testing.T) {
 	}
 }
 
+// TestPagesSendAndReadWhatOperationsDeclare, at their paths alone.
+func TestPagesSendAndReadWhatOperationsDeclare(t *testing.T) {
+	const path, list, plain = "/api/v1/admin/things/x", "/api/v1/admin/things", "/api/v1/admin/plain"
+	done := func(context.Context, web.Call, struct{}) (web.Answer, error) {
+		return web.Answer{Status: http.StatusNoContent, Header: http.Header{"Etag": {`"1"`}}}, nil
+	}
+	thing := []web.Param{{Name: "thing", Description: "Which.", Pattern: "^[a-z]+$"}}
+	tagged := []web.Documented{{Status: http.StatusOK, Headers: map[string]string{"ETag": "Its revision."}}}
+	match, key := []web.Param{{Name: "If-Match"}}, []web.Param{{Name: "Idempotency-Key"}}
+	var opts web.Options
+	withOrigins(&opts)
+	app := web.NewApp(opts, users(signIn),
+		web.Handle(web.Operation{ID: "get", Method: http.MethodGet, Path: "/api/v1/admin/things/{thing}", Params: thing, Answers: tagged}, done),
+		web.Handle(web.Operation{ID: "patch", Method: http.MethodPatch, Path: "/api/v1/admin/things/{thing}", Params: thing, Headers: match, Answers: tagged}, done),
+		web.Handle(web.Operation{ID: "delete", Method: http.MethodDelete, Path: "/api/v1/admin/things/{thing}", Params: thing, Headers: match}, done),
+		web.Handle(web.Operation{ID: "create", Method: http.MethodPost, Path: list, Headers: key, Answers: tagged}, done),
+		web.Handle(web.Operation{ID: "plain", Method: http.MethodGet, Path: plain}, done),
+	)
+	for _, tt := range []struct{ method, path, sent, read string }{
+		{"PATCH", path, ", If-Match", ", ETag"},
+		{"DELETE", path, ", If-Match", ", ETag"},
+		{"GET", path, ", If-Match", ", ETag"},
+		{"POST", list, ", Idempotency-Key", ", ETag"},
+		{"GET", plain, "", ""},
+		{"POST", "/nowhere", "", ""},
+	} {
+		for name, ask := range map[string]bool{"asked first": true, "called": false} {
+			r := httptest.NewRequestWithContext(t.Context(), tt.method, tt.path, nil)
+			r.Header.Set("Authorization", "Bearer "+token)
+			if from(pageOrigin)(r); ask {
+				r.Method = http.MethodOptions
+				asking(r)
+			}
+			w := httptest.NewRecorder()
+			app.ServeHTTP(w, r)
+			if want := pageOrigin + "; " + exposed + tt.read + "; Origin"; cors(w) != want {
+				t.Errorf("%s %s, %s: %d %s, want %s", tt.method, tt.path, name, w.Code, cors(w), want)
+			}
+			want := ""
+			if ask {
+				want = "Authorization, Content-Type, traceparent" + tt.sent
+			}
+			if got := w.Header().Get("Access-Control-Allow-Headers"); got != want {
+				t.Errorf("%s %s, %s: a page may send %s, want %s", tt.method, tt.path, name, got, want)
+			}
+		}
+	}
+}
+
 // TestPublicDocumentsAreForEveryPage, asked for or not: a cache may keep either answer.
 func TestPublicDocumentsAreForEveryPage(t *testing.T) {
 	for _, change := range []func(*web.Options){nil, withOrigins} {
