@@ -28,8 +28,14 @@ func (f *Failure) Error() string { return "cannot " + f.Doing + ": " + f.Err.Err
 func (f *Failure) Unwrap() error { return f.Err }
 
 // Error prints an error as people need it: what was tried, what is wrong with each field,
-// what to do, and the request's id for support.
+// what to do, and the request's id for support. Of several it prints one after the other.
 func Error(out io.Writer, err error) {
+	if several, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // errors.Join's own, and not one inside of another
+		for _, one := range several.Unwrap() {
+			Error(out, one)
+		}
+		return
+	}
 	p, ok := errors.AsType[*api.Problem](err)
 	if !ok {
 		_, _ = fmt.Fprintln(out, "licensectl: "+err.Error())
