@@ -72,7 +72,11 @@ func staff(c api.Code) string {
 	case api.Unauthenticated, api.Forbidden:
 		return "The service does not take this account's token: licensectl doctor says what is wrong with it."
 	case api.NotFound:
-		return "The endpoint does not serve the vendor's API: check --endpoint."
+		return "The endpoint does not serve this: check --endpoint, and that the service has what it needs for it (docs/operators.md)."
+	case api.KeyNotFound:
+		return "There is no signing key of this name: licensectl key list shows those there are. Where the root key signs there are none."
+	case api.DeliveryNotFound:
+		return "The webhook has no delivery with this id: licensectl webhook deliveries --limit 0 shows those there are. They are kept for 30 days."
 	default:
 		return ""
 	}
