@@ -107,6 +107,9 @@ func confirm(a *app, sure Sure, plan manifest.Plan) error {
 }
 
 func printPlan(a *app, plan manifest.Plan) error {
+	for _, s := range plan.Steps {
+		notePast(a, s.Object, s.Changes)
+	}
 	if a.program.Output == show.Table {
 		show.Plan(a.printer(), plan)
 		return nil
