@@ -84,8 +84,11 @@ func TestAnExportOfAUser(t *testing.T) {
 	org, ann, bob := v.worked(t)
 	other, _, _ := v.worked(t)
 	got, _ := v.exported(t, org, "?user="+ann.ID)
-	if len(got["session"]) != 3 || len(got["user"]) != 1 || len(got["audit"]) != 2 || got["organization"] != nil {
-		t.Errorf("%+v", got) // it was invited, and exported
+	if len(got["session"]) != 3 || len(got["user"]) != 1 || len(got["audit"]) != 3 || got["organization"] != nil {
+		t.Errorf("%+v", got) // it was invited, and exported, and its session was ended
+	}
+	if last := got["audit"][len(got["audit"])-1].Audit; last.Action != "session.revoked" || last.Actor == ann.ID || last.Before["hardware_id"] != "annes-laptop" {
+		t.Errorf("who ended its session: %+v", last)
 	}
 	if text := string(v.do(t, http.MethodGet, api.ExportPath(org)+"?user="+ann.ID, nil).body); strings.Contains(text, bob.ID) || strings.Contains(text, "bobs-machine") {
 		t.Error("it has something of bob's")

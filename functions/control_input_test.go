@@ -97,6 +97,18 @@ func TestBadInputToTheVendor(t *testing.T) {
 	ann.beat(t, held).want(t, http.StatusOK)
 }
 
+// TestALicenseIsJudgedBeforeItsOrganizationIsThere: a program tries all of what it is about
+// to make, before it makes any.
+func TestALicenseIsJudgedBeforeItsOrganizationIsThere(t *testing.T) {
+	v := control(t)
+	path := api.LicensesPath("nowhere") + "?dry_run=true"
+	p := v.do(t, http.MethodPost, path, `{"id":"a","product":"","max_seats":1}`).refused(t, "invalid_request")
+	if got := len(p["errors"].([]any)); got != 2 { //nolint:forcetypeassert // a failed test
+		t.Errorf("%d faults: %v", got, p)
+	}
+	v.do(t, http.MethodPost, path, `{"id":"a","product":"p","max_seats":1,"expires_at":"never"}`).refused(t, "organization_not_found")
+}
+
 // TestChangesNameWhatTheyChange: without a revision, and with one that is none.
 func TestChangesNameWhatTheyChange(t *testing.T) {
 	v := control(t)

@@ -129,7 +129,7 @@ func TestTheVendorDisablesAKey(t *testing.T) {
 		t.Errorf("the audit: %v", acts)
 	}
 	for _, id := range []string{strings.Repeat("x", 43), "x", ".."} {
-		v.do(t, http.MethodPost, api.KeyDisablePath(id), nil).refused(t, "not_found")
+		v.do(t, http.MethodPost, api.KeyDisablePath(id), nil).refused(t, "key_not_found")
 	}
 }
 
@@ -164,5 +164,5 @@ func TestNobodyMakesKeysWhereTheRootSigns(t *testing.T) {
 	if got.Signing != "kms" || len(got.Delegations) != 0 || len(got.Roots) != 1 || got.Roots[0].State != "signs" {
 		t.Errorf("%+v", got)
 	}
-	v.do(t, http.MethodPost, api.PathKeys, nil).refused(t, "not_found")
+	v.do(t, http.MethodPost, api.PathKeys, nil).refused(t, "key_not_found")
 }

@@ -165,7 +165,7 @@ func TestAnOperatorRevokesAKey(t *testing.T) {
 			t.Errorf("again: %+v", again)
 		}
 		for _, unknown := range []string{strings.Repeat("A", 43), "short", "license-token-1"} {
-			w.do(t, http.MethodPost, api.RevokeKeyPath(unknown), w.stack.SchedulerToken(), nil).refused(t, "not_found")
+			w.do(t, http.MethodPost, api.RevokeKeyPath(unknown), w.stack.SchedulerToken(), nil).refused(t, "key_not_found")
 		}
 		w.do(t, http.MethodPost, api.RevokeKeyPath(kid), ann.token, nil).refused(t, "unauthenticated")
 	})

@@ -36,6 +36,8 @@ var contract = map[string]row{
 	"session_not_found":                {status: 404},
 	"user_not_found":                   {status: 404},
 	"webhook_not_found":                {status: 404},
+	"delivery_not_found":               {status: 404},
+	"key_not_found":                    {status: 404},
 	"method_not_allowed":               {status: 405},
 	"no_seats_available":               {status: 409, retryable: true, retryAfter: true, members: []string{"seats_used", "seats_max", "limit"}},
 	"license_ambiguous":                {status: 409, members: []string{"licenses"}},

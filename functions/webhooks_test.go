@@ -151,7 +151,9 @@ func TestWebhooksThatAreRefused(t *testing.T) {
 	v.do(t, http.MethodPatch, api.WebhookPath(org, "crm"), `{"url":"https://10.0.0.1"}`, header("If-Match", made.ETag)).refused(t, "invalid_request")
 	v.do(t, http.MethodGet, api.DeliveriesPath(org, "crm")+"?state=lost", nil).refused(t, "invalid_request")
 	v.do(t, http.MethodGet, api.DeliveriesPath(org, "crm")+"?status=dead", nil).refused(t, "invalid_request")
-	v.do(t, http.MethodPost, api.DeliveryRetryPath(org, "crm", "x"), nil).refused(t, "not_found")
+	for _, id := range []string{"x", "1795435201000000-0-3b5d5c3712955042212316173ccf37be"} {
+		v.do(t, http.MethodPost, api.DeliveryRetryPath(org, "crm", id), nil).refused(t, "delivery_not_found")
+	}
 	dry := into[api.WebhookWithSecret](t, v.do(t, http.MethodPost, api.WebhooksPath(org)+"?dry_run=true", `{"id":"b","url":"https://hooks.example.com"}`), http.StatusCreated)
 	if dry.Secret != "" || dry.ETag != "" {
 		t.Errorf("%+v", dry)

@@ -134,6 +134,8 @@ func TestCodes(t *testing.T) {
 404 session_not_found
 404 user_not_found
 404 webhook_not_found
+404 delivery_not_found
+404 key_not_found
 405 method_not_allowed
 409 no_seats_available retry
 409 license_ambiguous

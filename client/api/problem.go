@@ -32,6 +32,8 @@ const (
 	SessionNotFound      Code = "session_not_found"
 	UserNotFound         Code = "user_not_found"
 	WebhookNotFound      Code = "webhook_not_found"
+	DeliveryNotFound     Code = "delivery_not_found"
+	KeyNotFound          Code = "key_not_found"
 	MethodNotAllowed     Code = "method_not_allowed"
 	NoSeatsAvailable     Code = "no_seats_available"
 	LicenseAmbiguous     Code = "license_ambiguous"
@@ -78,7 +80,7 @@ var codes = [...]CodeInfo{ //nolint:gochecknoglobals // Go has no constant table
 	info(OrganizationInactive, http.StatusForbidden, "The organization is not active", false,
 		"The organization's account is not active. Ask its administrator, or the vendor, to reactivate it."),
 	info(LicenseInactive, http.StatusForbidden, "The license is not active", false,
-		"The license is suspended. Ask the organization's administrator, or the vendor, to reactivate it."),
+		"The license is suspended, or it was deleted. Ask the organization's administrator, or the vendor, about it."),
 	info(LicenseExpired, http.StatusForbidden, "The license has expired", false,
 		"The license has run out. Ask the organization's administrator to renew it."),
 	info(Forbidden, http.StatusForbidden, "Not allowed", false,
@@ -95,6 +97,10 @@ var codes = [...]CodeInfo{ //nolint:gochecknoglobals // Go has no constant table
 		"The organization has no such user, or Identity Platform no account for it. List the users; one that is pending and has no address was never made: remove it, and invite it again."),
 	info(WebhookNotFound, http.StatusNotFound, "Webhook not found", false,
 		"The organization has no such webhook. List its webhooks: ids are case-sensitive."),
+	info(DeliveryNotFound, http.StatusNotFound, "Delivery not found", false,
+		"The webhook has no such delivery: they are kept for 30 days. List its deliveries."),
+	info(KeyNotFound, http.StatusNotFound, "Signing key not found", false,
+		"There is no such signing key. List the keys: where the root key signs each token itself there are none, and none is made."),
 	info(MethodNotAllowed, http.StatusMethodNotAllowed, "Method not allowed", false,
 		"This address does not take this method. The Allow header lists those it takes."),
 	info(NoSeatsAvailable, http.StatusConflict, "No seats available", true,

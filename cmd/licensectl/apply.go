@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"strings"
 
@@ -50,7 +51,7 @@ type applyCommand struct {
 	Sure
 }
 
-// Run makes it as the files say. Each step is tried by a dry run before the first is
+// Run makes it as the files say. Every step is tried by a dry run before the first is
 // done, so that a fault of one leaves nothing half done.
 func (c applyCommand) Run(ctx context.Context, a *app) error {
 	client, err := a.control()
@@ -106,6 +107,9 @@ func confirm(a *app, sure Sure, plan manifest.Plan) error {
 }
 
 func printPlan(a *app, plan manifest.Plan) error {
+	for _, s := range plan.Steps {
+		notePast(a, s.Object, s.Changes)
+	}
 	if a.program.Output == show.Table {
 		show.Plan(a.printer(), plan)
 		return nil
@@ -173,20 +177,52 @@ func readFile(name string, in io.Reader) ([]manifest.Organization, error) {
 	return manifest.Read(file)
 }
 
-// try does each step as a dry run. A license of an organization that is yet to be
-// created cannot be tried.
+// try does each step as a dry run, and tells what is wrong with any of them. The service
+// judges a license before it looks for its organization: of one that is yet to be created
+// it says of a license without fault only that it is not there.
 func try(ctx context.Context, c *control.Client, plan manifest.Plan) error {
 	created := map[string]bool{}
+	faults := slugs(plan)
 	for _, s := range plan.Steps {
-		if s.LicenseID != "" && created[s.OrganizationID] {
-			continue
-		}
-		if err := do(ctx, c, s, true); err != nil {
+		err := do(ctx, c, s, true)
+		switch {
+		case err == nil, s.LicenseID != "" && created[s.OrganizationID] && errors.Is(err, api.OrganizationNotFound):
+		case ofStep(err):
+			faults = append(faults, err)
+		default: // the same for every other step
 			return err
 		}
 		created[s.OrganizationID] = created[s.OrganizationID] || s.LicenseID == "" && s.Action == manifest.Create
 	}
-	return nil
+	return errors.Join(faults...)
+}
+
+// ofStep says whether a refusal is about what was to be done, and not about the account,
+// the service or the way to it.
+func ofStep(err error) bool {
+	p, ok := errors.AsType[*api.Problem](err)
+	if !ok {
+		return false
+	}
+	switch p.Status {
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed:
+		return p.Code != api.NotFound
+	}
+	return false
+}
+
+// slugs are the steps that take the slug of one before them. A dry run cannot see that,
+// because none of them has it yet.
+func slugs(plan manifest.Plan) (faults []error) {
+	taken := map[string]string{}
+	for _, s := range plan.Steps {
+		slug := s.Slug()
+		if other := taken[slug]; slug != "" && other != "" {
+			faults = append(faults, &show.Failure{Doing: string(s.Action) + " " + s.Object, Err: errors.New("slug: " + other + " takes the same: choose another")})
+		}
+		taken[slug] = s.Object
+	}
+	return faults
 }
 
 // do does a step.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
@@ -75,6 +76,10 @@ func did(e api.AuditEntry) string {
 	return e.Action + " (" + e.State + ")"
 }
 
+// internal are fields of the record that say nothing to people: where a session is kept,
+// and until when. JSON, YAML and CSV have them.
+func internal() []string { return []string{"epoch", "part", "purge_at", "token_ends"} }
+
 // turned is which fields a change gave other values. What was created or deleted as a
 // whole is told by the action.
 func turned(e api.AuditEntry) string {
@@ -83,6 +88,9 @@ func turned(e api.AuditEntry) string {
 	}
 	var parts []string
 	for _, c := range fields.Recorded(e.Before, e.After) {
+		if slices.Contains(internal(), c.Field) {
+			continue
+		}
 		parts = append(parts, c.Field+" "+show.Turned(c))
 	}
 	return strings.Join(parts, ", ")

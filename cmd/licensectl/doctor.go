@@ -87,7 +87,7 @@ func unreachable(err error) string {
 // token: there is one.
 func token(ctx context.Context, c *control.Client) []finding {
 	if err := c.Authenticate(ctx); err != nil {
-		return []finding{{"token", err.Error(), "run the command by hand that gives the token (--identity-token-command), or sign in (gcloud auth login)"}}
+		return []finding{{"token", err.Error(), "sign in (gcloud auth login), or name a service account's file by GOOGLE_APPLICATION_CREDENTIALS; a command that gives the token (--identity-token-command) can be run by hand"}}
 	}
 	return []finding{{what: "token", found: "there is one"}}
 }

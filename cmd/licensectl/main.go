@@ -66,8 +66,8 @@ type Connection struct {
 	Endpoint string `env:"LICENSECTL_ENDPOINT" placeholder:"URL" help:"The service's address; with --local ${local}, if absent."`
 
 	Audience             string `env:"LICENSECTL_AUDIENCE" placeholder:"URL" help:"What the service takes ID tokens for (control_audience of terraform output); the endpoint, if absent."`
-	IdentityTokenCommand string `env:"LICENSECTL_IDENTITY_TOKEN_COMMAND" placeholder:"COMMAND" default:"gcloud auth print-identity-token --audiences={audience}" help:"Prints an ID token for the audience; no shell reads it."`
-	Impersonate          string `env:"LICENSECTL_IMPERSONATE" placeholder:"ACCOUNT" help:"The service account that gcloud acts as."`
+	IdentityTokenCommand string `env:"LICENSECTL_IDENTITY_TOKEN_COMMAND" placeholder:"COMMAND" help:"Prints an ID token for the audience, for which {audience} stands; no shell reads it. If absent: the file of GOOGLE_APPLICATION_CREDENTIALS, gcloud, or the machine's own account."`
+	Impersonate          string `env:"LICENSECTL_IMPERSONATE" placeholder:"ACCOUNT" help:"The service account to act as."`
 }
 
 func main() {
@@ -147,7 +147,7 @@ func (a *app) control() (*control.Client, error) {
 	if err != nil {
 		return nil, usageError{err}
 	}
-	token := control.CommandToken(control.TokenCommand(c.IdentityTokenCommand, cmp.Or(c.Audience, endpoint), c.Impersonate))
+	token := control.Identity{Audience: cmp.Or(c.Audience, endpoint), Command: c.IdentityTokenCommand, Impersonate: c.Impersonate}.Token()
 	if c.Local {
 		token = control.LocalToken(endpoint)
 	}

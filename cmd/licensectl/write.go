@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/coditect-ai/coditect-licenses/cmd/licensectl/internal/fields"
 	"github.com/coditect-ai/coditect-licenses/cmd/licensectl/internal/show"
@@ -89,6 +90,7 @@ func (s subject[D, P]) alter(ctx context.Context, a *app, w Write, m Match, patc
 // written shows a write with what each field was and is; programs get what is there now.
 func (s subject[D, P]) written(a *app, w Write, done string, now D, changes []fields.Change) error {
 	p := a.printer()
+	notePast(a, s.kind+" "+s.name, changes)
 	if p.Format != show.Table {
 		return show.One(p, now, s.name)
 	}
@@ -104,6 +106,16 @@ func (s subject[D, P]) written(a *app, w Write, done string, now D, changes []fi
 	_, _ = fmt.Fprintln(p.Out, what)
 	show.Changes(p, changes)
 	return nil
+}
+
+// notePast says that an end which was just given is over. It may be meant, to end a license
+// at once; more often the year is mistyped.
+func notePast(a *app, what string, changes []fields.Change) {
+	for _, c := range changes {
+		if end, err := time.Parse(time.RFC3339, c.After); c.Field == "expires_at" && err == nil && end.Before(time.Now()) {
+			_, _ = fmt.Fprintf(a.err, "Note: the end of %s, %s, is in the past: no seat of it is granted.\n", what, show.Human(c.Field, c.After))
+		}
+	}
 }
 
 // asking is the question before something ends sessions, unless the answer is there.

@@ -2,19 +2,19 @@ package admin
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"time"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/shared/event"
+	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
 
 func oneDelivery() []web.Param {
 	return append(oneWebhook(), web.Param{
-		Name: "delivery", Description: "The delivery.", Pattern: "^[0-9]{16}-[0-9]-[0-9a-f]{32}$",
+		Name: "delivery", Description: "The delivery.", Pattern: "^[0-9]{16}-[0-9]-[0-9a-f]{32}$", Missing: api.DeliveryNotFound,
 	})
 }
 
@@ -52,7 +52,7 @@ func (f *function) listDeliveries(ctx context.Context, c web.Call, _ struct{}) (
 	}
 	found, err := f.Record.Deliveries(ctx, caller(c), c.Param("webhook"), state, p.after, p.limit+1)
 	if err != nil {
-		return web.Answer{}, afterError(err, record.ErrDeliveryNotFound)
+		return web.Answer{}, afterError(err, license.ErrDeliveryNotFound)
 	}
 	found, more := cut(found, p)
 	list := api.DeliveryList{Deliveries: make([]api.Delivery, len(found))}
@@ -91,11 +91,7 @@ func (f *function) retryDelivery(ctx context.Context, c web.Call, _ struct{}) (w
 	if err != nil {
 		return web.Answer{}, err
 	}
-	err = f.Record.RetryDelivery(ctx, caller(c), a, c.Param("webhook"), c.Param("delivery"))
-	if errors.Is(err, record.ErrDeliveryNotFound) {
-		err = web.ErrNotFound
-	}
-	if err != nil {
+	if err := f.Record.RetryDelivery(ctx, caller(c), a, c.Param("webhook"), c.Param("delivery")); err != nil {
 		return web.Answer{}, err
 	}
 	return web.Answer{Status: http.StatusNoContent, Outcome: "retried"}, nil

@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
@@ -36,6 +37,10 @@ func (f *function) exportedUser(c web.Call, user string) []part {
 		{"audit", func(ctx context.Context, after string) (lines, error) { return f.exportAudit(ctx, c, onUser, after) }},
 		{"acts", func(ctx context.Context, after string) (lines, error) {
 			return f.exportAudit(ctx, c, record.EntryFilter{Actor: user}, after)
+		}},
+		// What others did to the user's sessions names the user and the machine.
+		{"endings", func(ctx context.Context, after string) (lines, error) {
+			return f.exportAudit(ctx, c, record.EntryFilter{Holder: user}, after)
 		}},
 	}
 }
@@ -148,8 +153,12 @@ func (f *function) exportAudit(ctx context.Context, c web.Call, filter record.En
 		return lines{}, err
 	}
 	found, more := cut(found, page{limit: exportPage})
+	last := found[len(found)-1].ID
+	if filter.Holder != "" { // what the user did itself is there already
+		found = slices.DeleteFunc(found, func(e record.Entry) bool { return e.Actor == filter.Holder })
+	}
 	return linesOf(found, func(e record.Entry) api.ExportLine {
 		out := entryOf(e)
 		return api.ExportLine{Kind: api.ExportAudit, Audit: &out}
-	}, found[len(found)-1].ID, more), nil
+	}, last, more), nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
+	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/token"
 	"github.com/coditect-ai/coditect-licenses/shared/web"
@@ -115,7 +116,7 @@ func createKey() web.Operation {
 		Summary:     "Ask for the next signing key now",
 		Description: forVendor + "The reaper makes it in its next run, within a minute or two: this door holds no right on the root key. It signs once every cached key set has it, as any key does that is made in time; one that shall sign at once takes the place of a key that is disabled. Where the root key signs each token itself there are none, and the answer is 404.",
 		Answers:     []web.Documented{{Status: http.StatusAccepted, Description: "It is asked for, or would be.", Body: exampleKeys()}},
-		Problems:    []api.Code{api.Forbidden, api.IdempotencyKeyReused},
+		Problems:    []api.Code{api.Forbidden, api.IdempotencyKeyReused, api.KeyNotFound},
 	}
 }
 
@@ -141,13 +142,13 @@ func (f *function) makesKeys(ctx context.Context) error {
 	}
 	keys, err := f.Keys.Record.SigningKeys(ctx)
 	if err == nil && len(keys.Delegations) == 0 {
-		err = web.ErrNotFound
+		err = license.ErrKeyNotFound
 	}
 	return err
 }
 
 func keyParam() web.Param {
-	return web.Param{Name: "kid", Description: "The signing key, as tokens and the key set name it.", Pattern: "^[A-Za-z0-9_-]{43}$"}
+	return web.Param{Name: "kid", Description: "The signing key, as tokens and the key set name it.", Pattern: "^[A-Za-z0-9_-]{43}$", Missing: api.KeyNotFound}
 }
 
 func disableKey() web.Operation {
@@ -169,7 +170,7 @@ func (f *function) disableKey(ctx context.Context, c web.Call, _ struct{}) (web.
 	web.Annotate(ctx, slog.String("kid", kid))
 	keys, err := f.Record.AdministerKeys(ctx, a, record.KeyRevoked, record.KeyObject(kid), token.Revoke(kid, a.At))
 	if errors.Is(err, token.ErrUnknownDelegation) {
-		err = web.ErrNotFound
+		err = license.ErrKeyNotFound
 	}
 	if err != nil {
 		return web.Answer{}, err

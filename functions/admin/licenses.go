@@ -95,7 +95,7 @@ func createLicense() web.Operation {
 	return web.Operation{
 		ID: "createLicense", Method: http.MethodPost, Path: api.PathLicenses, Params: []web.Param{organizationParam()}, Access: web.AccessStaff,
 		Query: dryRunQuery(), Headers: keyHeader(), Body: web.BodyRequired,
-		Summary: "Create a license", Description: forVendor + "It says when it ends, or that it never does.",
+		Summary: "Create a license", Description: forVendor + "It says when it ends, or that it never does. What is wrong with the license is told before its organization is looked for: a dry run can be made before that is there.",
 		Answers: []web.Documented{{
 			Status: http.StatusCreated, Description: "It is there, or would be.", Body: exampleLicense(), Headers: etagHeader(),
 		}},

@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
+	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/token"
 	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
@@ -46,7 +47,7 @@ func revoking() web.Operation {
 	return web.Operation{
 		ID: "revokeKey", Method: http.MethodPost, Path: api.PathRevokeKey, Access: web.AccessScheduler,
 		Params: []web.Param{{
-			Name: "kid", Description: "The signing key, as tokens and the key set name it.", Pattern: "^[A-Za-z0-9_-]{43}$",
+			Name: "kid", Description: "The signing key, as tokens and the key set name it.", Pattern: "^[A-Za-z0-9_-]{43}$", Missing: api.KeyNotFound,
 		}},
 		Summary:     "Revoke a signing key",
 		Description: "For operators, when a key may be known to others. Takes it out of the key set for good, and makes one in its place that signs at once: programs that meet its tokens fetch the key set anew. The tokens that the revoked key signed are refused wherever the new key set has arrived, within six minutes. Safe to repeat.",
@@ -65,7 +66,7 @@ func (f *function) revoke(ctx context.Context, c web.Call, _ struct{}) (web.Answ
 	pending, revoked := errors.AsType[*token.PendingError](err)
 	switch {
 	case errors.Is(err, token.ErrUnknownDelegation):
-		return web.Answer{}, web.ErrNotFound
+		return web.Answer{}, license.ErrKeyNotFound
 	case revoked:
 		web.Degraded(ctx, "rotation", pending)
 		web.Alarm(ctx)

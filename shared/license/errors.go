@@ -19,6 +19,10 @@ var (
 	ErrUserNotFound = errors.New("user not found")
 	// ErrWebhookNotFound: the caller's organization has no such webhook.
 	ErrWebhookNotFound = errors.New("webhook not found")
+	// ErrDeliveryNotFound: the webhook has no such delivery.
+	ErrDeliveryNotFound = errors.New("delivery not found")
+	// ErrKeyNotFound: no key of this name signs license tokens.
+	ErrKeyNotFound = errors.New("signing key not found")
 	// ErrEmailTaken: there is an account with this address already.
 	ErrEmailTaken = errors.New("there is an account with this address already")
 	// ErrLastOwner: the change would leave the organization without an owner.

@@ -104,7 +104,7 @@ func (f *Firestore) Attempted(ctx context.Context, caller license.Caller, queue,
 		return err
 	}
 	if !validDocumentID(name) {
-		return ErrDeliveryNotFound
+		return license.ErrDeliveryNotFound
 	}
 	ref := t.deliveries(queue).Doc(name)
 	return f.transact(ctx, func(tx *firestore.Transaction) error {

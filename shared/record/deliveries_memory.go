@@ -74,7 +74,7 @@ func (m *Memory) Pending(ctx context.Context, caller license.Caller, queue strin
 // Attempted implements [Deliveries].
 func (m *Memory) Attempted(ctx context.Context, caller license.Caller, queue, name string, a Attempt) error {
 	if validDocumentID(caller.OrganizationID) && validDocumentID(queue) && !validDocumentID(name) {
-		return ErrDeliveryNotFound
+		return license.ErrDeliveryNotFound
 	}
 	return m.withQueue(ctx, caller, queue, func(q *memoryQueue) error {
 		if doc, ok := q.deliveries[name]; ok {

@@ -24,10 +24,18 @@ type UsagePage struct {
 
 // EntryFilter says which entries of an audit are meant; one of its fields at most. An
 // empty one lets all through.
-type EntryFilter struct{ Object, Actor string }
+type EntryFilter struct {
+	Object, Actor string
+	// Holder is the user whose session an act was on, whoever did it.
+	Holder string
+}
+
+// holderPath is where an entry has the user of the session that it is about.
+const holderPath = "before.user_id"
 
 func (f EntryFilter) matches(e Entry) bool {
-	return (f.Object == "" || f.Object == e.Object) && (f.Actor == "" || f.Actor == e.Actor)
+	return (f.Object == "" || f.Object == e.Object) && (f.Actor == "" || f.Actor == e.Actor) &&
+		(f.Holder == "" || e.Before["user_id"] == f.Holder)
 }
 
 // Contents counts documents.
@@ -155,6 +163,9 @@ func (t tenant) entriesOf(filter EntryFilter) firestore.Query {
 	}
 	if filter.Actor != "" {
 		query = query.Where("actor", "==", valid(filter.Actor))
+	}
+	if filter.Holder != "" {
+		query = query.Where(holderPath, "==", valid(filter.Holder))
 	}
 	return query
 }

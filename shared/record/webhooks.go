@@ -18,9 +18,6 @@ import (
 
 // Errors of webhooks and deliveries.
 var (
-	// ErrDeliveryNotFound: the webhook has no such delivery.
-	ErrDeliveryNotFound = errors.New("delivery not found")
-
 	errTooManyEvents = errors.New("too many events in one call")
 	errNoEvent       = errors.New("an event without an id")
 )
@@ -86,11 +83,11 @@ type Webhooks interface {
 	DeleteWebhook(ctx context.Context, caller license.Caller, act Act, id, revision string) error
 	// Deliveries lists up to limit deliveries of a webhook in a state, or in any if it is
 	// empty, of ids greater than after, ascending: the oldest event first.
-	// license.ErrWebhookNotFound; [ErrDeliveryNotFound] for an `after` that can be no id.
+	// license.ErrWebhookNotFound; license.ErrDeliveryNotFound for an `after` that can be no id.
 	Deliveries(ctx context.Context, caller license.Caller, id string, state DeliveryState, after string, limit int) ([]Delivery, error)
 	// RetryDelivery makes a delivery pending, whatever its state, and its queue due at
 	// once. It is sent before events that were recorded later and wait.
-	// license.ErrWebhookNotFound, [ErrDeliveryNotFound].
+	// license.ErrWebhookNotFound, license.ErrDeliveryNotFound.
 	RetryDelivery(ctx context.Context, caller license.Caller, act Act, id, delivery string) error
 }
 

@@ -257,7 +257,7 @@ func (f *Firestore) Deliveries(
 		return nil, err
 	}
 	if after != "" && !validDocumentID(after) {
-		return nil, ErrDeliveryNotFound
+		return nil, license.ErrDeliveryNotFound
 	}
 	hook, err := f.Webhook(ctx, caller, id)
 	if err != nil || limit < 1 {
@@ -306,7 +306,7 @@ func (f *Firestore) RetryDelivery(ctx context.Context, caller license.Caller, ac
 	case err != nil:
 		return err
 	case !validDocumentID(name):
-		return ErrDeliveryNotFound
+		return license.ErrDeliveryNotFound
 	}
 	queue := hook.Value.Queue
 	_, err = f.act(ctx, action{
@@ -314,7 +314,7 @@ func (f *Firestore) RetryDelivery(ctx context.Context, caller license.Caller, ac
 		decide: func(found *firestore.DocumentSnapshot) (step, error) {
 			var before deliveryDoc
 			if !found.Exists() {
-				return step{}, ErrDeliveryNotFound
+				return step{}, license.ErrDeliveryNotFound
 			}
 			if err := found.DataTo(&before); err != nil {
 				return step{}, fmt.Errorf("delivery record %s: %w", name, err)

@@ -182,7 +182,7 @@ func (m *Memory) Deliveries(
 	ctx context.Context, caller license.Caller, id string, state DeliveryState, after string, limit int,
 ) (all []Delivery, err error) {
 	if after != "" && validDocumentID(caller.OrganizationID) && !validDocumentID(after) {
-		return nil, ErrDeliveryNotFound
+		return nil, license.ErrDeliveryNotFound
 	}
 	err = m.withHook(ctx, caller, id, func(t *memoryTenant, doc webhookDoc, _ string) error {
 		all = t.queue(doc.Queue).some(state, after, limit)
@@ -209,7 +209,7 @@ func (m *Memory) RetryDelivery(ctx context.Context, caller license.Caller, act A
 		q := t.queue(hook.Queue)
 		before, ok := q.deliveries[name]
 		if !ok {
-			return ErrDeliveryNotFound
+			return license.ErrDeliveryNotFound
 		}
 		after := before.retried(act.At)
 		_, err := t.act(memoryAction{

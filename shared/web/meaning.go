@@ -61,6 +61,8 @@ func meanings() []meaning {
 		{code: api.SessionNotFound, err: license.ErrSessionNotFound},
 		{code: api.UserNotFound, err: license.ErrUserNotFound},
 		{code: api.WebhookNotFound, err: license.ErrWebhookNotFound},
+		{code: api.DeliveryNotFound, err: license.ErrDeliveryNotFound},
+		{code: api.KeyNotFound, err: license.ErrKeyNotFound},
 		{code: api.MethodNotAllowed, scope: everywhere, example: exampleMethod},
 		{code: api.NoSeatsAvailable, example: exampleNoSeats},
 		{code: api.LicenseAmbiguous, example: exampleAmbiguous},

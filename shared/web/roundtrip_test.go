@@ -87,6 +87,8 @@ func domainErrors() map[string]struct {
 		"ErrLicenseNotFound":      {license.ErrLicenseNotFound, api.LicenseNotFound},
 		"ErrUserNotFound":         {license.ErrUserNotFound, api.UserNotFound},
 		"ErrWebhookNotFound":      {license.ErrWebhookNotFound, api.WebhookNotFound},
+		"ErrDeliveryNotFound":     {license.ErrDeliveryNotFound, api.DeliveryNotFound},
+		"ErrKeyNotFound":          {license.ErrKeyNotFound, api.KeyNotFound},
 		"ErrEmailTaken":           {license.ErrEmailTaken, api.EmailTaken},
 		"ErrLastOwner":            {license.ErrLastOwner, api.LastOwner},
 		"ErrInUse":                {license.ErrInUse, api.InUse},

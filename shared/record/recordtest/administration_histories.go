@@ -15,6 +15,7 @@ func historyTests() map[string]func(*testing.T, Administered) {
 		"all sessions, active and ended": sessionHistory,
 		"usage by the document":          usageHistory,
 		"the audit from its beginning":   auditHistory,
+		"ends of a user's sessions":      endingHistory,
 		"contents are counted":           contents,
 		"nothing of another organization": func(t *testing.T, r Administered) {
 			worked(t, r)
@@ -137,6 +138,21 @@ func auditHistory(t *testing.T, r Administered) {
 	wantEqual(t, "on a user", onUser, []record.Action{record.UserExported})
 	byUser, _ := list(record.EntryFilter{Actor: "u-1"}, "", 9)
 	wantEqual(t, "by a user", byUser, []record.Action{record.LedgerRebuilt})
+}
+
+// endingHistory: an act on a session is found by whose session it was.
+func endingHistory(t *testing.T, r Administered) {
+	sold(t, r)
+	created(t, r)
+	wantNil(t, r.RevokeSession(t.Context(), caller(), act(), sessionID(1)))
+	wantNil(t, r.End(t.Context(), caller(), first(), []record.End{endOf(1, license.EndRevoked)}))
+	of := func(user string) int {
+		found, err := r.AuditHistory(t.Context(), caller(), record.EntryFilter{Holder: user}, "", 9)
+		wantNil(t, err)
+		return len(found)
+	}
+	wantEqual(t, "of its holder", of(session(1).UserID), 1)
+	wantEqual(t, "of another", of("nobody"), 0)
 }
 
 func contents(t *testing.T, r Administered) {

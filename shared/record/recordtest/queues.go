@@ -235,5 +235,5 @@ func queueNowhere(t *testing.T, r Telling) {
 		wantError(t, errorOf(r.Pending(t.Context(), caller(), id, 9)), license.ErrWebhookNotFound)
 		wantError(t, r.RestQueue(t.Context(), caller(), id, record.Rest{At: noon(), Closed: true}), license.ErrWebhookNotFound)
 	}
-	wantError(t, r.Attempted(t.Context(), caller(), "q", "a/b", record.Attempt{}), record.ErrDeliveryNotFound)
+	wantError(t, r.Attempted(t.Context(), caller(), "q", "a/b", record.Attempt{}), license.ErrDeliveryNotFound)
 }

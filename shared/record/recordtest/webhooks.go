@@ -229,9 +229,9 @@ func noWebhook(t *testing.T, r Administered) {
 	}
 	hooked(t, r, hook("crm"))
 	for _, name := range []string{"d", "", "..", "a/b"} {
-		wantError(t, r.RetryDelivery(t.Context(), caller(), act(), "crm", name), record.ErrDeliveryNotFound)
+		wantError(t, r.RetryDelivery(t.Context(), caller(), act(), "crm", name), license.ErrDeliveryNotFound)
 	}
-	wantError(t, errorOf(r.Deliveries(t.Context(), caller(), "crm", "", "a/b", 9)), record.ErrDeliveryNotFound)
+	wantError(t, errorOf(r.Deliveries(t.Context(), caller(), "crm", "", "a/b", 9)), license.ErrDeliveryNotFound)
 }
 
 func webhookBesideLicense(t *testing.T, r Administered) {

@@ -27,7 +27,8 @@ type Change struct {
 }
 
 // Of are the fields of a document of the API. Those of a patch that it leaves as they
-// are do not count.
+// are do not count. A document within it, such as a session's client, is taken apart:
+// client_name.
 func Of(document any) []Field {
 	v := reflect.ValueOf(document)
 	var list []Field
@@ -42,6 +43,12 @@ func Of(document any) []Field {
 			}
 			value = value.Elem()
 		}
+		if within(value.Type()) {
+			for _, f := range Of(value.Interface()) {
+				list = append(list, Field{joined(name(v.Type().Field(i)), f.Name), f.Value})
+			}
+			continue
+		}
 		list = append(list, Field{name(v.Type().Field(i)), text(value.Interface())})
 	}
 	return list
@@ -51,12 +58,26 @@ func Of(document any) []Field {
 func Names(document any) []string {
 	var names []string
 	for f := range reflect.TypeOf(document).Fields() {
-		if name(f) != hidden {
+		switch {
+		case name(f) == hidden:
+		case within(f.Type):
+			for _, inner := range Names(reflect.Zero(f.Type).Interface()) {
+				names = append(names, joined(name(f), inner))
+			}
+		default:
 			names = append(names, name(f))
 		}
 	}
 	return names
 }
+
+// within says whether a field is a document of its own, and no text such as a time.
+func within(t reflect.Type) bool {
+	return t.Kind() == reflect.Struct && !t.Implements(reflect.TypeFor[json.Marshaler]())
+}
+
+// joined is the name of a field within a field. An embedded one has no name.
+func joined(outer, inner string) string { return strings.TrimPrefix(outer+"_"+inner, "_") }
 
 // hidden is the name of a field that is not on the wire.
 const hidden = "-"

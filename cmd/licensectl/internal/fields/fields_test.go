@@ -39,6 +39,25 @@ func TestOfAnAuditEntry(t *testing.T) {
 	}
 }
 
+// TestADocumentWithinIsTakenApart into fields that a spreadsheet can sort by.
+func TestADocumentWithinIsTakenApart(t *testing.T) {
+	session := api.LiveSession{SessionID: "s-1", Client: api.LiveClient{Name: "Studio", Project: "bridge-7"}, ExpiresAt: api.NewTime(time.Unix(0, 0))}
+	list := fields.Of(session)
+	for name, want := range map[string]string{
+		"session_id": "s-1", "client_name": "Studio", "client_version": "", "client_project": "bridge-7", "client": "", "expires_at": "1970-01-01T00:00:00.000Z",
+	} {
+		if got := fields.Value(list, name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	if names := fields.Names(session); len(names) != len(list) || !slices.Contains(names, "client_hostname") || slices.Contains(names, "client") {
+		t.Errorf("%v", names)
+	}
+	if names := fields.Names(api.WebhookWithSecret{}); names[0] != "id" || names[len(names)-1] != "secret" {
+		t.Errorf("%v", names)
+	}
+}
+
 // TestChangesOfAPatch: what it leaves out stays, and so does what it sets to the same.
 func TestChangesOfAPatch(t *testing.T) {
 	now := api.License{Plan: "pro", MaxSeats: 10, Entitlements: api.List{"export"}}

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
@@ -48,6 +49,14 @@ const suspended = "suspended"
 func (s Step) EndsSessions() bool {
 	return s.Action == Delete || s.Action == Change &&
 		slices.ContainsFunc(s.Changes, func(c fields.Change) bool { return c.Field == "status" && c.After == suspended })
+}
+
+// Slug is the slug that an organization takes by it; empty if none.
+func (s Step) Slug() string {
+	if s.LicenseID == "" && s.Action == Create {
+		return cmp.Or(s.OrganizationInput.Slug, s.OrganizationID)
+	}
+	return value(s.OrganizationPatch.Slug)
 }
 
 // Plan is what is to be done, in order.

@@ -28,8 +28,14 @@ func (f *Failure) Error() string { return "cannot " + f.Doing + ": " + f.Err.Err
 func (f *Failure) Unwrap() error { return f.Err }
 
 // Error prints an error as people need it: what was tried, what is wrong with each field,
-// what to do, and the request's id for support.
+// what to do, and the request's id for support. Of several it prints one after the other.
 func Error(out io.Writer, err error) {
+	if several, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // errors.Join's own, and not one inside of another
+		for _, one := range several.Unwrap() {
+			Error(out, one)
+		}
+		return
+	}
 	p, ok := errors.AsType[*api.Problem](err)
 	if !ok {
 		_, _ = fmt.Fprintln(out, "licensectl: "+err.Error())
@@ -66,7 +72,11 @@ func staff(c api.Code) string {
 	case api.Unauthenticated, api.Forbidden:
 		return "The service does not take this account's token: licensectl doctor says what is wrong with it."
 	case api.NotFound:
-		return "The endpoint does not serve the vendor's API: check --endpoint."
+		return "The endpoint does not serve this: check --endpoint, and that the service has what it needs for it (docs/operators.md)."
+	case api.KeyNotFound:
+		return "There is no signing key of this name: licensectl key list shows those there are. Where the root key signs there are none."
+	case api.DeliveryNotFound:
+		return "The webhook has no delivery with this id: licensectl webhook deliveries --limit 0 shows those there are. They are kept for 30 days."
 	default:
 		return ""
 	}

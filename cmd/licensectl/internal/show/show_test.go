@@ -106,6 +106,7 @@ func TestError(t *testing.T) {
 	invalid := api.NewProblem(api.InvalidRequest, "Correct it.", "r-1")
 	invalid.Errors = []api.FieldError{{Field: "max_seats", Message: "is below 0"}, {Message: "is no object"}}
 	changed, gone, broken := api.NewProblem(api.PreconditionFailed, "Read it again.", "r-2"), api.NewProblem(api.LicenseNotFound, "", "r-3"), api.NewProblem(api.Internal, "Broken.", "")
+	nowhere, key := api.NewProblem(api.NotFound, "", ""), api.NewProblem(api.KeyNotFound, "", "")
 	doing := func(err error) error {
 		return &show.Failure{Doing: "change license acme/pro", Look: "licensectl license show acme/pro", Err: err}
 	}
@@ -118,6 +119,9 @@ func TestError(t *testing.T) {
 		{doing(&invalid), "licensectl: cannot change license acme/pro: The request is not valid\n  Correct it.\n  max_seats: is below 0\n  is no object\n  Request: r-1\n"},
 		{doing(&changed), "licensectl: cannot change license acme/pro: It has changed\n  Read it again.\n  Look: licensectl license show acme/pro\n  Request: r-2\n"},
 		{&gone, "licensectl: License not found\n  The organization has no license with this id: licensectl license list shows those there are.\n  Request: r-3\n"},
+		{errors.Join(&gone, errors.New("no such file")), "licensectl: License not found\n  The organization has no license with this id: licensectl license list shows those there are.\n  Request: r-3\nlicensectl: no such file\n"},
+		{doing(&nowhere), "licensectl: cannot change license acme/pro: Not found\n  The endpoint does not serve this: check --endpoint, and that the service has what it needs for it (docs/operators.md).\n"},
+		{doing(&key), "licensectl: cannot change license acme/pro: Signing key not found\n  There is no signing key of this name: licensectl key list shows those there are. Where the root key signs there are none.\n"},
 		{doing(&control.UncertainError{Err: &broken}), "licensectl: cannot change license acme/pro: Internal error\n  Broken.\n  It may have been done all the same: look before you repeat it.\n  Look: licensectl license show acme/pro\n"},
 		{doing(&control.UncertainError{Err: io.ErrUnexpectedEOF}), "licensectl: cannot change license acme/pro: it may have been done all the same: unexpected EOF\n"},
 	} {
