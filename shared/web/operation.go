@@ -120,11 +120,12 @@ func (p Param) form() func(string) bool {
 
 // matchers are those of the patterns so far. The paths of all functions share a few, and
 // to compile one is most of what a path costs.
-var matchers sync.Map
+var matchers sync.Map //nolint:gochecknoglobals // only grows by what is compiled into the program
 
 func matcher(pattern string) func(string) bool {
-	if known, ok := matchers.Load(pattern); ok {
-		return known.(*regexp.Regexp).MatchString
+	known, _ := matchers.Load(pattern)
+	if m, ok := known.(*regexp.Regexp); ok {
+		return m.MatchString
 	}
 	compiled := regexp.MustCompile(pattern)
 	matchers.Store(pattern, compiled)
