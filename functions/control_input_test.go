@@ -102,7 +102,7 @@ func TestBadInputToTheVendor(t *testing.T) {
 func TestALicenseIsJudgedBeforeItsOrganizationIsThere(t *testing.T) {
 	v := control(t)
 	path := api.LicensesPath("nowhere") + "?dry_run=true"
-	p := v.do(t, http.MethodPost, path, `{"id":"a","product":"","max_seats":1}`).refused(t, "invalid_request")
+	p := v.do(t, http.MethodPost, path, `{"id":"a","product":"","max_seats":-1,"expires_at":"never"}`).refused(t, "invalid_request")
 	if got := len(p["errors"].([]any)); got != 2 { //nolint:forcetypeassert // a failed test
 		t.Errorf("%d faults: %v", got, p)
 	}

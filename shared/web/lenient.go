@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
-	"unicode"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -15,12 +14,11 @@ import (
 type leniency string
 
 const (
-	// blanksCut: white space around a text is not part of it. Files end in a line
+	// blanksCut: ASCII white space around a text is not part of it. Files end in a line
 	// break, and texts are pasted with what stood beside them.
 	blanksCut leniency = "blanks"
 	// neverRefused: the text decides nothing, so that nothing in it is a reason to
-	// refuse. What is not UTF-8 becomes U+FFFD, and a value that is no text is the text
-	// that JSON writes it as.
+	// refuse. What is not UTF-8 becomes U+FFFD.
 	neverRefused leniency = "all"
 )
 
@@ -81,19 +79,12 @@ func (d *decoder) forgive(raw []byte) []byte {
 
 // of is what a value is meant as.
 func (l leniency) of(value jsontext.Value) jsontext.Value {
-	text := []byte(value)
-	switch value.Kind() {
-	case jsontext.KindNull:
-		return value // absent
-	case jsontext.KindString:
-		var err error
-		if text, err = jsontext.AppendUnquote(nil, value); err != nil && l != neverRefused {
-			return value
-		}
-	default:
-		if l != neverRefused {
-			return value
-		}
+	if value.Kind() != jsontext.KindString {
+		return value
+	}
+	text, err := jsontext.AppendUnquote(nil, value)
+	if err != nil && l != neverRefused {
+		return value
 	}
 	if l == blanksCut {
 		text = bytes.TrimFunc(text, blank)
@@ -102,7 +93,5 @@ func (l leniency) of(value jsontext.Value) jsontext.Value {
 	return quoted
 }
 
-// blank is white space as Unicode has it, and the byte order mark, with which files
-// begin. It is what \s means in the patterns of JSON Schema (ECMA-262, WhiteSpace and
-// LineTerminator), and U+0085.
-func blank(r rune) bool { return unicode.IsSpace(r) || r == '\ufeff' }
+// blank is the white space of ASCII: an id has no character beyond.
+func blank(r rune) bool { return r == ' ' || '\t' <= r && r <= '\r' }
