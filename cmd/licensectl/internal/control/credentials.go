@@ -23,7 +23,7 @@ const (
 	gcloudCommand = "gcloud auth print-identity-token --audiences=" + audiencePlace
 	// credentialsVariable names a file of application default credentials.
 	// https://cloud.google.com/docs/authentication/application-default-credentials
-	credentialsVariable = "GOOGLE_APPLICATION_CREDENTIALS"
+	credentialsVariable = "GOOGLE_APPLICATION_CREDENTIALS" //nolint:gosec // a name
 	// cloudPlatform is the scope that making another account's tokens needs.
 	cloudPlatform = "https://www.googleapis.com/auth/cloud-platform"
 )
@@ -123,13 +123,13 @@ func (i Identity) given() (*auth.Credentials, error) {
 // source are the credentials that act as the service account of a file: those within it,
 // or of an external account the file itself, without what has it act as that account.
 func (s settings) source(file []byte) (*auth.Credentials, error) {
-	kind, text := s.Type, file
+	kind, text := s.Type, []byte(s.Source)
 	if s.Type == credentials.ImpersonatedServiceAccount {
 		var inner settings
 		if err := json.Unmarshal(s.Source, &inner); err != nil {
 			return nil, fmt.Errorf("source_credentials: %w", err)
 		}
-		kind, text = inner.Type, s.Source
+		kind = inner.Type
 	} else {
 		var members map[string]json.RawMessage
 		if err := json.Unmarshal(file, &members); err != nil {

@@ -30,7 +30,7 @@ func (f *Failure) Unwrap() error { return f.Err }
 // Error prints an error as people need it: what was tried, what is wrong with each field,
 // what to do, and the request's id for support. Of several it prints one after the other.
 func Error(out io.Writer, err error) {
-	if several, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // errors.Join's own, and not one inside of another
+	if several, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, one := range several.Unwrap() {
 			Error(out, one)
 		}
