@@ -18,13 +18,7 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/alicebob/miniredis/v2/server"
-	lua "github.com/yuin/gopher-lua"
 )
-
-// Each run of a script makes a Lua state with a stack of these sizes, which is most of
-// what a short script costs. They are less than the library has, and enough for a request
-// with as many licenses as one may name; a script that needs more fails and says so.
-func init() { lua.CallStackSize, lua.RegistrySize = 64, 4080 } //nolint:gochecknoinits // the library has no option for one server
 
 // Server is an embedded Redis on a free loopback port.
 type Server struct {
