@@ -1,6 +1,7 @@
 package functions_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -304,7 +305,8 @@ func (m *metered) spent(f func()) spent {
 
 // tripCounter stands between the service and its Redis and counts round
 // trips: bursts of the client's with an answer between them. So a pipeline is
-// one, and a script that has to be sent in full after an EVALSHA is two.
+// one, and a script that has to be sent in full after an EVALSHA is two. What opens a
+// connection is none: how many there are rests on what happens to run at once.
 type tripCounter struct {
 	addr  string
 	count atomic.Int64
@@ -344,25 +346,34 @@ func (c *tripCounter) serve(client net.Conn, redis string) {
 	var answered atomic.Bool
 	answered.Store(true)
 	c.all.Go(func() {
-		_, _ = io.Copy(notify{client, func() { answered.Store(true) }}, server)
+		_, _ = io.Copy(notify{client, func([]byte) { answered.Store(true) }}, server)
 		_ = client.Close()
 	})
-	_, _ = io.Copy(notify{server, func() {
-		if answered.Swap(false) {
+	_, _ = io.Copy(notify{server, func(b []byte) {
+		if answered.Swap(false) && !opensConnection(b) {
 			c.count.Add(1)
 		}
 	}}, client)
+}
+
+// opensConnection reports whether a burst is go-redis's to a new connection: HELLO, and
+// what it tells of itself.
+func opensConnection(burst []byte) bool {
+	_, command, _ := bytes.Cut(burst, []byte("\r\n$"))
+	_, command, _ = bytes.Cut(command, []byte("\r\n"))
+	name, _, _ := bytes.Cut(command, []byte("\r\n"))
+	return bytes.EqualFold(name, []byte("hello")) || bytes.EqualFold(name, []byte("client"))
 }
 
 // notify calls before every write, so that what it notes is known before the
 // other side can react to it.
 type notify struct {
 	io.Writer
-	before func()
+	before func([]byte)
 }
 
 func (n notify) Write(b []byte) (int, error) {
-	n.before()
+	n.before(b)
 	return n.Writer.Write(b)
 }
 

@@ -159,7 +159,7 @@ func (p *Protocol) reserve(ctx context.Context, caller license.Caller, req Reque
 
 // propose asks for a seat under a session id of its own.
 func (p *Protocol) propose(ctx context.Context, caller license.Caller, req Request, name string) (ledger.Hold, error) {
-	id, err := newSessionID()
+	id, err := p.opts.NewSessionID()
 	if err != nil {
 		return ledger.Hold{}, err
 	}

@@ -24,6 +24,15 @@ type limiting struct {
 	// seats are those of the license.
 	seats int
 	lose  func()
+	// beside makes another instance on the same ledger and record.
+	beside func() *seats.Protocol
+}
+
+func limitingOn(t *testing.T, on ledger.Ledger, r record.Record, lose func()) *limiting {
+	t.Helper()
+	l := limitingOver(t, realPool(t, on, r), r, lose)
+	l.beside = func() *seats.Protocol { return realPool(t, on, r) }
+	return l
 }
 
 func limitingOver(t *testing.T, p *seats.Protocol, r record.Record, lose func()) *limiting {
@@ -41,16 +50,16 @@ func limitings() map[string]func(t *testing.T) *limiting {
 	return map[string]func(t *testing.T) *limiting{
 		"model": func(t *testing.T) *limiting {
 			m, r := ledgertest.NewModel(time.Now(), sessionTTL, tokenTTL), record.NewMemory()
-			return limitingOver(t, realPool(t, m, r), r, m.Lose)
+			return limitingOn(t, m, r, m.Lose)
 		},
 		"embedded": func(t *testing.T) *limiting {
 			f, r := ledgertest.Fake(t), record.NewMemory()
-			return limitingOver(t, realPool(t, ledgertest.NewRedis(t, ledgertest.Client(t, f.Addr()), "", sessionTTL, tokenTTL), r), r, f.Lose)
+			return limitingOn(t, ledgertest.NewRedis(t, ledgertest.Client(t, f.Addr()), "", sessionTTL, tokenTTL), r, f.Lose)
 		},
 		"redis-server": func(t *testing.T) *limiting {
 			s, _ := ledgertest.OpenShifted(t, sessionTTL, tokenTTL, servers.SharedRedis(t))
 			r := record.NewMemory()
-			return limitingOver(t, realPool(t, s, r), r, s.Lose)
+			return limitingOn(t, s, r, s.Lose)
 		},
 	}
 }
@@ -320,6 +329,34 @@ func beatAll(t *testing.T, l *limiting) error {
 		return nil
 	}
 	return err
+}
+
+// TestGuardNobodyIsDisplacedOnOlderTerms: an instance that has not heard that the limit is
+// gone finds its holder's session, which no user's pool counts. It stays who it is.
+func TestGuardNobodyIsDisplacedOnOlderTerms(t *testing.T) {
+	for name, open := range limitings() {
+		t.Run(name, func(t *testing.T) {
+			l := open(t)
+			l.sell(1)
+			limited := l.known
+			l.sell(0)
+			held, err := l.acquire("eve", "first")
+			if err != nil {
+				t.Fatal(err)
+			}
+			other := *l
+			other.Protocol, other.known = l.beside(), limited
+			if h, err := other.ask("eve", "first"); !errors.Is(err, record.ErrOutdated) {
+				t.Fatalf("on the old terms: %+v, %v", h.Session, err)
+			}
+			if _, err := l.Heartbeat(t.Context(), user("eve"), ledger.Heartbeat{SessionID: held.ID}); err != nil {
+				t.Fatalf("the session that was held: %v", err)
+			}
+			if h, err := other.acquire("eve", "first"); err != nil || h.ID != held.ID {
+				t.Errorf("afterwards: %+v, %v, want %s", h.Session, err, held.ID)
+			}
+		})
+	}
 }
 
 // TestGuardStagedUnderItsOwnEpoch: a rebuild dies when it has staged everything, and a

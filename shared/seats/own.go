@@ -8,6 +8,7 @@ import (
 
 	"github.com/coditect-ai/coditect-licenses/shared/ledger"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
 )
 
 // own are the caller's sessions under a license whose limit for one user is reached, so
@@ -50,7 +51,9 @@ func (p *Protocol) outdated(ctx context.Context, caller license.Caller, hold led
 // counted makes sure of a session that another request took, which may have been on older
 // terms and died before it recorded anything: once it is recorded by this request, nobody
 // asks any more by whose terms it is counted. One that a pool of these terms does not count
-// is ended, and the acquire begins anew.
+// is ended, and the acquire begins anew. But these terms may be the older ones: a license
+// that no longer limits its users outdates nobody's. So they are read anew before anything
+// is ended, and only what no request can have recorded since is.
 func (p *Protocol) counted(ctx context.Context, caller license.Caller, req Request, hold ledger.Hold) error {
 	user := userPool(req.Terms.Choices[hold.Candidate].Pools)
 	if !hold.Existing || user == "" {
@@ -63,6 +66,9 @@ func (p *Protocol) counted(ctx context.Context, caller license.Caller, req Reque
 	if slices.Contains(sights[0].Pools, user) {
 		return nil
 	}
+	if err := p.stillCounts(ctx, caller, hold, user); err != nil {
+		return err
+	}
 	// As displaced: the other request may have answered with it.
 	marked, err := p.ledger.Mark(ctx, caller, ledger.Mark{SessionID: hold.ID, UserID: hold.UserID, Own: license.EndDisplaced})
 	if err == nil {
@@ -73,6 +79,20 @@ func (p *Protocol) counted(ctx context.Context, caller license.Caller, req Reque
 		return p.rebuilt(ctx, caller, err)
 	}
 	return &retryError{obstacle: "a session was counted by older terms"}
+}
+
+// stillCounts reads whether the hold's license still limits its users. If it does, a grant
+// that they do not count was outdated before it could be recorded, or is of an epoch that
+// is over, in which nothing can be ended.
+func (p *Protocol) stillCounts(ctx context.Context, caller license.Caller, hold ledger.Hold, user string) error {
+	bought, err := p.record.Entitlements(ctx, caller)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(license.NewCounting(bought.Licenses).PoolKeys(hold.Holder), user) {
+		return p.outdated(ctx, caller, hold, record.ErrOutdated)
+	}
+	return nil
 }
 
 // userPool is the key of the pool that counts the user's sessions; empty if none does.

@@ -72,6 +72,8 @@ type Options struct {
 	OnStep func(context.Context, Step) error
 	// Wait pauses between attempts; a timer when nil.
 	Wait func(context.Context, time.Duration) error
+	// NewSessionID names a new session; a UUIDv7 (RFC 9562) when nil.
+	NewSessionID func() (string, error)
 	// Log tells what no answer tells: rebuilt ledgers, ends the record does not
 	// have yet. Nil logs nothing.
 	Log *slog.Logger
@@ -122,6 +124,9 @@ func New(ledger ledger.Ledger, record record.Record, opts Options) (*Protocol, e
 	}
 	if opts.Wait == nil {
 		opts.Wait = wait
+	}
+	if opts.NewSessionID == nil {
+		opts.NewSessionID = newSessionID
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now
