@@ -27,16 +27,12 @@ TOPOLOGY      ?= both
 # service and client and is required by none.
 MODULES       := . client cmd/licensectl proof
 
-# Tests of the proof that compile whole programs, which test-programs runs: the
-# deployed one, torture's, the benchmark's, the mutants'.
-PROGRAM_TESTS := ./deployed ./deployment/image ./deployment/release ./torture ./torture/rig ./cmd/bench ./cmd/torture ./mutants
-
 # A program that the race detector watches sleeps a second at its end, unless told
 # otherwise: the tests run some hundred such programs.
 export GORACE ?= atexit_sleep_ms=0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-programs coverage test-tools mutants model torture drills terraform terraform-faults lint secrets fuzz vulncheck image pin-images fmt bench scale
+.PHONY: help run test test-proof coverage test-tools mutants model torture drills terraform terraform-faults lint secrets fuzz vulncheck image pin-images fmt bench scale
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,14 +43,13 @@ run: ## all seven functions on http://127.0.0.1:8080, with nothing to set up
 test-tools: ## install the servers the tests need: redis-server, the Firestore emulator, a C compiler, a browser, Python and Node
 	./scripts/install-test-tools.sh
 
-test: test-tools ## every test but test-programs, under the race detector
+test: test-tools ## the tests of the service, the client and licensectl, under the race detector
 	$(GO) test -race -timeout 60m ./...
 	$(GO) -C client test -race -timeout 60m ./...
 	$(GO) -C cmd/licensectl test -race -timeout 60m ./...
-	cd proof && $(GO) test -race -timeout 60m $$($(GO) list ./... | grep -vxF "$$($(GO) list $(PROGRAM_TESTS))")
 
-test-programs: test-tools ## the tests that compile whole programs: the deployed one, the images, torture, mutants, releases
-	$(GO) -C proof test -race -timeout 60m $(PROGRAM_TESTS)
+test-proof: test-tools ## the tests of the proof: documents, deployment, drills, and all that compile whole programs
+	$(GO) -C proof test -race -timeout 60m ./...
 
 coverage: test-tools ## the service's tests without the race detector, and the coverage bound
 	$(GO) test -timeout 60m -coverprofile=$(COVERAGE_FILE) -coverpkg=./functions/...,./shared/... ./...

@@ -8,7 +8,7 @@
 # Firestore, KMS and Identity Platform are Google's own and have no stand-in here: a
 # deployed program takes no emulator. /ready says 503 for the project and the key,
 # which do not exist; the credentials are the build's own. Everything else
-# about the program is tested by `make test-programs` (proof/deployed); what is tested
+# about the program is tested by `make test-proof` (proof/deployed); what is tested
 # here is the image: that the buildpack's main and manifest are what we think.
 #
 # Environment: NETWORK for tests.

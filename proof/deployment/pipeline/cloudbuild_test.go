@@ -325,7 +325,7 @@ func (f buildFiles) promises(b cloudBuild) []string {
 	for _, step := range b.Steps {
 		run += " " + strings.Join(step.Args, " ") + " "
 	}
-	for _, target := range []string{"lint", "secrets", "vulncheck", "fuzz", "test", "coverage", "test-programs"} {
+	for _, target := range []string{"lint", "secrets", "vulncheck", "fuzz", "test", "coverage", "test-proof"} {
 		demand(strings.Contains(run, " "+target+" "), "no step makes "+target)
 	}
 	demand(strings.Contains(f.text["Makefile"], "$(GO) mod verify;"), "lint does not compare modules with go.sum")
@@ -366,7 +366,7 @@ func TestCloudBuildFaults(t *testing.T) {
 		{"a list that must not fail", "cloudbuild.yaml", "    allowFailure: true\n", "", "does not wait for sbom"},
 		{"unordered", "cloudbuild.yaml", "    waitFor: [publish]\n", "", "does not say what it waits for"},
 		{"secrets are not looked for", "cloudbuild.yaml", "args: [secrets]", "args: [lint]", "no step makes secrets"},
-		{"no fuzzing", "cloudbuild.yaml", "args: [fuzz, test, coverage, test-programs]", "args: [test, coverage, test-programs]", "no step makes fuzz"},
+		{"no fuzzing", "cloudbuild.yaml", "args: [fuzz, test, coverage, test-proof]", "args: [test, coverage, test-proof]", "no step makes fuzz"},
 		{"modules nobody verifies", "Makefile", "$(GO) mod verify;", "", "go.sum"},
 		{"undeclared", "cloudbuild.yaml", "  # Percent of the traffic that new revisions get first; 0 gives them all at once.\n  _CANARY_PERCENT: \"10\"\n", "", "$_CANARY_PERCENT"},
 		{"unused", "cloudbuild.yaml", "    - DEPLOY=$_DEPLOY\n", "", "_DEPLOY is not used"},
