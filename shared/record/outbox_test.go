@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/coditect-ai/coditect-licenses/internal/servers"
+	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
 	"github.com/coditect-ai/coditect-licenses/shared/record/recordtest"
 )
@@ -86,13 +87,14 @@ func TestABrokenQueue(t *testing.T) {
 // TestBudgetOfEvents: an event is one more write of the same transaction, and nothing else.
 func TestBudgetOfEvents(t *testing.T) {
 	r, w := wiredWith(t, record.FirestoreOptions{Deadline: time.Minute, Events: true})
+	must(t, r.PutOrganization(t.Context(), acme(), license.Organization{ID: "acme"}))
 	open(t, r)
 	w.spent()
 	for _, step := range []cost{
 		{"create", func(ctx context.Context) error { return r.Create(ctx, acme(), grant()) }, transaction(), 1, 2},
 		{"end", func(ctx context.Context) error { return r.End(ctx, acme(), first(), []record.End{endOf(grant())}) }, transaction(), 2, 2},
 		{"end again", func(ctx context.Context) error { return r.End(ctx, acme(), first(), []record.End{endOf(grant())}) }, transaction(), 2, 0},
-		{"usage", func(ctx context.Context) error { return r.FileUsage(ctx, acme(), used(1, 1)) }, transaction(), 2, 1},
+		{"usage", func(ctx context.Context) error { return r.FileUsage(ctx, acme(), used(1, 1)) }, transaction(), 3, 1},
 	} {
 		must(t, step.call(t.Context()))
 		wantCost(t, w, step)

@@ -86,6 +86,7 @@ type Usages interface {
 	// number of times, in any order and by several at once. The numbers of different
 	// generations add up. A repeat that says nothing new writes nothing. Not all of it is
 	// one transaction; each hour is. license.ErrLicenseNotFound, before anything is sent.
+	// Of an organization that is not there, or is being purged, nothing is kept.
 	// Documents that a person broke are left as they are and named in an
 	// [*UnreadableUsageError]; what belongs to others is filed all the same.
 	FileUsage(ctx context.Context, caller license.Caller, filings []usage.Filing) error

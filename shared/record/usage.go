@@ -283,8 +283,8 @@ func (f *Firestore) FileUsage(ctx context.Context, caller license.Caller, all []
 // file reads and writes the documents of some filings. Only what changes is written.
 func (t tenant) file(tx *firestore.Transaction, documents []filings) (left unreadable, err error) {
 	refs, licenses := t.filedIn(documents)
-	found, err := tx.GetAll(slices.Concat(refs, licenses))
-	if err != nil {
+	found, err := tx.GetAll(slices.Concat(refs, licenses, []*firestore.DocumentRef{t.organization}))
+	if err != nil || !keepsUsage(found[len(found)-1]) {
 		return left, err
 	}
 	for i, d := range documents {
@@ -305,6 +305,13 @@ func (t tenant) file(tx *firestore.Transaction, documents []filings) (left unrea
 		}
 	}
 	return left, nil
+}
+
+// keepsUsage reports whether there is an organization that is not being purged. One that a
+// person broke keeps it.
+func keepsUsage(organization *firestore.DocumentSnapshot) bool {
+	purge, err := organization.DataAt("purge")
+	return organization.Exists() && (err != nil || purge == "")
 }
 
 // filedIn are the documents of usage, and where events are told those of their licenses,

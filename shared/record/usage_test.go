@@ -16,6 +16,7 @@ func TestDocumentOfUsage(t *testing.T) {
 	client := dial(t)
 	r := record.NewFirestore(client, record.FirestoreOptions{Deadline: time.Minute})
 	at := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
+	must(t, r.PutOrganization(t.Context(), acme(), license.Organization{ID: "acme"}))
 	must(t, r.FileUsage(t.Context(), acme(), []usage.Filing{
 		{Generation: "v4.7.ab", Hour: usage.Hour{LicenseID: "acme-pro", At: at, Counts: usage.Counts{
 			Granted: map[int]int64{1: 2}, RefusedAt: map[int]int64{3: 4}, Denied: map[string]int64{"organization": 5},

@@ -314,7 +314,7 @@ const daySeats = 5
 func newDay(t *testing.T, seed uint64) *day {
 	f := ledgertest.Fake(t)
 	d := &day{
-		T: t, record: record.NewMemory(), advance: f.Advance,
+		T: t, record: organized(t), advance: f.Advance,
 		rand: rand.New(rand.NewPCG(seed, seed)),
 	}
 	if err := d.record.PutOrganization(t.Context(), license.ServiceCaller(acme), license.Organization{}); err != nil {

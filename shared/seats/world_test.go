@@ -36,6 +36,16 @@ type world struct {
 	lose  func(method string) error // after the effect
 }
 
+// organized is a record that has the organization acme.
+func organized(t *testing.T) *record.Memory {
+	t.Helper()
+	r := record.NewMemory()
+	if err := r.PutOrganization(t.Context(), license.ServiceCaller(acme), license.Organization{ID: acme}); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
 func newWorld(t *testing.T) *world {
 	w := &world{T: t, model: ledgertest.NewModel(time.UnixMilli(1_800_000_000_000), sessionTTL, tokenTTL)}
 	before := func(_ context.Context, method string) error {
@@ -58,7 +68,7 @@ func newWorld(t *testing.T) *world {
 		return err
 	}
 	w.ledger = &ledgertest.Faulty{Ledger: w.model, Before: before, After: after}
-	w.record = &recordtest.Faulty{Record: record.NewMemory(), Before: before, After: after}
+	w.record = &recordtest.Faulty{Record: organized(t), Before: before, After: after}
 	return w
 }
 

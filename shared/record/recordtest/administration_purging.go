@@ -56,6 +56,7 @@ func purgeAll(t *testing.T, r Administered) {
 	wantNil(t, r.BeginPurge(t.Context(), caller(), act()))
 	wantNil(t, r.BeginPurge(t.Context(), caller(), act())) // again, after a crash
 	wantEqual(t, "documents", purgedPages(t, r), 1+4+1+4)
+	file(t, r, caller(), filing("acme-pro", "g2", hourOf(2), everyCount(1))) // a visit of the reaper that began before
 	wantNil(t, r.DropUsers(t.Context(), caller(), []string{"somebody", "gone already"}))
 	found, err := r.Contents(t.Context(), caller(), "")
 	wantNil(t, err)

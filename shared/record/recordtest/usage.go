@@ -146,6 +146,8 @@ func usageOfNobody(t *testing.T, r Administered) {
 	file(t, r, caller(), filing("acme-pro", "g", hourOf(9), everyCount(1)))
 	_, err := r.Usage(t.Context(), caller(), day())
 	wantError(t, err, license.ErrOrganizationNotFound)
+	sold(t, r)
+	wantUsage(t, r, day())
 }
 
 func usageOfManyDays(t *testing.T, r Administered) {
