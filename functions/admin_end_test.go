@@ -131,17 +131,17 @@ func TestBadInputOfAdministrators(t *testing.T) {
 		"a position, bought":     {http.MethodGet, api.PathAdminLicenses + "?after=a/b", "", "after"},
 		"an entry made up":       {http.MethodGet, api.PathAdminAudit + "?after=x", "", "after"},
 		"a session made up":      {http.MethodGet, api.PathAdminSessions + "?after=" + nobodysSession, "", "after"},
-		"a filter misspelled":    {http.MethodGet, api.PathAdminSessions + "?licence=pro", "", "query"},
+		"a filter misspelled":    {http.MethodGet, api.PathAdminSessions + "?licence=pro", "", "licence"},
 		"a filter twice":         {http.MethodGet, api.PathAdminSessions + "?user=a&user=b", "", "user"},
 		"a dry run of an end":    {http.MethodDelete, api.AdminSessionPath(held) + "?dry_run=1", "", "dry_run"},
-		"an end misspelled":      {http.MethodDelete, api.AdminSessionPath(held) + "?dryrun=true", "", "query"},
+		"an end misspelled":      {http.MethodDelete, api.AdminSessionPath(held) + "?dryrun=true", "", "dryrun"},
 		"all, of whom":           {http.MethodPost, api.PathAdminEndAll, `{}`, ""},
 		"all, of empty names":    {http.MethodPost, api.PathAdminEndAll, `{"user_id":"","license_id":null}`, ""},
 		"all of no license's id": {http.MethodPost, api.PathAdminEndAll, `{"license_id":"../globex"}`, "license_id"},
 		"all of a long name":     {http.MethodPost, api.PathAdminEndAll, `{"user_id":"` + strings.Repeat("a", 129) + `"}`, "user_id"},
 		"all of an organization": {http.MethodPost, api.PathAdminEndAll, `{"user_id":"ann","organization_id":"globex"}`, "organization_id"},
 		"all, to try, mistyped":  {http.MethodPost, api.PathAdminEndAll + "?dry_run=yes", `{"user_id":"ann"}`, "dry_run"},
-		"all, to try, elsewhere": {http.MethodPost, api.PathAdminEndAll + "?dry-run=true", `{"user_id":"ann"}`, "query"},
+		"all, to try, elsewhere": {http.MethodPost, api.PathAdminEndAll + "?dry-run=true", `{"user_id":"ann"}`, "dry-run"},
 	} {
 		var body any
 		if tt.body != "" {

@@ -348,16 +348,16 @@ func TestBadInputAboutUsers(t *testing.T) {
 		"another address":      {http.MethodPatch, one, `{"email":"a@b.example"}`, match, "email"},
 		"too many groups":      {http.MethodPatch, one, `{"groups":["` + strings.Repeat(`a","`, 17) + `"]}`, match, "groups"},
 		"a dry run mistyped":   {http.MethodPatch, one + "?dry_run=yes", `{}`, match, "dry_run"},
-		"a dry run misspelled": {http.MethodPost, api.UserSignOutPath(org, u.ID) + "?dryrun=true", "", nil, "query"},
-		"a link misspelled":    {http.MethodPost, api.UserLinkPath(org, u.ID) + "?dryrun=true", "", nil, "query"},
+		"a dry run misspelled": {http.MethodPost, api.UserSignOutPath(org, u.ID) + "?dryrun=true", "", nil, "dryrun"},
+		"a link misspelled":    {http.MethodPost, api.UserLinkPath(org, u.ID) + "?dryrun=true", "", nil, "dryrun"},
 		"a key with a blank":   {http.MethodPost, users, `{"email":"a@b.example"}`, header("Idempotency-Key", "a b"), "Idempotency-Key"},
 		"no limit":             {http.MethodGet, users + "?limit=0", "", nil, "limit"},
 		"a position made up":   {http.MethodGet, users + "?after=a/b", "", nil, "after"},
-		"a filter misspelled":  {http.MethodGet, users + "?mail=a@b.example", "", nil, "query"},
-		"a filter by address":  {http.MethodGet, users + "?email=a@b.example", "", nil, "query"},
+		"a filter misspelled":  {http.MethodGet, users + "?mail=a@b.example", "", nil, "mail"},
+		"a filter by address":  {http.MethodGet, users + "?email=a@b.example", "", nil, "email"},
 		"no address":           {http.MethodPost, api.UsersFindPath(org), `{}`, nil, "email"},
 		"not an address":       {http.MethodPost, api.UsersFindPath(org), `{"email":"ann"}`, nil, "email"},
-		"an address beside":    {http.MethodPost, api.UsersFindPath(org) + "?email=a@b.example", `{"email":"a@b.example"}`, nil, "query"},
+		"an address beside":    {http.MethodPost, api.UsersFindPath(org) + "?email=a@b.example", `{"email":"a@b.example"}`, nil, "email"},
 	} {
 		var body any
 		if tt.body != "" {

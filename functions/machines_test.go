@@ -119,7 +119,7 @@ func TestWhatMachinesAreNot(t *testing.T) {
 		"with an address":   {http.MethodPost, api.UsersMachinePath(org), `{"name":"a","email":"a@b.example"}`, "email", ""},
 		"too many groups":   {http.MethodPost, api.UsersMachinePath(org), `{"name":"a","groups":["` + strings.Repeat(`a","`, 17) + `"]}`, "groups", ""},
 		"to try, mistyped":  {http.MethodPost, api.UsersMachinePath(org) + "?dry_run=1", `{"name":"a"}`, "dry_run", ""},
-		"rotated, mistyped": {http.MethodPost, api.UserRotatePath(org, m.User.ID) + "?dryrun=true", "", "query", ""},
+		"rotated, mistyped": {http.MethodPost, api.UserRotatePath(org, m.User.ID) + "?dryrun=true", "", "dryrun", ""},
 		"raised":            {http.MethodPatch, api.UserPath(org, m.User.ID), `{"role":"admin"}`, "role", m.User.ETag},
 		"made a person":     {http.MethodPatch, api.UserPath(org, m.User.ID), `{"machine":false}`, "machine", m.User.ETag},
 		"a link":            {http.MethodPost, api.UserLinkPath(org, m.User.ID), "", "user", ""},

@@ -17,6 +17,9 @@ const (
 	QueryLicense = "license"
 	QueryUser    = "user"
 	QueryProject = "project"
+	QueryActor   = "actor"
+	QueryAction  = "action"
+	QueryObject  = "object"
 )
 
 // How many of a list are answered at once: as asked for, or else DefaultPage.
@@ -170,7 +173,8 @@ type AuditEntry struct {
 	State string `json:"state,omitempty" enum:"asked,done,refused" example:"done" doc:"Of an act on a user, which Identity Platform does: asked, and nobody has confirmed that it was done; done; or refused. Absent of all others, which are done."`
 }
 
-// AuditList is a page of the audit, newest first.
+// AuditList is a page of the audit, newest first. Of one that is filtered a page may have
+// fewer entries than were asked for, and none at all, and yet not be the last.
 type AuditList struct {
 	Entries []AuditEntry `json:"entries" nullable:"false" doc:"Newest first."`
 	After   string       `json:"after,omitempty" example:"01993f5a-6c00-7000-8000-000000000001" doc:"There are more: ask with this as after. Absent on the last page."`

@@ -13,6 +13,11 @@ import (
 
 type auditCommand struct {
 	Organization string `arg:"" optional:"" help:"The organization's id, such as acme; without one, acts on what is no organization's: signing keys, and organizations that were purged."`
+	Actor        string `placeholder:"WHO" help:"Acts of this one alone: an e-mail address or a user id."`
+	Action       string `placeholder:"ACTION" help:"Acts of this kind alone, such as license.changed."`
+	Object       string `placeholder:"OBJECT" help:"Acts on this alone, such as organizations/acme/licenses/acme-pro."`
+	From         string `placeholder:"DAY" help:"From this day on (2026-11-01, in UTC), or this time."`
+	To           string `placeholder:"DAY" help:"Before this day, or this time."`
 	Limit        int    `default:"50" placeholder:"N" help:"So many acts at most; 0: all."`
 }
 
@@ -53,14 +58,15 @@ func (c auditCommand) Run(ctx context.Context, a *app) error {
 }
 
 func (c auditCommand) entries(ctx context.Context, client *control.Client) ([]api.AuditEntry, error) {
+	filter := control.AuditFilter{Actor: c.Actor, Action: c.Action, Object: c.Object, From: c.From, To: c.To}
 	if c.Organization == "" {
-		entries, err := client.ServiceAudit(ctx, c.Limit)
+		entries, err := client.ServiceAudit(ctx, filter, c.Limit)
 		if err != nil {
 			return nil, &show.Failure{Doing: "read the service's audit", Err: err}
 		}
 		return entries, nil
 	}
-	entries, err := client.Audit(ctx, c.Organization, c.Limit)
+	entries, err := client.Audit(ctx, c.Organization, filter, c.Limit)
 	if err != nil {
 		return nil, &show.Failure{Doing: "read the audit of organization " + c.Organization, Look: "licensectl org list", Err: err}
 	}

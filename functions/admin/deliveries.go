@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"net/http"
+	"regexp"
 	"time"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
@@ -12,9 +13,13 @@ import (
 	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
 
+const idOfDelivery = "^[0-9]{16}-[0-9]-[0-9a-f]{32}$"
+
+var validDelivery = regexp.MustCompile(idOfDelivery).MatchString
+
 func oneDelivery() []web.Param {
 	return append(oneWebhook(), web.Param{
-		Name: "delivery", Description: "The delivery.", Pattern: "^[0-9]{16}-[0-9]-[0-9a-f]{32}$", Missing: api.DeliveryNotFound,
+		Name: "delivery", Description: "The delivery.", Pattern: idOfDelivery, Missing: api.DeliveryNotFound,
 	})
 }
 
@@ -36,11 +41,7 @@ func listDeliveries() web.Operation {
 }
 
 func (f *function) listDeliveries(ctx context.Context, c web.Call, _ struct{}) (web.Answer, error) {
-	// A filter that is mistyped must not let all of them through.
-	if err := c.CheckQuery(api.QueryAfter, api.QueryLimit, api.QueryState); err != nil {
-		return web.Answer{}, err
-	}
-	p, err := pageOf(c)
+	p, err := pageOf(c, validDelivery)
 	if err != nil {
 		return web.Answer{}, err
 	}

@@ -124,14 +124,6 @@ func (e *export) next(ctx context.Context) ([]api.ExportLine, error) {
 // beginExport judges the request, and notes in the audit who exports: of one that goes on
 // as well, since a cursor can be made up.
 func (f *function) beginExport(ctx context.Context, c web.Call) (*export, error) {
-	if err := c.CheckQuery(api.QueryAfter, api.QueryUser); err != nil {
-		return nil, err
-	}
-	for _, name := range []string{api.QueryAfter, api.QueryUser} {
-		if len(c.Query[name]) > 1 {
-			return nil, invalid(name, "is sent several times: send it once")
-		}
-	}
 	user := c.Query.Get(api.QueryUser)
 	e := &export{parts: f.exported(c)}
 	if user != "" {

@@ -64,9 +64,6 @@ func listKeys() web.Operation {
 }
 
 func (f *function) listKeys(ctx context.Context, c web.Call, _ struct{}) (web.Answer, error) {
-	if err := c.CheckQuery(); err != nil {
-		return web.Answer{}, err
-	}
 	keys, err := f.Keys.Record.SigningKeys(ctx)
 	if err != nil {
 		return web.Answer{}, err
@@ -204,18 +201,12 @@ func listServiceAudit() web.Operation {
 	op := listAudit()
 	op.ID, op.Path, op.Params = "listServiceAudit", api.PathServiceAudit, nil
 	op.Summary = "List who changed what is no organization's"
-	op.Description = forVendor + "Signing keys, and organizations that were purged. Newest first, a page at a time."
+	op.Description = forVendor + "Signing keys, and organizations that were purged. " + howFiltered
 	return op
 }
 
 func (f *function) listServiceAudit(ctx context.Context, c web.Call, _ struct{}) (web.Answer, error) {
-	p, err := pageOf(c)
-	if err != nil {
-		return web.Answer{}, err
-	}
-	found, err := f.Record.ServiceAudit(ctx, p.after, p.limit+1)
-	if err != nil {
-		return web.Answer{}, afterError(err, record.ErrEntryNotFound)
-	}
-	return web.Answer{Outcome: "listed", Body: auditOf(found, p)}, nil
+	return auditPage(c, func(span record.Span, after string, limit int) ([]record.Entry, error) {
+		return f.Record.ServiceAudit(ctx, span, after, limit)
+	})
 }

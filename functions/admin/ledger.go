@@ -23,9 +23,6 @@ func checkLedger() web.Operation {
 }
 
 func (f *function) checkLedger(ctx context.Context, c web.Call, _ struct{}) (web.Answer, error) {
-	if err := c.CheckQuery(); err != nil {
-		return web.Answer{}, err
-	}
 	start, organizationID := f.Now(), caller(c).OrganizationID
 	found, err := f.Seats.Compare(ctx, organizationID)
 	if err != nil {

@@ -76,7 +76,7 @@ func (f *function) listLicenses(ctx context.Context, c web.Call, _ struct{}) (we
 
 // licenses are the page that is asked for, and the after of the next one.
 func (f *function) licenses(ctx context.Context, c web.Call) (found []record.Revised[license.License], after string, err error) {
-	p, err := pageOf(c)
+	p, err := pageOf(c, license.ValidID)
 	if err != nil {
 		return nil, "", err
 	}

@@ -23,7 +23,7 @@ func listMyLicenses() web.Operation {
 }
 
 func (f *function) listMyLicenses(ctx context.Context, c web.Call, _ struct{}) (web.Answer, error) {
-	p, err := pageOf(c)
+	p, err := pageOf(c, license.ValidID)
 	if err != nil {
 		return web.Answer{}, err
 	}
@@ -40,9 +40,6 @@ func (f *function) listMyLicenses(ctx context.Context, c web.Call, _ struct{}) (
 // after of the next one. It comes out of memory, as acquire's does: whoever watches asks
 // every few seconds.
 func (f *function) bought(ctx context.Context, c web.Call, p page) (bought license.Entitlements, after string, err error) {
-	if p.after != "" && !license.ValidID(p.after) {
-		return bought, "", noPosition()
-	}
 	if bought, err = f.Entitlements.Get(ctx, c.Caller, record.Usual); err != nil {
 		return bought, "", err
 	}
@@ -67,13 +64,8 @@ func listMySessions() web.Operation {
 }
 
 func (f *function) listMySessions(ctx context.Context, c web.Call, _ struct{}) (web.Answer, error) {
-	p, err := pageOf(c)
+	p, err := pageOf(c, looked)
 	if err != nil {
-		return web.Answer{}, err
-	}
-	// A filter of the administrators' that is sent here would change nothing, and look
-	// as if it had.
-	if err := c.CheckQuery(api.QueryAfter, api.QueryLimit); err != nil {
 		return web.Answer{}, err
 	}
 	return f.sessions(ctx, c, record.SessionFilter{UserID: c.Caller.UserID}, p)

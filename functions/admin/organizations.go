@@ -30,7 +30,7 @@ func listOrganizations() web.Operation {
 }
 
 func (f *function) listOrganizations(ctx context.Context, c web.Call, _ struct{}) (web.Answer, error) {
-	p, err := pageOf(c)
+	p, err := pageOf(c, license.ValidID)
 	if err != nil {
 		return web.Answer{}, err
 	}

@@ -24,7 +24,7 @@ func adminOverview() web.Operation {
 }
 
 func (f *function) adminOverview(ctx context.Context, c web.Call, _ struct{}) (web.Answer, error) {
-	p, err := pageOf(c)
+	p, err := pageOf(c, license.ValidID)
 	if err != nil {
 		return web.Answer{}, err
 	}

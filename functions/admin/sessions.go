@@ -42,7 +42,7 @@ func listSessions() web.Operation {
 }
 
 func (f *function) listSessions(ctx context.Context, c web.Call, _ struct{}) (web.Answer, error) {
-	p, err := pageOf(c)
+	p, err := pageOf(c, looked)
 	if err != nil {
 		return web.Answer{}, err
 	}
@@ -72,17 +72,8 @@ func adminListSessions() web.Operation {
 	return op
 }
 
-// filterOf is which sessions are asked for. A filter that is mistyped must not let all
-// of them through.
+// filterOf is which sessions are asked for.
 func filterOf(c web.Call) (record.SessionFilter, error) {
-	if err := c.CheckQuery(api.QueryAfter, api.QueryLimit, api.QueryLicense, api.QueryUser, api.QueryProject); err != nil {
-		return record.SessionFilter{}, err
-	}
-	for _, name := range []string{api.QueryLicense, api.QueryUser, api.QueryProject} {
-		if len(c.Query[name]) > 1 {
-			return record.SessionFilter{}, invalid(name, "is sent several times: send it once")
-		}
-	}
 	f := record.SessionFilter{LicenseID: c.Query.Get(api.QueryLicense), UserID: c.Query.Get(api.QueryUser), Project: c.Query.Get(api.QueryProject)}
 	if f.Project != "" && f.LicenseID+f.UserID != "" {
 		return record.SessionFilter{}, invalid(api.QueryProject, "is sent together with license or user: send it alone")

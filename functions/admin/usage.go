@@ -52,7 +52,7 @@ func reportUsage() web.Operation {
 }
 
 func (f *function) reportUsage(ctx context.Context, c web.Call, _ struct{}) (web.Answer, error) {
-	p, err := periodOf(c, f.Now(), api.QueryBy)
+	p, err := periodOf(c, f.Now())
 	if err != nil {
 		return web.Answer{}, err
 	}
@@ -128,22 +128,11 @@ func noLicense(err error) error {
 	return err
 }
 
-// periodOf reads which time is asked about; more are names that this report has beside
-// those of all.
-func periodOf(c web.Call, now time.Time, more ...string) (period, error) {
-	names := append([]string{api.QueryFrom, api.QueryTo, api.QueryStep, api.QueryLicense}, more...)
-	// What is mistyped must not be answered with another report.
-	if err := c.CheckQuery(names...); err != nil {
-		return period{}, err
-	}
+// periodOf reads which time is asked about.
+func periodOf(c web.Call, now time.Time) (period, error) {
 	p := period{to: now.UTC().Truncate(time.Hour).Add(time.Hour), by: api.ByLicense, step: usage.StepDay, license: c.Query.Get(api.QueryLicense)}
 	var faults []api.FieldError
 	fault := func(field, message string) { faults = append(faults, api.FieldError{Field: field, Message: message}) }
-	for _, name := range names {
-		if len(c.Query[name]) > 1 {
-			fault(name, "is sent several times: send it once")
-		}
-	}
 	set := func(name string, to *time.Time, usual time.Time) {
 		at, message := moment(c.Query.Get(name), usual)
 		if *to = at; message != "" {
@@ -183,9 +172,17 @@ func (p *period) choose(c web.Call, fault func(field, message string)) {
 	}
 }
 
-// moment is the hour of a day or a time, and what is wrong with it; the usual one where
-// none is sent. Nothing was used before 1970, and no day after 9999 has a name.
+// moment is the hour of a day or a time, as instant has it.
 func moment(text string, usual time.Time) (at time.Time, fault string) {
+	if at, fault = instant(text, usual); text != "" && fault == "" {
+		at = at.Truncate(time.Hour)
+	}
+	return at, fault
+}
+
+// instant is a day or a time, and what is wrong with it; the usual one where none is sent.
+// Nothing happened before 1970, and no day after 9999 has a name.
+func instant(text string, usual time.Time) (at time.Time, fault string) {
 	if text == "" {
 		return usual, ""
 	}
@@ -196,7 +193,7 @@ func moment(text string, usual time.Time) (at time.Time, fault string) {
 	if err != nil {
 		return usual, "is no day (2026-11-01) and no time (RFC 3339): send one of them"
 	}
-	at = at.UTC().Truncate(time.Hour)
+	at = at.UTC()
 	if at.Year() < 1970 || at.Year() > 9999 {
 		return usual, "is not in the years 1970 to 9999, in UTC: send another one"
 	}

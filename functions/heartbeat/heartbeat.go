@@ -50,8 +50,9 @@ func (f *function) routes() []web.Route {
 		Query: []web.Param{{
 			Name: api.QueryToken, Description: "renew: accepted, and without effect: each answer has a fresh license token.", Enum: []any{api.QueryTokenRenew},
 		}},
-		Body:    web.BodyIgnored,
-		Answers: []web.Documented{{Status: http.StatusOK, Description: "The session, renewed.", Body: api.ExampleSession()}},
+		AnyQuery: true,
+		Body:     web.BodyIgnored,
+		Answers:  []web.Documented{{Status: http.StatusOK, Description: "The session, renewed.", Body: api.ExampleSession()}},
 		Problems: []api.Code{
 			api.OrganizationInactive, api.LicenseInactive, api.LicenseExpired,
 			api.OrganizationNotFound, api.LicenseNotFound, api.SessionEnded,

@@ -12,6 +12,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/internal/devstack"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
 )
 
 // helpers are the development endpoints with a request each of them takes.
@@ -158,7 +159,7 @@ func TestHelpersAreJudgedAndRecorded(t *testing.T) {
 
 func wantActs(t *testing.T, s *devstack.Stack, org, want string) {
 	t.Helper()
-	entries, err := s.Service.Administration.Audit(t.Context(), license.ServiceCaller(org), "", 99)
+	entries, err := s.Service.Administration.Audit(t.Context(), license.ServiceCaller(org), record.Span{}, "", 99)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -207,7 +207,7 @@ func TestAReceiverThatIsGone(t *testing.T) {
 	if hook.Value.Enabled || hook.Value.Disabled != webhook.DisabledGone || w.receiver.requests() != 1 {
 		t.Errorf("%+v after %d requests", hook, w.receiver.requests())
 	}
-	audit, err := w.store.Audit(t.Context(), acme(), "", 9)
+	audit, err := w.store.Audit(t.Context(), acme(), record.Span{}, "", 9)
 	must(t, err)
 	if !slices.ContainsFunc(audit, func(e record.Entry) bool { return e.Actor == "deliver" && e.Action == record.WebhookChanged }) {
 		t.Errorf("%+v", audit)

@@ -61,7 +61,7 @@ func (b *bench) invited(t *testing.T, i license.Invitation) people.Person {
 // states are those of the entries about users, the oldest first.
 func (b *bench) states(t *testing.T) (states []string) {
 	t.Helper()
-	entries, err := b.memory.Audit(t.Context(), acme(), "", 99)
+	entries, err := b.memory.Audit(t.Context(), acme(), record.Span{}, "", 99)
 	must(t, err)
 	slices.Reverse(entries)
 	slices.SortStableFunc(entries, func(x, y record.Entry) int { return strings.Compare(x.ID, y.ID) }) // UUIDv7: by time

@@ -123,7 +123,7 @@ func (f *Firestore) License(ctx context.Context, caller license.Caller, id strin
 }
 
 // Audit implements [Administration].
-func (f *Firestore) Audit(ctx context.Context, caller license.Caller, after string, limit int) ([]Entry, error) {
+func (f *Firestore) Audit(ctx context.Context, caller license.Caller, span Span, after string, limit int) ([]Entry, error) {
 	t, err := f.tenant(caller)
 	if err != nil {
 		return nil, err
@@ -134,7 +134,7 @@ func (f *Firestore) Audit(ctx context.Context, caller license.Caller, after stri
 	if _, err := f.Organization(ctx, caller); err != nil {
 		return nil, err
 	}
-	return f.entries(ctx, t.audit(), after, limit)
+	return f.entries(ctx, t.audit(), span, after, limit)
 }
 
 func entriesOf(snapshots []*firestore.DocumentSnapshot) ([]Entry, error) {

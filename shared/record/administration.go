@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"cloud.google.com/go/firestore"
+
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/usage"
 )
@@ -71,6 +73,24 @@ type Entry struct {
 	Before, After map[string]any
 	// State is how far an act on a user came; empty of all others, which are done.
 	State EntryState
+}
+
+// Span is a time, from From on and before To. A zero one of them is no bound.
+type Span struct{ From, To time.Time }
+
+func (s Span) has(at time.Time) bool {
+	return (s.From.IsZero() || !at.Before(s.From)) && (s.To.IsZero() || at.Before(s.To))
+}
+
+// of is what a query finds within the span.
+func (s Span) of(query firestore.Query) firestore.Query {
+	if !s.From.IsZero() {
+		query = query.Where("at", ">=", s.From)
+	}
+	if !s.To.IsZero() {
+		query = query.Where("at", "<", s.To)
+	}
+	return query
 }
 
 // SessionFilter says which sessions are meant; an empty field lets all through. A project
@@ -205,8 +225,8 @@ type Administration interface {
 	// ends it, and is answered as it is.
 	SessionsDuring(ctx context.Context, caller license.Caller, q UsageQuery, visit func(Page) error) error
 
-	// Audit lists up to limit acts on the caller's organization, newest first, after
+	// Audit lists up to limit acts on the caller's organization within the span, newest first, after
 	// the entry of an id; empty starts with the newest. license.ErrOrganizationNotFound,
 	// [ErrEntryNotFound]. A limit below 1 lists none.
-	Audit(ctx context.Context, caller license.Caller, after string, limit int) ([]Entry, error)
+	Audit(ctx context.Context, caller license.Caller, span Span, after string, limit int) ([]Entry, error)
 }

@@ -78,7 +78,7 @@ func stateOf(t *testing.T, r record.Administration) state {
 		for _, l := range licenses {
 			s.documents[o.Value.ID+"/"+l.Value.ID] = l.Revision
 		}
-		entries, err := r.Audit(t.Context(), c, "", 9)
+		entries, err := r.Audit(t.Context(), c, record.Span{}, "", 9)
 		must(t, err)
 		s.entries += len(entries)
 	}
@@ -168,7 +168,7 @@ func TestBudgetOfAdministration(t *testing.T) {
 		{"organization", func(ctx context.Context) error { return errorOf(r.Organization(ctx, acme())) }, get, 1, 0},
 		{"license", func(ctx context.Context) error { return errorOf(r.License(ctx, acme(), "l")) }, get, 1, 0},
 		{"licenses", func(ctx context.Context) error { return errorOf(r.LicensePage(ctx, acme(), "", 9)) }, page, 1, 0},
-		{"audit", func(ctx context.Context) error { return errorOf(r.Audit(ctx, acme(), "", 9)) }, page, 1, 0},
+		{"audit", func(ctx context.Context) error { return errorOf(r.Audit(ctx, acme(), record.Span{}, "", 9)) }, page, 1, 0},
 	} {
 		must(t, step.call(t.Context()))
 		wantCost(t, w, step)
@@ -201,7 +201,7 @@ func TestDocumentsOfAdministration(t *testing.T) {
 	globex.Slug = "globex-inc"
 	must(t, errorOf(r.CreateOrganization(t.Context(), license.ServiceCaller("globex"), act(""), globex)))
 	wantDocument(t, client, "service/administration/slugs/globex-inc", map[string]any{"organization_id": "globex", "taken_at": at()})
-	entries, err := r.Audit(t.Context(), acme(), "", 1)
+	entries, err := r.Audit(t.Context(), acme(), record.Span{}, "", 1)
 	must(t, err)
 	lic = maps.Clone(lic)
 	lic["entitlements"] = []any{}

@@ -182,7 +182,7 @@ func TestNoCompositeIndexIsNeeded(t *testing.T) {
 	must(t, errorOf(r.Organizations(t.Context(), "a", 1)))
 	must(t, errorOf(r.LicensePage(t.Context(), acme(), "a", 1)))
 	for after := ""; ; {
-		page, err := r.Audit(t.Context(), acme(), after, 1)
+		page, err := r.Audit(t.Context(), acme(), record.Span{}, after, 1)
 		must(t, err)
 		if len(page) == 0 {
 			break

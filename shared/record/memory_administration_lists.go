@@ -77,7 +77,7 @@ func (m *Memory) License(ctx context.Context, caller license.Caller, id string) 
 }
 
 // Audit implements [Administration].
-func (m *Memory) Audit(ctx context.Context, caller license.Caller, after string, limit int) (page []Entry, err error) {
+func (m *Memory) Audit(ctx context.Context, caller license.Caller, span Span, after string, limit int) (page []Entry, err error) {
 	err = m.within(ctx, caller, func(t *memoryTenant) error {
 		if after != "" && !validDocumentID(after) {
 			return ErrEntryNotFound
@@ -85,7 +85,7 @@ func (m *Memory) Audit(ctx context.Context, caller license.Caller, after string,
 		if t.organization == nil {
 			return license.ErrOrganizationNotFound
 		}
-		page, err = entriesAfter(t.administered.audit, after, limit)
+		page, err = entriesAfter(t.administered.audit, span, after, limit)
 		return err
 	})
 	return page, err

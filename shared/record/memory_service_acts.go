@@ -41,17 +41,17 @@ func (m *Memory) AdministerKeys(
 }
 
 // ServiceAudit implements [ServiceActs].
-func (m *Memory) ServiceAudit(ctx context.Context, after string, limit int) ([]Entry, error) {
+func (m *Memory) ServiceAudit(ctx context.Context, span Span, after string, limit int) ([]Entry, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, unavailable(err)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return entriesAfter(m.audit, after, limit)
+	return entriesAfter(m.audit, span, after, limit)
 }
 
-// entriesAfter are the entries of an audit behind one of them, newest first.
-func entriesAfter(audit []Entry, after string, limit int) (page []Entry, err error) {
+// entriesAfter are the entries of an audit within a span, behind one of all, newest first.
+func entriesAfter(audit []Entry, span Span, after string, limit int) (page []Entry, err error) {
 	all := slices.SortedFunc(slices.Values(audit), newestFirst)
 	if after != "" {
 		i := slices.IndexFunc(all, func(e Entry) bool { return e.ID == after })
@@ -60,6 +60,7 @@ func entriesAfter(audit []Entry, after string, limit int) (page []Entry, err err
 		}
 		all = all[i+1:]
 	}
+	all = slices.DeleteFunc(all, func(e Entry) bool { return !span.has(e.At) })
 	for _, e := range all[:min(len(all), max(limit, 0))] {
 		e.Before, e.After = copied(e.Before), copied(e.After)
 		page = append(page, e)

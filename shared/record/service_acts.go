@@ -46,10 +46,10 @@ type ServiceActs interface {
 	// in the same transaction. With a key that came with the same act before, nothing is
 	// changed, and the keys are answered as they are. license.ErrKeyReused.
 	AdministerKeys(ctx context.Context, act Act, action Action, object string, change func(*SigningKeys) error) (SigningKeys, error)
-	// ServiceAudit lists up to limit acts of the service's audit, newest first, after the
+	// ServiceAudit lists up to limit acts of the service's audit within the span, newest first, after the
 	// entry of an id; empty starts with the newest. [ErrEntryNotFound]. A limit below 1 lists
 	// none.
-	ServiceAudit(ctx context.Context, after string, limit int) ([]Entry, error)
+	ServiceAudit(ctx context.Context, span Span, after string, limit int) ([]Entry, error)
 	// AddEntry puts an act on the caller's organization into its audit that changes no
 	// document of the record: [EntryAsked], if another store is to do it; empty, if it is done.
 	// It answers the entry's id. license.ErrOrganizationNotFound.
@@ -166,14 +166,14 @@ func (f *Firestore) writeKeys(tx *firestore.Transaction, act Act, entry string, 
 }
 
 // ServiceAudit implements [ServiceActs].
-func (f *Firestore) ServiceAudit(ctx context.Context, after string, limit int) ([]Entry, error) {
-	return f.entries(ctx, f.serviceAudit(), after, limit)
+func (f *Firestore) ServiceAudit(ctx context.Context, span Span, after string, limit int) ([]Entry, error) {
+	return f.entries(ctx, f.serviceAudit(), span, after, limit)
 }
 
-// entries lists those of an audit, newest first. The order by one field, and then by the
-// name as everywhere, is served by the built-in index.
-func (f *Firestore) entries(ctx context.Context, audit *firestore.CollectionRef, after string, limit int) ([]Entry, error) {
-	query := audit.OrderBy("at", firestore.Desc).OrderBy(firestore.DocumentID, firestore.Desc).Limit(limit)
+// entries lists those of an audit within a span, newest first. The order by one field, and
+// then by the name as everywhere, is served by the built-in index, a range of it as well.
+func (f *Firestore) entries(ctx context.Context, audit *firestore.CollectionRef, span Span, after string, limit int) ([]Entry, error) {
+	query := span.of(audit.Query).OrderBy("at", firestore.Desc).OrderBy(firestore.DocumentID, firestore.Desc).Limit(limit)
 	if after != "" {
 		if !validDocumentID(after) {
 			return nil, ErrEntryNotFound

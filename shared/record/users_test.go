@@ -125,7 +125,7 @@ func TestAUserIsAskedForOrNotAtAll(t *testing.T) {
 			w.on = fault.on
 			wantOutcome(t, errorOf(r.InviteUser(t.Context(), acme(), act("k"), owner("u-1"))), fault.mark)
 			w.on = nil
-			entries, err := r.Audit(t.Context(), acme(), "", 9)
+			entries, err := r.Audit(t.Context(), acme(), record.Span{}, "", 9)
 			must(t, err)
 			users, err := r.UserPage(t.Context(), acme(), "", 9)
 			must(t, err)

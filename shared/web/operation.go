@@ -30,6 +30,11 @@ const (
 	AccessPublic
 )
 
+// judgesQuery reports whether a query may have nothing but what is declared.
+func (o Operation) judgesQuery() bool {
+	return !o.AnyQuery && (len(o.Query) > 0 || o.Access == AccessAdmin || o.Access == AccessStaff)
+}
+
 // ofUsers: the token is an Identity Platform ID token.
 func (a Access) ofUsers() bool { return a == AccessUser || a == AccessAdmin }
 
@@ -53,9 +58,11 @@ type Operation struct {
 	Reads bool
 	// Params are the parameters of Path, one for each.
 	Params []Param
-	// Query are the parameters of the query. They are documented; the handler
-	// judges them.
+	// Query are the parameters of the query. They are documented, and of administration
+	// and of lists all that a query may have, each once; the handler judges the values.
 	Query []Param
+	// AnyQuery lets every query in, whatever Query says: of what programs in the field call.
+	AnyQuery bool
 	// Headers are those of the request that mean something; they are documented, and
 	// the handler judges them.
 	Headers []Param

@@ -90,7 +90,7 @@ func (x *exchange) take(p place, values []string) error {
 	x.call.params, x.call.header = p.params(values), x.r.Header
 	if raw := x.r.URL.RawQuery; raw != "" {
 		// Malformed pairs are dropped: where more depends on the query than a
-		// convenience, the handler calls CheckQuery.
+		// convenience, [Handle] checks it.
 		x.call.Query, x.call.malformed = url.ParseQuery(raw)
 	}
 	return nil

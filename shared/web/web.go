@@ -10,12 +10,14 @@ package web
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"reflect"
 	"slices"
 	"strings"
 
+	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
 
@@ -32,15 +34,40 @@ type Call struct {
 	malformed error
 }
 
-// CheckQuery is an [*InvalidRequestError] for a query that is malformed, or has a
-// parameter of another name.
-func (c Call) CheckQuery(names ...string) error {
-	wrong := c.malformed != nil
-	for name := range c.Query {
-		wrong = wrong || !slices.Contains(names, name)
+// maxNamed is how many parameters of a query are found fault with at once, and
+// maxNameShown how much of a name is told.
+const (
+	maxNamed     = 8
+	maxNameShown = 64
+)
+
+// checkQuery is an [*InvalidRequestError] for a query that is malformed, or has a
+// parameter that the operation does not know, or one of them several times: it names
+// each. What is mistyped must not be answered with something else.
+func (c Call) checkQuery(known []Param) error {
+	if c.malformed != nil {
+		return &InvalidRequestError{Errors: oneField("query", "is malformed: correct it")}
 	}
-	if wrong {
-		return &InvalidRequestError{Errors: oneField("query", "is malformed, or has something other than "+strings.Join(names, ", ")+": correct it")}
+	names := make([]string, len(known))
+	for i, p := range known {
+		names[i] = p.Name
+	}
+	hint := "; there are " + strings.Join(names, ", ")
+	if len(names) == 0 {
+		hint = "; there are none"
+	}
+	var faults []api.FieldError
+	for _, name := range slices.Sorted(maps.Keys(c.Query)) {
+		switch {
+		case len(faults) == maxNamed:
+		case !slices.Contains(names, name):
+			faults = append(faults, oneField(clip(name, maxNameShown), "is no parameter of this query"+hint+": correct it, or leave it out")...)
+		case len(c.Query[name]) > 1:
+			faults = append(faults, oneField(name, "is sent several times: send it once")...)
+		}
+	}
+	if len(faults) > 0 {
+		return &InvalidRequestError{Errors: faults}
 	}
 	return nil
 }
@@ -118,6 +145,11 @@ func Handle[In any](op Operation, h func(ctx context.Context, c Call, in In) (An
 		op: op, ways: op.ways(),
 		call: func(ctx context.Context, c Call, raw []byte) (Answer, error) {
 			var in In
+			if op.judgesQuery() {
+				if err := c.checkQuery(op.Query); err != nil {
+					return Answer{}, err
+				}
+			}
 			if len(raw) > 0 {
 				if err := body.decode(raw, &in); err != nil {
 					return Answer{}, err

@@ -96,7 +96,7 @@ func wantLicense(t *testing.T, r record.Administration, want license.License, re
 // wantAudit checks how many acts there were.
 func wantAudit(t *testing.T, r record.Administration, want int) []record.Entry {
 	t.Helper()
-	entries, err := r.Audit(t.Context(), caller(), "", 100)
+	entries, err := r.Audit(t.Context(), caller(), record.Span{}, "", 100)
 	wantNil(t, err)
 	wantEqual(t, "entries in the audit", len(entries), want)
 	return entries
@@ -157,7 +157,7 @@ func organizationTests() map[string]func(*testing.T, Administered) {
 			wantError(t, err, license.ErrOrganizationNotFound)
 			_, err = r.LicensePage(t.Context(), caller(), "", 10)
 			wantError(t, err, license.ErrOrganizationNotFound)
-			_, err = r.Audit(t.Context(), caller(), "", 10)
+			_, err = r.Audit(t.Context(), caller(), record.Span{}, "", 10)
 			wantError(t, err, license.ErrOrganizationNotFound)
 			_, err = r.CreateLicense(t.Context(), caller(), act(), pro())
 			wantError(t, err, license.ErrOrganizationNotFound)

@@ -186,7 +186,7 @@ func auditTests() map[string]func(*testing.T, Administered) {
 			}
 			var paged []record.Entry
 			for after := ""; ; after = paged[len(paged)-1].ID {
-				page, err := r.Audit(t.Context(), caller(), after, 2)
+				page, err := r.Audit(t.Context(), caller(), record.Span{}, after, 2)
 				wantNil(t, err)
 				if len(page) == 0 {
 					break
@@ -195,10 +195,34 @@ func auditTests() map[string]func(*testing.T, Administered) {
 			}
 			wantEqual(t, "pages", paged, all)
 		},
+		"a span bounds what is listed": func(t *testing.T, r Administered) {
+			sold(t, r)
+			all := wantAudit(t, r, 2)
+			at := all[0].At
+			for _, tt := range []struct {
+				span record.Span
+				want []record.Entry
+			}{
+				{record.Span{From: at}, all},
+				{record.Span{To: at}, nil},
+				{record.Span{From: at, To: at.Add(time.Second)}, all},
+				{record.Span{From: at.Add(time.Second)}, nil},
+			} {
+				got, err := r.Audit(t.Context(), caller(), tt.span, "", 9)
+				wantNil(t, err)
+				wantEqual(t, "within the span", got, tt.want)
+			}
+			behind, err := r.Audit(t.Context(), caller(), record.Span{From: at}, all[0].ID, 9)
+			wantNil(t, err)
+			wantEqual(t, "behind one", behind, all[1:])
+			outside, err := r.Audit(t.Context(), caller(), record.Span{To: at}, all[0].ID, 9)
+			wantNil(t, err)
+			wantEqual(t, "from outside", len(outside), 0)
+		},
 		"no limit, no entries": func(t *testing.T, r Administered) {
 			sold(t, r)
 			for _, limit := range []int{0, -1} {
-				none, err := r.Audit(t.Context(), caller(), "", limit)
+				none, err := r.Audit(t.Context(), caller(), record.Span{}, "", limit)
 				wantNil(t, err)
 				wantEqual(t, "entries", len(none), 0)
 			}
@@ -206,7 +230,7 @@ func auditTests() map[string]func(*testing.T, Administered) {
 		"nothing goes on from what is not there": func(t *testing.T, r Administered) {
 			sold(t, r)
 			for _, after := range append(brokenIDs()[1:], sessionID(1)) {
-				wantError(t, errorOf(r.Audit(t.Context(), caller(), after, 10)), record.ErrEntryNotFound)
+				wantError(t, errorOf(r.Audit(t.Context(), caller(), record.Span{}, after, 10)), record.ErrEntryNotFound)
 			}
 		},
 		"who and when are asked for": func(t *testing.T, r Administered) {

@@ -119,8 +119,8 @@ func (f *FaultyAdministration) RevokeSession(ctx context.Context, caller license
 }
 
 // Audit implements [record.Administration].
-func (f *FaultyAdministration) Audit(ctx context.Context, caller license.Caller, after string, limit int) ([]record.Entry, error) {
+func (f *FaultyAdministration) Audit(ctx context.Context, caller license.Caller, span record.Span, after string, limit int) ([]record.Entry, error) {
 	return around(ctx, f.hooks(), "Audit", func() ([]record.Entry, error) {
-		return f.Administration.Audit(ctx, caller, after, limit)
+		return f.Administration.Audit(ctx, caller, span, after, limit)
 	})
 }

@@ -17,8 +17,8 @@ func (f *FaultyAdministration) AdministerKeys(
 }
 
 // ServiceAudit implements [record.ServiceActs].
-func (f *FaultyAdministration) ServiceAudit(ctx context.Context, after string, limit int) ([]record.Entry, error) {
-	return around(ctx, f.hooks(), "ServiceAudit", func() ([]record.Entry, error) { return f.Administration.ServiceAudit(ctx, after, limit) })
+func (f *FaultyAdministration) ServiceAudit(ctx context.Context, span record.Span, after string, limit int) ([]record.Entry, error) {
+	return around(ctx, f.hooks(), "ServiceAudit", func() ([]record.Entry, error) { return f.Administration.ServiceAudit(ctx, span, after, limit) })
 }
 
 // AddEntry implements [record.ServiceActs].

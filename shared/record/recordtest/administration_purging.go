@@ -64,7 +64,7 @@ func purgeAll(t *testing.T, r Administered) {
 	wantNil(t, r.FinishPurge(t.Context(), caller()))
 	wantError(t, r.FinishPurge(t.Context(), caller()), license.ErrOrganizationNotFound)
 	wantError(t, errorOf(r.Organization(t.Context(), caller())), license.ErrOrganizationNotFound)
-	entries, err := r.ServiceAudit(t.Context(), "", 9)
+	entries, err := r.ServiceAudit(t.Context(), record.Span{}, "", 9)
 	wantNil(t, err)
 	wantEqual(t, "entries", len(entries), 1)
 	wantEqual(t, "entry", entries[0], record.Entry{
@@ -111,7 +111,7 @@ func purgeAgain(t *testing.T, r Administered) {
 		purgedPages(t, r)
 		wantNil(t, r.FinishPurge(t.Context(), caller()))
 	}
-	entries, err := r.ServiceAudit(t.Context(), "", 9)
+	entries, err := r.ServiceAudit(t.Context(), record.Span{}, "", 9)
 	wantNil(t, err)
 	wantEqual(t, "entries", len(entries), 2)
 	same := globex()
@@ -129,7 +129,7 @@ func purgeDry(t *testing.T, r Administered) {
 	wantNil(t, err)
 	wantEqual(t, "would be erased", n, 1)
 	wantEqual(t, "of the user", history(t, r, "somebody"), []string{sessionID(3), sessionID(4)})
-	entries, err := r.ServiceAudit(t.Context(), "", 9)
+	entries, err := r.ServiceAudit(t.Context(), record.Span{}, "", 9)
 	wantNil(t, err)
 	wantEqual(t, "entries", len(entries), 0)
 }

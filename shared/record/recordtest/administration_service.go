@@ -21,7 +21,7 @@ func serviceActTests() map[string]func(*testing.T, Administered) {
 			sold(t, r)
 			wantNil(t, errorOf(r.AdministerKeys(t.Context(), act(), record.KeyAsked, record.KeysObject, askForKey)))
 			wantAudit(t, r, 2)
-			_, err := r.ServiceAudit(t.Context(), wantAudit(t, r, 2)[0].ID, 9)
+			_, err := r.ServiceAudit(t.Context(), record.Span{}, wantAudit(t, r, 2)[0].ID, 9)
 			wantError(t, err, record.ErrEntryNotFound)
 		},
 	}
@@ -43,7 +43,7 @@ func changeKeysAudited(t *testing.T, r Administered) {
 	wantNil(t, err)
 	wantEqual(t, "answer", got, record.SigningKeys{Delegations: []record.Delegation{delegation("k1")}})
 	wantKeys(t, r, got)
-	entries, err := r.ServiceAudit(t.Context(), "", 9)
+	entries, err := r.ServiceAudit(t.Context(), record.Span{}, "", 9)
 	wantNil(t, err)
 	wantEqual(t, "entries", len(entries), 1)
 	e := entries[0]
@@ -65,7 +65,7 @@ func changeNoKeys(t *testing.T, r Administered) {
 	wantError(t, errorOf(r.AdministerKeys(t.Context(), act(), record.KeyRevoked, record.KeyObject("k"), func(*record.SigningKeys) error { return refusal })), refusal)
 	wantError(t, errorOf(r.AdministerKeys(t.Context(), record.Act{}, record.KeyAsked, record.KeysObject, askForKey)), record.ErrIncompleteAct)
 	wantKeys(t, r, record.SigningKeys{})
-	entries, err := r.ServiceAudit(t.Context(), "", 9)
+	entries, err := r.ServiceAudit(t.Context(), record.Span{}, "", 9)
 	wantNil(t, err)
 	wantEqual(t, "entries", len(entries), 0)
 }
@@ -98,18 +98,18 @@ func serviceAuditPages(t *testing.T, r Administered) {
 			return nil
 		})))
 	}
-	first, err := r.ServiceAudit(t.Context(), "", 2)
+	first, err := r.ServiceAudit(t.Context(), record.Span{}, "", 2)
 	wantNil(t, err)
 	wantEqual(t, "newest", first[0].At, noon().Add(2*time.Minute))
-	rest, err := r.ServiceAudit(t.Context(), first[1].ID, 9)
+	rest, err := r.ServiceAudit(t.Context(), record.Span{}, first[1].ID, 9)
 	wantNil(t, err)
 	wantEqual(t, "the rest", len(rest), 1)
 	wantEqual(t, "oldest", rest[0].At, noon())
-	none, err := r.ServiceAudit(t.Context(), "", 0)
+	none, err := r.ServiceAudit(t.Context(), record.Span{}, "", 0)
 	wantNil(t, err)
 	wantEqual(t, "none", len(none), 0)
 	for _, after := range append([]string{"unknown"}, brokenIDs()[1:]...) {
-		wantError(t, errorOf(r.ServiceAudit(t.Context(), after, 9)), record.ErrEntryNotFound)
+		wantError(t, errorOf(r.ServiceAudit(t.Context(), record.Span{}, after, 9)), record.ErrEntryNotFound)
 	}
 }
 

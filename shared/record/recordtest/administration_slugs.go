@@ -81,7 +81,7 @@ func takenSlug(t *testing.T, r Administered) {
 	now, err := r.Organization(t.Context(), other())
 	wantNil(t, err)
 	wantEqual(t, "organization", now, theirs)
-	entries, err := r.Audit(t.Context(), other(), "", 9)
+	entries, err := r.Audit(t.Context(), other(), record.Span{}, "", 9)
 	wantNil(t, err)
 	wantEqual(t, "entries in the audit", len(entries), 1)
 }

@@ -36,11 +36,11 @@ func administrationTenancyTests() map[string]func(*testing.T, Administered) {
 		"a stranger's audit has nothing of it": func(t *testing.T, r Administered) {
 			sold(t, r)
 			wantNil(t, errorOf(r.CreateOrganization(t.Context(), other(), act(), globex())))
-			theirs, err := r.Audit(t.Context(), other(), "", 10)
+			theirs, err := r.Audit(t.Context(), other(), record.Span{}, "", 10)
 			wantNil(t, err)
 			wantEqual(t, "entries", len(theirs), 1)
 			wantEqual(t, "object", theirs[0].Object, "organizations/globex")
-			_, err = r.Audit(t.Context(), caller(), theirs[0].ID, 10)
+			_, err = r.Audit(t.Context(), caller(), record.Span{}, theirs[0].ID, 10)
 			wantError(t, err, record.ErrEntryNotFound)
 		},
 		"a key counts within an organization": func(t *testing.T, r Administered) {
@@ -150,7 +150,7 @@ func administrationReads(r record.Administration, c license.Caller) map[string]f
 		"Organization":  func(ctx context.Context) error { return errorOf(r.Organization(ctx, c)) },
 		"LicensePage":   func(ctx context.Context) error { return errorOf(r.LicensePage(ctx, c, "", 9)) },
 		"License":       func(ctx context.Context) error { return errorOf(r.License(ctx, c, "acme-pro")) },
-		"Audit":         func(ctx context.Context) error { return errorOf(r.Audit(ctx, c, "", 9)) },
+		"Audit":         func(ctx context.Context) error { return errorOf(r.Audit(ctx, c, record.Span{}, "", 9)) },
 		"UserPage":      func(ctx context.Context) error { return errorOf(r.UserPage(ctx, c, "", 9)) },
 		"User":          func(ctx context.Context) error { return errorOf(r.User(ctx, c, "u-1")) },
 		"SessionPage": func(ctx context.Context) error {

@@ -67,7 +67,7 @@ func wantUser(t *testing.T, r record.Administration, want license.User, revision
 // entry is the one of an id in the audit.
 func entry(t *testing.T, r record.Administration, id string) record.Entry {
 	t.Helper()
-	all, err := r.Audit(t.Context(), seller(), "", 100)
+	all, err := r.Audit(t.Context(), seller(), record.Span{}, "", 100)
 	wantNil(t, err)
 	i := slices.IndexFunc(all, func(e record.Entry) bool { return e.ID == id })
 	if i < 0 {

@@ -67,12 +67,7 @@ type SessionFilter struct{ License, User, Project string }
 
 // Sessions are an organization's sessions without a recorded end, the newest first.
 func (c *Client) Sessions(ctx context.Context, organization string, f SessionFilter) ([]api.LiveSession, error) {
-	query := url.Values{}
-	for name, value := range map[string]string{api.QueryLicense: f.License, api.QueryUser: f.User, api.QueryProject: f.Project} {
-		if value != "" {
-			query.Set(name, value)
-		}
-	}
+	query := filled(map[string]string{api.QueryLicense: f.License, api.QueryUser: f.User, api.QueryProject: f.Project})
 	return pages(ctx, c, api.SessionsPath(url.PathEscape(organization)), query, 0, func(p api.SessionList) ([]api.LiveSession, string) {
 		return p.Sessions, p.After
 	})
@@ -89,10 +84,30 @@ func (c *Client) ReleaseSession(ctx context.Context, organization, id string, dr
 	return err
 }
 
+// AuditFilter says which acts are meant; what is empty lets all through.
+type AuditFilter struct{ Actor, Action, Object, From, To string }
+
+func (f AuditFilter) query() url.Values {
+	return filled(map[string]string{
+		api.QueryActor: f.Actor, api.QueryAction: f.Action, api.QueryObject: f.Object, api.QueryFrom: f.From, api.QueryTo: f.To,
+	})
+}
+
+// filled is a query of what is not empty.
+func filled(all map[string]string) url.Values {
+	query := url.Values{}
+	for name, value := range all {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	return query
+}
+
 // Audit is who changed what in an organization, newest first: so many entries at most,
 // or all for 0.
-func (c *Client) Audit(ctx context.Context, organization string, limit int) ([]api.AuditEntry, error) {
-	return pages(ctx, c, api.AuditPath(url.PathEscape(organization)), nil, limit, func(p api.AuditList) ([]api.AuditEntry, string) {
+func (c *Client) Audit(ctx context.Context, organization string, f AuditFilter, limit int) ([]api.AuditEntry, error) {
+	return pages(ctx, c, api.AuditPath(url.PathEscape(organization)), f.query(), limit, func(p api.AuditList) ([]api.AuditEntry, string) {
 		return p.Entries, p.After
 	})
 }
@@ -102,14 +117,9 @@ type UsageQuery struct{ License, From, To, Step, By string }
 
 func (q UsageQuery) read(path string) request {
 	r := read(path)
-	r.query = url.Values{}
-	for name, value := range map[string]string{
+	r.query = filled(map[string]string{
 		api.QueryLicense: q.License, api.QueryFrom: q.From, api.QueryTo: q.To, api.QueryStep: q.Step, api.QueryBy: q.By,
-	} {
-		if value != "" {
-			r.query.Set(name, value)
-		}
-	}
+	})
 	return r
 }
 

@@ -162,7 +162,7 @@ func TestListsAreReadToTheirEnd(t *testing.T) {
 		0: "3 2 1; limit=200 after=2&limit=200", 3: "3 2 1; limit=3 after=2&limit=1", 2: "3 2; limit=2", 500: "3 2 1; limit=200 after=2&limit=200",
 	} {
 		s := serve(t, first, second)
-		list, err := s.client.Audit(t.Context(), "acme", limit)
+		list, err := s.client.Audit(t.Context(), "acme", AuditFilter{}, limit)
 		var ids, queries []string
 		for _, e := range list {
 			ids = append(ids, e.ID)

@@ -35,8 +35,8 @@ func (c *Client) PruneKeys(ctx context.Context, dry bool) (api.KeyList, error) {
 }
 
 // ServiceAudit is who changed what is no organization's, as [Client.Audit] is.
-func (c *Client) ServiceAudit(ctx context.Context, limit int) ([]api.AuditEntry, error) {
-	return pages(ctx, c, api.PathServiceAudit, nil, limit, func(p api.AuditList) ([]api.AuditEntry, string) {
+func (c *Client) ServiceAudit(ctx context.Context, f AuditFilter, limit int) ([]api.AuditEntry, error) {
+	return pages(ctx, c, api.PathServiceAudit, f.query(), limit, func(p api.AuditList) ([]api.AuditEntry, string) {
 		return p.Entries, p.After
 	})
 }
