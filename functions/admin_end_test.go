@@ -31,6 +31,7 @@ func TestAllSessionsOfSomebodyEnd(t *testing.T) {
 			"of a user under one":  {map[string]any{"user_id": "ann", "license_id": "active"}, []string{"ann ending", "bob active"}},
 			"of nobody":            {map[string]any{"user_id": "eve"}, []string{"ann active", "ann active", "ann ending", "bob active"}},
 			"of no license's":      {map[string]any{"license_id": "nothing"}, []string{"ann active", "ann active", "ann ending", "bob active"}},
+			"of the organization":  {map[string]any{"all": true}, nil},
 			"of a user in no list": {map[string]any{"user_id": "bob", "license_id": "ending"}, []string{"ann active", "ann active", "ann ending", "bob active"}},
 		} {
 			org, _, _ := w.several(t)
@@ -137,6 +138,8 @@ func TestBadInputOfAdministrators(t *testing.T) {
 		"an end misspelled":      {http.MethodDelete, api.AdminSessionPath(held) + "?dryrun=true", "", "dryrun"},
 		"all, of whom":           {http.MethodPost, api.PathAdminEndAll, `{}`, ""},
 		"all, of empty names":    {http.MethodPost, api.PathAdminEndAll, `{"user_id":"","license_id":null}`, ""},
+		"all, and one of them":   {http.MethodPost, api.PathAdminEndAll, `{"all":true,"user_id":"ann"}`, "all"},
+		"all is a word":          {http.MethodPost, api.PathAdminEndAll, `{"all":"yes"}`, "all"},
 		"all of no license's id": {http.MethodPost, api.PathAdminEndAll, `{"license_id":"../globex"}`, "license_id"},
 		"all of a long name":     {http.MethodPost, api.PathAdminEndAll, `{"user_id":"` + strings.Repeat("a", 129) + `"}`, "user_id"},
 		"all of an organization": {http.MethodPost, api.PathAdminEndAll, `{"user_id":"ann","organization_id":"globex"}`, "organization_id"},

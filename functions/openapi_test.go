@@ -251,7 +251,7 @@ func TestDocumentFollowsTheContract(t *testing.T) {
 			t.Errorf("%s lacks problems any operation may have", tt.id)
 		}
 	}
-	if len(ops) != 87 {
+	if len(ops) != 88 {
 		t.Errorf("%d operations", len(ops))
 	}
 }

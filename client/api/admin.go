@@ -116,11 +116,12 @@ type OwnLicenseList struct {
 	After    string       `json:"after,omitempty" example:"acme-pro" doc:"There are more: ask with this as after. Absent on the last page."`
 }
 
-// EndSessionsRequest says whose sessions are to end: those of a user, of a license, or
-// of a user under a license. One of them is needed.
+// EndSessionsRequest says whose sessions are to end: those of a user, of a license, of a
+// user under a license, or all. One of them is needed.
 type EndSessionsRequest struct {
 	LicenseID string `json:"license_id,omitempty" pattern:"^[a-z0-9][a-z0-9-]{0,62}$" patternDescription:"a license id: 1 to 63 of a-z, 0-9 and hyphen, not starting with a hyphen" example:"acme-pro" doc:"Sessions of this license alone."`
 	UserID    string `json:"user_id,omitempty" maxLength:"128" example:"u-1" doc:"Sessions of this user alone."`
+	All       bool   `json:"all,omitempty" doc:"true, and neither license_id nor user_id: all sessions of the organization."`
 }
 
 // EndSessionsReport is what became of an [EndSessionsRequest].

@@ -27,6 +27,7 @@ const (
 	PathLicenses      = "/api/v1/control/organizations/{organization}/licenses"
 	PathLicense       = "/api/v1/control/organizations/{organization}/licenses/{license}"
 	PathSessions      = "/api/v1/control/organizations/{organization}/sessions"
+	PathEndAll        = "/api/v1/control/organizations/{organization}/sessions:end-all"
 	PathSessionOf     = "/api/v1/control/organizations/{organization}/sessions/{session_id}"
 	PathUsers         = "/api/v1/control/organizations/{organization}/users"
 	PathUsersFind     = "/api/v1/control/organizations/{organization}/users:find"
@@ -127,6 +128,11 @@ func LicensePath(organizationID, licenseID string) string {
 // SessionsPath is the path of an organization's sessions, for the vendor.
 func SessionsPath(organizationID string) string {
 	return strings.Replace(PathSessions, ParamOrganization, organizationID, 1)
+}
+
+// EndAllPath is [PathEndAll] of an organization.
+func EndAllPath(organizationID string) string {
+	return strings.Replace(PathEndAll, ParamOrganization, organizationID, 1)
 }
 
 // SessionOfPath is the path of one session of an organization, for the vendor.

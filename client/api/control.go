@@ -14,6 +14,7 @@ const (
 	QueryAfter   = "after"
 	QueryLimit   = "limit"
 	QueryDryRun  = "dry_run"
+	QueryNow     = "now"
 	QueryLicense = "license"
 	QueryUser    = "user"
 	QueryProject = "project"
@@ -56,6 +57,25 @@ type Organization struct {
 	MaxConcurrentSeats int    `json:"max_concurrent_seats" example:"100" doc:"Seats of all its licenses together."`
 	Status             string `json:"status" example:"active" doc:"active, or else no seat is granted or kept."`
 	ETag               string `json:"etag" example:"\"3f0a\"" doc:"What If-Match of a change names; empty for one that a dry run would create."`
+}
+
+// EndedNow is what became of the sessions that a change with [QueryNow] was to end. It is
+// absent of all other changes.
+type EndedNow struct {
+	SessionsEnded *int `json:"sessions_ended,omitempty" minimum:"0" example:"7" doc:"Of a change with now: sessions that ended with it."`
+	SessionsLeft  bool `json:"sessions_left,omitempty" doc:"There was no time for all of them, or they could not be ended: those that are left end at their next heartbeat."`
+}
+
+// ChangedOrganization is an organization after a change.
+type ChangedOrganization struct {
+	Organization
+	EndedNow
+}
+
+// ChangedLicense is a license after a change.
+type ChangedLicense struct {
+	License
+	EndedNow
 }
 
 // OrganizationList is a page of organizations, by id.

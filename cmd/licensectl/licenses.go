@@ -177,6 +177,7 @@ func (l licenseRenew) Run(ctx context.Context, a *app) error {
 
 type licenseSuspend struct {
 	License
+	Now
 	Write
 	Match
 	Sure
@@ -184,9 +185,23 @@ type licenseSuspend struct {
 
 // Run suspends a license.
 func (l licenseSuspend) Run(ctx context.Context, a *app) error {
-	question := fmt.Sprintf("Suspend license %s? Its sessions end at their next heartbeat.", l.ID)
-	status := suspended
-	return l.alter(ctx, a, l.Write, l.Match, api.LicensePatch{Status: &status}, asking(a, l.Sure, question))
+	c, err := a.control()
+	if err != nil {
+		return err
+	}
+	status, s, ended := suspended, l.subject(c), api.EndedNow{}
+	if l.Now.Now {
+		s.unfinished = func(api.License) bool { return true } // there may be sessions
+		s.change = func(ctx context.Context, etag string, patch api.LicensePatch, dry bool) (api.License, error) {
+			now, err := c.SuspendLicenseNow(ctx, l.ID.organization, l.ID.license, etag, patch, dry)
+			ended = now.EndedNow
+			return now.License, err
+		}
+	}
+	question := fmt.Sprintf("Suspend license %s? Its sessions end %s.", l.ID, l.when())
+	err = s.alter(ctx, a, l.Write, l.Match, api.LicensePatch{Status: &status}, asking(a, l.Sure, question))
+	l.note(a, ended)
+	return err
 }
 
 type licenseResume struct {

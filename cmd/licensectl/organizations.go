@@ -123,6 +123,7 @@ func (o orgUpdate) Run(ctx context.Context, a *app) error {
 
 type orgSuspend struct {
 	Org
+	Now
 	Write
 	Match
 	Sure
@@ -130,9 +131,23 @@ type orgSuspend struct {
 
 // Run suspends an organization.
 func (o orgSuspend) Run(ctx context.Context, a *app) error {
-	question := fmt.Sprintf("Suspend organization %s? All its sessions end at their next heartbeat.", o.ID)
-	status := suspended
-	return o.alter(ctx, a, o.Write, o.Match, api.OrganizationPatch{Status: &status}, asking(a, o.Sure, question))
+	c, err := a.control()
+	if err != nil {
+		return err
+	}
+	status, s, ended := suspended, o.subject(c), api.EndedNow{}
+	if o.Now.Now {
+		s.unfinished = func(api.Organization) bool { return true } // there may be sessions
+		s.change = func(ctx context.Context, etag string, patch api.OrganizationPatch, dry bool) (api.Organization, error) {
+			now, err := c.SuspendOrganizationNow(ctx, o.ID, etag, patch, dry)
+			ended = now.EndedNow
+			return now.Organization, err
+		}
+	}
+	question := fmt.Sprintf("Suspend organization %s? All its sessions end %s.", o.ID, o.when())
+	err = s.alter(ctx, a, o.Write, o.Match, api.OrganizationPatch{Status: &status}, asking(a, o.Sure, question))
+	o.note(a, ended)
+	return err
 }
 
 type orgResume struct {

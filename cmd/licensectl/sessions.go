@@ -15,6 +15,7 @@ type sessionCommands struct {
 	Watch   sessionWatch   `cmd:"" help:"Show live who has a seat, and which license has how many left."`
 	Show    sessionShow    `cmd:"" help:"Show a session."`
 	Release sessionRelease `cmd:"" help:"End a session: its seat is free at once, its program hears of it at its next heartbeat."`
+	EndAll  sessionEnd     `cmd:"" name:"end-all" help:"End all sessions of a user, of a license or of the organization."`
 }
 
 type sessionList struct {

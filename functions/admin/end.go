@@ -22,19 +22,26 @@ func adminEndSessions() web.Operation {
 	return web.Operation{
 		ID: "adminEndSessions", Method: http.MethodPost, Path: api.PathAdminEndAll, Access: web.AccessAdmin,
 		Query: dryRunQuery(), Body: web.BodyRequired,
-		Summary: "End all sessions of a user or of a license", Description: "Ends up to 100 of them, the newest acquired first, each as by itself, and says whether there are more. Who is granted a seat meanwhile may keep it: disable a user or have a license suspended first. What failed half way is asked again, and goes on with the rest.",
+		Summary: "End all sessions of a user, of a license or of the organization", Description: "Ends up to 100 of them, the newest acquired first, each as by itself, and says whether there are more. Who is granted a seat meanwhile may keep it: disable a user or have a license suspended first. What failed half way is asked again, and goes on with the rest.",
 		Answers:  []web.Documented{{Status: http.StatusOK, Description: "They are over, or would be.", Body: api.EndSessionsReport{Ended: 7}}},
 		Problems: []api.Code{api.OrganizationNotFound},
 	}
 }
 
-func (f *function) adminEndSessions(ctx context.Context, c web.Call, in api.EndSessionsRequest) (web.Answer, error) {
+func endSessions() web.Operation {
+	op := adminEndSessions()
+	op.ID, op.Path, op.Params, op.Access = "endSessions", api.PathEndAll, []web.Param{organizationParam()}, web.AccessStaff
+	op.Description, op.Problems = forVendor+op.Description, append(op.Problems, api.Forbidden)
+	return op
+}
+
+func (f *function) endSessions(ctx context.Context, c web.Call, in api.EndSessionsRequest) (web.Answer, error) {
 	a, err := f.act(c)
 	if err != nil {
 		return web.Answer{}, err
 	}
-	if in.LicenseID == "" && in.UserID == "" {
-		return web.Answer{}, invalid("", "names neither license_id nor user_id: name one of them, or both")
+	if err := whose(in); err != nil {
+		return web.Answer{}, err
 	}
 	ended, more, err := f.endSome(ctx, c, a, record.SessionFilter{LicenseID: in.LicenseID, UserID: in.UserID})
 	if err != nil {
@@ -42,6 +49,17 @@ func (f *function) adminEndSessions(ctx context.Context, c web.Call, in api.EndS
 	}
 	web.Annotate(ctx, slog.Int("sessions_ended", ended))
 	return web.Answer{Outcome: "revoked", Body: api.EndSessionsReport{Ended: ended, More: more}}, nil
+}
+
+// whose refuses what does not say whose sessions are meant: an empty body is no word for all.
+func whose(in api.EndSessionsRequest) error {
+	switch some := in.LicenseID != "" || in.UserID != ""; {
+	case some && in.All:
+		return invalid("all", "stands beside license_id or user_id: send it alone")
+	case !some && !in.All:
+		return invalid("", "names neither license_id nor user_id: name one of them, or both, or send all with true")
+	}
+	return nil
 }
 
 // endSome ends the first [api.MaxEnded] sessions that the filter lets through.

@@ -147,9 +147,11 @@ func (f *function) getLicense(ctx context.Context, c web.Call, _ struct{}) (web.
 func patchLicense() web.Operation {
 	return web.Operation{
 		ID: "patchLicense", Method: http.MethodPatch, Path: api.PathLicense, Params: oneLicense(), Access: web.AccessStaff,
-		Query: dryRunQuery(), Headers: matchHeader(), Body: web.BodyRequired,
-		Summary: "Change a license", Description: forVendor + "Fewer seats, and fewer sessions for each user, end nobody's session; suspended, its sessions end at their next heartbeat.",
-		Answers:  []web.Documented{{Status: http.StatusOK, Description: "As it is now, or would be.", Body: exampleLicense(), Headers: etagHeader()}},
+		Query: nowQuery(), Headers: matchHeader(), Body: web.BodyRequired,
+		Summary: "Change a license", Description: forVendor + "Fewer seats, and fewer sessions for each user, end nobody's session; suspended, its sessions end at their next heartbeat, or at once.",
+		Answers: []web.Documented{{
+			Status: http.StatusOK, Description: "As it is now, or would be.", Headers: etagHeader(), Body: api.ChangedLicense{License: exampleLicense()},
+		}},
 		Problems: []api.Code{api.Forbidden, api.PreconditionFailed, api.PreconditionRequired},
 	}
 }
@@ -159,15 +161,24 @@ func (f *function) patchLicense(ctx context.Context, c web.Call, in api.LicenseP
 	if err != nil {
 		return web.Answer{}, err
 	}
-	now, err := f.Record.ChangeLicense(ctx, caller(c), a, c.Param("license"), revision, patch(in))
+	endNow, err := atOnce(c)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	now, err := f.Record.ChangeLicense(ctx, caller(c), a, c.Param("license"), revision, patch(in, endNow))
 	if err != nil {
 		return web.Answer{}, err
 	}
 	f.done(a, now.Value.OrganizationID)
-	return answered(http.StatusOK, "changed", now.Revision, wire(now)), nil
+	changed := api.ChangedLicense{License: wire(now)}
+	if endNow {
+		changed.EndedNow = f.endNow(ctx, c, a, record.SessionFilter{LicenseID: now.Value.ID})
+	}
+	return answered(http.StatusOK, "changed", now.Revision, changed), nil
 }
 
-func patch(in api.LicensePatch) func(*license.License) error {
+// patch makes the change. endNow: it is to suspend the license.
+func patch(in api.LicensePatch, endNow bool) func(*license.License) error {
 	return func(l *license.License) error {
 		set(&l.Product, in.Product)
 		set(&l.Plan, in.Plan)
@@ -187,7 +198,7 @@ func patch(in api.LicensePatch) func(*license.License) error {
 		if in.ExpiresAt != nil {
 			end(l, *in.ExpiresAt)
 		}
-		return nil
+		return suspending(endNow, l.Status)
 	}
 }
 

@@ -109,9 +109,11 @@ func (f *function) getOrganization(ctx context.Context, c web.Call, _ struct{}) 
 func patchOrganization() web.Operation {
 	return web.Operation{
 		ID: "patchOrganization", Method: http.MethodPatch, Path: api.PathOrganization, Params: []web.Param{organizationParam()}, Access: web.AccessStaff,
-		Query: dryRunQuery(), Headers: matchHeader(), Body: web.BodyRequired,
-		Summary: "Change an organization", Description: forVendor + "Suspended, it is granted nothing, and its sessions end at their next heartbeat.",
-		Answers:  []web.Documented{{Status: http.StatusOK, Description: "As it is now, or would be.", Body: exampleOrganization(), Headers: etagHeader()}},
+		Query: nowQuery(), Headers: matchHeader(), Body: web.BodyRequired,
+		Summary: "Change an organization", Description: forVendor + "Suspended, it is granted nothing, and its sessions end at their next heartbeat, or at once.",
+		Answers: []web.Documented{{
+			Status: http.StatusOK, Description: "As it is now, or would be.", Headers: etagHeader(), Body: api.ChangedOrganization{Organization: exampleOrganization()},
+		}},
 		Problems: []api.Code{api.Forbidden, api.AlreadyExists, api.PreconditionFailed, api.PreconditionRequired},
 	}
 }
@@ -121,17 +123,25 @@ func (f *function) patchOrganization(ctx context.Context, c web.Call, in api.Org
 	if err != nil {
 		return web.Answer{}, err
 	}
+	endNow, err := atOnce(c)
+	if err != nil {
+		return web.Answer{}, err
+	}
 	now, err := f.Record.ChangeOrganization(ctx, caller(c), a, revision, func(o *license.Organization) error {
 		set(&o.Name, in.Name)
 		set(&o.Slug, in.Slug)
 		set(&o.SubscriptionTier, in.SubscriptionTier)
 		set(&o.MaxConcurrentSeats, in.MaxConcurrentSeats)
 		set(&o.Status, (*license.Status)(in.Status))
-		return nil
+		return suspending(endNow, o.Status)
 	})
 	if err != nil {
 		return web.Answer{}, err
 	}
 	f.done(a, now.Value.ID)
-	return answered(http.StatusOK, "changed", now.Revision, organization(now)), nil
+	changed := api.ChangedOrganization{Organization: organization(now)}
+	if endNow {
+		changed.EndedNow = f.endNow(ctx, c, a, record.SessionFilter{})
+	}
+	return answered(http.StatusOK, "changed", now.Revision, changed), nil
 }

@@ -34,6 +34,11 @@ func (c *Client) ChangeOrganization(ctx context.Context, id, etag string, patch 
 	return call[api.Organization](ctx, c, change(http.MethodPatch, organizationPath(id), etag, patch, dry))
 }
 
+// SuspendOrganizationNow changes one and ends its sessions.
+func (c *Client) SuspendOrganizationNow(ctx context.Context, id, etag string, patch api.OrganizationPatch, dry bool) (api.ChangedOrganization, error) {
+	return call[api.ChangedOrganization](ctx, c, atOnce(change(http.MethodPatch, organizationPath(id), etag, patch, dry)))
+}
+
 // Licenses are all licenses of an organization, by id.
 func (c *Client) Licenses(ctx context.Context, organization string) ([]api.License, error) {
 	return pages(ctx, c, api.LicensesPath(url.PathEscape(organization)), nil, 0, func(p api.LicenseList) ([]api.License, string) {
@@ -54,6 +59,11 @@ func (c *Client) CreateLicense(ctx context.Context, organization string, in api.
 // ChangeLicense changes one if it still has that ETag.
 func (c *Client) ChangeLicense(ctx context.Context, organization, id, etag string, patch api.LicensePatch, dry bool) (api.License, error) {
 	return call[api.License](ctx, c, change(http.MethodPatch, licensePath(organization, id), etag, patch, dry))
+}
+
+// SuspendLicenseNow changes one and ends its sessions.
+func (c *Client) SuspendLicenseNow(ctx context.Context, organization, id, etag string, patch api.LicensePatch, dry bool) (api.ChangedLicense, error) {
+	return call[api.ChangedLicense](ctx, c, atOnce(change(http.MethodPatch, licensePath(organization, id), etag, patch, dry)))
 }
 
 // DeleteLicense deletes one if it still has that ETag.
@@ -82,6 +92,14 @@ func (c *Client) Session(ctx context.Context, organization, id string) (api.Live
 func (c *Client) ReleaseSession(ctx context.Context, organization, id string, dry bool) error {
 	_, err := c.send(ctx, request{method: http.MethodDelete, path: sessionPath(organization, id), query: dryRun(dry), repeatable: true})
 	return err
+}
+
+// EndSessions ends some of those that are meant, and says whether there are more. Asked
+// again it goes on with the rest.
+func (c *Client) EndSessions(ctx context.Context, organization string, those api.EndSessionsRequest, dry bool) (api.EndSessionsReport, error) {
+	return call[api.EndSessionsReport](ctx, c, request{
+		method: http.MethodPost, path: api.EndAllPath(url.PathEscape(organization)), query: dryRun(dry), body: those, repeatable: true,
+	})
 }
 
 // AuditFilter says which acts are meant; what is empty lets all through.
@@ -164,6 +182,14 @@ func change(method, path, etag string, patch any, dry bool) request {
 		method: method, path: path, query: dryRun(dry), body: patch,
 		header: http.Header{api.HeaderIfMatch: {etag}},
 	}
+}
+
+// atOnce has a change end sessions, and not their next heartbeat.
+func atOnce(r request) request {
+	query := url.Values{api.QueryNow: {"true"}}
+	maps.Copy(query, r.query)
+	r.query = query
+	return r
 }
 
 func dryRun(dry bool) url.Values {
