@@ -45,6 +45,7 @@ func demands(about targets) []demand {
 		{http.MethodGet, api.PathAdminLicenses, "", license.RoleAdmin, http.StatusOK, ""},
 		{http.MethodGet, api.AdminLicensePath(about.license), "", license.RoleAdmin, http.StatusOK, ""},
 		{http.MethodGet, api.PathAdminSessions, "", license.RoleAdmin, http.StatusOK, ""},
+		{http.MethodPost, api.PathAdminSessionsFind, `{}`, license.RoleAdmin, http.StatusOK, ""},
 		{http.MethodGet, api.AdminSessionPath(about.session), "", license.RoleAdmin, http.StatusOK, ""},
 		{http.MethodGet, api.PathAdminAudit, "", license.RoleAdmin, http.StatusOK, ""},
 		{http.MethodGet, api.PathAdminUsage + "?by=user", "", license.RoleAdmin, http.StatusOK, ""},
@@ -59,6 +60,7 @@ func demandsOfUsers(person, machine api.User) []demand {
 	one := api.AdminUserPath(person.ID)
 	return []demand{
 		{http.MethodGet, api.PathAdminUsers, "", license.RoleAdmin, http.StatusOK, ""},
+		{http.MethodGet, api.PathAdminGroups, "", license.RoleAdmin, http.StatusOK, ""},
 		{http.MethodPost, api.PathAdminFind, `{"email":"` + person.Email + `"}`, license.RoleAdmin, http.StatusOK, ""},
 		{http.MethodPost, api.PathAdminUsers + "?dry_run=true", `{"email":"new-` + person.Email + `"}`, license.RoleAdmin, http.StatusCreated, ""},
 		{http.MethodGet, one, "", license.RoleAdmin, http.StatusOK, ""},
@@ -271,7 +273,7 @@ func TestNothingOfAnotherOrganizationIsSeen(t *testing.T) {
 		}
 		boss := w.boss(org)
 		o := read[api.Overview](t, boss, api.PathAdminOverview)
-		if wantSeats(t, o.Licenses, "pro active 2/9"); *o.SeatsUsed != 2 || o.SeatsMax != 100 {
+		if wantSeats(t, usesOf(o), "pro active 2/9"); *o.SeatsUsed != 2 || o.SeatsMax != 100 {
 			t.Errorf("%+v", o)
 		}
 		if got := boss.endAll(t, "", map[string]any{"license_id": "pro"}); got.Ended != 2 {

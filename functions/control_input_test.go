@@ -145,6 +145,8 @@ func TestWhoMayUseTheVendorsDoor(t *testing.T) {
 		{http.MethodGet, api.UsagePath(org.ID), ""},
 		{http.MethodGet, api.DenialsPath(org.ID), ""},
 		{http.MethodGet, api.SessionsPath(org.ID), ""},
+		{http.MethodPost, api.SessionsFindPath(org.ID), `{}`},
+		{http.MethodGet, api.GroupsPath(org.ID), ""},
 		{http.MethodGet, api.SessionOfPath(org.ID, nobodysSession), ""},
 		{http.MethodDelete, api.SessionOfPath(org.ID, nobodysSession), ""},
 	} {
@@ -173,6 +175,8 @@ func TestWhatIsNotThereForTheVendor(t *testing.T) {
 		v.do(t, http.MethodGet, api.UsagePath(id), nil).refused(t, "organization_not_found")
 		v.do(t, http.MethodGet, api.DenialsPath(id), nil).refused(t, "organization_not_found")
 		v.do(t, http.MethodGet, api.SessionsPath(id), nil).refused(t, "organization_not_found")
+		v.do(t, http.MethodPost, api.SessionsFindPath(id), `{}`).refused(t, "organization_not_found")
+		v.do(t, http.MethodGet, api.GroupsPath(id), nil).refused(t, "organization_not_found")
 		v.do(t, http.MethodPatch, api.OrganizationPath(id), `{}`, match).refused(t, "organization_not_found")
 	}
 	for _, id := range []string{"acme-pro", "nowhere", "A"} {

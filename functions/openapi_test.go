@@ -186,6 +186,8 @@ func TestDocumentFollowsTheContract(t *testing.T) {
 		{"patchLicense", "200", false, "required"},
 		{"deleteLicense", "204", false, ""},
 		{"listSessions", "200", false, ""},
+		{"findSessions", "200", false, "required"},
+		{"adminFindSessions", "200", false, "required"},
 		{"getSession", "200", false, ""},
 		{"revokeSession", "204", false, ""},
 		{"listAudit", "200", false, ""},
@@ -203,6 +205,8 @@ func TestDocumentFollowsTheContract(t *testing.T) {
 		{"reportUsage", "200", false, ""},
 		{"reportDenials", "200", false, ""},
 		{"listUsers", "200", false, ""},
+		{"listGroups", "200", false, ""},
+		{"adminListGroups", "200", false, ""},
 		{"findUsers", "200", false, "required"},
 		{"createMachine", "201", false, "required"},
 		{"adminFindUsers", "200", false, "required"},
@@ -251,7 +255,7 @@ func TestDocumentFollowsTheContract(t *testing.T) {
 			t.Errorf("%s lacks problems any operation may have", tt.id)
 		}
 	}
-	if len(ops) != 87 {
+	if len(ops) != 91 {
 		t.Errorf("%d operations", len(ops))
 	}
 }

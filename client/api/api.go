@@ -27,9 +27,11 @@ const (
 	PathLicenses      = "/api/v1/control/organizations/{organization}/licenses"
 	PathLicense       = "/api/v1/control/organizations/{organization}/licenses/{license}"
 	PathSessions      = "/api/v1/control/organizations/{organization}/sessions"
+	PathSessionsFind  = "/api/v1/control/organizations/{organization}/sessions:find"
 	PathSessionOf     = "/api/v1/control/organizations/{organization}/sessions/{session_id}"
 	PathUsers         = "/api/v1/control/organizations/{organization}/users"
 	PathUsersFind     = "/api/v1/control/organizations/{organization}/users:find"
+	PathGroups        = "/api/v1/control/organizations/{organization}/groups"
 	PathUsersMachine  = "/api/v1/control/organizations/{organization}/users:create-machine"
 	PathUser          = "/api/v1/control/organizations/{organization}/users/{user}"
 	PathUserSignOut   = "/api/v1/control/organizations/{organization}/users/{user}:sign-out"
@@ -129,6 +131,11 @@ func SessionsPath(organizationID string) string {
 	return strings.Replace(PathSessions, ParamOrganization, organizationID, 1)
 }
 
+// SessionsFindPath is where an organization's sessions are looked for, for the vendor.
+func SessionsFindPath(organizationID string) string {
+	return strings.Replace(PathSessionsFind, ParamOrganization, organizationID, 1)
+}
+
 // SessionOfPath is the path of one session of an organization, for the vendor.
 func SessionOfPath(organizationID, sessionID string) string {
 	return strings.Replace(strings.Replace(PathSessionOf, ParamOrganization, organizationID, 1), ParamSessionID, sessionID, 1)
@@ -137,6 +144,11 @@ func SessionOfPath(organizationID, sessionID string) string {
 // UsersPath is the path of an organization's users, for the vendor.
 func UsersPath(organizationID string) string {
 	return strings.Replace(PathUsers, ParamOrganization, organizationID, 1)
+}
+
+// GroupsPath is the path of the groups that an organization's users are in, for the vendor.
+func GroupsPath(organizationID string) string {
+	return strings.Replace(PathGroups, ParamOrganization, organizationID, 1)
 }
 
 // UsersFindPath is where the user with an address is looked for, for the vendor.

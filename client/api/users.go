@@ -66,6 +66,23 @@ type UserList struct {
 	After string `json:"after,omitempty" example:"k5vyjm2w7hd3q4n6t2bzxc5rfa" doc:"There are more: ask with this as after. Absent on the last page."`
 }
 
+// MaxGrouped is how many users the groups are counted over at most.
+const MaxGrouped = 20_000
+
+// Group is a group that users of an organization are in.
+type Group struct {
+	Name  string `json:"name" example:"cad" doc:"Its name, as users have it."`
+	Users int    `json:"users" minimum:"0" example:"7" doc:"How many users are in it, those who are disabled too."`
+}
+
+// GroupList is a page of the groups that users are in, by name. Nothing makes or deletes a
+// group by itself: it is there while somebody is in it.
+type GroupList struct {
+	Groups []Group `json:"groups" nullable:"false" doc:"Ascending by name."`
+	More   bool    `json:"more_users,omitempty" example:"false" doc:"The organization has more than 20000 users, and those behind them by id are not counted. Absent otherwise."`
+	After  string  `json:"after,omitempty" example:"cad" doc:"There are more groups: ask with this as after. Absent on the last page."`
+}
+
 // MachineInput is a machine user that is to be made.
 type MachineInput struct {
 	Name   string `json:"name" example:"build-farm" doc:"What people call it, at most 128 characters."`

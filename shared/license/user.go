@@ -119,6 +119,13 @@ func (f *faults) groups(all []string) {
 	}
 }
 
+// ValidGroup reports whether a group can have the name.
+func ValidGroup(name string) bool {
+	var faults faults
+	faults.required("", name, MaxGroup)
+	return faults.err() == nil
+}
+
 // distinct judges a list of words, none of which may be there twice.
 func (f *faults) distinct(field string, all []string, most int) {
 	seen := map[string]bool{}
