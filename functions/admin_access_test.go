@@ -50,6 +50,7 @@ func demands(about targets) []demand {
 		{http.MethodGet, api.PathAdminAudit, "", license.RoleAdmin, http.StatusOK, ""},
 		{http.MethodGet, api.PathAdminUsage + "?by=user", "", license.RoleAdmin, http.StatusOK, ""},
 		{http.MethodGet, api.PathAdminDenials, "", license.RoleAdmin, http.StatusOK, ""},
+		{http.MethodGet, api.PathAdminMetrics, "", license.RoleAdmin, http.StatusOK, ""},
 		{http.MethodDelete, api.AdminSessionPath(about.session) + "?dry_run=true", "", license.RoleAdmin, http.StatusNoContent, ""},
 		{http.MethodPost, api.PathAdminEndAll + "?dry_run=true", `{"license_id":"` + about.license + `"}`, license.RoleAdmin, http.StatusOK, ""},
 	}
@@ -161,6 +162,7 @@ func TestWhoMayUseTheCustomersDoor(t *testing.T) {
 			{"a member", w.user(org, "ann").token, "", "forbidden", "forbidden"},
 			{"a member of the list", w.titled(t, org, "eve", license.RoleMember).token, "", "forbidden", "forbidden"},
 			{"a role that is none", unknown, "", "forbidden", "forbidden"},
+			{"a machine that reads metrics", w.userAs(org, "farm", license.RoleMetrics).token, "forbidden", "forbidden", "forbidden"},
 			{"an admin", w.titled(t, org, "boss", license.RoleAdmin).token, "", "", "forbidden"},
 			{"an owner", w.titled(t, org, "chief", license.RoleOwner).token, "", "", ""},
 		} {
@@ -169,6 +171,9 @@ func TestWhoMayUseTheCustomersDoor(t *testing.T) {
 				refusal := map[license.Role]string{
 					license.RoleMember: who.member, license.RoleAdmin: who.admins, license.RoleOwner: who.owners,
 				}[d.may]
+				if d.path == api.PathAdminMetrics && who.name == "a machine that reads metrics" {
+					refusal = ""
+				}
 				a := d.by(t, w, who.token)
 				if refusal == "" {
 					a.want(t, d.status)

@@ -184,6 +184,7 @@ func TestBudgetOfCustomers(t *testing.T) {
 	}
 	m.wantSpent(t, "what one has", spent{redis: 1}, func() { ann.get(t, api.PathMyLicenses).want(t, http.StatusOK) })
 	m.wantSpent(t, "the overview", spent{redis: 1, reads: 1, others: 1}, func() { boss.get(t, api.PathAdminOverview).want(t, http.StatusOK) })
+	m.wantSpent(t, "metrics", spent{redis: 1, reads: 1, others: 1}, func() { boss.get(t, api.PathAdminMetrics).want(t, http.StatusOK) })
 	m.wantSpent(t, "one's sessions", spent{redis: 1, reads: 1, others: 1}, func() { ann.get(t, api.PathMySessions).want(t, http.StatusOK) })
 	m.wantSpent(t, "sessions by user", spent{redis: 1, reads: 1, others: 1}, func() { boss.get(t, api.PathAdminSessions+"?sort=user_id").want(t, http.StatusOK) })
 	m.wantSpent(t, "what was bought", spent{redis: 1, reads: 2, others: 1}, func() { boss.get(t, api.PathAdminLicenses).want(t, http.StatusOK) })

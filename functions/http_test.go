@@ -163,6 +163,7 @@ func TestMethods(t *testing.T) {
 		api.AdminSignOutPath("u-1"):        {"POST"},
 		api.AdminRotatePath("u-1"):         {"POST"},
 		api.PathAdminUsage:                 {"GET", "HEAD"},
+		api.PathAdminMetrics:               {"GET", "HEAD"},
 	} {
 		for _, method := range all {
 			a := w.do(t, method, path, "", nil)

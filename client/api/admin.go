@@ -26,6 +26,7 @@ const (
 	PathAdminRotate       = "/api/v1/admin/users/{user}:rotate-token"
 	PathAdminAudit        = "/api/v1/admin/audit"
 	PathAdminUsage        = "/api/v1/admin/usage"
+	PathAdminMetrics      = "/api/v1/admin/metrics"
 	PathAdminDenials      = "/api/v1/admin/denials"
 )
 

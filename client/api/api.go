@@ -73,7 +73,10 @@ const (
 	ContentTypeJWKS    = "application/jwk-set+json" // RFC 7517, section 8.5.2
 	ContentTypeProblem = "application/problem+json" // RFC 9457
 	ContentTypeCSV     = "text/csv"                 // RFC 4180
-	ContentTypeNDJSON  = "application/x-ndjson"     // a JSON document on each line
+	// ContentTypeOpenMetrics is what Prometheus reads
+	// (https://prometheus.io/docs/specs/om/open_metrics_spec/).
+	ContentTypeOpenMetrics = "application/openmetrics-text"
+	ContentTypeNDJSON      = "application/x-ndjson" // a JSON document on each line
 )
 
 // MaxBody is the largest request body, in bytes: far more than the longest

@@ -34,7 +34,7 @@ type userCommands struct {
 type userList struct {
 	Organization string `arg:"" help:"The organization's id, such as acme."`
 	Email        string `placeholder:"ADDRESS" help:"The user with this address alone: without --role and --group."`
-	Role         string `enum:",member,admin,owner" default:"" placeholder:"ROLE" help:"Users of this role alone: member, admin or owner."`
+	Role         string `enum:",member,admin,owner,metrics" default:"" placeholder:"ROLE" help:"Users of this role alone: member, admin, owner or metrics."`
 	Group        string `placeholder:"NAME" help:"Users in this group alone."`
 }
 
@@ -191,7 +191,7 @@ func printLink(a *app, link string) error {
 
 type userSetRole struct {
 	User
-	Role string `arg:"" enum:"member,admin,owner" help:"What the user may do: ${enum}."`
+	Role string `arg:"" enum:"member,admin,owner,metrics" help:"What the user may do: ${enum}, the last one of machines alone."`
 	Write
 	Match
 }

@@ -88,6 +88,7 @@ func (f *function) routes() []web.Route {
 		web.Handle(adminListAudit(), f.listAudit),
 		web.Handle(adminReportUsage(), f.reportUsage),
 		web.Handle(adminReportDenials(), f.reportDenials),
+		web.Handle(adminMetrics(), f.adminMetrics),
 	}, f.ourUserRoutes(), f.webhookRoutes(forOwners))
 }
 

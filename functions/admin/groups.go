@@ -22,7 +22,7 @@ func userQuery() []web.Param {
 }
 
 func userRoles() []string {
-	return []string{string(license.RoleMember), string(license.RoleAdmin), string(license.RoleOwner)}
+	return []string{string(license.RoleMember), string(license.RoleAdmin), string(license.RoleOwner), string(license.RoleMetrics)}
 }
 
 // usersMeant are those that are asked for.
