@@ -45,10 +45,12 @@ func demands(about targets) []demand {
 		{http.MethodGet, api.PathAdminLicenses, "", license.RoleAdmin, http.StatusOK, ""},
 		{http.MethodGet, api.AdminLicensePath(about.license), "", license.RoleAdmin, http.StatusOK, ""},
 		{http.MethodGet, api.PathAdminSessions, "", license.RoleAdmin, http.StatusOK, ""},
+		{http.MethodPost, api.PathAdminSessionsFind, `{}`, license.RoleAdmin, http.StatusOK, ""},
 		{http.MethodGet, api.AdminSessionPath(about.session), "", license.RoleAdmin, http.StatusOK, ""},
 		{http.MethodGet, api.PathAdminAudit, "", license.RoleAdmin, http.StatusOK, ""},
 		{http.MethodGet, api.PathAdminUsage + "?by=user", "", license.RoleAdmin, http.StatusOK, ""},
 		{http.MethodGet, api.PathAdminDenials, "", license.RoleAdmin, http.StatusOK, ""},
+		{http.MethodGet, api.PathAdminMetrics, "", license.RoleAdmin, http.StatusOK, ""},
 		{http.MethodDelete, api.AdminSessionPath(about.session) + "?dry_run=true", "", license.RoleAdmin, http.StatusNoContent, ""},
 		{http.MethodPost, api.PathAdminEndAll + "?dry_run=true", `{"license_id":"` + about.license + `"}`, license.RoleAdmin, http.StatusOK, ""},
 	}
@@ -59,6 +61,7 @@ func demandsOfUsers(person, machine api.User) []demand {
 	one := api.AdminUserPath(person.ID)
 	return []demand{
 		{http.MethodGet, api.PathAdminUsers, "", license.RoleAdmin, http.StatusOK, ""},
+		{http.MethodGet, api.PathAdminGroups, "", license.RoleAdmin, http.StatusOK, ""},
 		{http.MethodPost, api.PathAdminFind, `{"email":"` + person.Email + `"}`, license.RoleAdmin, http.StatusOK, ""},
 		{http.MethodPost, api.PathAdminUsers + "?dry_run=true", `{"email":"new-` + person.Email + `"}`, license.RoleAdmin, http.StatusCreated, ""},
 		{http.MethodGet, one, "", license.RoleAdmin, http.StatusOK, ""},
@@ -159,6 +162,7 @@ func TestWhoMayUseTheCustomersDoor(t *testing.T) {
 			{"a member", w.user(org, "ann").token, "", "forbidden", "forbidden"},
 			{"a member of the list", w.titled(t, org, "eve", license.RoleMember).token, "", "forbidden", "forbidden"},
 			{"a role that is none", unknown, "", "forbidden", "forbidden"},
+			{"a machine that reads metrics", w.userAs(org, "farm", license.RoleMetrics).token, "forbidden", "forbidden", "forbidden"},
 			{"an admin", w.titled(t, org, "boss", license.RoleAdmin).token, "", "", "forbidden"},
 			{"an owner", w.titled(t, org, "chief", license.RoleOwner).token, "", "", ""},
 		} {
@@ -167,6 +171,9 @@ func TestWhoMayUseTheCustomersDoor(t *testing.T) {
 				refusal := map[license.Role]string{
 					license.RoleMember: who.member, license.RoleAdmin: who.admins, license.RoleOwner: who.owners,
 				}[d.may]
+				if d.path == api.PathAdminMetrics && who.name == "a machine that reads metrics" {
+					refusal = ""
+				}
 				a := d.by(t, w, who.token)
 				if refusal == "" {
 					a.want(t, d.status)
@@ -271,7 +278,7 @@ func TestNothingOfAnotherOrganizationIsSeen(t *testing.T) {
 		}
 		boss := w.boss(org)
 		o := read[api.Overview](t, boss, api.PathAdminOverview)
-		if wantSeats(t, o.Licenses, "pro active 2/9"); *o.SeatsUsed != 2 || o.SeatsMax != 100 {
+		if wantSeats(t, usesOf(o), "pro active 2/9"); *o.SeatsUsed != 2 || o.SeatsMax != 100 {
 			t.Errorf("%+v", o)
 		}
 		if got := boss.endAll(t, "", map[string]any{"license_id": "pro"}); got.Ended != 2 {

@@ -170,8 +170,10 @@ func TestBudgetOfAnOperator(t *testing.T) {
 	m.wantSpent(t, "check", spent{redis: 2, reads: 2, others: 2}, func() { operate[api.CheckReport](t, m.world, api.CheckPath(org)) })
 }
 
-// TestBudgetOfCustomers: whoever watches the overview costs one look at the ledger, as
-// what was bought is in memory; a list of one's sessions costs what the vendor's does.
+// TestBudgetOfCustomers: whoever watches what there is costs one look at the ledger, as what
+// was bought is in memory; the overview costs one query of the record more, which has what all
+// its licenses counted today, and the organization, without which there is nothing to ask for;
+// a list of one's sessions costs what the vendor's does.
 func TestBudgetOfCustomers(t *testing.T) {
 	m := meter(t, servers.Redis(t).Addr(), devstack.Defaults())
 	org := m.licensed(t, 9)
@@ -181,8 +183,10 @@ func TestBudgetOfCustomers(t *testing.T) {
 		ann.get(t, path).want(t, http.StatusOK)
 	}
 	m.wantSpent(t, "what one has", spent{redis: 1}, func() { ann.get(t, api.PathMyLicenses).want(t, http.StatusOK) })
-	m.wantSpent(t, "the overview", spent{redis: 1}, func() { boss.get(t, api.PathAdminOverview).want(t, http.StatusOK) })
+	m.wantSpent(t, "the overview", spent{redis: 1, reads: 1, others: 1}, func() { boss.get(t, api.PathAdminOverview).want(t, http.StatusOK) })
+	m.wantSpent(t, "metrics", spent{redis: 1, reads: 1, others: 1}, func() { boss.get(t, api.PathAdminMetrics).want(t, http.StatusOK) })
 	m.wantSpent(t, "one's sessions", spent{redis: 1, reads: 1, others: 1}, func() { ann.get(t, api.PathMySessions).want(t, http.StatusOK) })
+	m.wantSpent(t, "sessions by user", spent{redis: 1, reads: 1, others: 1}, func() { boss.get(t, api.PathAdminSessions+"?sort=user_id").want(t, http.StatusOK) })
 	m.wantSpent(t, "what was bought", spent{redis: 1, reads: 2, others: 1}, func() { boss.get(t, api.PathAdminLicenses).want(t, http.StatusOK) })
 	m.wantSpent(t, "usage", spent{reads: 1, others: 1}, func() { boss.get(t, api.PathAdminUsage).want(t, http.StatusOK) })
 	m.wantSpent(t, "usage by user", spent{reads: 1, others: 3}, func() { boss.get(t, api.PathAdminUsage+"?by=user").want(t, http.StatusOK) })

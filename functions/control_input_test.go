@@ -59,6 +59,9 @@ func TestBadInputToTheVendor(t *testing.T) {
 		"steps of users":         {http.MethodGet, api.UsagePath(org.ID) + "?by=user&step=day", "", nil, "step"},
 		"by two":                 {http.MethodGet, api.UsagePath(org.ID) + "?by=user&by=project", "", nil, "by"},
 		"denials by user":        {http.MethodGet, api.DenialsPath(org.ID) + "?by=user", "", nil, "by"},
+		"denials by project":     {http.MethodGet, api.DenialsPath(org.ID) + "?by=project", "", nil, "by"},
+		"denials by what is not": {http.MethodGet, api.DenialsPath(org.ID) + "?by=share", "", nil, "by"},
+		"denials by user, steps": {http.MethodGet, api.DenialsPath(org.ID) + "?by=user&step=hour", "", nil, "by"},
 		"users of a slash":       {http.MethodGet, api.UsagePath(org.ID) + "?by=user&license=a/b", "", nil, "license"},
 		"before what is kept":    {http.MethodGet, api.UsagePath(org.ID) + "?by=user&from=2020-01-01&to=2020-01-02", "", nil, "from"},
 		"too many days of users": {http.MethodGet, api.UsagePath(org.ID) + "?by=user&from=2026-08-01&to=2026-11-16", "", nil, "from"},
@@ -145,6 +148,8 @@ func TestWhoMayUseTheVendorsDoor(t *testing.T) {
 		{http.MethodGet, api.UsagePath(org.ID), ""},
 		{http.MethodGet, api.DenialsPath(org.ID), ""},
 		{http.MethodGet, api.SessionsPath(org.ID), ""},
+		{http.MethodPost, api.SessionsFindPath(org.ID), `{}`},
+		{http.MethodGet, api.GroupsPath(org.ID), ""},
 		{http.MethodGet, api.SessionOfPath(org.ID, nobodysSession), ""},
 		{http.MethodDelete, api.SessionOfPath(org.ID, nobodysSession), ""},
 	} {
@@ -173,6 +178,8 @@ func TestWhatIsNotThereForTheVendor(t *testing.T) {
 		v.do(t, http.MethodGet, api.UsagePath(id), nil).refused(t, "organization_not_found")
 		v.do(t, http.MethodGet, api.DenialsPath(id), nil).refused(t, "organization_not_found")
 		v.do(t, http.MethodGet, api.SessionsPath(id), nil).refused(t, "organization_not_found")
+		v.do(t, http.MethodPost, api.SessionsFindPath(id), `{}`).refused(t, "organization_not_found")
+		v.do(t, http.MethodGet, api.GroupsPath(id), nil).refused(t, "organization_not_found")
 		v.do(t, http.MethodPatch, api.OrganizationPath(id), `{}`, match).refused(t, "organization_not_found")
 	}
 	for _, id := range []string{"acme-pro", "nowhere", "A"} {

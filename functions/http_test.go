@@ -152,15 +152,18 @@ func TestMethods(t *testing.T) {
 		api.PathAdminLicenses:              {"GET", "HEAD"},
 		api.AdminLicensePath("acme-pro"):   {"GET", "HEAD"},
 		api.PathAdminSessions:              {"GET", "HEAD"},
+		api.PathAdminSessionsFind:          {"POST"},
 		api.PathAdminEndAll:                {"POST"},
 		api.PathAdminAudit:                 {"GET", "HEAD"},
 		api.PathAdminUsers:                 {"GET", "HEAD", "POST"},
+		api.PathAdminGroups:                {"GET", "HEAD"},
 		api.PathAdminFind:                  {"POST"},
 		api.PathAdminMachine:               {"POST"},
 		api.AdminUserPath("u-1"):           {"GET", "HEAD", "PATCH", "DELETE"},
 		api.AdminSignOutPath("u-1"):        {"POST"},
 		api.AdminRotatePath("u-1"):         {"POST"},
 		api.PathAdminUsage:                 {"GET", "HEAD"},
+		api.PathAdminMetrics:               {"GET", "HEAD"},
 	} {
 		for _, method := range all {
 			a := w.do(t, method, path, "", nil)

@@ -186,6 +186,8 @@ func TestDocumentFollowsTheContract(t *testing.T) {
 		{"patchLicense", "200", false, "required"},
 		{"deleteLicense", "204", false, ""},
 		{"listSessions", "200", false, ""},
+		{"findSessions", "200", false, "required"},
+		{"adminFindSessions", "200", false, "required"},
 		{"getSession", "200", false, ""},
 		{"revokeSession", "204", false, ""},
 		{"listAudit", "200", false, ""},
@@ -203,6 +205,8 @@ func TestDocumentFollowsTheContract(t *testing.T) {
 		{"reportUsage", "200", false, ""},
 		{"reportDenials", "200", false, ""},
 		{"listUsers", "200", false, ""},
+		{"listGroups", "200", false, ""},
+		{"adminListGroups", "200", false, ""},
 		{"findUsers", "200", false, "required"},
 		{"createMachine", "201", false, "required"},
 		{"adminFindUsers", "200", false, "required"},
@@ -215,6 +219,7 @@ func TestDocumentFollowsTheContract(t *testing.T) {
 		{"linkUser", "200", false, ""},
 		{"adminReportUsage", "200", false, ""},
 		{"adminReportDenials", "200", false, ""},
+		{"adminMetrics", "200", false, ""},
 		{"listKeys", "200", false, ""},
 		{"createKey", "202", false, ""},
 		{"disableKey", "200", false, ""},
@@ -251,7 +256,7 @@ func TestDocumentFollowsTheContract(t *testing.T) {
 			t.Errorf("%s lacks problems any operation may have", tt.id)
 		}
 	}
-	if len(ops) != 88 {
+	if len(ops) != 93 {
 		t.Errorf("%d operations", len(ops))
 	}
 }

@@ -8,23 +8,26 @@ import (
 // The paths of the customers: of members, and of those who administer an organization.
 // Which organization is meant is said by the ID token alone.
 const (
-	PathMyLicenses    = "/api/v1/licenses"
-	PathMySessions    = "/api/v1/licenses/sessions"
-	PathAdminOverview = "/api/v1/admin/overview"
-	PathAdminLicenses = "/api/v1/admin/licenses"
-	PathAdminLicense  = "/api/v1/admin/licenses/{license}"
-	PathAdminSessions = "/api/v1/admin/sessions"
-	PathAdminSession  = "/api/v1/admin/sessions/{session_id}"
-	PathAdminEndAll   = "/api/v1/admin/sessions:end-all"
-	PathAdminUsers    = "/api/v1/admin/users"
-	PathAdminFind     = "/api/v1/admin/users:find"
-	PathAdminMachine  = "/api/v1/admin/users:create-machine"
-	PathAdminUser     = "/api/v1/admin/users/{user}"
-	PathAdminSignOut  = "/api/v1/admin/users/{user}:sign-out"
-	PathAdminRotate   = "/api/v1/admin/users/{user}:rotate-token"
-	PathAdminAudit    = "/api/v1/admin/audit"
-	PathAdminUsage    = "/api/v1/admin/usage"
-	PathAdminDenials  = "/api/v1/admin/denials"
+	PathMyLicenses        = "/api/v1/licenses"
+	PathMySessions        = "/api/v1/licenses/sessions"
+	PathAdminOverview     = "/api/v1/admin/overview"
+	PathAdminLicenses     = "/api/v1/admin/licenses"
+	PathAdminLicense      = "/api/v1/admin/licenses/{license}"
+	PathAdminSessions     = "/api/v1/admin/sessions"
+	PathAdminSessionsFind = "/api/v1/admin/sessions:find"
+	PathAdminSession      = "/api/v1/admin/sessions/{session_id}"
+	PathAdminEndAll       = "/api/v1/admin/sessions:end-all"
+	PathAdminUsers        = "/api/v1/admin/users"
+	PathAdminGroups       = "/api/v1/admin/groups"
+	PathAdminFind         = "/api/v1/admin/users:find"
+	PathAdminMachine      = "/api/v1/admin/users:create-machine"
+	PathAdminUser         = "/api/v1/admin/users/{user}"
+	PathAdminSignOut      = "/api/v1/admin/users/{user}:sign-out"
+	PathAdminRotate       = "/api/v1/admin/users/{user}:rotate-token"
+	PathAdminAudit        = "/api/v1/admin/audit"
+	PathAdminUsage        = "/api/v1/admin/usage"
+	PathAdminMetrics      = "/api/v1/admin/metrics"
+	PathAdminDenials      = "/api/v1/admin/denials"
 )
 
 // MaxSignInAge is how old the sign-in of an administrator may be who changes something.
@@ -91,15 +94,23 @@ type LicenseUseList struct {
 	After    string       `json:"after,omitempty" example:"acme-pro" doc:"There are more: ask with this as after. Absent on the last page."`
 }
 
+// LicenseOverview is a license as those who administer its organization watch it. Today
+// begins at midnight in UTC.
+type LicenseOverview struct {
+	LicenseUse
+	PeakToday    *int   `json:"peak_today,omitempty" minimum:"0" example:"9" doc:"The most seats of it in use at a time today, as of the reaper's last visit some minutes ago, and at least those that are held now. Absent while the record cannot be asked."`
+	DenialsToday *int64 `json:"denials_today,omitempty" minimum:"0" example:"2" doc:"Requests for a seat of it that were refused today, as of the reaper's last visit some minutes ago. Absent while the record cannot be asked."`
+}
+
 // Overview is an organization with a page of its licenses, by id.
 type Overview struct {
-	OrganizationID string       `json:"organization_id" example:"acme" doc:"The organization."`
-	Name           string       `json:"name" example:"Acme Inc." doc:"What people call it."`
-	Status         string       `json:"status" example:"active" doc:"active, or else no seat is granted or kept."`
-	SeatsUsed      *int         `json:"seats_used,omitempty" minimum:"0" example:"12" doc:"Seats of all its licenses together that are held now. Absent while the seat ledger is away or being rebuilt: then nobody knows."`
-	SeatsMax       int          `json:"seats_max" minimum:"0" example:"100" doc:"Seats of all its licenses together that may be held at a time, however many the licenses have."`
-	Licenses       []LicenseUse `json:"licenses" nullable:"false" doc:"Ascending by id."`
-	After          string       `json:"after,omitempty" example:"acme-pro" doc:"There are more licenses: ask with this as after. Absent on the last page."`
+	OrganizationID string            `json:"organization_id" example:"acme" doc:"The organization."`
+	Name           string            `json:"name" example:"Acme Inc." doc:"What people call it."`
+	Status         string            `json:"status" example:"active" doc:"active, or else no seat is granted or kept."`
+	SeatsUsed      *int              `json:"seats_used,omitempty" minimum:"0" example:"12" doc:"Seats of all its licenses together that are held now. Absent while the seat ledger is away or being rebuilt: then nobody knows."`
+	SeatsMax       int               `json:"seats_max" minimum:"0" example:"100" doc:"Seats of all its licenses together that may be held at a time, however many the licenses have."`
+	Licenses       []LicenseOverview `json:"licenses" nullable:"false" doc:"Ascending by id."`
+	After          string            `json:"after,omitempty" example:"acme-pro" doc:"There are more licenses: ask with this as after. Absent on the last page."`
 }
 
 // OwnLicense is a license as those who administer its organization see it: all that was

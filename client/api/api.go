@@ -28,9 +28,11 @@ const (
 	PathLicense       = "/api/v1/control/organizations/{organization}/licenses/{license}"
 	PathSessions      = "/api/v1/control/organizations/{organization}/sessions"
 	PathEndAll        = "/api/v1/control/organizations/{organization}/sessions:end-all"
+	PathSessionsFind  = "/api/v1/control/organizations/{organization}/sessions:find"
 	PathSessionOf     = "/api/v1/control/organizations/{organization}/sessions/{session_id}"
 	PathUsers         = "/api/v1/control/organizations/{organization}/users"
 	PathUsersFind     = "/api/v1/control/organizations/{organization}/users:find"
+	PathGroups        = "/api/v1/control/organizations/{organization}/groups"
 	PathUsersMachine  = "/api/v1/control/organizations/{organization}/users:create-machine"
 	PathUser          = "/api/v1/control/organizations/{organization}/users/{user}"
 	PathUserSignOut   = "/api/v1/control/organizations/{organization}/users/{user}:sign-out"
@@ -72,7 +74,10 @@ const (
 	ContentTypeJWKS    = "application/jwk-set+json" // RFC 7517, section 8.5.2
 	ContentTypeProblem = "application/problem+json" // RFC 9457
 	ContentTypeCSV     = "text/csv"                 // RFC 4180
-	ContentTypeNDJSON  = "application/x-ndjson"     // a JSON document on each line
+	// ContentTypeOpenMetrics is what Prometheus reads
+	// (https://prometheus.io/docs/specs/om/open_metrics_spec/).
+	ContentTypeOpenMetrics = "application/openmetrics-text"
+	ContentTypeNDJSON      = "application/x-ndjson" // a JSON document on each line
 )
 
 // MaxBody is the largest request body, in bytes: far more than the longest
@@ -135,6 +140,11 @@ func EndAllPath(organizationID string) string {
 	return strings.Replace(PathEndAll, ParamOrganization, organizationID, 1)
 }
 
+// SessionsFindPath is where an organization's sessions are looked for, for the vendor.
+func SessionsFindPath(organizationID string) string {
+	return strings.Replace(PathSessionsFind, ParamOrganization, organizationID, 1)
+}
+
 // SessionOfPath is the path of one session of an organization, for the vendor.
 func SessionOfPath(organizationID, sessionID string) string {
 	return strings.Replace(strings.Replace(PathSessionOf, ParamOrganization, organizationID, 1), ParamSessionID, sessionID, 1)
@@ -143,6 +153,11 @@ func SessionOfPath(organizationID, sessionID string) string {
 // UsersPath is the path of an organization's users, for the vendor.
 func UsersPath(organizationID string) string {
 	return strings.Replace(PathUsers, ParamOrganization, organizationID, 1)
+}
+
+// GroupsPath is the path of the groups that an organization's users are in, for the vendor.
+func GroupsPath(organizationID string) string {
+	return strings.Replace(PathGroups, ParamOrganization, organizationID, 1)
 }
 
 // UsersFindPath is where the user with an address is looked for, for the vendor.

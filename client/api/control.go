@@ -21,6 +21,9 @@ const (
 	QueryActor   = "actor"
 	QueryAction  = "action"
 	QueryObject  = "object"
+	QuerySort    = "sort"
+	QueryRole    = "role"
+	QueryGroup   = "group"
 )
 
 // How many of a list are answered at once: as asked for, or else DefaultPage.
@@ -172,11 +175,47 @@ type LiveClient struct {
 	Project  string `json:"project" example:"bridge-7" doc:"What the work is for."`
 }
 
-// SessionList is a page of an organization's sessions without a recorded end.
+// The orders of a list of sessions, by the members of [LiveSession]: ascending, and with a
+// hyphen before descending. SortNewest is the usual one.
+const (
+	SortOldest        = "acquired_at"
+	SortNewest        = "-acquired_at"
+	SortHeartbeat     = "last_heartbeat_at"
+	SortHeartbeatDown = "-last_heartbeat_at"
+	SortExpiry        = "expires_at"
+	SortExpiryDown    = "-expires_at"
+	SortUser          = "user_id"
+	SortUserDown      = "-user_id"
+)
+
+// MaxSorted is how many sessions are sorted at most in another order than [SortNewest], and
+// MaxScanned how many are looked at for one page of those that are picked by what no index has.
+const (
+	MaxSorted  = 1000
+	MaxScanned = 1000
+)
+
+// SessionSearch is which sessions are looked for, and in which order. It is a body, because
+// paths and queries are in request logs, and a machine's fingerprint is not to be.
+type SessionSearch struct {
+	LicenseID  string `json:"license_id,omitempty" maxLength:"63" example:"acme-pro" doc:"Sessions of this license alone."`
+	UserID     string `json:"user_id,omitempty" maxLength:"128" example:"u-1" doc:"Sessions of this user alone."`
+	Project    string `json:"project,omitempty" maxLength:"128" example:"bridge-7" doc:"Sessions for this project alone: not together with license_id or user_id."`
+	HardwareID string `json:"hardware_id,omitempty" maxLength:"128" example:"hw-1" doc:"Sessions on this machine alone, as the list shows it."`
+	State      string `json:"state,omitempty" example:"active" doc:"Sessions of this state alone: active, ending, expired or unknown."`
+	Text       string `json:"text,omitempty" maxLength:"128" example:"studio" doc:"Sessions alone that have this, in capitals or not, somewhere in the user's id, the project, or the client's name, version or hostname."`
+	Sort       string `json:"sort,omitempty" example:"-acquired_at" doc:"In which order: acquired_at, last_heartbeat_at, expires_at or user_id, and with a hyphen before descending; -acquired_at, if absent. In every other order up to 1000 sessions are sorted, as they are at that moment."`
+	After      string `json:"after,omitempty" maxLength:"2048" doc:"The after of the page before, of the same search; absent for the first."`
+	Limit      int    `json:"limit,omitempty" minimum:"1" maximum:"200" example:"50" doc:"How many; 50, if absent."`
+}
+
+// SessionList is a page of an organization's sessions without a recorded end. Of those that
+// are picked by state, machine or text a page may have fewer than were asked for, and none at
+// all, and yet not be the last.
 type SessionList struct {
-	Sessions            []LiveSession `json:"sessions" nullable:"false" doc:"The newest acquired first."`
+	Sessions            []LiveSession `json:"sessions" nullable:"false" doc:"The newest acquired first, or as asked for."`
 	UnreadableDocuments List          `json:"unreadable_documents,omitzero" nullable:"false" doc:"Session documents of this page that cannot be read and hold no seat."`
-	After               string        `json:"after,omitempty" example:"3f-019ab00d-4c00-7000-8000-000000000001" doc:"There are more: ask with this as after. Absent on the last page."`
+	After               string        `json:"after,omitempty" example:"3f-019ab00d-4c00-7000-8000-000000000001" doc:"There may be more: ask for the same with this as after. Absent on the last page."`
 }
 
 // AuditEntry is one act on an organization.

@@ -22,7 +22,7 @@ type UserInput struct {
 // UserPatch is what is to change of a user. What is absent stays. ID tokens say it from
 // the next one on, within the hour.
 type UserPatch struct {
-	Role     *string `json:"role,omitempty" example:"admin" doc:"member, admin or owner."`
+	Role     *string `json:"role,omitempty" example:"admin" doc:"member, admin or owner; of a machine member or metrics."`
 	Groups   *List   `json:"groups,omitempty" example:"cad" doc:"All the groups, in place of those before; at most 16 of at most 64 characters, 800 bytes as JSON in all."`
 	Disabled *bool   `json:"disabled,omitempty" example:"true" doc:"true: the user cannot sign in any more, and all its sessions end."`
 }
@@ -34,7 +34,7 @@ type User struct {
 	Machine        bool   `json:"machine" doc:"Whether it is a machine's, which signs in by a refresh token and has no address."`
 	Email          string `json:"email" example:"ann@acme.example" doc:"The address to sign in with; empty of a machine, and where Identity Platform has no account for the user."`
 	Name           string `json:"name" example:"Ann Archer" doc:"What people call the user."`
-	Role           string `json:"role" enum:"member,admin,owner" example:"member" doc:"What the user may do."`
+	Role           string `json:"role" enum:"member,admin,owner,metrics" example:"member" doc:"What the user may do: metrics is a machine's that reads /api/v1/admin/metrics and nothing else."`
 	Groups         List   `json:"groups" nullable:"false" example:"cad" doc:"The user's groups."`
 	Disabled       bool   `json:"disabled" doc:"Whether the user is kept from signing in."`
 	State          string `json:"state" enum:"active,disabled,pending,removing" example:"active" doc:"active; disabled; pending: what was asked for last is not confirmed by Identity Platform, so ask for it again, a minute later where two changes crossed; removing: that is its removal."`
@@ -66,15 +66,33 @@ type UserList struct {
 	After string `json:"after,omitempty" example:"k5vyjm2w7hd3q4n6t2bzxc5rfa" doc:"There are more: ask with this as after. Absent on the last page."`
 }
 
+// MaxGrouped is how many users the groups are counted over at most.
+const MaxGrouped = 20_000
+
+// Group is a group that users of an organization are in.
+type Group struct {
+	Name  string `json:"name" example:"cad" doc:"Its name, as users have it."`
+	Users int    `json:"users" minimum:"0" example:"7" doc:"How many users are in it, those who are disabled too."`
+}
+
+// GroupList is a page of the groups that users are in, by name. Nothing makes or deletes a
+// group by itself: it is there while somebody is in it.
+type GroupList struct {
+	Groups []Group `json:"groups" nullable:"false" doc:"Ascending by name."`
+	More   bool    `json:"more_users,omitempty" example:"false" doc:"The organization has more than 20000 users, and those behind them by id are not counted. Absent otherwise."`
+	After  string  `json:"after,omitempty" example:"cad" doc:"There are more groups: ask with this as after. Absent on the last page."`
+}
+
 // MachineInput is a machine user that is to be made.
 type MachineInput struct {
 	Name   string `json:"name" example:"build-farm" doc:"What people call it, at most 128 characters."`
+	Role   string `json:"role,omitempty" example:"member" doc:"member, which takes seats, or metrics, which reads /api/v1/admin/metrics and may do nothing else; member, if absent."`
 	Groups List   `json:"groups,omitempty" example:"cad" doc:"At most 16 groups of at most 64 characters, 800 bytes as JSON in all: ID tokens carry them."`
 }
 
 // UserMachine is a machine user that was made.
 type UserMachine struct {
-	User User `json:"user" doc:"The user, a member."`
+	User User `json:"user" doc:"The user."`
 	MachineToken
 }
 

@@ -23,6 +23,26 @@ type sessionList struct {
 	License      string `placeholder:"ID" help:"Sessions of this license alone."`
 	User         string `placeholder:"ID" help:"Sessions of this user alone."`
 	Project      string `placeholder:"NAME" help:"Sessions for this project alone: without --license and --user."`
+	Machine      string `placeholder:"ID" help:"Sessions on this machine alone: its fingerprint, which is hardware_id of -o json."`
+	State        string `enum:",active,ending,expired,unknown" default:"" placeholder:"STATE" help:"Sessions of this state alone: active, ending, expired or unknown."`
+	Text         string `placeholder:"WORDS" help:"Sessions alone that have this, in capitals or not, somewhere in user, project, program or host name."`
+	Sort         string `enum:"since,heartbeat,expires,user" default:"since" help:"By what: ${enum}. Since has the newest first, the others the earliest. By others than since, a thousand sessions at most."`
+	Reverse      bool   `help:"The other way round."`
+}
+
+// filter is what the service is asked for.
+func (l sessionList) filter() control.SessionFilter {
+	order := map[string][2]string{
+		"since": {api.SortNewest, api.SortOldest}, "heartbeat": {api.SortHeartbeat, api.SortHeartbeatDown},
+		"expires": {api.SortExpiry, api.SortExpiryDown}, "user": {api.SortUser, api.SortUserDown},
+	}[l.Sort]
+	sort := order[0]
+	if l.Reverse {
+		sort = order[1]
+	}
+	return control.SessionFilter{
+		License: l.License, User: l.User, Project: l.Project, Machine: l.Machine, State: l.State, Text: l.Text, Sort: sort,
+	}
 }
 
 // seat is a live session as a line of a table.
@@ -53,7 +73,7 @@ func (l sessionList) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	list, err := c.Sessions(ctx, l.Organization, control.SessionFilter{License: l.License, User: l.User, Project: l.Project})
+	list, err := c.Sessions(ctx, l.Organization, l.filter())
 	if err != nil {
 		return &show.Failure{Doing: "list sessions of organization " + l.Organization, Look: "licensectl org list", Err: err}
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -14,6 +15,7 @@ import (
 
 type userCommands struct {
 	List      userList      `cmd:"" help:"List an organization's users."`
+	Groups    userGroups    `cmd:"" help:"List the groups that users are in, and how many are in each."`
 	Show      userShow      `cmd:"" help:"Show a user."`
 	Invite    userInvite    `cmd:"" help:"Make a user, and print the link by which it sets a password. Nobody is sent it."`
 	Import    userImport    `cmd:"" help:"Invite the users of a CSV file. Run again it does nothing twice."`
@@ -31,7 +33,24 @@ type userCommands struct {
 
 type userList struct {
 	Organization string `arg:"" help:"The organization's id, such as acme."`
-	Email        string `placeholder:"ADDRESS" help:"The user with this address alone."`
+	Email        string `placeholder:"ADDRESS" help:"The user with this address alone: without --role and --group."`
+	Role         string `enum:",member,admin,owner,metrics" default:"" placeholder:"ROLE" help:"Users of this role alone: member, admin, owner or metrics."`
+	Group        string `placeholder:"NAME" help:"Users in this group alone."`
+}
+
+// Validate refuses an address together with what picks several.
+func (l userList) Validate() error {
+	if l.Email != "" && l.Role+l.Group != "" {
+		return errors.New("--email finds one user: say it without --role and --group")
+	}
+	return nil
+}
+
+func (l userList) users(ctx context.Context, c *control.Client) ([]api.User, error) {
+	if l.Email != "" {
+		return c.FindUsers(ctx, l.Organization, l.Email)
+	}
+	return c.Users(ctx, l.Organization, control.UserFilter{Role: l.Role, Group: l.Group})
 }
 
 // Run lists users.
@@ -40,13 +59,7 @@ func (l userList) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	find := c.Users
-	if l.Email != "" {
-		find = func(ctx context.Context, organization string) ([]api.User, error) {
-			return c.FindUsers(ctx, organization, l.Email)
-		}
-	}
-	list, err := find(ctx, l.Organization)
+	list, err := l.users(ctx, c)
 	if err != nil {
 		return &show.Failure{Doing: "list users of organization " + l.Organization, Look: "licensectl org list", Err: err}
 	}
@@ -60,6 +73,27 @@ func (l userList) Run(ctx context.Context, a *app) error {
 		{Field: "id", Title: "USER"},
 	}
 	return show.List(a.printer(), list, columns, func(u api.User) string { return u.OrganizationID + "/" + u.ID })
+}
+
+type userGroups struct {
+	Organization string `arg:"" help:"The organization's id, such as acme."`
+}
+
+// Run lists groups.
+func (g userGroups) Run(ctx context.Context, a *app) error {
+	c, err := a.control()
+	if err != nil {
+		return err
+	}
+	list, more, err := c.Groups(ctx, g.Organization)
+	if err != nil {
+		return &show.Failure{Doing: "list groups of organization " + g.Organization, Look: "licensectl org list", Err: err}
+	}
+	if more {
+		_, _ = fmt.Fprintf(a.err, "Note: organization %s has more than %d users, and those behind them by id are not counted.\n", g.Organization, api.MaxGrouped)
+	}
+	columns := []show.Column{{Field: "name", Title: "GROUP"}, {Field: "users", Title: "USERS"}}
+	return show.List(a.printer(), list, columns, func(group api.Group) string { return group.Name })
 }
 
 // User is the user that a command is about.
@@ -157,7 +191,7 @@ func printLink(a *app, link string) error {
 
 type userSetRole struct {
 	User
-	Role string `arg:"" enum:"member,admin,owner" help:"What the user may do: ${enum}."`
+	Role string `arg:"" enum:"member,admin,owner,metrics" help:"What the user may do: ${enum}, the last one of machines alone."`
 	Write
 	Match
 }

@@ -19,6 +19,7 @@ type TokenFile struct {
 type userCreateMachine struct {
 	Organization string   `arg:"" help:"The organization's id, such as acme."`
 	Name         string   `arg:"" help:"What people call the machine, such as build-farm."`
+	Role         string   `enum:"member,metrics" default:"member" help:"What it may do: take seats as a member, or read metrics and nothing else."`
 	Groups       listFlag `placeholder:"A,B" help:"The machine's groups."`
 	TokenFile
 	Write
@@ -33,7 +34,7 @@ func (u userCreateMachine) Run(ctx context.Context, a *app) error {
 	s := User{userID{u.Organization, u.Name}}.subject(c)
 	var made api.UserMachine
 	done, err := u.keep(u.DryRun, func() (*string, error) {
-		made, err = c.CreateMachine(ctx, u.Organization, api.MachineInput{Name: u.Name, Groups: or(u.Groups.value)}, u.DryRun)
+		made, err = c.CreateMachine(ctx, u.Organization, api.MachineInput{Name: u.Name, Role: u.Role, Groups: or(u.Groups.value)}, u.DryRun)
 		return &made.RefreshToken, s.failed("create", err)
 	})
 	if err != nil {

@@ -81,12 +81,14 @@ func (f *function) routes() []web.Route {
 		web.Handle(adminListLicenses(), f.adminListLicenses),
 		web.Handle(adminGetLicense(), f.adminGetLicense),
 		web.Handle(adminListSessions(), f.listSessions),
+		web.Handle(adminFindSessions(), f.findSessions),
 		web.Handle(adminGetSession(), f.getSession),
 		web.Handle(adminRevokeSession(), f.revokeSession),
 		web.Handle(adminEndSessions(), f.endSessions),
 		web.Handle(adminListAudit(), f.listAudit),
 		web.Handle(adminReportUsage(), f.reportUsage),
 		web.Handle(adminReportDenials(), f.reportDenials),
+		web.Handle(adminMetrics(), f.adminMetrics),
 	}, f.ourUserRoutes(), f.webhookRoutes(forOwners))
 }
 
@@ -103,6 +105,7 @@ func (f *function) controlRoutes() []web.Route {
 		web.Handle(patchLicense(), f.patchLicense),
 		web.Handle(deleteLicense(), f.deleteLicense),
 		web.Handle(listSessions(), f.listSessions),
+		web.Handle(findSessions(), f.findSessions),
 		web.Handle(getSession(), f.getSession),
 		web.Handle(revokeSession(), f.revokeSession),
 		web.Handle(endSessions(), f.endSessions),

@@ -79,7 +79,7 @@ func (f *function) exportLicenses(ctx context.Context, c web.Call, after string)
 }
 
 func (f *function) exportUsers(ctx context.Context, c web.Call, after string) (lines, error) {
-	found, err := f.People.List(ctx, caller(c), after, api.DefaultPage+1)
+	found, err := f.People.List(ctx, caller(c), record.UserFilter{}, after, api.DefaultPage+1)
 	if err != nil || len(found) == 0 {
 		return lines{}, err
 	}

@@ -21,7 +21,7 @@ func createMachine() web.Operation {
 	return web.Operation{
 		ID: "createMachine", Method: http.MethodPost, Path: api.PathUsersMachine, Params: []web.Param{organizationParam()}, Access: web.AccessStaff,
 		Query: dryRunQuery(), Headers: keyHeader(), Body: web.BodyRequired,
-		Summary: "Make a machine user", Description: forVendor + "A member without an address, for builds and servers. The answer has the refresh token by which it signs in, once: it is kept nowhere here. Where the answer is lost, rotate the token.",
+		Summary: "Make a machine user", Description: forVendor + "A user without an address, for builds and servers: a member, or one that reads metrics and may do nothing else. The answer has the refresh token by which it signs in, once: it is kept nowhere here. Where the answer is lost, rotate the token.",
 		Answers: []web.Documented{{Status: http.StatusCreated, Description: "It was made, or would be.", Body: api.UserMachine{
 			User: exampleMachine(), MachineToken: api.MachineToken{RefreshToken: exampleToken},
 		}, Headers: etagHeader()}},
@@ -35,7 +35,7 @@ func (f *function) createMachine(ctx context.Context, c web.Call, in api.Machine
 		return web.Answer{}, err
 	}
 	made, token, err := f.People.CreateMachine(ctx, caller(c), a, license.Invitation{
-		Name: in.Name, User: license.User{Role: license.RoleMember, Groups: in.Groups},
+		Name: in.Name, User: license.User{Role: license.Role(in.Role), Groups: in.Groups},
 	})
 	if err != nil {
 		return web.Answer{}, err

@@ -68,5 +68,5 @@ func (f *function) listMySessions(ctx context.Context, c web.Call, _ struct{}) (
 	if err != nil {
 		return web.Answer{}, err
 	}
-	return f.sessions(ctx, c, record.SessionFilter{UserID: c.Caller.UserID}, p)
+	return f.sessions(ctx, c, sessionQuery{SessionFilter: record.SessionFilter{UserID: c.Caller.UserID}}, p)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 	"github.com/coditect-ai/coditect-licenses/shared/record"
+	"github.com/coditect-ai/coditect-licenses/shared/usage"
 	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
 
@@ -14,10 +15,10 @@ func adminOverview() web.Operation {
 	org := exampleOrganization()
 	return web.Operation{
 		ID: "adminOverview", Method: http.MethodGet, Path: api.PathAdminOverview, Query: pageQuery(), Access: web.AccessAdmin,
-		Summary: "Read how much of what the organization has is used", Description: "The organization, and its licenses by id, a page at a time. A change by the vendor is seen within 30 seconds, as by acquire. While the seat ledger is away or being rebuilt all is told that was bought, and the numbers are absent.",
+		Summary: "Read how much of what the organization has is used", Description: "The organization, and its licenses by id, a page at a time. A change by the vendor is seen within 30 seconds, as by acquire. Today is from midnight on, in UTC. While the seat ledger is away or being rebuilt all is told that was bought, and what is held now is absent; so is what was counted today while the record is away.",
 		Answers: []web.Documented{{Status: http.StatusOK, Description: "It.", Body: api.Overview{
 			OrganizationID: org.ID, Name: org.Name, Status: org.Status, SeatsUsed: new(12), SeatsMax: org.MaxConcurrentSeats,
-			Licenses: []api.LicenseUse{exampleUse()}, After: exampleUse().LicenseID,
+			Licenses: []api.LicenseOverview{{LicenseUse: exampleUse(), PeakToday: new(9), DenialsToday: new(int64(2))}}, After: exampleUse().LicenseID,
 		}}},
 		Problems: []api.Code{api.OrganizationNotFound},
 	}
@@ -33,11 +34,26 @@ func (f *function) adminOverview(ctx context.Context, c web.Call, _ struct{}) (w
 		return web.Answer{}, err
 	}
 	org, counted := bought.Organization, f.count(ctx, c, bought.Licenses)
+	licenses := overviews(f.uses(org, bought.Licenses, counted), f.today(ctx, c))
 	return web.Answer{Outcome: "read", Body: api.Overview{
 		OrganizationID: org.ID, Name: org.Name, Status: string(org.Status),
 		SeatsUsed: counted.organization, SeatsMax: org.MaxConcurrentSeats,
-		Licenses: f.uses(org, bought.Licenses, counted), After: after,
+		Licenses: licenses, After: after,
 	}}, nil
+}
+
+// overviews are licenses with what was counted of them today.
+func overviews(uses []api.LicenseUse, today map[string]usage.Counts) []api.LicenseOverview {
+	out := make([]api.LicenseOverview, len(uses))
+	for i, use := range uses {
+		out[i] = api.LicenseOverview{LicenseUse: use}
+		if today == nil {
+			continue
+		}
+		counts := today[use.LicenseID]
+		out[i].PeakToday, out[i].DenialsToday = new(peakOf(counts, use.SeatsUsed)), new(counts.Denials())
+	}
+	return out
 }
 
 func exampleOwn() api.OwnLicense {

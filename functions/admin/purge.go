@@ -88,7 +88,7 @@ func (f *function) purge(ctx context.Context, c web.Call) (deleted int, more boo
 const purgedUsers = 10
 
 func (f *function) purgeUsers(ctx context.Context, c web.Call) (int, error) {
-	users, err := f.Record.UserPage(ctx, caller(c), "", purgedUsers)
+	users, err := f.Record.UserPage(ctx, caller(c), record.UserFilter{}, "", purgedUsers)
 	if err != nil {
 		return 0, err
 	}

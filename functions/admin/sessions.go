@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 
@@ -20,20 +21,11 @@ func exampleLive() api.LiveSession {
 	}
 }
 
-// filterQuery are the names by which sessions are picked.
-func filterQuery() []web.Param {
-	return []web.Param{
-		{Name: api.QueryLicense, Description: "Sessions of this license alone."},
-		{Name: api.QueryUser, Description: "Sessions of this user alone."},
-		{Name: api.QueryProject, Description: "Sessions for this project alone: not together with license or user."},
-	}
-}
-
 func listSessions() web.Operation {
 	return web.Operation{
 		ID: "listSessions", Method: http.MethodGet, Path: api.PathSessions, Params: []web.Param{organizationParam()},
 		Query: append(pageQuery(), filterQuery()...), Access: web.AccessStaff,
-		Summary: "List an organization's live sessions", Description: forVendor + "Those whose end is not recorded, the newest acquired first, a page at a time. While the seat ledger is away or being rebuilt they are listed all the same, and each one's state is unknown.",
+		Summary: "List an organization's live sessions", Description: forVendor + howListed(),
 		Answers: []web.Documented{{Status: http.StatusOK, Description: "A page.", Body: api.SessionList{
 			Sessions: []api.LiveSession{exampleLive()}, After: "3f-" + exampleLive().SessionID,
 		}}},
@@ -46,24 +38,7 @@ func (f *function) listSessions(ctx context.Context, c web.Call, _ struct{}) (we
 	if err != nil {
 		return web.Answer{}, err
 	}
-	filter, err := filterOf(c)
-	if err != nil {
-		return web.Answer{}, err
-	}
-	return f.sessions(ctx, c, filter, p)
-}
-
-// sessions are a page of those that the filter lets through.
-func (f *function) sessions(ctx context.Context, c web.Call, filter record.SessionFilter, p page) (web.Answer, error) {
-	found, err := f.Record.SessionPage(ctx, caller(c), filter, p.after, p.limit)
-	if err != nil {
-		return web.Answer{}, afterError(err, license.ErrSessionNotFound)
-	}
-	list := api.SessionList{Sessions: f.live(ctx, c, found.Sessions), UnreadableDocuments: api.List(found.Unreadable)}
-	if found.More {
-		list.After = found.Last
-	}
-	return web.Answer{Outcome: "listed", Body: list}, nil
+	return f.sessions(ctx, c, queriedSessions(c), p)
 }
 
 func adminListSessions() web.Operation {
@@ -72,13 +47,24 @@ func adminListSessions() web.Operation {
 	return op
 }
 
-// filterOf is which sessions are asked for.
-func filterOf(c web.Call) (record.SessionFilter, error) {
-	f := record.SessionFilter{LicenseID: c.Query.Get(api.QueryLicense), UserID: c.Query.Get(api.QueryUser), Project: c.Query.Get(api.QueryProject)}
-	if f.Project != "" && f.LicenseID+f.UserID != "" {
-		return record.SessionFilter{}, invalid(api.QueryProject, "is sent together with license or user: send it alone")
-	}
-	return f, nil
+// findSessions has what no query is to have: see [api.SessionSearch].
+func findSessions() web.Operation {
+	op := listSessions()
+	op.ID, op.Method, op.Path, op.Query, op.Body = "findSessions", http.MethodPost, api.PathSessionsFind, nil, web.BodyRequired
+	op.Summary = "Look for live sessions of an organization"
+	op.Description += " It changes nothing, and is a POST because request logs keep what a path or a query says."
+	return op
+}
+
+func (f *function) findSessions(ctx context.Context, c web.Call, in api.SessionSearch) (web.Answer, error) {
+	return f.sessions(ctx, c, searchedSessions(in), page{after: in.After, limit: cmp.Or(in.Limit, api.DefaultPage)})
+}
+
+func adminFindSessions() web.Operation {
+	op := forAdmins(findSessions(), "adminFindSessions", api.PathAdminSessionsFind, "Look for live sessions of the organization")
+	op.Reads = true
+	op.Problems = append(op.Problems, api.OrganizationNotFound)
+	return op
 }
 
 func oneSession() []web.Param { return []web.Param{organizationParam(), web.SessionParam()} }

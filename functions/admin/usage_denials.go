@@ -24,14 +24,33 @@ func reportDenials() web.Operation {
 		}},
 	}
 	return web.Operation{
-		ID: "reportDenials", Method: http.MethodGet, Path: api.PathDenials, Params: []web.Param{organizationParam()}, Query: usageQuery(), Access: web.AccessStaff,
-		Summary: "Report which requests were refused", Description: forVendor + "By license and by what refused: each refused request counts once. " + howFar(),
+		ID: "reportDenials", Method: http.MethodGet, Path: api.PathDenials, Params: []web.Param{organizationParam()}, Query: append(usageQuery(), denialsByParam()), Access: web.AccessStaff,
+		Summary: "Report which requests were refused", Description: forVendor + "By license and by what refused: each refused request counts once. The seat ledger counts neither by user nor by project: it remembers of who was refused a digest, for some minutes, to tell who waited. " + howFar(),
 		Answers:  []web.Documented{{Status: http.StatusOK, Description: "The report.", Body: report}, asCSV(denialLines(report))},
 		Problems: []api.Code{api.Forbidden},
 	}
 }
 
+func denialsByParam() web.Param {
+	return web.Param{Name: api.QueryBy, Description: "By what: by license, which is what it is if absent as well.", Enum: []any{api.ByLicense}}
+}
+
+// denialsBy refuses what refusals are not counted by.
+func denialsBy(c web.Call) error {
+	switch by := c.Query.Get(api.QueryBy); by {
+	case "", api.ByLicense:
+		return nil
+	case api.ByUser, api.ByProject:
+		return invalid(api.QueryBy, "is "+by+", and refusals are counted by license and limit alone: send license, or leave it out")
+	default:
+		return invalid(api.QueryBy, "is not license: send that, or leave it out")
+	}
+}
+
 func (f *function) reportDenials(ctx context.Context, c web.Call, _ struct{}) (web.Answer, error) {
+	if err := denialsBy(c); err != nil {
+		return web.Answer{}, err
+	}
 	p, err := periodOf(c, f.Now())
 	if err != nil {
 		return web.Answer{}, err

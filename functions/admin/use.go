@@ -2,9 +2,12 @@ package admin
 
 import (
 	"context"
+	"time"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
+	"github.com/coditect-ai/coditect-licenses/shared/record"
+	"github.com/coditect-ai/coditect-licenses/shared/usage"
 	"github.com/coditect-ai/coditect-licenses/shared/web"
 )
 
@@ -45,6 +48,34 @@ func (f *function) uses(org license.Organization, licenses []license.License, co
 		}
 	}
 	return out
+}
+
+// today is what was counted since midnight (UTC), by license: one read for all of them. It is
+// nil where the record cannot tell, which is no reason not to tell the rest.
+func (f *function) today(ctx context.Context, c web.Call) map[string]usage.Counts {
+	hours, err := f.Record.Usage(ctx, caller(c), todayOf(f.Now()))
+	if err != nil {
+		web.Degraded(ctx, "unmeasured", err)
+		return nil
+	}
+	counts := map[string]usage.Counts{}
+	for _, l := range usage.Report(hours, usage.StepDay) {
+		counts[l.LicenseID] = l.Total
+	}
+	return counts
+}
+
+func todayOf(now time.Time) record.UsageQuery {
+	midnight := now.UTC().Truncate(24 * time.Hour)
+	return record.UsageQuery{From: midnight, To: midnight.Add(24 * time.Hour)}
+}
+
+// peakOf is the peak of what was counted, some minutes ago, and now: what is held now was in use.
+func peakOf(counts usage.Counts, used *int) int {
+	if used == nil {
+		return counts.Peak
+	}
+	return max(counts.Peak, *used)
 }
 
 func exampleUse() api.LicenseUse {

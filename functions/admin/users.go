@@ -15,6 +15,7 @@ import (
 func (f *function) userRoutes() []web.Route {
 	return []web.Route{
 		web.Handle(listUsers(), f.listUsers),
+		web.Handle(listGroups(), f.listGroups),
 		web.Handle(findUsers(), f.findUsers),
 		web.Handle(inviteUser(), f.inviteUser),
 		web.Handle(getUser(), f.getUser),
@@ -75,7 +76,7 @@ func stateOf(u license.User) string {
 func listUsers() web.Operation {
 	return web.Operation{
 		ID: "listUsers", Method: http.MethodGet, Path: api.PathUsers, Params: []web.Param{organizationParam()}, Access: web.AccessStaff,
-		Query:   pageQuery(),
+		Query:   append(pageQuery(), userQuery()...),
 		Summary: "List an organization's users", Description: forVendor + "By id, a page at a time: those who were invited here. Whoever signs in by an Identity Platform tenant of the organization's own is administered there.",
 		Answers: []web.Documented{{Status: http.StatusOK, Description: "A page.", Body: api.UserList{
 			Users: []api.User{exampleUser()}, After: exampleUser().ID,
@@ -89,7 +90,11 @@ func (f *function) listUsers(ctx context.Context, c web.Call, _ struct{}) (web.A
 	if err != nil {
 		return web.Answer{}, err
 	}
-	found, err := f.People.List(ctx, caller(c), p.after, p.limit+1)
+	filter, err := usersMeant(c)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	found, err := f.People.List(ctx, caller(c), filter, p.after, p.limit+1)
 	if err != nil {
 		return web.Answer{}, afterError(err, license.ErrUserNotFound)
 	}

@@ -14,6 +14,7 @@ import (
 func (f *function) ourUserRoutes() []web.Route {
 	return []web.Route{
 		web.Handle(adminListUsers(), ours(f, f.listUsers)),
+		web.Handle(adminListGroups(), ours(f, f.listGroups)),
 		web.Handle(adminFindUsers(), ours(f, f.findUsers)),
 		web.Handle(adminInviteUser(), ours(f, f.inviteUser)),
 		web.Handle(adminGetUser(), ours(f, f.getUser)),

@@ -120,13 +120,12 @@ func (c claimSet) firebase() claimSet {
 	return set
 }
 
-// role is owner or admin if the claim says exactly that. Everything else has a
-// member's rights, the least there are; in particular no token can name
-// [license.RoleService].
+// role is owner, admin or metrics if the claim says exactly that. Everything else has a
+// member's rights; in particular no token can name [license.RoleService].
 func (c claimSet) role() license.Role {
 	name, _ := c.text("role")
 	switch role := license.Role(name); role {
-	case license.RoleOwner, license.RoleAdmin:
+	case license.RoleOwner, license.RoleAdmin, license.RoleMetrics:
 		return role
 	default:
 		return license.RoleMember

@@ -9,6 +9,8 @@ type Role string
 // from a token: it marks this service's own work, such as the reaper's.
 const (
 	RoleMember  Role = "member"
+	// RoleMetrics is a machine's that reads how many seats are used, and may nothing else.
+	RoleMetrics Role = "metrics"
 	RoleAdmin   Role = "admin"
 	RoleOwner   Role = "owner"
 	RoleService Role = "service"

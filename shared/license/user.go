@@ -29,7 +29,8 @@ type User struct {
 	Role               Role
 	// Groups are names of the organization's own choosing.
 	Groups []string
-	// Machine users are programs: they have no address and no password, and are members.
+	// Machine users are programs: they have no address and no password, and are members, or
+	// read metrics.
 	Machine bool
 	// Disabled users cannot sign in.
 	Disabled bool
@@ -42,7 +43,8 @@ type User struct {
 func (u User) Owns() bool { return u.Role == RoleOwner && !u.Disabled && !u.Leaving }
 
 // MayMake reports whether who has the role may make of a user what it is after: owners
-// whatever they want, admins all that a member may be, and nobody else anything. Before has
+// whatever they want, admins all that a member or a machine that reads metrics may be, but
+// neither of the other, and nobody else anything. Before has
 // no role where a user is to be made; where nothing of it changes, after is before. Only
 // owners remove.
 func (r Role) MayMake(before, after User) bool {
@@ -50,15 +52,16 @@ func (r Role) MayMake(before, after User) bool {
 	case RoleService, RoleOwner:
 		return true
 	case RoleAdmin:
-		return (before.Role == "" || before.Role == RoleMember) && after.Role == RoleMember && !after.Leaving
+		modest := after.Role == RoleMember || after.Role == RoleMetrics
+		return modest && (before.Role == "" || before.Role == after.Role) && !after.Leaving
 	default:
 		return false
 	}
 }
 
-// Less is the one of two roles that may do less. What is no role of a user's may do nothing.
+// Less is the one of two roles that may do less. What is no role of a person's may do nothing.
 func (r Role) Less(other Role) Role {
-	if !r.ofUser() || !other.ofUser() {
+	if !r.ofPerson() || !other.ofPerson() {
 		return ""
 	}
 	for _, role := range []Role{RoleMember, RoleAdmin} {
@@ -69,7 +72,9 @@ func (r Role) Less(other Role) Role {
 	return RoleOwner
 }
 
-func (r Role) ofUser() bool { return r == RoleMember || r == RoleAdmin || r == RoleOwner }
+func (r Role) ofPerson() bool { return r == RoleMember || r == RoleAdmin || r == RoleOwner }
+
+func (r Role) ofMachine() bool { return r == RoleMember || r == RoleMetrics }
 
 // Validate reports all that is wrong with the user, as an [*InvalidError].
 func (u User) Validate() error {
@@ -100,10 +105,13 @@ func (i Invitation) Validate() error {
 }
 
 func (f *faults) user(u User) {
-	if !u.Role.ofUser() {
+	switch {
+	case !u.Role.ofPerson() && !u.Role.ofMachine():
 		f.add("role", "is not one of member, admin and owner: choose one")
-	} else if u.Machine && u.Role != RoleMember {
-		f.add("role", "is that of a person: a machine is a member")
+	case u.Machine && !u.Role.ofMachine():
+		f.add("role", "is that of a person: a machine is a member, or has the role metrics")
+	case !u.Machine && !u.Role.ofPerson():
+		f.add("role", "is that of a machine: choose member, admin or owner")
 	}
 	f.groups(u.Groups)
 }
@@ -117,6 +125,13 @@ func (f *faults) groups(all []string) {
 	if text, err := json.Marshal(all); err != nil || len(text) > MaxGroupsBytes {
 		f.add("groups", fmt.Sprintf("is longer than %d bytes as JSON, and ID tokens have no room for it: shorten the names, or leave some out", MaxGroupsBytes))
 	}
+}
+
+// ValidGroup reports whether a group can have the name.
+func ValidGroup(name string) bool {
+	var faults faults
+	faults.required("", name, MaxGroup)
+	return faults.err() == nil
 }
 
 // distinct judges a list of words, none of which may be there twice.

@@ -111,15 +111,16 @@ func TestWhoOwns(t *testing.T) {
 	}
 }
 
-// TestWhoMayMakeWhatOfUsers: owners all, admins of members members, nobody else anything.
+// TestWhoMayMakeWhatOfUsers: owners all, admins members and what reads metrics, and neither
+// of the other, nobody else anything.
 func TestWhoMayMakeWhatOfUsers(t *testing.T) {
-	roles := []license.Role{"", license.RoleMember, license.RoleAdmin, license.RoleOwner}
-	for _, by := range []license.Role{"", "boss", license.RoleMember, license.RoleAdmin, license.RoleOwner, license.RoleService} {
+	roles := []license.Role{"", license.RoleMember, license.RoleMetrics, license.RoleAdmin, license.RoleOwner}
+	for _, by := range []license.Role{"", "boss", license.RoleMetrics, license.RoleMember, license.RoleAdmin, license.RoleOwner, license.RoleService} {
 		for _, before := range roles {
 			for _, after := range roles[1:] {
 				for _, leaving := range []bool{false, true} {
 					want := by == license.RoleOwner || by == license.RoleService ||
-						by == license.RoleAdmin && before != license.RoleAdmin && before != license.RoleOwner && after == license.RoleMember && !leaving
+						by == license.RoleAdmin && (before == "" || before == after) && (after == license.RoleMember || after == license.RoleMetrics) && !leaving
 					if got := by.MayMake(license.User{Role: before}, license.User{Role: after, Leaving: leaving}); got != want {
 						t.Errorf("%q may make of %q %q, leaving %t: %t", by, before, after, leaving, got)
 					}
@@ -137,7 +138,7 @@ func TestTheLesserRole(t *testing.T) {
 				t.Errorf("the lesser of %s and %s is %s", a, b, got)
 			}
 		}
-		for _, none := range []license.Role{"", "boss", license.RoleService} {
+		for _, none := range []license.Role{"", "boss", license.RoleMetrics, license.RoleService} {
 			if a.Less(none) != "" || none.Less(a) != "" || none.Less(none) != "" {
 				t.Errorf("%s and %q have a lesser one", a, none)
 			}
@@ -145,8 +146,18 @@ func TestTheLesserRole(t *testing.T) {
 	}
 }
 
-// TestMachines have a name and no address, and are members.
+// TestMachines have a name and no address, and are members or read metrics, which no person does.
 func TestMachines(t *testing.T) {
+	for _, u := range []license.User{{Machine: true, Role: license.RoleMetrics}, {Role: license.RoleMember}, {Role: license.RoleOwner}} {
+		if err := u.Validate(); err != nil {
+			t.Errorf("%+v: %v", u, err)
+		}
+	}
+	for _, u := range []license.User{{Role: license.RoleMetrics}, {Machine: true, Role: license.RoleAdmin}, {Machine: true, Role: license.RoleService}, {Machine: true}} {
+		if err := u.Validate(); err == nil {
+			t.Errorf("%+v is valid", u)
+		}
+	}
 	for fields, i := range map[string]license.Invitation{
 		"":     {Name: "farm", User: license.User{Machine: true, Role: license.RoleMember}},
 		"name": {User: license.User{Machine: true, Role: license.RoleMember}},

@@ -41,9 +41,11 @@ type Person struct {
 	Account Account
 }
 
-// List are up to limit users of ids greater than after, ascending.
-func (d *Directory) List(ctx context.Context, caller license.Caller, after string, limit int) ([]Person, error) {
-	users, err := d.record.UserPage(ctx, caller, after, limit)
+// List are up to limit users of ids greater than after that the filter lets through, ascending.
+func (d *Directory) List(
+	ctx context.Context, caller license.Caller, filter record.UserFilter, after string, limit int,
+) ([]Person, error) {
+	users, err := d.record.UserPage(ctx, caller, filter, after, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +54,7 @@ func (d *Directory) List(ctx context.Context, caller license.Caller, after strin
 
 // FindByEmail is the user with an address, or none.
 func (d *Directory) FindByEmail(ctx context.Context, caller license.Caller, email string) ([]Person, error) {
-	if _, err := d.record.UserPage(ctx, caller, "", 1); err != nil {
+	if _, err := d.record.UserPage(ctx, caller, record.UserFilter{}, "", 1); err != nil {
 		return nil, err // there may be no such organization
 	}
 	account, err := d.accounts.FindByEmail(ctx, strings.ToLower(email))

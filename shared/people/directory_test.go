@@ -159,7 +159,7 @@ func TestAnInvitationThatStops(t *testing.T) {
 			}
 			b.heal()
 			b.wantStates(t, tt.after...)
-			list, err := b.List(t.Context(), acme(), "", 9)
+			list, err := b.List(t.Context(), acme(), record.UserFilter{}, "", 9)
 			must(t, err)
 			if pending := len(list) == 1 && list[0].Value.Asked; pending != slices.Contains(tt.after, "user.invited asked") {
 				t.Errorf("%+v", list)
@@ -229,7 +229,7 @@ func TestAnInvitationThatARemovalOvertook(t *testing.T) {
 		if method != "InviteUser" || id != "" || err != nil {
 			return err
 		}
-		pending, err := b.memory.UserPage(ctx, acme(), "", 9)
+		pending, err := b.memory.UserPage(ctx, acme(), record.UserFilter{}, "", 9)
 		must(t, err)
 		id = pending[0].Value.ID
 		return people.New(b.memory, b.accounts).Remove(ctx, acme(), act(""), id, pending[0].Revision, nothing)
@@ -325,7 +325,7 @@ func TestAnAddressThatIsTaken(t *testing.T) {
 		wantError(t, err, license.ErrEmailTaken)
 	}
 	b.wantStates(t, "user.invited refused")
-	list, err := b.List(t.Context(), acme(), "", 9)
+	list, err := b.List(t.Context(), acme(), record.UserFilter{}, "", 9)
 	must(t, err)
 	if len(list) != 0 {
 		t.Errorf("%+v", list)
@@ -485,7 +485,7 @@ func TestAnotherOrganizationsUser(t *testing.T) {
 		}
 	}
 	for _, find := range []func() ([]people.Person, error){
-		func() ([]people.Person, error) { return b.List(t.Context(), globex, "", 9) },
+		func() ([]people.Person, error) { return b.List(t.Context(), globex, record.UserFilter{}, "", 9) },
 		func() ([]people.Person, error) { return b.FindByEmail(t.Context(), globex, "ann@acme.example") },
 	} {
 		if found, err := find(); err != nil || len(found) != 0 {

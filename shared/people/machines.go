@@ -1,6 +1,7 @@
 package people
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -99,13 +100,13 @@ func signedInAt(token string) (int64, bool) {
 	return claims.At, claims.At > 0
 }
 
-// CreateMachine makes a machine user, whose address and role are none's to choose, and
-// answers the refresh token by which it signs in; none for a dry run, and for a repeated
+// CreateMachine makes a machine user, which has no address and is a member unless the
+// invitation has another role, and answers the refresh token by which it signs in; none for a dry run, and for a repeated
 // request whose machine has one: nobody knows it here. license.ErrKeyReused.
 func (d *Directory) CreateMachine(
 	ctx context.Context, caller license.Caller, act record.Act, i license.Invitation,
 ) (Person, string, error) {
-	i.Machine, i.Role, i.Email = true, license.RoleMember, ""
+	i.Machine, i.Role, i.Email = true, cmp.Or(i.Role, license.RoleMember), ""
 	if err := i.Validate(); err != nil {
 		return Person{}, "", err
 	}

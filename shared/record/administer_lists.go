@@ -41,7 +41,7 @@ func pageByID[T any](
 	if limit < 1 {
 		return nil, nil
 	}
-	snapshots, err := f.query(ctx, byID(collection, after, limit))
+	snapshots, err := f.query(ctx, byID(collection.Query, after, limit))
 	if err != nil {
 		return nil, err
 	}
@@ -54,9 +54,9 @@ func pageByID[T any](
 	return page, nil
 }
 
-// byID are up to limit documents of ids greater than after.
-func byID(collection *firestore.CollectionRef, after string, limit int) firestore.Query {
-	query := collection.OrderBy(firestore.DocumentID, firestore.Asc).Limit(limit)
+// byID are up to limit of the documents, of ids greater than after.
+func byID(documents firestore.Query, after string, limit int) firestore.Query {
+	query := documents.OrderBy(firestore.DocumentID, firestore.Asc).Limit(limit)
 	if after != "" {
 		query = query.StartAfter(after)
 	}

@@ -40,6 +40,16 @@ func (f *Firestore) SessionPage(
 	return page, nil
 }
 
+// SessionPosition is where [Administration.SessionPage] goes on behind a session: the Last of
+// a page that ends with it.
+func SessionPosition(sessionID string) string {
+	name, err := sessionName(sessionID)
+	if err != nil {
+		return ""
+	}
+	return name
+}
+
 // OwnSessions implements [Record], by the same indexes.
 func (f *Firestore) OwnSessions(
 	ctx context.Context, caller license.Caller, licenseID string, limit int,

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"cloud.google.com/go/firestore"
+
 	"github.com/coditect-ai/coditect-licenses/shared/license"
 )
 
@@ -66,9 +68,9 @@ type Asked struct {
 // not there license.ErrOrganizationNotFound.
 // recordtest.RunAdministration enforces this contract on every implementation.
 type Users interface {
-	// UserPage lists up to limit users of ids greater than after, ascending; empty starts
-	// from the first. A limit below 1 lists none.
-	UserPage(ctx context.Context, caller license.Caller, after string, limit int) ([]Revised[license.User], error)
+	// UserPage lists up to limit users of ids greater than after that the filter lets through,
+	// ascending; empty starts from the first. A limit below 1 lists none.
+	UserPage(ctx context.Context, caller license.Caller, filter UserFilter, after string, limit int) ([]Revised[license.User], error)
 	// User reads one user.
 	User(ctx context.Context, caller license.Caller, id string) (Revised[license.User], error)
 	// InviteUser asks for a user of that id. With a key that came with the same user
@@ -96,6 +98,30 @@ type Users interface {
 	// user, nor after an invitation that was refused: the answer is empty then.
 	// [ErrEntryNotFound]. It may be repeated.
 	SettleUser(ctx context.Context, caller license.Caller, did license.User, entry string, state EntryState) (Revised[license.User], error)
+}
+
+// UserFilter says which users are meant; an empty field lets all through.
+type UserFilter struct {
+	Role license.Role
+	// Group is one of those that the user is in.
+	Group string
+}
+
+// of is what a query finds of them. The built-in indexes of both fields serve it, and are
+// merged where both are asked for
+// (https://firebase.google.com/docs/firestore/query-data/index-overview#taking_advantage_of_index_merging).
+func (f UserFilter) of(query firestore.Query) firestore.Query {
+	if f.Role != "" {
+		query = query.Where("role", "==", valid(string(f.Role)))
+	}
+	if f.Group != "" {
+		query = query.Where("groups", "array-contains", valid(f.Group))
+	}
+	return query
+}
+
+func (f UserFilter) matches(d userDoc) bool {
+	return (f.Role == "" || valid(string(f.Role)) == d.Role) && (f.Group == "" || slices.Contains(d.Groups, valid(f.Group)))
 }
 
 // userDoc is orgs/{organization}/users/{user}. It names no person.

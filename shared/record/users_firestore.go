@@ -37,7 +37,9 @@ func (t tenant) readUser(snapshot *firestore.DocumentSnapshot) (license.User, er
 }
 
 // UserPage implements [Users].
-func (f *Firestore) UserPage(ctx context.Context, caller license.Caller, after string, limit int) ([]Revised[license.User], error) {
+func (f *Firestore) UserPage(
+	ctx context.Context, caller license.Caller, filter UserFilter, after string, limit int,
+) ([]Revised[license.User], error) {
 	t, err := f.tenant(caller)
 	if err != nil {
 		return nil, err
@@ -48,14 +50,16 @@ func (f *Firestore) UserPage(ctx context.Context, caller license.Caller, after s
 	if _, err := f.Organization(ctx, caller); err != nil {
 		return nil, err
 	}
-	return f.userPage(ctx, t, after, limit)
+	return f.userPage(ctx, t, filter.of(t.users().Query), after, limit)
 }
 
 // userPage asks again for as many as have been removed.
-func (f *Firestore) userPage(ctx context.Context, t tenant, after string, limit int) (page []Revised[license.User], err error) {
+func (f *Firestore) userPage(
+	ctx context.Context, t tenant, users firestore.Query, after string, limit int,
+) (page []Revised[license.User], err error) {
 	for len(page) < limit {
 		most := limit - len(page)
-		snapshots, err := f.query(ctx, byID(t.users(), after, most))
+		snapshots, err := f.query(ctx, byID(users, after, most))
 		if err != nil {
 			return nil, err
 		}

@@ -34,7 +34,9 @@ func (m *Memory) withUser(ctx context.Context, caller license.Caller, id string,
 }
 
 // UserPage implements [Users].
-func (m *Memory) UserPage(ctx context.Context, caller license.Caller, after string, limit int) (page []Revised[license.User], err error) {
+func (m *Memory) UserPage(
+	ctx context.Context, caller license.Caller, filter UserFilter, after string, limit int,
+) (page []Revised[license.User], err error) {
 	if after != "" && validDocumentID(caller.OrganizationID) && !validDocumentID(after) {
 		return nil, license.ErrUserNotFound
 	}
@@ -43,7 +45,7 @@ func (m *Memory) UserPage(ctx context.Context, caller license.Caller, after stri
 			return license.ErrOrganizationNotFound
 		}
 		for _, id := range slices.Sorted(maps.Keys(t.administered.users)) {
-			if id > after && len(page) < limit {
+			if id > after && len(page) < limit && filter.matches(t.administered.users[id]) {
 				page = append(page, t.revisedUser(caller.OrganizationID, id))
 			}
 		}

@@ -75,7 +75,7 @@ func TestWhatIsLeftOfAUser(t *testing.T) {
 		}
 	}
 	for limit, want := range map[int][]string{1: {"u-1"}, 2: {"u-1", "u-4"}, 3: {"u-1", "u-4"}, 9: {"u-1", "u-4"}} {
-		page, err := r.UserPage(t.Context(), acme(), "", limit)
+		page, err := r.UserPage(t.Context(), acme(), record.UserFilter{}, "", limit)
 		must(t, err)
 		var ids []string
 		for _, u := range page {
@@ -100,7 +100,7 @@ func TestUsersNeedNoIndex(t *testing.T) {
 	joined(t, r, "u-1")
 	revision := joined(t, r, "u-2")
 	must(t, errorOf(r.RemoveUser(t.Context(), acme(), act(""), "u-2", revision)))
-	must(t, errorOf(r.UserPage(t.Context(), acme(), "", 9)))
+	must(t, errorOf(r.UserPage(t.Context(), acme(), record.UserFilter{}, "", 9)))
 	if indexes := compositeIndexes(t, addr, project); len(indexes) != 0 {
 		t.Errorf("indexes are needed: %s", indexes)
 	}
@@ -127,7 +127,7 @@ func TestAUserIsAskedForOrNotAtAll(t *testing.T) {
 			w.on = nil
 			entries, err := r.Audit(t.Context(), acme(), record.Span{}, "", 9)
 			must(t, err)
-			users, err := r.UserPage(t.Context(), acme(), "", 9)
+			users, err := r.UserPage(t.Context(), acme(), record.UserFilter{}, "", 9)
 			must(t, err)
 			if len(entries) != 2+count(fault.asked) || len(users) != count(fault.asked) {
 				t.Errorf("%d entries, %d users", len(entries), len(users))
@@ -151,7 +151,7 @@ func TestADamagedUser(t *testing.T) {
 	must(t, err)
 	for method, err := range map[string]error{
 		"User":       errorOf(r.User(t.Context(), acme(), "u-1")),
-		"UserPage":   errorOf(r.UserPage(t.Context(), acme(), "", 9)),
+		"UserPage":   errorOf(r.UserPage(t.Context(), acme(), record.UserFilter{}, "", 9)),
 		"RemoveUser": errorOf(r.RemoveUser(t.Context(), acme(), act(""), "u-1", record.RevisionAt(snapshot.UpdateTime))),
 	} {
 		if err == nil || license.Backend(err) != "" {

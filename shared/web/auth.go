@@ -66,7 +66,7 @@ func (x *exchange) limit(ctx context.Context) error {
 // admits refuses callers whose role the operation does not let in, and then those who
 // have to sign in again. Who has no rights is not sent to get a newer token.
 func (o Operation) admits(c license.Caller, now time.Time) error {
-	if roles := o.roles(); len(roles) > 0 && !slices.Contains(roles, c.Role) {
+	if !o.letsIn(c.Role) {
 		return fmt.Errorf("%s is not for the role %q: %w", o.ID, c.Role, license.ErrForbidden)
 	}
 	if o.needsRecentSignIn() && now.Sub(c.SignedInAt) > api.MaxSignInAge {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"reflect"
 	"regexp"
+	"slices"
 	"sync"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
@@ -52,7 +53,8 @@ type Operation struct {
 	Also                 []Way
 	Summary, Description string
 	Access               Access
-	// Roles are those that may call; none lets in every role that Access lets in.
+	// Roles are those that may call; none lets in every role that Access lets in, but for
+	// [license.RoleMetrics], which is let in where it is named.
 	Roles []license.Role
 	// Reads says that it changes nothing, though its method is not GET.
 	Reads bool
@@ -180,6 +182,15 @@ func (o Operation) roles() []license.Role {
 	return o.Roles
 }
 
+// letsIn reports whether the role may call.
+func (o Operation) letsIn(role license.Role) bool {
+	roles := o.roles()
+	if len(roles) == 0 {
+		return role != license.RoleMetrics
+	}
+	return slices.Contains(roles, role)
+}
+
 // needsRecentSignIn: an administrator's token that was stolen, or left behind in a
 // browser, is refreshed for weeks. It can look, and soon nothing else.
 func (o Operation) needsRecentSignIn() bool {
@@ -198,7 +209,7 @@ func (o Operation) is(s scope) bool {
 	case wherePeople:
 		return o.Access.ofUsers() || o.Access == AccessStaff
 	case whereRoles:
-		return len(o.roles()) > 0
+		return len(o.roles()) > 0 || o.Access == AccessUser
 	case whereRecent:
 		return o.needsRecentSignIn()
 	case whereRead:

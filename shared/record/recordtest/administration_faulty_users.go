@@ -9,10 +9,10 @@ import (
 
 // UserPage implements [record.Users].
 func (f *FaultyAdministration) UserPage(
-	ctx context.Context, caller license.Caller, after string, limit int,
+	ctx context.Context, caller license.Caller, filter record.UserFilter, after string, limit int,
 ) ([]record.Revised[license.User], error) {
 	return around(ctx, f.hooks(), "UserPage", func() ([]record.Revised[license.User], error) {
-		return f.Administration.UserPage(ctx, caller, after, limit)
+		return f.Administration.UserPage(ctx, caller, filter, after, limit)
 	})
 }
 

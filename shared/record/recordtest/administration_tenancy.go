@@ -151,7 +151,7 @@ func administrationReads(r record.Administration, c license.Caller) map[string]f
 		"LicensePage":   func(ctx context.Context) error { return errorOf(r.LicensePage(ctx, c, "", 9)) },
 		"License":       func(ctx context.Context) error { return errorOf(r.License(ctx, c, "acme-pro")) },
 		"Audit":         func(ctx context.Context) error { return errorOf(r.Audit(ctx, c, record.Span{}, "", 9)) },
-		"UserPage":      func(ctx context.Context) error { return errorOf(r.UserPage(ctx, c, "", 9)) },
+		"UserPage":      func(ctx context.Context) error { return errorOf(r.UserPage(ctx, c, record.UserFilter{}, "", 9)) },
 		"User":          func(ctx context.Context) error { return errorOf(r.User(ctx, c, "u-1")) },
 		"SessionPage": func(ctx context.Context) error {
 			return errorOf(r.SessionPage(ctx, c, record.SessionFilter{}, "", 9))

@@ -2,6 +2,7 @@ package recordtest
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -91,6 +92,7 @@ func userTests() map[string]func(*testing.T, Administered) {
 		"a key brings the same user":                 keyedUser,
 		"a dry run writes nothing":                   dryUser,
 		"lists go on from ids":                       pagesOfUsers,
+		"lists are of a role and a group":            usersPicked,
 		"what is invalid is not written":             invalidUser,
 		"no id leads elsewhere":                      usersElsewhere,
 		"without an organization":                    usersOfNobody,
@@ -359,7 +361,7 @@ func pagesOfUsers(t *testing.T, r Administered) {
 		limit int
 		want  string
 	}{{"", 2, "ab"}, {"b", 2, "c"}, {"c", 2, ""}, {"aa", 1, "b"}, {"", 0, ""}, {"", -1, ""}} {
-		got, err := r.UserPage(t.Context(), seller(), page.after, page.limit)
+		got, err := r.UserPage(t.Context(), seller(), record.UserFilter{}, page.after, page.limit)
 		wantNil(t, err)
 		var ids strings.Builder
 		for _, u := range got {
@@ -367,6 +369,43 @@ func pagesOfUsers(t *testing.T, r Administered) {
 			wantUser(t, r, u.Value, u.Revision)
 		}
 		wantEqual(t, "after "+page.after, ids.String(), page.want)
+	}
+}
+
+// usersPicked by role and group, of any number at a time. Who was removed is in no list.
+func usersPicked(t *testing.T, r Administered) {
+	founded(t, r)
+	of := func(id string, role license.Role, groups ...string) license.User {
+		return license.User{ID: id, OrganizationID: "acme", Role: role, Groups: groups}
+	}
+	revisions := joined(t, r, of("a", license.RoleMember, "cad"), of("b", license.RoleOwner, "cad", "night"), of("c", license.RoleMember), of("d", license.RoleMember, "night", "cad"))
+	asked, err := r.RemoveUser(t.Context(), seller(), act(), "a", revisions[0])
+	wantNil(t, err)
+	wantNil(t, errorOf(r.SettleUser(t.Context(), seller(), asked.Value, asked.Entry, record.EntryDone)))
+	for _, page := range []struct {
+		filter record.UserFilter
+		after  string
+		limit  int
+		want   string
+	}{
+		{record.UserFilter{}, "", 9, "bcd"},
+		{record.UserFilter{Role: license.RoleMember}, "", 9, "cd"},
+		{record.UserFilter{Role: license.RoleMember}, "", 1, "c"},
+		{record.UserFilter{Role: license.RoleMember}, "c", 1, "d"},
+		{record.UserFilter{Group: "cad"}, "", 9, "bd"},
+		{record.UserFilter{Group: "night"}, "b", 9, "d"},
+		{record.UserFilter{Role: license.RoleOwner, Group: "cad"}, "", 9, "b"},
+		{record.UserFilter{Role: license.RoleAdmin, Group: "cad"}, "", 9, ""},
+		{record.UserFilter{Group: "ca"}, "", 9, ""},
+		{record.UserFilter{Group: "\xff", Role: "\xff"}, "", 9, ""},
+	} {
+		got, err := r.UserPage(t.Context(), seller(), page.filter, page.after, page.limit)
+		wantNil(t, err)
+		var ids strings.Builder
+		for _, u := range got {
+			ids.WriteString(u.Value.ID)
+		}
+		wantEqual(t, fmt.Sprintf("%+v after %s", page.filter, page.after), ids.String(), page.want)
 	}
 }
 
@@ -404,7 +443,7 @@ func usersElsewhere(t *testing.T, r Administered) {
 		}
 	}
 	wantError(t, errorOf(r.SettleUser(t.Context(), otherSeller(), member("u-1"), entry, record.EntryRefused)), record.ErrEntryNotFound)
-	theirs, err := r.UserPage(t.Context(), otherSeller(), "", 9)
+	theirs, err := r.UserPage(t.Context(), otherSeller(), record.UserFilter{}, "", 9)
 	wantNil(t, err)
 	wantEqual(t, "users", len(theirs), 0)
 	wantUser(t, r, member("u-1"), revision)
@@ -412,5 +451,5 @@ func usersElsewhere(t *testing.T, r Administered) {
 
 func usersOfNobody(t *testing.T, r Administered) {
 	wantError(t, errorOf(r.InviteUser(t.Context(), seller(), act(), member("u-1"))), license.ErrOrganizationNotFound)
-	wantError(t, errorOf(r.UserPage(t.Context(), seller(), "", 9)), license.ErrOrganizationNotFound)
+	wantError(t, errorOf(r.UserPage(t.Context(), seller(), record.UserFilter{}, "", 9)), license.ErrOrganizationNotFound)
 }

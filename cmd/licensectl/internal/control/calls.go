@@ -73,13 +73,30 @@ func (c *Client) DeleteLicense(ctx context.Context, organization, id, etag strin
 }
 
 // SessionFilter says which sessions are meant; what is empty lets all through.
-type SessionFilter struct{ License, User, Project string }
+type SessionFilter struct {
+	License, User, Project string
+	// Machine is the machine's fingerprint, Text in any case somewhere in a session.
+	Machine, State, Text string
+	// Sort is one of the orders of package api; empty is the newest first.
+	Sort string
+}
 
-// Sessions are an organization's sessions without a recorded end, the newest first.
+// Sessions are an organization's sessions without a recorded end.
 func (c *Client) Sessions(ctx context.Context, organization string, f SessionFilter) ([]api.LiveSession, error) {
-	query := filled(map[string]string{api.QueryLicense: f.License, api.QueryUser: f.User, api.QueryProject: f.Project})
-	return pages(ctx, c, api.SessionsPath(url.PathEscape(organization)), query, 0, func(p api.SessionList) ([]api.LiveSession, string) {
-		return p.Sessions, p.After
+	organization = url.PathEscape(organization)
+	part := func(p api.SessionList) ([]api.LiveSession, string) { return p.Sessions, p.After }
+	if f.Machine+f.Text == "" {
+		query := filled(map[string]string{
+			api.QueryLicense: f.License, api.QueryUser: f.User, api.QueryProject: f.Project, api.QueryState: f.State, api.QuerySort: f.Sort,
+		})
+		return pages(ctx, c, api.SessionsPath(organization), query, 0, part)
+	}
+	search := api.SessionSearch{
+		LicenseID: f.License, UserID: f.User, Project: f.Project, HardwareID: f.Machine, State: f.State, Text: f.Text, Sort: f.Sort,
+	}
+	return collect(0, part, func(after string, size int) (api.SessionList, error) {
+		search.After, search.Limit = after, size
+		return call[api.SessionList](ctx, c, request{method: http.MethodPost, path: api.SessionsFindPath(organization), body: search, repeatable: true})
 	})
 }
 
@@ -201,19 +218,26 @@ func dryRun(dry bool) url.Values {
 
 // pages reads a list to its end, or to its limit.
 func pages[P, T any](ctx context.Context, c *Client, path string, query url.Values, limit int, part func(P) ([]T, string)) ([]T, error) {
-	list := []T{}
-	for after := ""; ; {
-		size := api.MaxPage
-		if limit > 0 {
-			size = min(size, limit-len(list))
-		}
+	return collect(limit, part, func(after string, size int) (P, error) {
 		r := read(path)
 		r.query = url.Values{api.QueryLimit: {strconv.Itoa(size)}}
 		maps.Copy(r.query, query)
 		if after != "" {
 			r.query.Set(api.QueryAfter, after)
 		}
-		page, err := call[P](ctx, c, r)
+		return call[P](ctx, c, r)
+	})
+}
+
+// collect asks for one page behind another.
+func collect[P, T any](limit int, part func(P) ([]T, string), ask func(after string, size int) (P, error)) ([]T, error) {
+	list := []T{}
+	for after := ""; ; {
+		size := api.MaxPage
+		if limit > 0 {
+			size = min(size, limit-len(list))
+		}
+		page, err := ask(after, size)
 		if err != nil {
 			return nil, err
 		}

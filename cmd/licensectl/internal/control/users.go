@@ -8,9 +8,23 @@ import (
 	"github.com/coditect-ai/coditect-licenses/client/api"
 )
 
+// UserFilter says which users are meant; what is empty lets all through.
+type UserFilter struct{ Role, Group string }
+
 // Users are an organization's users, by id.
-func (c *Client) Users(ctx context.Context, organization string) ([]api.User, error) {
-	return pages(ctx, c, usersPath(organization), nil, 0, func(p api.UserList) ([]api.User, string) { return p.Users, p.After })
+func (c *Client) Users(ctx context.Context, organization string, f UserFilter) ([]api.User, error) {
+	query := filled(map[string]string{api.QueryRole: f.Role, api.QueryGroup: f.Group})
+	return pages(ctx, c, usersPath(organization), query, 0, func(p api.UserList) ([]api.User, string) { return p.Users, p.After })
+}
+
+// Groups are the groups that an organization's users are in, by name, and whether it has more
+// users than were counted.
+func (c *Client) Groups(ctx context.Context, organization string) (groups []api.Group, more bool, err error) {
+	groups, err = pages(ctx, c, api.GroupsPath(url.PathEscape(organization)), nil, 0, func(p api.GroupList) ([]api.Group, string) {
+		more = more || p.More
+		return p.Groups, p.After
+	})
+	return groups, more, err
 }
 
 // FindUsers is the one that has an address, or none.
