@@ -9,7 +9,7 @@ logged_services := {"cloudkms.googleapis.com", "datastore.googleapis.com", "iden
 
 deny contains msg if {
 	some r in resources("google_project_iam_audit_config")
-	not r.after.service in logged_services
+	not object.get(r.after, "service", "") in logged_services
 	msg := sprintf("%s: logs of %v are not this plan's to keep", [r.address, object.get(r.after, "service", "a service without a name")])
 }
 
