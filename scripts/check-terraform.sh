@@ -341,6 +341,18 @@ locals {
   # What'
   fault tests "an alert that reaches nobody" observability modules/observability/alerts.tf 'notification_channels = var.notification_channels' 'notification_channels = []'
   fault tests "an alert without a playbook" observability modules/observability/alerts.tf '.page}.md' '.page}.txt'
+  fault tests "a budget of all that the account pays" budget budget.tf 'projects        = ["projects/${google_storage_bucket.source.project_number}"]' ''
+  fault tests "a budget that speaks when it is spent" budget budget.tf '"FORECASTED_SPEND"' '"CURRENT_SPEND"'
+  fault tests "a budget that pages" budget budget.tf 'sort(var.budget.channels)' 'sort(setunion(var.budget.channels, var.observability.channels))'
+  fault tests "more channels than a budget takes" budget variables.tf 'length(var.budget.channels) <= 5' 'length(var.budget.channels) <= 50'
+  fault tests "an API that nobody uses" budget apis.tf 'var.budget == null ? [] : ' ''
+  fault tests "a line for every read of the record" audit variables.tf 'optional(set(string), ["ADMIN_READ"])' 'optional(set(string), ["ADMIN_READ", "DATA_READ"])'
+  fault tests "secrets that are read unseen" audit variables.tf 'optional(set(string), ["ADMIN_READ", "DATA_READ"])' 'optional(set(string), ["ADMIN_READ"])'
+  fault tests "acquire is exempt from the log" audit audit.tf 'log_type = audit_log_config.value' 'log_type         = audit_log_config.value
+      exempted_members = [local.member["acquire"]]'
+  fault policies "the same, planned" edge audit.tf 'log_type = audit_log_config.value' 'log_type         = audit_log_config.value
+      exempted_members = [local.member["acquire"]]'
+  fault policies "a budget of nobody in particular" edge budget.tf 'projects        = ["projects/${google_storage_bucket.source.project_number}"]' ''
   fault tests "a reaper that may be silent for an hour" observability modules/observability/variables.tf 'reaper_silent_minutes  = optional(number, 5)' 'reaper_silent_minutes  = optional(number, 60)'
   printf '%d faults, %d missed\n' "$faults" "$missed"
   [ "$missed" -eq 0 ]

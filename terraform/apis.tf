@@ -1,7 +1,7 @@
 # The Google APIs the service lives on. They stay enabled when this is destroyed:
 # something else in the project may use them.
 resource "google_project_service" "enabled" {
-  for_each = toset([
+  for_each = toset(concat([
     "artifactregistry.googleapis.com",
     "certificatemanager.googleapis.com",
     "cloudbuild.googleapis.com",
@@ -25,7 +25,7 @@ resource "google_project_service" "enabled" {
     "run.googleapis.com",
     "secretmanager.googleapis.com",
     "serviceconsumermanagement.googleapis.com",
-  ])
+  ], var.budget == null ? [] : ["billingbudgets.googleapis.com"]))
   project            = var.project_id
   service            = each.value
   disable_on_destroy = false

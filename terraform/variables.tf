@@ -351,6 +351,21 @@ variable "signing_key" {
   }
 }
 
+variable "audit_logs" {
+  description = "Which of Google's logs of access to data are kept, of ADMIN_READ, DATA_READ and DATA_WRITE; an empty list leaves the service's as they are. firestore: DATA_WRITE is a line for each grant and each end, and names users by their ids; DATA_READ one for every read. identity_platform: DATA_WRITE is a line for each account that is made, changed or deleted; DATA_READ, with identity.check_revoked, one for each acquire. secret_manager: DATA_READ is a line for each secret that an instance starts with. docs/operations.md has what each costs."
+  type = object({
+    firestore         = optional(set(string), ["ADMIN_READ"])
+    identity_platform = optional(set(string), ["ADMIN_READ", "DATA_WRITE"])
+    secret_manager    = optional(set(string), ["ADMIN_READ", "DATA_READ"])
+  })
+  default  = {}
+  nullable = false
+  validation {
+    condition     = length(setsubtract(setunion(var.audit_logs.firestore, var.audit_logs.identity_platform, var.audit_logs.secret_manager), ["ADMIN_READ", "DATA_READ", "DATA_WRITE"])) == 0
+    error_message = "audit_logs may have ADMIN_READ, DATA_READ and DATA_WRITE; what administrators write (ADMIN_WRITE) is always logged."
+  }
+}
+
 variable "identity" {
   description = "Identity Platform. authorized_domains: where sign-in may come back to, beside the domain. email_sign_in: by e-mail and password. providers: google and github, each with the client id given there; the secret goes into Secret Manager first. tenants: organizations with users of their own, by display name. mfa: DISABLED, ENABLED or MANDATORY (TOTP), of the project: the provider cannot set it for tenants, so with MANDATORY their users sign in by providers alone. check_revoked: ask at every acquire, and at every request of an organization's administration, whether the user's tokens were revoked. user_administrators: which doors may list, invite, change and delete users, and make machine users: control, the vendor's, and admin, the customers', where owners and admins then administer those of their organization; none where another program of yours does."
   type = object({
@@ -474,5 +489,44 @@ variable "observability" {
   validation {
     condition     = var.image == null || length(var.observability.emails) + length(var.observability.channels) > 0
     error_message = "Nobody would be told of an alert. Set observability = { emails = [\"oncall@example.com\"] }, or channels with the full name of a notification channel of yours (gcloud beta monitoring channels list)."
+  }
+}
+
+variable "budget" {
+  description = "What the project may cost in a month; null: no budget. billing_account: its id, 000000-000000-000000, which whoever applies needs roles/billing.costsManager on (docs/operations.md). amount: whole units of currency, which must be the account's own and is so if left out. thresholds: at which percent of amount somebody is told, by what is spent (current_percent) and by what Google expects of the month (forecast_percent). observability.emails are told, and channels: full names of up to five channels in all, of type email, because a budget takes no others."
+  type = object({
+    billing_account = string
+    amount          = number
+    currency        = optional(string)
+    channels        = optional(set(string), [])
+    thresholds = optional(object({
+      current_percent  = optional(set(number), [50, 90, 100])
+      forecast_percent = optional(set(number), [100])
+    }), {})
+  })
+  default = null
+  validation {
+    condition     = var.budget == null ? true : can(regex("^[0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6}$", var.budget.billing_account))
+    error_message = "budget.billing_account must be an id like 012345-6789AB-CDEF01, as `gcloud billing projects describe` shows it."
+  }
+  validation {
+    condition     = var.budget == null ? true : var.budget.amount >= 1 && floor(var.budget.amount) == var.budget.amount
+    error_message = "budget.amount must be a whole number of at least 1."
+  }
+  validation {
+    condition     = try(var.budget.currency, null) == null ? true : can(regex("^[A-Z]{3}$", var.budget.currency))
+    error_message = "budget.currency must be three capital letters, like EUR: the currency of the billing account."
+  }
+  validation {
+    condition     = var.budget == null ? true : length(setunion(var.budget.thresholds.current_percent, var.budget.thresholds.forecast_percent)) > 0 && alltrue([for p in setunion(var.budget.thresholds.current_percent, var.budget.thresholds.forecast_percent) : p >= 1 && p <= 1000 && floor(p) == p])
+    error_message = "budget.thresholds must have at least one, each a whole percentage of 1 to 1000."
+  }
+  validation {
+    condition     = var.budget == null ? true : length(var.observability.emails) + length(var.budget.channels) >= 1 && length(var.observability.emails) + length(var.budget.channels) <= 5
+    error_message = "A budget tells one to five e-mail channels: observability.emails and budget.channels together."
+  }
+  validation {
+    condition     = var.budget == null ? true : alltrue([for channel in var.budget.channels : can(regex("^projects/[^/]+/notificationChannels/[^/]+$", channel))])
+    error_message = "budget.channels must be full names, projects/P/notificationChannels/ID, of channels of type email."
   }
 }

@@ -58,17 +58,26 @@ func (d *Directory) FindByEmail(ctx context.Context, caller license.Caller, emai
 		return nil, err // there may be no such organization
 	}
 	account, err := d.accounts.FindByEmail(ctx, strings.ToLower(email))
-	if err == nil {
-		var user record.Revised[license.User]
-		if user, err = d.record.User(ctx, caller, account.ID); err == nil {
-			return []Person{{user, account}}, nil
-		}
+	known := err == nil
+	if !known && !errors.Is(err, license.ErrUserNotFound) {
+		return nil, err
 	}
-	if errors.Is(err, license.ErrUserNotFound) {
-		return nil, nil
+	if !known {
+		// An address that nobody has takes as long as one of another organization.
+		account.ID = nobodysID
 	}
-	return nil, err
+	user, err := d.record.User(ctx, caller, account.ID)
+	if known && err == nil {
+		return []Person{{user, account}}, nil
+	}
+	if err != nil && !errors.Is(err, license.ErrUserNotFound) {
+		return nil, err
+	}
+	return nil, nil
 }
+
+// nobodysID is looked up in place of an account that there is not.
+const nobodysID = "nobody"
 
 // Get is one user; license.ErrUserNotFound.
 func (d *Directory) Get(ctx context.Context, caller license.Caller, id string) (Person, error) {

@@ -7,6 +7,7 @@ import rego.v1
 
 service_types := {
 	"google_artifact_registry_repository", "google_artifact_registry_repository_iam_member",
+	"google_billing_budget",
 	"google_certificate_manager_certificate", "google_certificate_manager_certificate_map",
 	"google_certificate_manager_certificate_map_entry", "google_certificate_manager_dns_authorization",
 	"google_cloud_run_v2_service", "google_cloud_run_v2_service_iam_binding", "google_cloud_run_v2_service_iam_member",

@@ -26,6 +26,7 @@ run "no_grant_that_was_not_agreed" {
       "google_kms_crypto_key_iam_binding.rotator",
       "google_kms_crypto_key_iam_binding.signers",
       "google_kms_crypto_key_iam_binding.version_listers",
+      "google_project_iam_audit_config.data_access",
       "google_project_iam_audit_config.signatures",
       "google_project_iam_custom_role.key_rotator",
       "google_project_iam_custom_role.key_version_lister",

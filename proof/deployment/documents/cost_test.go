@@ -214,3 +214,25 @@ func dollars(amount float64) string {
 	}
 	return fmt.Sprintf("%d,%03d", n/1000, n%1000)
 }
+
+// TestCostOfAuditLogs: what the page says that Google's logs of access to data cost is what
+// its arithmetic comes to: 1.5 KB a line, and no line for free.
+func TestCostOfAuditLogs(t *testing.T) {
+	page := deploytest.Text(t, "docs/operations.md")
+	const line = 1500 * 0.50 / 1e9
+	small, large := installation{seats: 2000}, installation{seats: 200_000}
+	// An organization's entitlements: three reads every 30 s, of 100 organizations on two instances.
+	const entitlements = 3 * 730 * 3600 / 30 * 100 * 2
+	for what, lines := range map[string]func(installation) float64{
+		"`identity_platform`: `DATA_READ`": func(i installation) float64 { return i.acquires() },
+		"`firestore`: `DATA_WRITE`":        func(i installation) float64 { return 2 * i.acquires() },
+		"`firestore`: `DATA_READ`":         func(i installation) float64 { return entitlements + 4*i.acquires() },
+	} {
+		_, row, found := strings.Cut(page, "| "+what+" (off) |")
+		row, _, _ = strings.Cut(row, "\n")
+		want := fmt.Sprintf("| $%.2f | $%.2f |", lines(small)*line, lines(large)*line)
+		if !found || !strings.HasSuffix(row, want) {
+			t.Errorf("%s: the page has not %s, but %s", what, want, row)
+		}
+	}
+}

@@ -96,6 +96,18 @@ module "licenses" {
     slo                   = { availability = 0.9995 }
   }
 
+  # The record's writes too: who changed a license beside the vendor's door.
+  audit_logs = { firestore = ["ADMIN_READ", "DATA_WRITE"] }
+
+  # Of a billing account in euros; whoever applies may administer its costs.
+  budget = {
+    billing_account = "012345-6789AB-CDEF01"
+    amount          = 2000
+    currency        = "EUR"
+    channels        = ["projects/acme-billing/notificationChannels/987654321"] # the finance department's address
+    thresholds      = { current_percent = [50, 80, 100], forecast_percent = [100, 150] }
+  }
+
   build = {
     repository = "projects/acme-licenses/locations/europe-west1/connections/github/repositories/coditect-licenses"
   }
