@@ -102,7 +102,7 @@ func (s *strangers) people(t *testing.T, name string) (org string, own map[strin
 	s.hook(t, org, name+"-crm", box.url)
 	s.hook(t, org, name+"-erp", box.url)
 	for _, user := range []string{name + "-ann", name + "-bob"} {
-		s.vendor().invite(t, org, user, "member")
+		s.vendor().changeUser(t, s.vendor().invite(t, org, user, "member"), fmt.Sprintf(`{"groups":["%[1]s-drawing","%[1]s-milling"]}`, name)).want(t, http.StatusOK)
 		for _, hardware := range []string{"hw-1", "hw-2", "hw-3"} {
 			held := s.user(org, user).take(t, hardware, map[string]any{"license_id": labOf(name), "client": map[string]any{"project": name + "-project"}})
 			sessions = append(sessions, held.SessionID)
@@ -134,10 +134,12 @@ func (s *strangers) idsOf(t *testing.T, org, name, session string) map[string]st
 func requests() map[string][]string {
 	search := []string{`{"email":"{email}"}`}
 	groups, off := []string{`{"groups":["cad"]}`}, []string{`{"enabled":false}`}
+	ends := []string{`{"license_id":"{license}"}`, `{"user_id":"{user}"}`, `{"license_id":"{license}","user_id":"{user}"}`}
+	sought := []string{`{"license_id":"{license}"}`, `{"user_id":"{user}"}`, `{"project":"{project}"}`, `{"text":"{project}"}`}
 	return map[string][]string{
 		"acquire":          {`{"hardware_id":"hw","license_id":"{license}"}`, `{"hardware_id":"hw","product":"{product}"}`},
-		"adminEndSessions": {`{"license_id":"{license}"}`, `{"user_id":"{user}"}`, `{"license_id":"{license}","user_id":"{user}"}`},
-		"adminFindUsers":   search, "findUsers": search,
+		"adminEndSessions": ends, "endSessions": ends, "adminFindSessions": sought, "findSessions": sought,
+		"adminFindUsers": search, "findUsers": search,
 		"adminPatchUser": groups, "patchUser": groups, "adminPatchWebhook": off, "patchWebhook": off,
 		"patchLicense":       {`{"max_seats":3}`},
 		"adminCreateWebhook": {`{"id":"{webhook}","url":"https://hooks.example.com"}`},
@@ -161,6 +163,7 @@ func inQueries() (names map[string]string, plain []string) {
 			api.QueryObject: "object", api.QueryAfter: "after",
 		}, []string{
 			api.QueryLimit, api.QueryDryRun, api.QueryToken, api.QueryAction, api.QueryFrom, api.QueryTo, api.QueryStep, api.QueryBy, api.QueryState,
+			api.QueryNow, api.QuerySort, api.QueryRole, api.QueryGroup,
 		}
 }
 
