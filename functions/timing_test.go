@@ -159,12 +159,12 @@ func makes(op web.Operation) bool {
 // others are plain.
 func inQueries() (names map[string]string, plain []string) {
 	return map[string]string{
-			api.QueryLicense: "license", api.QueryUser: "user", api.QueryProject: "project", api.QueryActor: "user",
-			api.QueryObject: "object", api.QueryAfter: "after",
-		}, []string{
-			api.QueryLimit, api.QueryDryRun, api.QueryToken, api.QueryAction, api.QueryFrom, api.QueryTo, api.QueryStep, api.QueryBy, api.QueryState,
-			api.QueryNow, api.QuerySort, api.QueryRole, api.QueryGroup,
-		}
+		api.QueryLicense: "license", api.QueryUser: "user", api.QueryProject: "project", api.QueryActor: "user",
+		api.QueryObject: "object", api.QueryAfter: "after",
+	}, []string{
+		api.QueryLimit, api.QueryDryRun, api.QueryToken, api.QueryAction, api.QueryFrom, api.QueryTo, api.QueryStep, api.QueryBy, api.QueryState,
+		api.QueryNow, api.QuerySort, api.QueryRole, api.QueryGroup,
+	}
 }
 
 // questions are all that an operation can be asked with another organization's ids.
