@@ -146,8 +146,18 @@ func TestAPositionIsOfItsOwnList(t *testing.T) {
 	w := start(t, embedded(), devstack.Defaults())
 	org, other := crowd(t, w), w.licensed(t, 9)
 	lists := []map[string]any{
-		{}, {"license_id": "pro"}, {"user_id": "ann"}, {"project": "bridge"}, {"state": "active"}, {"text": "an"}, {"text": "bridge"},
-		{"sort": "user_id"}, {"sort": "-user_id"}, {"sort": "acquired_at"}, {"sort": "user_id", "state": "active"}, {"license_id": "pro", "user_id": "ann"},
+		{},
+		{"license_id": "pro"},
+		{"user_id": "ann"},
+		{"project": "bridge"},
+		{"state": "active"},
+		{"text": "an"},
+		{"text": "bridge"},
+		{"sort": "user_id"},
+		{"sort": "-user_id"},
+		{"sort": "acquired_at"},
+		{"sort": "user_id", "state": "active"},
+		{"license_id": "pro", "user_id": "ann"},
 	}
 	for _, s := range w.seekers(org) {
 		for i, from := range lists {

@@ -12,7 +12,7 @@ func TestAdministratorsPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if checked := pasteBlocks(t, string(text), 2, "grep"); checked < 22 {
+	if checked := pasteBlocks(t, string(text), 3, "grep"); checked < 27 {
 		t.Errorf("only %d lines say what they print", checked)
 	}
 }

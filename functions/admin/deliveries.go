@@ -15,7 +15,9 @@ import (
 
 const idOfDelivery = "^[0-9]{16}-[0-9]-[0-9a-f]{32}$"
 
-var validDelivery = regexp.MustCompile(idOfDelivery).MatchString
+var deliveryPattern = regexp.MustCompile(idOfDelivery)
+
+func validDelivery(id string) bool { return deliveryPattern.MatchString(id) }
 
 func oneDelivery() []web.Param {
 	return append(oneWebhook(), web.Param{

@@ -63,7 +63,7 @@ func listKeys() web.Operation {
 	}
 }
 
-func (f *function) listKeys(ctx context.Context, c web.Call, _ struct{}) (web.Answer, error) {
+func (f *function) listKeys(ctx context.Context, _ web.Call, _ struct{}) (web.Answer, error) {
 	keys, err := f.Keys.Record.SigningKeys(ctx)
 	if err != nil {
 		return web.Answer{}, err

@@ -54,7 +54,7 @@ func metricsOf(licenses []license.License, counted counts, today map[string]usag
 	gauge := func(name, unit, help string, value func(l license.License) (int64, bool)) {
 		each(name, "gauge", unit, help, func(l license.License) {
 			if n, known := value(l); known {
-				m.sample(name, metricsLabel, l.ID, n)
+				m.sample(name, l.ID, n)
 			}
 		})
 	}
@@ -78,11 +78,9 @@ func metricsOf(licenses []license.License, counted counts, today map[string]usag
 	})
 	each("license_denials", "counter", "", "Requests for a seat that were refused since midnight (UTC).", func(l license.License) {
 		if today != nil {
-			m.sample("license_denials_total", metricsLabel, l.ID, today[l.ID].Denials())
-			m.sample("license_denials_created", metricsLabel, l.ID, todayOf(now).From.Unix())
+			m.sample("license_denials_total", l.ID, today[l.ID].Denials())
+			m.sample("license_denials_created", l.ID, todayOf(now).From.Unix())
 		}
 	})
 	return m.bytes()
 }
-
-const metricsLabel = "license"

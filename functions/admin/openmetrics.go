@@ -21,9 +21,9 @@ func (m *openMetrics) family(name, kind, unit, help string) {
 	m.line("# HELP ", name, " ", escaped(help))
 }
 
-// sample is one number with its label.
-func (m *openMetrics) sample(name, label, labelValue string, value int64) {
-	m.line(name, "{", label, `="`, escaped(labelValue), `"} `, strconv.FormatInt(value, 10))
+// sample is one number of a license.
+func (m *openMetrics) sample(name, licenseID string, value int64) {
+	m.line(name, `{license="`, escaped(licenseID), `"} `, strconv.FormatInt(value, 10))
 }
 
 // bytes are the whole page: whoever reads it knows by its end that nothing is missing.

@@ -7,7 +7,7 @@ func TestOpenMetrics(t *testing.T) {
 	m := &openMetrics{}
 	m.family("a_seconds", "gauge", "seconds", "One\nand \"two\" and \\three.")
 	for i, value := range []string{"plain", `back\slash`, `quo"te`, "new\nline", "\xff", `\n`, "", "ä#{} ,="} {
-		m.sample("a_seconds", "license", value, int64(i-1))
+		m.sample("a_seconds", value, int64(i-1))
 	}
 	m.family("b", "counter", "", "B.")
 	const want = `# TYPE a_seconds gauge

@@ -31,7 +31,9 @@ func (f *function) userRoutes() []web.Route {
 // idOfUser is what Identity Platform and this service make for one.
 const idOfUser = "^[A-Za-z0-9_-]{1,128}$"
 
-var validUserID = regexp.MustCompile(idOfUser).MatchString
+var userPattern = regexp.MustCompile(idOfUser)
+
+func validUserID(id string) bool { return userPattern.MatchString(id) }
 
 func oneUser() []web.Param {
 	return []web.Param{organizationParam(), {

@@ -38,6 +38,7 @@ func TestVerifyCaller(t *testing.T) {
 		"owner":                    {fakeidp.Claims{TenantID: "acme", Role: "owner"}, with(func(c *license.Caller) { c.Role = license.RoleOwner })},
 		"admin":                    {fakeidp.Claims{TenantID: "acme", Role: "admin"}, with(func(c *license.Caller) { c.Role = license.RoleAdmin })},
 		"member":                   {fakeidp.Claims{TenantID: "acme", Role: "member"}, member},
+		"metrics":                  {fakeidp.Claims{TenantID: "acme", Role: "metrics"}, with(func(c *license.Caller) { c.Role = license.RoleMetrics })},
 		"role service":             {fakeidp.Claims{TenantID: "acme", Role: "service"}, member},
 		"role Owner":               {fakeidp.Claims{TenantID: "acme", Role: "Owner"}, member},
 		"role with a space":        {fakeidp.Claims{TenantID: "acme", Role: "admin "}, member},

@@ -8,7 +8,7 @@ type Role string
 // The roles of Identity Platform's `role` claim. [RoleService] is never taken
 // from a token: it marks this service's own work, such as the reaper's.
 const (
-	RoleMember  Role = "member"
+	RoleMember Role = "member"
 	// RoleMetrics is a machine's that reads how many seats are used, and may nothing else.
 	RoleMetrics Role = "metrics"
 	RoleAdmin   Role = "admin"

@@ -76,6 +76,7 @@ func TestWhoAdministers(t *testing.T) {
 		license.RoleOwner:   {"", ""},
 		license.RoleAdmin:   {"", api.Forbidden},
 		license.RoleMember:  {api.Forbidden, api.Forbidden},
+		license.RoleMetrics: {api.Forbidden, api.Forbidden},
 		license.RoleService: {api.Forbidden, api.Forbidden},
 		"":                  {api.Forbidden, api.Forbidden},
 		"Admin":             {api.Forbidden, api.Forbidden},

@@ -163,6 +163,32 @@ func sameKey(t *testing.T, r Administered) {
 	wantAudit(t, r, 4)
 }
 
+// auditWithin lists what was done in a time, its beginning included.
+func auditWithin(t *testing.T, r Administered) {
+	sold(t, r)
+	all := wantAudit(t, r, 2)
+	at := all[0].At
+	for _, tt := range []struct {
+		span record.Span
+		want []record.Entry
+	}{
+		{record.Span{From: at}, all},
+		{record.Span{To: at}, all[:0]},
+		{record.Span{From: at, To: at.Add(time.Second)}, all},
+		{record.Span{From: at.Add(time.Second)}, all[:0]},
+	} {
+		got, err := r.Audit(t.Context(), caller(), tt.span, "", 9)
+		wantNil(t, err)
+		wantEqual(t, "within the span", append(all[:0:0], got...), append(all[:0:0], tt.want...))
+	}
+	behind, err := r.Audit(t.Context(), caller(), record.Span{From: at}, all[0].ID, 9)
+	wantNil(t, err)
+	wantEqual(t, "behind one", behind, all[1:])
+	outside, err := r.Audit(t.Context(), caller(), record.Span{To: at}, all[0].ID, 9)
+	wantNil(t, err)
+	wantEqual(t, "from outside", len(outside), 0)
+}
+
 func auditTests() map[string]func(*testing.T, Administered) {
 	return map[string]func(*testing.T, Administered){
 		"every act, with before and after": everyAct,
@@ -195,30 +221,7 @@ func auditTests() map[string]func(*testing.T, Administered) {
 			}
 			wantEqual(t, "pages", paged, all)
 		},
-		"a span bounds what is listed": func(t *testing.T, r Administered) {
-			sold(t, r)
-			all := wantAudit(t, r, 2)
-			at := all[0].At
-			for _, tt := range []struct {
-				span record.Span
-				want []record.Entry
-			}{
-				{record.Span{From: at}, all},
-				{record.Span{To: at}, all[:0]},
-				{record.Span{From: at, To: at.Add(time.Second)}, all},
-				{record.Span{From: at.Add(time.Second)}, all[:0]},
-			} {
-				got, err := r.Audit(t.Context(), caller(), tt.span, "", 9)
-				wantNil(t, err)
-				wantEqual(t, "within the span", append(all[:0:0], got...), append(all[:0:0], tt.want...))
-			}
-			behind, err := r.Audit(t.Context(), caller(), record.Span{From: at}, all[0].ID, 9)
-			wantNil(t, err)
-			wantEqual(t, "behind one", behind, all[1:])
-			outside, err := r.Audit(t.Context(), caller(), record.Span{To: at}, all[0].ID, 9)
-			wantNil(t, err)
-			wantEqual(t, "from outside", len(outside), 0)
-		},
+		"a span bounds what is listed": auditWithin,
 		"no limit, no entries": func(t *testing.T, r Administered) {
 			sold(t, r)
 			for _, limit := range []int{0, -1} {
