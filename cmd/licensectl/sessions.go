@@ -33,8 +33,9 @@ type sessionList struct {
 // filter is what the service is asked for.
 func (l sessionList) filter() control.SessionFilter {
 	order := map[string][2]string{
-		"since": {api.SortNewest, api.SortOldest}, "heartbeat": {api.SortHeartbeat, api.SortHeartbeatDown},
-		"expires": {api.SortExpiry, api.SortExpiryDown}, "user": {api.SortUser, api.SortUserDown},
+		"since":     {"", api.SortOldest}, // the newest first is as the service has it
+		"heartbeat": {api.SortHeartbeat, api.SortHeartbeatDown},
+		"expires":   {api.SortExpiry, api.SortExpiryDown}, "user": {api.SortUser, api.SortUserDown},
 	}[l.Sort]
 	sort := order[0]
 	if l.Reverse {
