@@ -83,7 +83,7 @@ func (f *function) routes() []web.Route {
 		web.Handle(adminListSessions(), f.listSessions),
 		web.Handle(adminGetSession(), f.getSession),
 		web.Handle(adminRevokeSession(), f.revokeSession),
-		web.Handle(adminEndSessions(), f.adminEndSessions),
+		once(f, adminEndSessions(), asTold, f.endSessions),
 		web.Handle(adminListAudit(), f.listAudit),
 		web.Handle(adminReportUsage(), f.reportUsage),
 		web.Handle(adminReportDenials(), f.reportDenials),
@@ -109,10 +109,10 @@ func (f *function) controlRoutes() []web.Route {
 		web.Handle(reportUsage(), f.reportUsage),
 		web.Handle(reportDenials(), f.reportDenials),
 		web.Handle(checkLedger(), f.checkLedger),
-		web.Handle(rebuildLedger(), f.rebuildLedger),
+		once(f, rebuildLedger(), asTold, f.rebuildLedger),
 		web.Handle(exportOrganization(), f.exportOrganization),
-		web.Handle(purgeOrganization(), f.purgeOrganization),
-		web.Handle(purgeUser(), f.purgeUser),
+		once(f, purgeOrganization(), outliving, f.purgeOrganization),
+		once(f, purgeUser(), asTold, f.purgeUser),
 	}, f.userRoutes(), f.keyRoutes(), f.webhookRoutes(asDeclared))
 }
 

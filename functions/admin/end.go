@@ -28,7 +28,7 @@ func adminEndSessions() web.Operation {
 	}
 }
 
-func (f *function) adminEndSessions(ctx context.Context, c web.Call, in api.EndSessionsRequest) (web.Answer, error) {
+func (f *function) endSessions(ctx context.Context, c web.Call, in api.EndSessionsRequest) (web.Answer, error) {
 	a, err := f.act(c)
 	if err != nil {
 		return web.Answer{}, err
