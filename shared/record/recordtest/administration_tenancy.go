@@ -150,7 +150,7 @@ func administrationSettles(r record.Administration, c license.Caller) map[string
 func administrationReads(r record.Administration, c license.Caller) map[string]func(context.Context) error {
 	return map[string]func(context.Context) error{
 		"AnswerOf": func(ctx context.Context) error {
-			_, _, err := r.AnswerOf(ctx, c, act(), record.Request{Name: "r"})
+			_, _, err := r.AnswerOf(ctx, c, keyed("k"), record.Request{Name: "r"})
 			return err
 		},
 		"Organizations": func(ctx context.Context) error { return errorOf(r.Organizations(ctx, "", 9)) },
