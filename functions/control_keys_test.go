@@ -86,7 +86,9 @@ func TestTheVendorAsksForAKey(t *testing.T) {
 	if got := ask(header("Idempotency-Key", "k")); got.Pending {
 		t.Errorf("sent again: %+v", got)
 	}
-	v.do(t, http.MethodPost, api.KeyDisablePath(v.keys(t).Delegations[0].KeyID), nil, header("Idempotency-Key", "k")).want(t, http.StatusOK)
+	disable := api.KeyDisablePath(v.keys(t).Delegations[0].KeyID)
+	v.do(t, http.MethodPost, disable, nil, header("Idempotency-Key", "k")).refused(t, "idempotency_key_reused")
+	v.do(t, http.MethodPost, disable, nil, header("Idempotency-Key", "k-2")).want(t, http.StatusOK)
 	advance(v.w.stack.Service.Config.KeyActivationDelay + time.Minute)
 	v.w.reap(t)
 	if got := v.keys(t); states(got) != "revoked published signs" {

@@ -62,7 +62,7 @@ func TestEveryRefusal(t *testing.T) {
 		seen := map[string]bool{ // tests of their own
 			"rate_limited": true, "internal": true, "unavailable": true, "forbidden": true, "insufficient_user_authentication": true,
 			"user_not_found": true, "webhook_not_found": true, "delivery_not_found": true, "key_not_found": true, "email_taken": true, "last_owner": true, "in_use": true,
-			"already_exists": true, "idempotency_key_reused": true, "precondition_failed": true, "precondition_required": true,
+			"already_exists": true, "idempotency_key_reused": true, "secret_told": true, "precondition_failed": true, "precondition_required": true,
 		}
 		all := append(append(identityRefusals(), acquireRefusals()...), sessionRefusals()...)
 		for _, r := range append(all, formRefusals()...) {

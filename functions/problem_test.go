@@ -46,6 +46,7 @@ var contract = map[string]row{
 	"last_owner":                       {status: 409},
 	"in_use":                           {status: 409},
 	"idempotency_key_reused":           {status: 409},
+	"secret_told":                      {status: 409},
 	"request_timeout":                  {status: 408},
 	"session_ended":                    {status: 410, members: []string{"reason"}},
 	"precondition_failed":              {status: 412},

@@ -42,6 +42,7 @@ const (
 	LastOwner            Code = "last_owner"
 	InUse                Code = "in_use"
 	IdempotencyKeyReused Code = "idempotency_key_reused"
+	SecretTold           Code = "secret_told"
 	RequestTimeout       Code = "request_timeout"
 	SessionEnded         Code = "session_ended"
 	PreconditionFailed   Code = "precondition_failed"
@@ -117,6 +118,8 @@ var codes = [...]CodeInfo{ //nolint:gochecknoglobals // Go has no constant table
 		"The organization is active, or somebody has a seat of it, and nothing was deleted. Suspend it, and wait until its sessions have ended or end them; then ask again."),
 	info(IdempotencyKeyReused, http.StatusConflict, "The idempotency key is used", false,
 		"The Idempotency-Key came with another request in the last 24 hours, and nothing was changed. Send a new key with a new request."),
+	info(SecretTold, http.StatusConflict, "The secret was told", false,
+		"The request with this Idempotency-Key was done, and its answer had a secret, which is told once and kept nowhere. If that answer was lost, send the request with a new key: it makes another secret."),
 	info(RequestTimeout, http.StatusRequestTimeout, "The request did not arrive in time", false,
 		"The request's body did not arrive within two seconds of its header. Send header and body together, or over a faster connection."),
 	info(SessionEnded, http.StatusGone, "The session has ended", false,

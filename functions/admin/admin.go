@@ -84,7 +84,7 @@ func (f *function) routes() []web.Route {
 		web.Handle(adminFindSessions(), f.findSessions),
 		web.Handle(adminGetSession(), f.getSession),
 		web.Handle(adminRevokeSession(), f.revokeSession),
-		web.Handle(adminEndSessions(), f.endSessions),
+		once(f, adminEndSessions(), asTold, f.endSessions),
 		web.Handle(adminListAudit(), f.listAudit),
 		web.Handle(adminReportUsage(), f.reportUsage),
 		web.Handle(adminReportDenials(), f.reportDenials),
@@ -108,15 +108,15 @@ func (f *function) controlRoutes() []web.Route {
 		web.Handle(findSessions(), f.findSessions),
 		web.Handle(getSession(), f.getSession),
 		web.Handle(revokeSession(), f.revokeSession),
-		web.Handle(endSessions(), f.endSessions),
+		once(f, endSessions(), asTold, f.endSessions),
 		web.Handle(listAudit(), f.listAudit),
 		web.Handle(reportUsage(), f.reportUsage),
 		web.Handle(reportDenials(), f.reportDenials),
 		web.Handle(checkLedger(), f.checkLedger),
-		web.Handle(rebuildLedger(), f.rebuildLedger),
+		once(f, rebuildLedger(), asTold, f.rebuildLedger),
 		web.Handle(exportOrganization(), f.exportOrganization),
-		web.Handle(purgeOrganization(), f.purgeOrganization),
-		web.Handle(purgeUser(), f.purgeUser),
+		once(f, purgeOrganization(), outliving, f.purgeOrganization),
+		once(f, purgeUser(), asTold, f.purgeUser),
 	}, f.userRoutes(), f.keyRoutes(), f.webhookRoutes(asDeclared))
 }
 

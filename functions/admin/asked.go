@@ -96,7 +96,7 @@ func (f *function) act(c web.Call) (record.Act, error) {
 	return a, nil
 }
 
-// creation is act, with the idempotency key.
+// creation is act, with the idempotency key: of what the record makes once for a key.
 func (f *function) creation(c web.Call) (record.Act, error) {
 	a, err := f.act(c)
 	if err != nil {

@@ -90,7 +90,7 @@ func retryDelivery() web.Operation {
 }
 
 func (f *function) retryDelivery(ctx context.Context, c web.Call, _ struct{}) (web.Answer, error) {
-	a, err := f.act(c)
+	a, err := f.creation(c)
 	if err != nil {
 		return web.Answer{}, err
 	}

@@ -33,8 +33,8 @@ func (f *function) keyRoutes() []web.Route {
 	return []web.Route{
 		web.Handle(listKeys(), f.listKeys),
 		web.Handle(createKey(), f.createKey),
-		web.Handle(disableKey(), f.disableKey),
-		web.Handle(pruneKeys(), f.pruneKeys),
+		web.Handle(recordKeeps(disableKey()), f.disableKey),
+		web.Handle(recordKeeps(pruneKeys()), f.pruneKeys),
 		web.Handle(listServiceAudit(), f.listServiceAudit),
 	}
 }
@@ -159,7 +159,7 @@ func disableKey() web.Operation {
 }
 
 func (f *function) disableKey(ctx context.Context, c web.Call, _ struct{}) (web.Answer, error) {
-	a, err := f.act(c)
+	a, err := f.creation(c)
 	if err != nil {
 		return web.Answer{}, err
 	}
@@ -186,7 +186,7 @@ func pruneKeys() web.Operation {
 }
 
 func (f *function) pruneKeys(ctx context.Context, c web.Call, _ struct{}) (web.Answer, error) {
-	a, err := f.act(c)
+	a, err := f.creation(c)
 	if err != nil {
 		return web.Answer{}, err
 	}

@@ -13,6 +13,7 @@ import (
 func checkLedger() web.Operation {
 	return web.Operation{
 		ID: "checkLedger", Method: http.MethodPost, Path: api.PathLedgerCheck, Params: []web.Param{organizationParam()}, Access: web.AccessStaff,
+		Reads:   true,
 		Summary: "Compare an organization's seat ledger with its record", Description: forVendor + "Reads both and changes neither.",
 		Answers: []web.Documented{{Status: http.StatusOK, Description: "How they compare.", Body: api.CheckReport{
 			OrganizationID: "acme", Agrees: true, LedgerLoaded: true, Epoch: 7, SeatsInLedger: 12, SeatsInRecord: 12,

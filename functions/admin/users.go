@@ -21,10 +21,10 @@ func (f *function) userRoutes() []web.Route {
 		web.Handle(getUser(), f.getUser),
 		web.Handle(patchUser(), f.patchUser),
 		web.Handle(removeUser(), f.removeUser),
-		web.Handle(signOutUser(), f.signOutUser),
-		web.Handle(linkUser(), f.linkUser),
+		once(f, signOutUser(), asTold, f.signOutUser),
+		once(f, linkUser(), asSecret, f.linkUser),
 		web.Handle(createMachine(), f.createMachine),
-		web.Handle(rotateToken(), f.rotateToken),
+		once(f, rotateToken(), asSecret, f.rotateToken),
 	}
 }
 
@@ -121,7 +121,7 @@ func usersOf(found []people.Person) api.UserList {
 func findUsers() web.Operation {
 	return web.Operation{
 		ID: "findUsers", Method: http.MethodPost, Path: api.PathUsersFind, Params: []web.Param{organizationParam()}, Access: web.AccessStaff,
-		Body:    web.BodyRequired,
+		Body: web.BodyRequired, Reads: true,
 		Summary: "Find the user with an address", Description: forVendor + "It changes nothing, and is a POST because request logs keep what a path or a query says.",
 		Answers: []web.Documented{{Status: http.StatusOK, Description: "The user, or none.", Body: api.UserList{
 			Users: []api.User{exampleUser()},

@@ -20,9 +20,9 @@ func (f *function) ourUserRoutes() []web.Route {
 		web.Handle(adminGetUser(), ours(f, f.getUser)),
 		web.Handle(adminPatchUser(), ours(f, f.patchUser)),
 		web.Handle(adminRemoveUser(), ours(f, f.removeUser)),
-		web.Handle(adminSignOutUser(), ours(f, f.signOutUser)),
+		once(f, adminSignOutUser(), asTold, ours(f, f.signOutUser)),
 		web.Handle(adminCreateMachine(), ours(f, f.createMachine)),
-		web.Handle(adminRotateToken(), ours(f, f.rotateToken)),
+		once(f, adminRotateToken(), asSecret, ours(f, f.rotateToken)),
 	}
 }
 
@@ -54,7 +54,6 @@ func adminListUsers() web.Operation {
 
 func adminFindUsers() web.Operation {
 	op := forAdmins(findUsers(), "adminFindUsers", api.PathAdminFind, "Find the organization's user with an address")
-	op.Reads = true
 	op.Problems = append(op.Problems, api.OrganizationNotFound)
 	return op
 }

@@ -23,9 +23,9 @@ func (f *function) webhookRoutes(door func(op web.Operation) web.Operation) []we
 		web.Handle(door(getWebhook()), f.getWebhook),
 		web.Handle(door(patchWebhook()), f.patchWebhook),
 		web.Handle(door(deleteWebhook()), f.deleteWebhook),
-		web.Handle(door(rotateWebhook()), f.rotateWebhook),
+		once(f, door(rotateWebhook()), asSecret, f.rotateWebhook),
 		web.Handle(door(listDeliveries()), f.listDeliveries),
-		web.Handle(door(retryDelivery()), f.retryDelivery),
+		web.Handle(recordKeeps(door(retryDelivery())), f.retryDelivery),
 	}
 }
 

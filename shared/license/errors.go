@@ -34,6 +34,8 @@ var (
 	ErrStale = errors.New("it has changed since that revision")
 	// ErrKeyReused: the idempotency key came with another request before.
 	ErrKeyReused = errors.New("the idempotency key came with another request before")
+	// ErrSecretTold: the request with this key was answered with a secret, once.
+	ErrSecretTold = errors.New("the secret was told once, and is kept nowhere")
 	// ErrInUse: it cannot go while it is active, or while somebody has a seat of it.
 	ErrInUse = errors.New("it is still in use")
 	// ErrOrganizationInactive: the organization's status is not active.

@@ -52,6 +52,9 @@ type step struct {
 	action        Action
 	object        string
 	before, after fielded // nil: there is no document
+	// again says that a repetition is told by what is asked for, as what it makes of the
+	// document differs from time to time.
+	again bool
 }
 
 // idle reports whether the step changes nothing.
@@ -94,13 +97,18 @@ func (s step) entry(a Act) entryDoc {
 // requestDoc is what is kept of a request with an idempotency key:
 // orgs/{organization}/requests/{digest} or service/administration/requests/{digest}.
 type requestDoc struct {
-	// Digest is that of what was to be created.
+	// Digest is that of what was asked for.
 	Digest string `firestore:"digest"`
+	// Answer is that of a request which was no one transaction: see [Requests].
+	Answer *Answer `firestore:"answer,omitempty"`
 	// PurgeAt ends the key; Firestore's TTL policy deletes it some time later.
 	PurgeAt time.Time `firestore:"purge_at"`
 }
 
 func (s step) request(a Act) requestDoc {
+	if s.again {
+		return s.keyed(a)
+	}
 	text, err := json.Marshal(s.after.fields())
 	if err != nil {
 		panic(fmt.Sprintf("record: fields without a JSON form: %v", err)) // there are texts, numbers and times alone

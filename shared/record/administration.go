@@ -35,7 +35,8 @@ type Act struct {
 	Actor string
 	// At is when, by the clock of who writes.
 	At time.Time
-	// Key is the idempotency key of a create; empty is none. It counts for its actor
+	// Key is the idempotency key of a create, of an act on the signing keys, of a
+	// RetryDelivery, or of one of [Requests]; empty is none. It counts for its actor
 	// alone, and for [RetainKeys].
 	Key string
 	// DryRun writes nothing and answers what a write would.
@@ -143,7 +144,7 @@ const (
 // organization, as those of [Record] are, and the same holds for ids, contexts, copies
 // and failures.
 //
-// Each write but RevokeSession, and those of [Users], [ServiceActs] and [Purging], is one transaction together with its audit entry and its
+// Each write but RevokeSession, and those of [Users], [ServiceActs], [Purging] and [Requests], is one transaction together with its audit entry and its
 // idempotency key, so that none of them is there without the others. What is written is valid
 // ([*license.InvalidError]), and the act complete ([ErrIncompleteAct]), or nothing is sent.
 //
@@ -156,6 +157,7 @@ type Administration interface {
 	Histories
 	Purging
 	Webhooks
+	Requests
 
 	// Organizations lists up to limit organizations of ids greater than after,
 	// ascending. An `after` that cannot be an id is license.ErrOrganizationNotFound;

@@ -30,12 +30,14 @@ func (m *Memory) AdministerKeys(
 	}
 	s := step{action: action, object: object}
 	after, said, write, err := m.signing.administered(act, s, known, change)
-	if err != nil || !write {
+	if err != nil {
 		return after.keys(), err
 	}
-	m.signing, m.audit = after, append(m.audit, said.entry(entry))
-	if act.Key != "" {
+	if act.notes(known) {
 		m.requests[act.requestName()] = memoryRequest{requestDoc: s.keyed(act)}
+	}
+	if write {
+		m.signing, m.audit = after, append(m.audit, said.entry(entry))
 	}
 	return after.keys(), nil
 }

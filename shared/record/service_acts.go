@@ -76,9 +76,15 @@ func (s step) keyed(a Act) requestDoc {
 	return requestDoc{Digest: digest(s.object, string(s.action)), PurgeAt: recordTime(a.At.Add(RetainKeys))}
 }
 
+// notes reports whether the act's key is to be kept: also where nothing was to be done, a
+// key names one request.
+func (a Act) notes(known *requestDoc) bool {
+	return a.Key != "" && !a.DryRun && (known == nil || !known.counts(a))
+}
+
 // administered is what an act makes of the keys. Not write: nothing is to be written.
 func (doc signingDoc) administered(a Act, s step, known *requestDoc, change func(*SigningKeys) error) (after signingDoc, entry entryDoc, write bool, err error) {
-	if known != nil && known.PurgeAt.After(a.At) {
+	if known != nil && known.counts(a) {
 		if known.Digest != s.keyed(a).Digest {
 			return doc, entryDoc{}, false, license.ErrKeyReused
 		}
@@ -118,10 +124,16 @@ func (f *Firestore) AdministerKeys(
 		if err != nil {
 			return decision{err}
 		}
-		if after = doc; !write {
+		after = doc
+		if key := act.keyIn(f.requests()); key != nil && act.notes(known) {
+			if err := tx.Set(key, s.keyed(act)); err != nil {
+				return err
+			}
+		}
+		if !write {
 			return nil
 		}
-		return f.writeKeys(tx, act, entry, doc, said, s)
+		return f.writeKeys(tx, entry, doc, said)
 	})
 	if err != nil {
 		return SigningKeys{}, err
@@ -153,14 +165,9 @@ func (f *Firestore) keysFor(tx *firestore.Transaction, act Act) (signingDoc, *re
 	return doc, &known, nil
 }
 
-func (f *Firestore) writeKeys(tx *firestore.Transaction, act Act, entry string, doc signingDoc, said entryDoc, s step) error {
+func (f *Firestore) writeKeys(tx *firestore.Transaction, entry string, doc signingDoc, said entryDoc) error {
 	if err := tx.Set(f.signing(), doc); err != nil {
 		return err
-	}
-	if key := act.keyIn(f.requests()); key != nil {
-		if err := tx.Set(key, s.keyed(act)); err != nil {
-			return err
-		}
 	}
 	return tx.Create(f.serviceAudit().Doc(entry), said)
 }

@@ -310,7 +310,7 @@ func (f *Firestore) RetryDelivery(ctx context.Context, caller license.Caller, ac
 	}
 	queue := hook.Value.Queue
 	_, err = f.act(ctx, action{
-		Act: act, tenant: t, ref: t.deliveries(queue).Doc(name),
+		Act: act, tenant: t, ref: t.deliveries(queue).Doc(name), key: act.keyIn(t.requests()),
 		decide: func(found *firestore.DocumentSnapshot) (step, error) {
 			var before deliveryDoc
 			if !found.Exists() {
@@ -320,7 +320,7 @@ func (f *Firestore) RetryDelivery(ctx context.Context, caller license.Caller, ac
 				return step{}, fmt.Errorf("delivery record %s: %w", name, err)
 			}
 			return step{
-				action: DeliveryRetried, object: webhookObject(t.id, id) + "/deliveries/" + name, before: before, after: before.retried(act.At),
+				action: DeliveryRetried, object: webhookObject(t.id, id) + "/deliveries/" + name, before: before, after: before.retried(act.At), again: true,
 			}, nil
 		},
 		also: func(tx *firestore.Transaction) error { return t.hurry(tx, queue, id, act.At) },

@@ -213,9 +213,9 @@ func (m *Memory) RetryDelivery(ctx context.Context, caller license.Caller, act A
 		}
 		after := before.retried(act.At)
 		_, err := t.act(memoryAction{
-			Act: act, id: cmp.Or(name, id),
+			Act: act, id: cmp.Or(name, id), requests: t.administered.requests,
 			step: step{
-				action: DeliveryRetried, object: webhookObject(caller.OrganizationID, id) + "/deliveries/" + name, before: before, after: after,
+				action: DeliveryRetried, object: webhookObject(caller.OrganizationID, id) + "/deliveries/" + name, before: before, after: after, again: true,
 			},
 			apply: func() {
 				q.deliveries[name] = after

@@ -71,6 +71,7 @@ func meanings() []meaning {
 		{code: api.LastOwner, err: license.ErrLastOwner},
 		{code: api.InUse, err: license.ErrInUse},
 		{code: api.IdempotencyKeyReused, err: license.ErrKeyReused},
+		{code: api.SecretTold, err: license.ErrSecretTold},
 		{code: api.RequestTimeout, scope: whereRead},
 		{code: api.SessionEnded, example: exampleEnded},
 		{code: api.PreconditionFailed, err: license.ErrStale},

@@ -34,6 +34,7 @@ func RunAdministration(t *testing.T, newRecord func(t *testing.T) Administered) 
 		"Webhooks":      webhookTests(),
 		"Owners":        ownerTests(),
 		"ServiceActs":   serviceActTests(),
+		"Requests":      requestTests(),
 		"Histories":     historyTests(),
 		"Purging":       purgingTests(),
 		"Roles":         roleTests(),

@@ -87,3 +87,21 @@ func (f *FaultyAdministration) FinishPurge(ctx context.Context, caller license.C
 func (f *FaultyAdministration) EraseSessions(ctx context.Context, caller license.Caller, act record.Act, userID string) (int, error) {
 	return around(ctx, f.hooks(), "EraseSessions", func() (int, error) { return f.Administration.EraseSessions(ctx, caller, act, userID) })
 }
+
+// AnswerOf implements [record.Requests].
+func (f *FaultyAdministration) AnswerOf(
+	ctx context.Context, caller license.Caller, act record.Act, r record.Request,
+) (answer record.Answer, found bool, err error) {
+	err = f.hooks().do(ctx, "AnswerOf", func() (err error) {
+		answer, found, err = f.Administration.AnswerOf(ctx, caller, act, r)
+		return err
+	})
+	return answer, found, err
+}
+
+// KeepAnswer implements [record.Requests].
+func (f *FaultyAdministration) KeepAnswer(
+	ctx context.Context, caller license.Caller, act record.Act, r record.Request, answer record.Answer,
+) error {
+	return f.hooks().do(ctx, "KeepAnswer", func() error { return f.Administration.KeepAnswer(ctx, caller, act, r, answer) })
+}

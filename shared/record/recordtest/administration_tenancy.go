@@ -121,6 +121,9 @@ func administrationWrites(
 		},
 		"BeginPurge":    func(ctx context.Context) error { return r.BeginPurge(ctx, c, a) },
 		"EraseSessions": func(ctx context.Context) error { return errorOf(r.EraseSessions(ctx, c, a, "u-1")) },
+		"KeepAnswer": func(ctx context.Context) error {
+			return r.KeepAnswer(ctx, c, a, record.Request{Name: "r"}, record.Answer{})
+		},
 		"RevokeSession": func(ctx context.Context) error { return r.RevokeSession(ctx, c, a, sessionID(1)) },
 		"InviteUser":    func(ctx context.Context) error { return errorOf(r.InviteUser(ctx, c, a, member("u-9"))) },
 		"ChangeUser":    func(ctx context.Context) error { return errorOf(r.ChangeUser(ctx, c, a, "u-1", "1", promote)) },
@@ -146,6 +149,10 @@ func administrationSettles(r record.Administration, c license.Caller) map[string
 
 func administrationReads(r record.Administration, c license.Caller) map[string]func(context.Context) error {
 	return map[string]func(context.Context) error{
+		"AnswerOf": func(ctx context.Context) error {
+			_, _, err := r.AnswerOf(ctx, c, keyed("k"), record.Request{Name: "r"})
+			return err
+		},
 		"Organizations": func(ctx context.Context) error { return errorOf(r.Organizations(ctx, "", 9)) },
 		"Organization":  func(ctx context.Context) error { return errorOf(r.Organization(ctx, c)) },
 		"LicensePage":   func(ctx context.Context) error { return errorOf(r.LicensePage(ctx, c, "", 9)) },

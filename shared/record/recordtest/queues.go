@@ -18,6 +18,7 @@ func queueTests() map[string]func(*testing.T, Telling) {
 		"one with more goes on":                 restWaiting,
 		"dead letters":                          buryOld,
 		"a retry":                               retryDead,
+		"a retry by its key":                    retryKeyed,
 		"a webhook that is enabled is due":      dueWhenEnabled,
 		"what is wanted meanwhile stays due":    wantedMeanwhile,
 		"of a webhook that is gone nothing is":  queueGone,
@@ -158,6 +159,27 @@ func buryOld(t *testing.T, r Telling) {
 	dead, err := r.Deliveries(t.Context(), caller(), "crm", record.DeliveryDead, "", 9)
 	wantNil(t, err)
 	wantEqual(t, "dead", dead[0].ID+dead[1].ID, all[0].ID+all[1].ID)
+}
+
+// retryKeyed: sent again it does nothing, and its key names it alone.
+func retryKeyed(t *testing.T, r Telling) {
+	_, all := waiting(t, r)
+	retry := func(at time.Time, id string) error {
+		a := keyed("k")
+		a.At = at
+		return r.RetryDelivery(t.Context(), caller(), a, "crm", id)
+	}
+	wantNil(t, retry(noon().Add(time.Hour), all[0].ID))
+	wantNil(t, retry(noon().Add(2*time.Hour), all[0].ID))
+	wantError(t, retry(noon().Add(2*time.Hour), all[1].ID), license.ErrKeyReused)
+	found, err := r.Deliveries(t.Context(), caller(), "crm", "", "", 9)
+	wantNil(t, err)
+	times := map[string]time.Time{}
+	for _, d := range found {
+		times[d.ID] = d.MadeAt
+	}
+	wantEqual(t, "made pending at", times[all[0].ID], noon().Add(time.Hour))
+	wantEqual(t, "the other's time", times[all[1].ID], all[1].MadeAt)
 }
 
 func retryDead(t *testing.T, r Telling) {

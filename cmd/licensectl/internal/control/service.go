@@ -43,7 +43,7 @@ func (c *Client) ServiceAudit(ctx context.Context, f AuditFilter, limit int) ([]
 
 // CheckLedger compares an organization's seat ledger with its record.
 func (c *Client) CheckLedger(ctx context.Context, organization string) (api.CheckReport, error) {
-	return call[api.CheckReport](ctx, c, post(api.LedgerCheckPath(url.PathEscape(organization)), false))
+	return call[api.CheckReport](ctx, c, request{method: http.MethodPost, path: api.LedgerCheckPath(url.PathEscape(organization)), repeatable: true})
 }
 
 // RebuildLedger makes the ledger anew from the record.

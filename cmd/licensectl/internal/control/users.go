@@ -68,7 +68,7 @@ func (c *Client) SignOutUser(ctx context.Context, organization, id string, dry b
 	return err
 }
 
-// LinkUser is a link by which one sets a password. Asked twice, there are two.
+// LinkUser is a link by which one sets a password. The answer alone has it.
 func (c *Client) LinkUser(ctx context.Context, organization, id string, dry bool) (api.UserLink, error) {
 	return call[api.UserLink](ctx, c, post(api.UserLinkPath(url.PathEscape(organization), url.PathEscape(id)), dry))
 }
@@ -78,14 +78,13 @@ func (c *Client) CreateMachine(ctx context.Context, organization string, in api.
 	return call[api.UserMachine](ctx, c, create(api.UsersMachinePath(url.PathEscape(organization)), in, dry))
 }
 
-// RotateToken is another token of a machine's. Asked twice, the second one counts.
+// RotateToken is another token of a machine's. The answer alone has it.
 func (c *Client) RotateToken(ctx context.Context, organization, id string, dry bool) (api.MachineToken, error) {
 	return call[api.MachineToken](ctx, c, post(api.UserRotatePath(url.PathEscape(organization), url.PathEscape(id)), dry))
 }
 
-func post(path string, dry bool) request {
-	return request{method: http.MethodPost, path: path, query: dryRun(dry), repeatable: true}
-}
+// post is an act that is named by a key, as a creation is.
+func post(path string, dry bool) request { return create(path, nil, dry) }
 
 func usersPath(organization string) string { return api.UsersPath(url.PathEscape(organization)) }
 

@@ -32,7 +32,10 @@ func (c *Client) ChangeWebhook(ctx context.Context, organization, id, etag strin
 // RotateWebhook makes the next secret of one if it still has that ETag, and tells it.
 func (c *Client) RotateWebhook(ctx context.Context, organization, id, etag string, dry bool) (api.WebhookWithSecret, error) {
 	path := api.WebhookRotatePath(url.PathEscape(organization), url.PathEscape(id))
-	return call[api.WebhookWithSecret](ctx, c, change(http.MethodPost, path, etag, nil, dry))
+	r := post(path, dry)
+	r.header.Set(api.HeaderIfMatch, etag)
+	r.repeatable = false // where its answer is lost it is refused, as its secret is told once
+	return call[api.WebhookWithSecret](ctx, c, r)
 }
 
 // DeleteWebhook deletes one if it still has that ETag.
