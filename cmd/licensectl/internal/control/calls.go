@@ -114,9 +114,7 @@ func (c *Client) ReleaseSession(ctx context.Context, organization, id string, dr
 // EndSessions ends some of those that are meant, and says whether there are more. Asked
 // again it goes on with the rest.
 func (c *Client) EndSessions(ctx context.Context, organization string, those api.EndSessionsRequest, dry bool) (api.EndSessionsReport, error) {
-	return call[api.EndSessionsReport](ctx, c, request{
-		method: http.MethodPost, path: api.EndAllPath(url.PathEscape(organization)), query: dryRun(dry), body: those, repeatable: true,
-	})
+	return call[api.EndSessionsReport](ctx, c, create(api.EndAllPath(url.PathEscape(organization)), those, dry))
 }
 
 // AuditFilter says which acts are meant; what is empty lets all through.
