@@ -122,7 +122,9 @@ func administrationWrites(
 		"BeginPurge":    func(ctx context.Context) error { return r.BeginPurge(ctx, c, a) },
 		"EraseSessions": func(ctx context.Context) error { return errorOf(r.EraseSessions(ctx, c, a, "u-1")) },
 		"KeepAnswer": func(ctx context.Context) error {
-			return r.KeepAnswer(ctx, c, a, record.Request{Name: "r"}, record.Answer{})
+			named := a
+			named.Key = "k"
+			return r.KeepAnswer(ctx, c, named, record.Request{Name: "r"}, record.Answer{})
 		},
 		"RevokeSession": func(ctx context.Context) error { return r.RevokeSession(ctx, c, a, sessionID(1)) },
 		"InviteUser":    func(ctx context.Context) error { return errorOf(r.InviteUser(ctx, c, a, member("u-9"))) },
