@@ -158,13 +158,15 @@ func makes(op web.Operation) bool {
 // inQueries are the parameters of queries that name something, and what they name. The
 // others are plain.
 func inQueries() (names map[string]string, plain []string) {
-	return map[string]string{
+	names = map[string]string{
 		api.QueryLicense: "license", api.QueryUser: "user", api.QueryProject: "project", api.QueryActor: "user",
 		api.QueryObject: "object", api.QueryAfter: "after",
-	}, []string{
+	}
+	plain = []string{
 		api.QueryLimit, api.QueryDryRun, api.QueryToken, api.QueryAction, api.QueryFrom, api.QueryTo, api.QueryStep, api.QueryBy, api.QueryState,
 		api.QueryNow, api.QuerySort, api.QueryRole, api.QueryGroup,
 	}
+	return names, plain
 }
 
 // questions are all that an operation can be asked with another organization's ids.

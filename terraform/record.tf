@@ -39,8 +39,8 @@ resource "google_firestore_field" "unindexed" {
 }
 
 # The vendor and an organization's own people list live sessions by acquired_at: all of
-# them, or those of a license, of a user, of both, or for a project. Firestore could merge two of these
-# indexes for the last, in a time that grows with what either finds alone; one of its own
+# them, or those of a license, of a user, of both, for a project, or on a machine. Firestore could merge two of these
+# indexes for both, in a time that grows with what either finds alone; one of its own
 # reads the page and nothing else. part, one of sixteen digits, stands before the time,
 # which so grows in sixteen places
 # (https://firebase.google.com/docs/firestore/solutions/shard-timestamp). Usage by user or
@@ -53,6 +53,7 @@ resource "google_firestore_index" "live_sessions" {
     user    = ["user_id"]
     both    = ["license_id", "user_id"]
     project = ["client.project"]
+    machine = ["hardware_id"]
   }
   project    = local.project
   database   = google_firestore_database.record.name

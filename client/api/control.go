@@ -192,7 +192,7 @@ const (
 // MaxScanned how many are looked at for one page of those that are picked by what no index has.
 const (
 	MaxSorted  = 1000
-	MaxScanned = 1000
+	MaxScanned = 400
 )
 
 // SessionSearch is which sessions are looked for, and in which order. It is a body, because

@@ -51,7 +51,7 @@ func adminListSessions() web.Operation {
 func findSessions() web.Operation {
 	op := listSessions()
 	op.ID, op.Method, op.Path, op.Query, op.Body = "findSessions", http.MethodPost, api.PathSessionsFind, nil, web.BodyRequired
-	op.Summary = "Look for live sessions of an organization"
+	op.Reads, op.Summary = true, "Look for live sessions of an organization"
 	op.Description += " It changes nothing, and is a POST because request logs keep what a path or a query says."
 	return op
 }
@@ -62,7 +62,6 @@ func (f *function) findSessions(ctx context.Context, c web.Call, in api.SessionS
 
 func adminFindSessions() web.Operation {
 	op := forAdmins(findSessions(), "adminFindSessions", api.PathAdminSessionsFind, "Look for live sessions of the organization")
-	op.Reads = true
 	op.Problems = append(op.Problems, api.OrganizationNotFound)
 	return op
 }

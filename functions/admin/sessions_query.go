@@ -17,7 +17,7 @@ import (
 // howListed is documented of every list of sessions.
 func howListed() string {
 	return fmt.Sprintf("Those whose end is not recorded, the newest acquired first, a page at a time. While the seat ledger is away or being rebuilt they are listed all the same, and each one's state is unknown. "+
-		"A page of those of a state, on a machine or with a text may have fewer sessions than were asked for, or none, and yet an after: up to %d are looked at for one. "+
+		"A page of those of a state, with a text, or on a machine and of a license, a user or a project, may have fewer sessions than were asked for, or none, and yet an after: up to %d are looked at for one. "+
 		"In another order than the usual one up to %d sessions are sorted, those of the license, user or project that are asked for, and where there are more sort is refused. Each page is cut from the order as it is then: a session that moves in it between two pages may be in both or in neither.", api.MaxScanned, api.MaxSorted)
 }
 
@@ -76,6 +76,9 @@ func searchedSessions(in api.SessionSearch) sessionQuery {
 	}
 	if q.sort == api.SortNewest {
 		q.sort = ""
+	}
+	if q.SessionFilter == (record.SessionFilter{}) { // an index has machines, of all sessions alone
+		q.SessionFilter.HardwareID, q.hardwareID = q.hardwareID, ""
 	}
 	return q
 }
@@ -152,7 +155,7 @@ func (q sessionQuery) mark(organizationID string) string {
 	if q == (sessionQuery{}) {
 		return ""
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %q %q %q %q", organizationID, q.LicenseID, q.UserID, q.Project, q.hardwareID, q.state, q.text, q.sort))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %q %q %q %q", organizationID, q.LicenseID, q.UserID, q.Project, q.HardwareID+q.hardwareID, q.state, q.text, q.sort))
 	return hex.EncodeToString(sum[:8]) + positionEnds
 }
 

@@ -17,8 +17,9 @@ var (
 	ErrEntryNotFound = errors.New("audit entry not found")
 	// ErrIncompleteAct: an act without who or when; nothing was sent.
 	ErrIncompleteAct = errors.New("an act needs its actor and its time")
-	// ErrManyFilters: sessions are picked by their project, or by their license and user.
-	ErrManyFilters = errors.New("no index has sessions by project and by license or user together")
+	// ErrManyFilters: sessions are picked by their project, by their machine, or by their
+	// license and user.
+	ErrManyFilters = errors.New("no index has sessions by project or machine and by anything else together")
 )
 
 // RetainKeys is for how long an idempotency key is remembered: whoever repeats a
@@ -95,9 +96,9 @@ func (s Span) of(query firestore.Query) firestore.Query {
 }
 
 // SessionFilter says which sessions are meant; an empty field lets all through. A project
-// is the only one, or [ErrManyFilters]: no index has it together with another.
+// or a machine is the only one, or [ErrManyFilters]: no index has it together with another.
 type SessionFilter struct {
-	LicenseID, UserID, Project string
+	LicenseID, UserID, Project, HardwareID string
 }
 
 // fields are the fields of documents that are asked for, and what they have to be.
@@ -111,11 +112,13 @@ func (f SessionFilter) fields() map[string]string {
 	add("license_id", f.LicenseID)
 	add("user_id", f.UserID)
 	add("client.project", f.Project)
+	add("hardware_id", f.HardwareID)
 	return all
 }
 
 func (f SessionFilter) check() error {
-	if f.Project != "" && f.LicenseID+f.UserID != "" {
+	alone := f.LicenseID+f.UserID == ""
+	if f.Project != "" && (!alone || f.HardwareID != "") || f.HardwareID != "" && !alone {
 		return ErrManyFilters
 	}
 	return nil
@@ -123,7 +126,7 @@ func (f SessionFilter) check() error {
 
 func (f SessionFilter) matches(d sessionDoc) bool {
 	return (f.LicenseID == "" || valid(f.LicenseID) == d.LicenseID) && (f.UserID == "" || valid(f.UserID) == d.UserID) &&
-		(f.Project == "" || valid(f.Project) == d.Client.Project)
+		(f.Project == "" || valid(f.Project) == d.Client.Project) && (f.HardwareID == "" || valid(f.HardwareID) == d.HardwareID)
 }
 
 // Action is what was done.

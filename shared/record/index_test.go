@@ -27,7 +27,9 @@ func TestListsAndHistoryHaveTheirIndexes(t *testing.T) {
 			must(t, errorOf(r.SessionPage(t.Context(), acme(), filter, after, 9)))
 		}
 	}
-	must(t, errorOf(r.SessionPage(t.Context(), acme(), record.SessionFilter{Project: "bridge-7"}, "", 9)))
+	for _, filter := range []record.SessionFilter{{Project: "bridge-7"}, {HardwareID: "hw-1"}} {
+		must(t, errorOf(r.SessionPage(t.Context(), acme(), filter, "", 9)))
+	}
 	// Both together are merged from the built-in indexes (see record.UserFilter), which the
 	// emulator does not do: it would report an index that nothing needs.
 	for _, filter := range []record.UserFilter{{}, {Role: "member"}, {Group: "cad"}} {
@@ -45,6 +47,7 @@ func TestListsAndHistoryHaveTheirIndexes(t *testing.T) {
 	}
 	want := []string{
 		"client.project part status | acquired_at DESCENDING __name__ DESCENDING",
+		"hardware_id part status | acquired_at DESCENDING __name__ DESCENDING",
 		"license_id part status user_id | acquired_at DESCENDING __name__ DESCENDING",
 		"license_id part status | acquired_at DESCENDING __name__ DESCENDING",
 		"part status user_id | acquired_at DESCENDING __name__ DESCENDING",

@@ -53,7 +53,7 @@ run "no_index_on_what_only_grows" {
 run "live_sessions_are_listed_by_their_time" {
   command = plan
   assert {
-    condition     = { for name, index in google_firestore_index.live_sessions : name => join(" ", [for f in index.fields : "${f.field_path} ${f.order}"]) } == { all = "status ASCENDING part ASCENDING acquired_at DESCENDING", license = "status ASCENDING license_id ASCENDING part ASCENDING acquired_at DESCENDING", user = "status ASCENDING user_id ASCENDING part ASCENDING acquired_at DESCENDING", both = "status ASCENDING license_id ASCENDING user_id ASCENDING part ASCENDING acquired_at DESCENDING", project = "status ASCENDING client.project ASCENDING part ASCENDING acquired_at DESCENDING" }
+    condition     = { for name, index in google_firestore_index.live_sessions : name => join(" ", [for f in index.fields : "${f.field_path} ${f.order}"]) } == { all = "status ASCENDING part ASCENDING acquired_at DESCENDING", license = "status ASCENDING license_id ASCENDING part ASCENDING acquired_at DESCENDING", user = "status ASCENDING user_id ASCENDING part ASCENDING acquired_at DESCENDING", both = "status ASCENDING license_id ASCENDING user_id ASCENDING part ASCENDING acquired_at DESCENDING", project = "status ASCENDING client.project ASCENDING part ASCENDING acquired_at DESCENDING", machine = "status ASCENDING hardware_id ASCENDING part ASCENDING acquired_at DESCENDING" }
     error_message = "The lists of sessions are served by these, and a time that only grows must have the part before it."
   }
   assert {

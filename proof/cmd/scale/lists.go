@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -81,6 +82,9 @@ func (l looker) all(ctx context.Context) (string, error) {
 		{"license", url.Values{api.QueryLicense: {licenseID}}},
 		{"user", url.Values{api.QueryUser: {"user-1"}}},
 		{"project", url.Values{api.QueryProject: {"bridge-7"}}},
+		{"machine", url.Values{searchMachine: {"hw-1"}}},
+		{"state", url.Values{api.QueryState: {api.SessionActive}}},
+		{"text", url.Values{searchText: {"nobody has this"}}},
 	} {
 		figures, err := l.measure(ctx, list.query)
 		if err != nil {
@@ -118,9 +122,30 @@ func (l looker) measure(ctx context.Context, query url.Values) (string, error) {
 		float64(after.TotalAlloc-before.TotalAlloc)/pagesLooked/1000, (after.Mallocs-before.Mallocs)/pagesLooked), nil
 }
 
-// page is a page of fifty sessions, all of them alive.
+// What a body asks for, and no query: machines and texts are to be in no request log.
+const searchMachine, searchText = "hardware_id", "text"
+
+// asked is the request for a list.
+func asked(ctx context.Context, query url.Values) (*http.Request, error) {
+	search := api.SessionSearch{HardwareID: query.Get(searchMachine), Text: query.Get(searchText)}
+	if search == (api.SessionSearch{}) {
+		return httptest.NewRequestWithContext(ctx, http.MethodGet, api.SessionsPath(organization)+"?"+query.Encode(), nil), nil
+	}
+	body, err := json.Marshal(search)
+	if err != nil {
+		return nil, err
+	}
+	request := httptest.NewRequestWithContext(ctx, http.MethodPost, api.SessionsFindPath(organization), bytes.NewReader(body))
+	request.Header.Set("Content-Type", "application/json")
+	return request, nil
+}
+
+// page is a page of fifty sessions, all of them alive; of a text that nobody has one of none.
 func (l looker) page(ctx context.Context, query url.Values) (list api.SessionList, err error) {
-	request := httptest.NewRequestWithContext(ctx, http.MethodGet, api.SessionsPath(organization)+"?"+query.Encode(), nil)
+	request, err := asked(ctx, query)
+	if err != nil {
+		return list, err
+	}
 	request.Header.Set("Authorization", "Bearer "+l.token)
 	answer := httptest.NewRecorder()
 	l.control.ServeHTTP(answer, request)
@@ -130,7 +155,11 @@ func (l looker) page(ctx context.Context, query url.Values) (list api.SessionLis
 	if err := json.Unmarshal(answer.Body.Bytes(), &list); err != nil {
 		return list, err
 	}
-	if len(list.Sessions) != api.DefaultPage || list.After == "" {
+	want := api.DefaultPage
+	if query.Has(searchText) {
+		want = 0
+	}
+	if len(list.Sessions) != want || list.After == "" {
 		return list, fmt.Errorf("%d sessions, and %d that cannot be read", len(list.Sessions), len(list.UnreadableDocuments))
 	}
 	for _, s := range list.Sessions {

@@ -58,7 +58,7 @@ func sessionPageTests() map[string]func(*testing.T, Administered) {
 			held(t, r)
 			wantPages(t, r, record.SessionFilter{}, 4, 3, 2, 1)
 		},
-		"of a license, of a user, of both":                          filteredPages,
+		"of a license, of a user, of both, on a machine":            filteredPages,
 		"acquired at once, each is there once":                      acquiredAtOnce,
 		"who has ended is not listed, and goes on being a position": endedPosition,
 		"where there is none":                                       emptyPages,
@@ -102,7 +102,12 @@ func filteredPages(t *testing.T, r Administered) {
 	wantPages(t, r, record.SessionFilter{UserID: "\xff"})
 	wantPages(t, r, record.SessionFilter{Project: "bridge-7"}, 4, 3, 2)
 	wantPages(t, r, record.SessionFilter{Project: "bridge"})
-	for _, filter := range []record.SessionFilter{{Project: "bridge-7", LicenseID: "acme-pro"}, {Project: "bridge-7", UserID: "u-1"}} {
+	wantPages(t, r, record.SessionFilter{HardwareID: "hw-3"}, 3)
+	wantPages(t, r, record.SessionFilter{HardwareID: "hw"})
+	for _, filter := range []record.SessionFilter{
+		{Project: "bridge-7", LicenseID: "acme-pro"}, {Project: "bridge-7", UserID: "u-1"}, {Project: "bridge-7", HardwareID: "hw-3"},
+		{HardwareID: "hw-3", LicenseID: "acme-pro"}, {HardwareID: "hw-3", UserID: "u-2"},
+	} {
 		wantError(t, errorOf(r.SessionPage(t.Context(), caller(), filter, "", 9)), record.ErrManyFilters)
 	}
 }
