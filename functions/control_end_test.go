@@ -82,7 +82,7 @@ func TestSuspendedAtOnce(t *testing.T) {
 		org, ann, _ := w.several(t)
 		v := w.vendor()
 		held := v.sessions(t, org, "?license=active").Sessions
-		if got := v.suspendNow(t, api.LicensePath(org, "active"), "&dry_run=true"); got.SessionsEnded != nil || len(v.living(t, org)) != 4 {
+		if got := v.suspendNow(t, api.LicensePath(org, "active"), "&dry_run=true"); *got.SessionsEnded != 3 || len(v.living(t, org)) != 4 {
 			t.Errorf("to try: %+v, %v", got, v.living(t, org))
 		}
 		if got := v.suspendNow(t, api.LicensePath(org, "active"), ""); got.SessionsEnded == nil || *got.SessionsEnded != 3 || got.SessionsLeft {

@@ -62,7 +62,7 @@ func (b busy) acts() map[string]string {
 // secrets say what a repetition is answered where the first answer had a secret.
 func secrets() map[string]api.Code {
 	return map[string]api.Code{
-		"linkUser": api.SecretTold, "rotateToken": api.SecretTold, "rotateWebhook": api.SecretTold,
+		"linkUser": api.SecretTold, "rotateToken": api.SecretTold, "rotateWebhook": api.SecretTold, "createWebhook": api.SecretTold,
 	}
 }
 
@@ -198,4 +198,34 @@ func TestWhatFailedIsDoneAgainWithItsKey(t *testing.T) {
 	v.w.outage.begin(recordtest.Outage(nil), "AnswerOf")
 	end(body).refused(t, "unavailable")
 	v.w.outage.end()
+}
+
+// TestMoreIsNoLastAnswer: asked again with its key, a request that left something goes on;
+// one that only tries is answered what would be, whatever was done with the key.
+func TestMoreIsNoLastAnswer(t *testing.T) {
+	w := start(t, embedded(), devstack.Defaults())
+	org := w.tenant(t, 300)
+	w.putLicense(t, org, "pro", map[string]any{"product": "studio", "max_seats": 300})
+	for i := range api.MaxEnded + 2 {
+		w.user(org, "ann").take(t, fmt.Sprint("hw-", i))
+	}
+	boss := w.boss(org)
+	end := func(query string) api.EndSessionsReport {
+		a := boss.ask(t, http.MethodPost, api.PathAdminEndAll+query, `{"user_id":"ann"}`, header("Idempotency-Key", "k"))
+		return into[api.EndSessionsReport](t, a, http.StatusOK)
+	}
+	for _, want := range []api.EndSessionsReport{{Ended: api.MaxEnded, More: true}, {Ended: 2}, {Ended: 2}} {
+		if got := end(""); got != want {
+			t.Errorf("%+v, want %+v", got, want)
+		}
+	}
+	if got := end("?dry_run=true"); got.Ended != 0 {
+		t.Errorf("to try: %+v", got)
+	}
+	for _, key := range []string{"", " ", strings.Repeat("k", 256)} {
+		a := boss.ask(t, http.MethodPost, api.PathAdminEndAll, `{"user_id":"ann"}`, func(r *http.Request) { r.Header["Idempotency-Key"] = []string{key} })
+		if got := fields(t, a.refused(t, "invalid_request")); !slices.Equal(got, []string{"Idempotency-Key"}) {
+			t.Errorf("%q: %q", key, got)
+		}
+	}
 }

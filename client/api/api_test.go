@@ -144,6 +144,7 @@ func TestCodes(t *testing.T) {
 409 last_owner
 409 in_use
 409 idempotency_key_reused
+409 secret_told
 408 request_timeout
 410 session_ended
 412 precondition_failed

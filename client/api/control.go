@@ -65,7 +65,7 @@ type Organization struct {
 // EndedNow is what became of the sessions that a change with [QueryNow] was to end. It is
 // absent of all other changes.
 type EndedNow struct {
-	SessionsEnded *int `json:"sessions_ended,omitempty" minimum:"0" example:"7" doc:"Of a change with now: sessions that ended with it."`
+	SessionsEnded *int `json:"sessions_ended,omitempty" minimum:"0" example:"7" doc:"Of a change with now: sessions that ended with it, or would."`
 	SessionsLeft  bool `json:"sessions_left,omitempty" doc:"There was no time for all of them, or they could not be ended: those that are left end at their next heartbeat."`
 }
 

@@ -22,8 +22,12 @@ func (n Now) when() string {
 }
 
 // note says how many sessions ended. It stands beside the document, which programs read.
-func (n Now) note(a *app, ended api.EndedNow) {
+func (n Now) note(a *app, ended api.EndedNow, dry bool) {
 	if ended.SessionsEnded == nil {
+		return
+	}
+	if dry {
+		_, _ = fmt.Fprintf(a.err, "Sessions that would end: %d.\n", *ended.SessionsEnded)
 		return
 	}
 	_, _ = fmt.Fprintf(a.err, "Sessions ended: %d.\n", *ended.SessionsEnded)
@@ -33,19 +37,36 @@ func (n Now) note(a *app, ended api.EndedNow) {
 }
 
 type sessionEnd struct {
-	Organization string `arg:"" help:"The organization's id, such as acme."`
-	License      string `placeholder:"ID" help:"Sessions of this license."`
-	User         string `placeholder:"ID" help:"Sessions of this user."`
-	All          bool   `help:"All sessions of the organization."`
+	Organization string  `arg:"" help:"The organization's id, such as acme."`
+	License      *string `placeholder:"ID" help:"Sessions of this license."`
+	User         *string `placeholder:"ID" help:"Sessions of this user."`
+	All          bool    `help:"All sessions of the organization."`
 	Write
 	Sure
 }
 
+// those are whose sessions are meant. An empty id is a variable of a script that nobody has
+// set, and no word for all.
+func (s sessionEnd) those() (api.EndSessionsRequest, error) {
+	those := api.EndSessionsRequest{All: s.All}
+	if s.License != nil {
+		those.LicenseID = *s.License
+	}
+	if s.User != nil {
+		those.UserID = *s.User
+	}
+	empty := s.License != nil && those.LicenseID == "" || s.User != nil && those.UserID == ""
+	if empty || s.All == (s.License != nil || s.User != nil) {
+		return those, usageError{errors.New("say whose sessions are to end: --license or --user or both, neither empty, or --all alone")}
+	}
+	return those, nil
+}
+
 // Run ends all sessions that are meant, a hundred a request.
 func (s sessionEnd) Run(ctx context.Context, a *app) error {
-	those := api.EndSessionsRequest{LicenseID: s.License, UserID: s.User, All: s.All}
-	if s.All == (s.License != "" || s.User != "") {
-		return usageError{errors.New("say whose sessions are to end: --license or --user or both, or --all alone")}
+	those, err := s.those()
+	if err != nil {
+		return err
 	}
 	c, err := a.control()
 	if err != nil {

@@ -200,7 +200,7 @@ func (l licenseSuspend) Run(ctx context.Context, a *app) error {
 	}
 	question := fmt.Sprintf("Suspend license %s? Its sessions end %s.", l.ID, l.when())
 	err = s.alter(ctx, a, l.Write, l.Match, api.LicensePatch{Status: &status}, asking(a, l.Sure, question))
-	l.note(a, ended)
+	l.note(a, ended, l.DryRun)
 	return err
 }
 

@@ -146,7 +146,7 @@ func (o orgSuspend) Run(ctx context.Context, a *app) error {
 	}
 	question := fmt.Sprintf("Suspend organization %s? All its sessions end %s.", o.ID, o.when())
 	err = s.alter(ctx, a, o.Write, o.Match, api.OrganizationPatch{Status: &status}, asking(a, o.Sure, question))
-	o.note(a, ended)
+	o.note(a, ended, o.DryRun)
 	return err
 }
 

@@ -26,7 +26,7 @@ func dryRunQuery() []web.Param {
 func keyHeader() []web.Param {
 	return []web.Param{{
 		Name:        api.HeaderIdempotencyKey,
-		Description: "A name of the request, 1 to 255 printable characters of ASCII: sent again with the same name within 24 hours, it is answered as the first time.",
+		Description: "A name of the request, 1 to 255 printable characters of ASCII: sent again with the same name within 24 hours, it is answered as the first time, or goes on where that said more. One that is answered with a secret is refused then: a secret is told once.",
 	}}
 }
 
@@ -107,7 +107,8 @@ func (f *function) creation(c web.Call) (record.Act, error) {
 		return record.Act{}, err
 	}
 	printable := func(r rune) bool { return r < '!' || r > '~' }
-	if len(a.Key) > 255 || strings.ContainsFunc(a.Key, printable) {
+	sent := c.HasHeader(api.HeaderIdempotencyKey)
+	if sent && a.Key == "" || len(a.Key) > 255 || strings.ContainsFunc(a.Key, printable) {
 		return record.Act{}, invalid(api.HeaderIdempotencyKey, "is not 1 to 255 printable characters of ASCII: send such a name")
 	}
 	return a, nil

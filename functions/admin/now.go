@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -40,23 +41,23 @@ func suspending(now bool, status license.Status) error {
 }
 
 // endNow ends, while there is time, the sessions of what was suspended, each as its next
-// heartbeat would. What is left ends at that: the change stands either way.
+// heartbeat would. What is left ends at that: the change stands either way. A dry run counts
+// them.
 func (f *function) endNow(ctx context.Context, c web.Call, a record.Act, filter record.SessionFilter) api.EndedNow {
-	ended := 0
-	if a.DryRun {
-		return api.EndedNow{}
-	}
 	soon, cancel := half(ctx)
 	defer cancel()
+	ended := 0
 	for after, more := "", true; more; {
 		found, err := f.Record.SessionPage(ctx, caller(c), filter, after, api.MaxPage)
 		for some := range slices.Chunk(found.Sessions, endingAtOnce) {
-			if err = errors.Join(err, soon.Err()); err == nil {
-				err = f.endSuspended(ctx, some)
+			if err = errors.Join(err, soon.Err()); err != nil {
+				break
 			}
-			if err == nil {
-				ended += len(some)
+			n := len(some)
+			if !a.DryRun {
+				n, err = f.endSuspended(ctx, some)
 			}
+			ended += n
 		}
 		if err != nil {
 			web.Degraded(ctx, "sessions_left", err)
@@ -67,8 +68,9 @@ func (f *function) endNow(ctx context.Context, c web.Call, a record.Act, filter 
 	return api.EndedNow{SessionsEnded: &ended}
 }
 
-// endSuspended ends sessions beside each other. One that was deleted meanwhile is over as well.
-func (f *function) endSuspended(ctx context.Context, sessions []license.Session) error {
+// endSuspended ends sessions beside each other, and says how many ended and why one did not.
+// One that was deleted meanwhile is over as well.
+func (f *function) endSuspended(ctx context.Context, sessions []license.Session) (ended int, err error) {
 	errs := make([]error, len(sessions))
 	var all sync.WaitGroup
 	for i, s := range sessions {
@@ -81,5 +83,11 @@ func (f *function) endSuspended(ctx context.Context, sessions []license.Session)
 		})
 	}
 	all.Wait()
-	return errors.Join(errs...)
+	for _, e := range errs {
+		if e == nil {
+			ended++
+		}
+		err = cmp.Or(err, e)
+	}
+	return ended, err
 }

@@ -44,7 +44,7 @@ func once[In any](
 	}
 	return web.Handle(op, func(ctx context.Context, c web.Call, in In) (web.Answer, error) {
 		a, err := f.creation(c)
-		if err != nil || a.Key == "" {
+		if err != nil || a.Key == "" || a.DryRun {
 			return f.unlessWrong(err, func() (web.Answer, error) { return handle(ctx, c, in) })
 		}
 		request := record.Request{Name: nameOf(op, c, in), Outlives: how == outliving}
@@ -94,12 +94,23 @@ func (f *function) kept(
 		if err != nil {
 			return web.Answer{}, fmt.Errorf("the answer to a request with a key: %w", err)
 		}
+		if goesOn(body) {
+			return answer, nil
+		}
 		note.Body = string(body)
 	}
+	ctx = context.WithoutCancel(ctx) // of whoever asked and left: the record has a deadline of its own
 	if err := f.Record.KeepAnswer(ctx, caller(c), a, request, note); err != nil {
 		web.Degraded(ctx, "unkept", err)
 	}
 	return answer, nil
+}
+
+// goesOn reports whether the answer says that there is more to do: then its request, sent
+// again with the key, goes on with that.
+func goesOn(body []byte) bool {
+	var report struct{ More bool }
+	return json.Unmarshal(body, &report) == nil && report.More
 }
 
 // repeated is the first answer once more.

@@ -19,7 +19,7 @@ import (
 func (f *function) webhookRoutes(door func(op web.Operation) web.Operation) []web.Route {
 	return []web.Route{
 		web.Handle(door(listWebhooks()), f.listWebhooks),
-		web.Handle(door(createWebhook()), f.createWebhook),
+		once(f, door(createWebhook()), asSecret, f.createWebhook),
 		web.Handle(door(getWebhook()), f.getWebhook),
 		web.Handle(door(patchWebhook()), f.patchWebhook),
 		web.Handle(door(deleteWebhook()), f.deleteWebhook),
@@ -109,17 +109,17 @@ func (f *function) listWebhooks(ctx context.Context, c web.Call, _ struct{}) (we
 func createWebhook() web.Operation {
 	return web.Operation{
 		ID: "createWebhook", Method: http.MethodPost, Path: api.PathWebhooks, Params: []web.Param{organizationParam()}, Access: web.AccessStaff,
-		Query: dryRunQuery(), Headers: keyHeader(), Body: web.BodyRequired,
+		Query: dryRunQuery(), Body: web.BodyRequired,
 		Summary: "Create a webhook", Description: forVendor + "Events from now on are sent to it, each signed as Standard Webhooks has it. The answer is the one place where its secret is told.",
 		Answers: []web.Documented{{
 			Status: http.StatusCreated, Description: "It is there, or would be.", Body: exampleSecret(), Headers: etagHeader(),
 		}},
-		Problems: []api.Code{api.Forbidden, api.AlreadyExists, api.IdempotencyKeyReused},
+		Problems: []api.Code{api.Forbidden, api.AlreadyExists},
 	}
 }
 
 func (f *function) createWebhook(ctx context.Context, c web.Call, in api.WebhookInput) (web.Answer, error) {
-	a, err := f.creation(c)
+	a, err := f.act(c) // its key is once's: a repetition is not told the secret
 	if err != nil {
 		return web.Answer{}, err
 	}

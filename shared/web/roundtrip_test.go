@@ -95,6 +95,7 @@ func domainErrors() map[string]struct {
 		"ErrExists":               {license.ErrExists, api.AlreadyExists},
 		"ErrStale":                {license.ErrStale, api.PreconditionFailed},
 		"ErrKeyReused":            {license.ErrKeyReused, api.IdempotencyKeyReused},
+		"ErrSecretTold":           {license.ErrSecretTold, api.SecretTold},
 		"ErrSessionNotFound":      {license.ErrSessionNotFound, api.SessionNotFound},
 		"InvalidError":            {&license.InvalidError{Faults: []license.Fault{{Field: "name", Message: "is missing"}}}, api.InvalidRequest},
 		"NoSeatsError":            {&license.NoSeatsError{Limit: license.LimitLicense, Used: 3, Max: 3}, api.NoSeatsAvailable},

@@ -85,6 +85,9 @@ func (c Call) Header(name string) (string, error) {
 	}
 }
 
+// HasHeader reports whether a header of this name was sent, if only an empty one.
+func (c Call) HasHeader(name string) bool { return len(c.header.Values(name)) > 0 }
+
 // Param is the value of the path's parameter with this name. It panics if the
 // operation has none: an id that is silently empty could address something else.
 func (c Call) Param(name string) string {

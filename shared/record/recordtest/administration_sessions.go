@@ -105,8 +105,11 @@ func filteredPages(t *testing.T, r Administered) {
 	wantPages(t, r, record.SessionFilter{HardwareID: "hw-3"}, 3)
 	wantPages(t, r, record.SessionFilter{HardwareID: "hw"})
 	for _, filter := range []record.SessionFilter{
-		{Project: "bridge-7", LicenseID: "acme-pro"}, {Project: "bridge-7", UserID: "u-1"}, {Project: "bridge-7", HardwareID: "hw-3"},
-		{HardwareID: "hw-3", LicenseID: "acme-pro"}, {HardwareID: "hw-3", UserID: "u-2"},
+		{Project: "bridge-7", LicenseID: "acme-pro"},
+		{Project: "bridge-7", UserID: "u-1"},
+		{Project: "bridge-7", HardwareID: "hw-3"},
+		{HardwareID: "hw-3", LicenseID: "acme-pro"},
+		{HardwareID: "hw-3", UserID: "u-2"},
 	} {
 		wantError(t, errorOf(r.SessionPage(t.Context(), caller(), filter, "", 9)), record.ErrManyFilters)
 	}
