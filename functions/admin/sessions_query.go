@@ -78,7 +78,7 @@ func searchedSessions(in api.SessionSearch) sessionQuery {
 		q.sort = ""
 	}
 	if q.SessionFilter == (record.SessionFilter{}) { // an index has machines, of all sessions alone
-		q.SessionFilter.HardwareID, q.hardwareID = q.hardwareID, ""
+		q.HardwareID, q.hardwareID = q.hardwareID, ""
 	}
 	return q
 }
