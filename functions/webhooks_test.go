@@ -160,15 +160,19 @@ func TestWebhooksThatAreRefused(t *testing.T) {
 	}
 }
 
-// TestACreationThatIsRepeated tells the same secret.
+// TestACreationThatIsRepeated tells no secret, be it that of another webhook of the name.
 func TestACreationThatIsRepeated(t *testing.T) {
 	w := start(t, telling(), devstack.Defaults())
 	org, v := w.licensed(t, 1), w.vendor()
-	create := func() api.WebhookWithSecret {
-		return into[api.WebhookWithSecret](t, v.do(t, http.MethodPost, api.WebhooksPath(org), `{"id":"crm","url":"https://hooks.example.com"}`, header("Idempotency-Key", "k")), http.StatusCreated)
+	create := func() answer {
+		return v.do(t, http.MethodPost, api.WebhooksPath(org), `{"id":"crm","url":"https://hooks.example.com"}`, header("Idempotency-Key", "k"))
 	}
-	if first, again := create(), create(); first.Secret != again.Secret || first.ETag != again.ETag {
-		t.Errorf("%+v, then %+v", first, again)
+	first := into[api.WebhookWithSecret](t, create(), http.StatusCreated)
+	create().refused(t, "secret_told")
+	v.do(t, http.MethodDelete, api.WebhookPath(org, "crm"), nil, header("If-Match", first.ETag)).want(t, http.StatusNoContent)
+	w.hook(t, org, "crm", "https://others.example.com")
+	if a := create(); strings.Contains(string(a.body), "whsec_") {
+		t.Errorf("the secret of the next one: %s", a.body)
 	}
 }
 
