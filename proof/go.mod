@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	cloud.google.com/go/artifactregistry v1.28.1
+	cloud.google.com/go/billing v1.28.1
 	cloud.google.com/go/cloudbuild v1.37.0
 	cloud.google.com/go/compute v1.75.0
 	cloud.google.com/go/firestore v1.29.2

@@ -31,6 +31,8 @@ func sentAs() map[string]enum {
 	kmspb, memorystorepb, runpb := of(kms, "apiv1/kmspb"), of(valkey, "apiv1/memorystorepb"), of(run, "apiv2/runpb")
 	monitoringpb, dashboardpb := of(monitoring, "apiv3/v2/monitoringpb"), of(monitoring, "dashboard/apiv1/dashboardpb")
 	artifactregistrypb := of(artifacts, "apiv1/artifactregistrypb")
+	budgetspb := of("cloud.google.com/go/billing", "budgets/apiv1/budgetspb")
+	logType := enum{"cloud.google.com/go/iam", "apiv1/iampb", "AuditLogConfig_LogType"}
 	repository := of(builds, "apiv1/v2/cloudbuildpb")("GitFileSource_RepoType")
 	weekday := enum{genproto, "googleapis/type/dayofweek", "DayOfWeek"}
 	label := enum{genproto + "/googleapis/api", "label", "LabelDescriptor_ValueType"}
@@ -42,6 +44,8 @@ func sentAs() map[string]enum {
 		"google_artifact_registry_repository.cleanup_policies.action":                                       artifactregistrypb("CleanupPolicy_Action"),
 		"google_artifact_registry_repository.cleanup_policies.condition.tag_state":                          artifactregistrypb("CleanupPolicyCondition_TagState"),
 		"google_artifact_registry_repository.format":                                                        artifactregistrypb("Repository_Format"),
+		"google_billing_budget.budget_filter.calendar_period":                                               budgetspb("CalendarPeriod"),
+		"google_billing_budget.threshold_rules.spend_basis":                                                 budgetspb("ThresholdRule_Basis"),
 		"google_cloud_run_v2_service.template.execution_environment":                                        runpb("ExecutionEnvironment"),
 		"google_cloud_run_v2_service.template.vpc_access.egress":                                            runpb("VpcAccess_VpcEgress"),
 		"google_cloud_run_v2_service.traffic.type":                                                          runpb("TrafficTargetAllocationType"),
@@ -86,7 +90,7 @@ func sentAs() map[string]enum {
 		"google_monitoring_alert_policy.combiner":                                                           monitoringpb("AlertPolicy_ConditionCombinerType"),
 		"google_monitoring_alert_policy.conditions.condition_threshold.comparison":                          monitoringpb("ComparisonType"),
 		"google_monitoring_uptime_check_config.content_matchers.matcher":                                    monitoringpb("UptimeCheckConfig_ContentMatcher_ContentMatcherOption"),
-		"google_project_iam_audit_config.audit_log_config.log_type":                                         {"cloud.google.com/go/iam", "apiv1/iampb", "AuditLogConfig_LogType"},
+		"google_project_iam_audit_config.audit_log_config.log_type":                                         logType,
 		"local.abuse_alerts.*.severity":                                                                     monitoringpb("AlertPolicy_Severity"),
 		"local.alerts.*.severity":                                                                           monitoringpb("AlertPolicy_Severity"),
 		"local.burn_widgets.xyChart.dataSets.plotType":                                                      dashboardpb("XyChart_DataSet_PlotType"),
@@ -95,6 +99,7 @@ func sentAs() map[string]enum {
 		"local.chart_widgets.xyChart.dataSets.plotType":                                                     dashboardpb("XyChart_DataSet_PlotType"),
 		"local.ingress.*":                  runpb("IngressTraffic"),
 		"local.sizes.*.ledger.node_type":   nodeType,
+		"var.audit_logs.*":                 logType,
 		"var.identity.mfa":                 mfa,
 		"var.ledger.maintenance.day":       weekday,
 		"var.ledger.mode":                  mode,

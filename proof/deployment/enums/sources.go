@@ -7,6 +7,7 @@ package enums
 // the modules in go.mod, at versions that go.sum knows.
 import (
 	_ "cloud.google.com/go/artifactregistry/apiv1/artifactregistrypb"
+	_ "cloud.google.com/go/billing/budgets/apiv1/budgetspb"
 	_ "cloud.google.com/go/cloudbuild/apiv1/v2/cloudbuildpb"
 	_ "cloud.google.com/go/compute/apiv1/computepb"
 	_ "cloud.google.com/go/firestore/apiv1/admin/adminpb"
