@@ -21,6 +21,9 @@ func (h *History) CheckRecords(records []Record) []Violation {
 	for _, r := range records {
 		seen[r.Session]++
 		complaint := r.fault()
+		if r.Status == "active" && h.endUndone(r) {
+			continue
+		}
 		l := lives[r.Session]
 		if complaint == "" && l != nil && len(l.told) > 0 {
 			complaint = l.disputes(r)

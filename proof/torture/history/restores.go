@@ -1,5 +1,7 @@
 package history
 
+import "slices"
+
 // Restore is a record put back: of one organization, as it was exported.
 type Restore struct {
 	Org string
@@ -63,4 +65,13 @@ func (h *History) isRestored(org string) bool {
 		}
 	}
 	return false
+}
+
+// endUndone says that the record was put back to when the session was active, unseen by the
+// ledger: where it no longer has the session, nobody looks for it before the hourly sweep,
+// which no round waits for.
+func (h *History) endUndone(r Record) bool {
+	return slices.ContainsFunc(h.Restores, func(back Restore) bool {
+		return back.SameEpoch && back.Org == r.Org && back.Sessions[r.Session]
+	})
 }
