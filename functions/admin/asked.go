@@ -3,6 +3,7 @@ package admin
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -36,6 +37,14 @@ func matchHeader() []web.Param {
 
 func invalid(field, message string) error {
 	return &web.InvalidRequestError{Errors: []api.FieldError{{Field: field, Message: message}}}
+}
+
+// oneOf is the fault of a field that may have one of some words alone; none of an empty one.
+func oneOf(field, value string, words []string) []api.FieldError {
+	if value == "" || slices.Contains(words, value) {
+		return nil
+	}
+	return []api.FieldError{{Field: field, Message: "is not one of " + strings.Join(words, ", ") + ": send one of them, or leave it out"}}
 }
 
 // page is which part of a list is asked for.

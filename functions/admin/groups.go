@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
-	"strings"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
 	"github.com/coditect-ai/coditect-licenses/shared/license"
@@ -28,10 +26,7 @@ func userRoles() []string {
 // usersMeant are those that are asked for.
 func usersMeant(c web.Call) (record.UserFilter, error) {
 	role, group := c.Query.Get(api.QueryRole), c.Query.Get(api.QueryGroup)
-	var faults []api.FieldError
-	if role != "" && !slices.Contains(userRoles(), role) {
-		faults = append(faults, api.FieldError{Field: api.QueryRole, Message: "is not one of " + strings.Join(userRoles(), ", ") + ": send one of them, or leave it out"})
-	}
+	faults := oneOf(api.QueryRole, role, userRoles())
 	if group != "" && !license.ValidGroup(group) {
 		faults = append(faults, api.FieldError{Field: api.QueryGroup, Message: "cannot be the name of a group: send one, or leave it out"})
 	}

@@ -44,13 +44,19 @@ func once[In any](
 	}
 	return web.Handle(op, func(ctx context.Context, c web.Call, in In) (web.Answer, error) {
 		a, err := f.creation(c)
-		if err != nil || a.Key == "" || a.DryRun {
-			return f.unlessWrong(err, func() (web.Answer, error) { return handle(ctx, c, in) })
+		if err != nil {
+			return web.Answer{}, err
+		}
+		if a.Key == "" || a.DryRun {
+			return handle(ctx, c, in)
 		}
 		request := record.Request{Name: nameOf(op, c, in), Outlives: how == outliving}
 		known, found, err := f.Record.AnswerOf(ctx, caller(c), a, request)
-		if err != nil || found {
-			return f.unlessWrong(err, func() (web.Answer, error) { return repeated(known) })
+		if err != nil {
+			return web.Answer{}, err
+		}
+		if found {
+			return repeated(known)
 		}
 		answer, err := handle(ctx, c, in)
 		if err != nil {
@@ -58,14 +64,6 @@ func once[In any](
 		}
 		return f.kept(ctx, c, a, request, how, answer)
 	})
-}
-
-// unlessWrong is what then answers, if nothing was wrong before.
-func (f *function) unlessWrong(err error, then func() (web.Answer, error)) (web.Answer, error) {
-	if err != nil {
-		return web.Answer{}, err
-	}
-	return then()
 }
 
 // nameOf tells a request from every other of its caller's.

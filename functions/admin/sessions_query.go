@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/coditect-ai/coditect-licenses/client/api"
@@ -89,13 +88,8 @@ func (q sessionQuery) check() error {
 	if q.Project != "" && q.LicenseID+q.UserID != "" {
 		faults = append(faults, api.FieldError{Field: api.QueryProject, Message: "is sent together with license or user: send it alone"})
 	}
-	oneOf := func(field, value string, words []string) {
-		if value != "" && !slices.Contains(words, value) {
-			faults = append(faults, api.FieldError{Field: field, Message: "is not one of " + strings.Join(words, ", ") + ": send one of them, or leave it out"})
-		}
-	}
-	oneOf(api.QueryState, q.state, sessionStates())
-	oneOf(api.QuerySort, q.sort, sessionOrders())
+	faults = append(faults, oneOf(api.QueryState, q.state, sessionStates())...)
+	faults = append(faults, oneOf(api.QuerySort, q.sort, sessionOrders())...)
 	if len(faults) > 0 {
 		return &web.InvalidRequestError{Errors: faults}
 	}
